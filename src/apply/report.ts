@@ -1,0 +1,50 @@
+import type { Problem } from '../errors.ts';
+import type { Step } from '../sections/step.ts';
+
+/** How a step ended. A failed one that compatibility mode let pass is `failed` all the same. */
+export interface StepResult {
+  readonly step: Step;
+  readonly state: 'changed' | 'unchanged' | 'skipped' | 'failed';
+  /** What was done, or why it was not; empty for an unchanged step. */
+  readonly what: string;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly problem?: Problem;
+}
+
+export interface Report {
+  readonly results: readonly StepResult[];
+  /** The failure that ended the run early. */
+  readonly stoppedBy: Problem | undefined;
+  /** Steps that were not reached. */
+  readonly notRun: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+const STATES = ['changed', 'unchanged', 'skipped', 'failed'] as const;
+
+/** One line a step, as in `files     /etc/motd  changed  created, 0644 root:root  2 ms`. */
+export function stepLine({ step, state, what, duration }: StepResult): string {
+  const columns = [
+    step.section.padEnd(8),
+    state.padEnd(9),
+    step.entry.name,
+    what === '' ? '' : `(${what})`,
+    formatDuration(duration),
+  ];
+  return columns.filter((column) => column !== '').join('  ');
+}
+
+/** `3 changed, 1 unchanged in 1.2 s`. */
+export function summaryLine({ results, notRun, duration }: Report): string {
+  const counts = STATES.map((state) => [results.filter((result) => result.state === state).length, state] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, state]) => `${count} ${state}`);
+  if (notRun > 0) counts.push(`${notRun} not run`);
+  return `${counts.length === 0 ? 'nothing to do' : counts.join(', ')} in ${formatDuration(duration)}`;
+}
+
+function formatDuration(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,94 @@
+import type { SectionName } from '../config/config.ts';
+import { ExitCode, Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { BoundStep } from '../sections/index.ts';
+import type { Changes, Outcome, World } from '../sections/step.ts';
+import type { System } from '../system/system.ts';
+import { type Report, type StepResult, stepLine } from './report.ts';
+
+export interface RunOptions {
+  readonly system: System;
+  readonly log: Log;
+  /** As heat-cfntools did: a failure of these sections is a warning, and the run goes on (contract section 2, --compat heat). */
+  readonly tolerated: ReadonlySet<SectionName>;
+  /** True when a directory is being prepared (`--root`) and not the running machine. */
+  readonly isOtherRoot: boolean;
+  /** Hears of each step as it ends. */
+  readonly onResult: (result: StepResult) => void;
+}
+
+/** What heat-cfntools only warned about. */
+export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
+  'packages',
+  'sources',
+  'users',
+  'groups',
+  'services',
+]);
+
+/** Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run. */
+export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
+  const { system, log } = options;
+  const changes = new RecordedChanges();
+  const world: World = { system, log, changes };
+  const results: StepResult[] = [];
+  const begin = system.clock.elapsed();
+  let stoppedBy: Problem | undefined;
+  for (const step of steps) {
+    const stepBegin = system.clock.elapsed();
+    const finish = (state: StepResult['state'], what: string, problem?: Problem): void => {
+      const { section, config, entry } = step;
+      const duration = system.clock.elapsed() - stepBegin;
+      const result = {
+        step: { section, config, entry },
+        state,
+        what,
+        duration,
+        ...(problem === undefined ? {} : { problem }),
+      };
+      results.push(result);
+      log.info(stepLine(result));
+      options.onResult(result);
+    };
+    try {
+      const outcome = await runStep(step, world, options.isOtherRoot);
+      if (outcome.state === 'changed') changes.add(step.section, outcome.changes ?? [step.entry.name]);
+      finish(
+        outcome.state,
+        outcome.state === 'changed' ? outcome.what : outcome.state === 'skipped' ? outcome.reason : '',
+      );
+    } catch (error) {
+      if (!(error instanceof Problem) || error.exitCode !== ExitCode.failed) throw error;
+      finish('failed', error.line, error);
+      if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
+      if (options.tolerated.has(step.section)) log.warning(`${error.line}: going on, as heat-cfntools did`);
+      else {
+        stoppedBy = error;
+        break;
+      }
+    }
+  }
+  return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };
+}
+
+async function runStep(step: BoundStep, world: World, isOtherRoot: boolean): Promise<Outcome> {
+  if (isOtherRoot && !step.worksOnRoot) return { state: 'skipped', reason: 'not done under --root' };
+  const probe = await step.probe(world);
+  return probe.state === 'differs' ? step.apply(world) : probe;
+}
+
+class RecordedChanges implements Changes {
+  readonly #names = new Map<SectionName, string[]>();
+
+  add(section: SectionName, names: readonly string[]): void {
+    this.#names.set(section, [...this.names(section), ...names]);
+  }
+
+  names(section: SectionName): readonly string[] {
+    return this.#names.get(section) ?? [];
+  }
+
+  has(section: SectionName, name: string): boolean {
+    return this.names(section).includes(name);
+  }
+}

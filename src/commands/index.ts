@@ -1,0 +1,121 @@
+import type { CommandSpec, OptionSpec } from './command.ts';
+
+const STACK: OptionSpec = { flags: '-s, --stack <name>', description: 'name or id of the stack' };
+const RESOURCE: OptionSpec = {
+  flags: '-r, --resource <id>',
+  description: 'logical id of the resource that holds the metadata',
+};
+const VERBOSE: OptionSpec = { flags: '-v, --verbose', description: 'say on stderr what is done' };
+const API: readonly OptionSpec[] = [
+  { flags: '--region <name>', description: 'region of the stack' },
+  { flags: '--access-key <key>', description: 'access key for heat-api-cfn' },
+  { flags: '--secret-key <key>', description: 'secret key for heat-api-cfn' },
+];
+const CREDENTIAL_FILE: OptionSpec = {
+  flags: '-f, --credential-file <path>',
+  description: 'file with AWSAccessKeyId= and AWSSecretKey=',
+};
+const URL_OPTION: OptionSpec = { flags: '-u, --url <url>', description: 'base URL of heat-api-cfn' };
+const ROLE: OptionSpec = { flags: '--role <name>', description: 'take credentials from this instance role' };
+const PROXIES: readonly OptionSpec[] = [
+  { flags: '--http-proxy <url>', description: 'proxy for http' },
+  { flags: '--https-proxy <url>', description: 'proxy for https' },
+];
+
+/** Every command of the binary: dispatch, links, help, man pages and completion are all made from this table. */
+export const commands: readonly CommandSpec[] = [
+  {
+    name: 'cfn-init',
+    summary: 'Apply AWS::CloudFormation::Init metadata to this machine.',
+    operand: { syntax: '[file]', description: 'metadata as JSON, - for stdin; without it the metadata is looked up' },
+    options: [
+      STACK,
+      RESOURCE,
+      ...API,
+      CREDENTIAL_FILE,
+      URL_OPTION,
+      {
+        flags: '-c, --configsets <names>',
+        description: 'config sets to apply, separated by commas (default: "default")',
+        repeatable: true,
+      },
+      ROLE,
+      VERBOSE,
+      ...PROXIES,
+      { flags: '--resume', description: 'go on with an interrupted run; for now it starts over', addition: true },
+      {
+        flags: '--root <directory>',
+        description: 'apply files, sources, users and groups to this directory; run nothing',
+        addition: true,
+      },
+      { flags: '--compat <style>', description: '"heat": only warn where heat-cfntools only warned', addition: true },
+    ],
+    load: () => import('./cfn-init.ts'),
+  },
+  {
+    name: 'cfn-signal',
+    summary: 'Signal a wait condition.',
+    operand: { syntax: '[url]', description: 'pre-signed URL of the wait condition handle, plain or base64' },
+    options: [
+      { flags: '-s, --success <boolean>', description: 'true for success, all else is failure (default: true)' },
+      { flags: '-e, --exit-code <number>', description: 'exit code of a process: 0 is success; wins over -s' },
+      { flags: '--exit <number>', description: 'deprecated, use --exit-code' },
+      { flags: '-r, --reason <text>', description: 'why, for people who look at the stack' },
+      { flags: '-d, --data <text>', description: 'data to hand to the stack' },
+      { flags: '-i, --id <id>', description: 'unique id of this signal (default: the instance id)' },
+      { flags: '-k, --insecure', description: 'accept any TLS certificate' },
+      { flags: '--stack <name>', description: 'stack of the resource to signal (CloudFormation)' },
+      { flags: '--resource <id>', description: 'logical id of the resource to signal (CloudFormation)' },
+      ...API,
+      CREDENTIAL_FILE,
+      URL_OPTION,
+      ROLE,
+      ...PROXIES,
+      VERBOSE,
+      { flags: '--timeout <seconds>', description: 'give up after this time, with exit code 75', addition: true },
+    ],
+    load: () => import('./cfn-signal.ts'),
+  },
+  {
+    name: 'cfn-hup',
+    summary: "Follow a stack's metadata and run hooks when it changes.",
+    options: [
+      { flags: '-c, --config <directory>', description: 'directory of cfn-hup.conf, or of the hooks' },
+      { flags: '-f, --no-daemon', description: 'make one pass and exit' },
+      { flags: '--daemon', description: 'follow changes in the foreground', addition: true },
+      VERBOSE,
+    ],
+    load: () => import('./not-built.ts'),
+  },
+  {
+    name: 'cfn-get-metadata',
+    summary: 'Print the metadata of a resource.',
+    options: [
+      STACK,
+      RESOURCE,
+      ...API,
+      { flags: '--credential-file <path>', description: 'file with AWSAccessKeyId= and AWSSecretKey=' },
+      URL_OPTION,
+      { flags: '-k, --key <path>', description: "print the value at this key, as in foo.'bar.1'.baz" },
+      { flags: '--raw', description: 'print a text value without quotes', addition: true },
+    ],
+    load: () => import('./not-built.ts'),
+  },
+  {
+    name: 'cfn-create-aws-symlinks',
+    summary: 'Link the commands into the directory where CloudFormation templates expect them.',
+    options: [
+      { flags: '-t, --target <directory>', description: 'directory to make the links in (default: /opt/aws/bin)' },
+      { flags: '-s, --source <directory>', description: 'directory of the commands (default: /usr/bin)' },
+      { flags: '-f, --force', description: 'replace what stands in the way' },
+    ],
+    load: () => import('./cfn-create-aws-symlinks.ts'),
+  },
+  {
+    name: 'cfn-push-stats',
+    summary: 'Does nothing: Heat no longer has CloudWatch. Kept for old crontabs.',
+    options: [],
+    takesAnything: true,
+    load: () => import('./cfn-push-stats.ts'),
+  },
+];

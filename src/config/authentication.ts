@@ -1,0 +1,90 @@
+import type { Finding } from './findings.ts';
+import { pointerOf } from './pointer.ts';
+import { isRecord } from './record.ts';
+
+export const AUTHENTICATION_KEY = 'AWS::CloudFormation::Authentication';
+
+/** Credentials for downloads, from the metadata's AWS::CloudFormation::Authentication. */
+export interface Authentication {
+  readonly name: string;
+  readonly type: 'basic' | 'S3';
+  readonly username?: string;
+  readonly password?: string;
+  readonly accessKeyId?: string;
+  readonly secretKey?: string;
+  readonly roleName?: string;
+  /** URL prefixes that these credentials are for when no file names them. */
+  readonly uris: readonly string[];
+  readonly buckets: readonly string[];
+}
+
+export interface Authentications {
+  readonly byName: ReadonlyMap<string, Authentication>;
+  /** Every value of the blocks that must not be seen: keys, passwords and whatever else is not an address or a name. */
+  readonly secrets: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+const NOT_SECRET = new Set(['type', 'uris', 'buckets', 'roleName', 'username']);
+
+/** Decodes the authentication blocks; what is not understood is a warning, since only some file may need it. */
+export function decodeAuthentications(document: Readonly<Record<string, unknown>>): Authentications {
+  const byName = new Map<string, Authentication>();
+  const secrets: string[] = [];
+  const findings: Finding[] = [];
+  const blocks = document[AUTHENTICATION_KEY];
+  if (!isRecord(blocks)) return { byName, secrets, findings };
+  for (const [name, block] of Object.entries(blocks)) {
+    if (!isRecord(block)) continue;
+    for (const [key, value] of Object.entries(block))
+      if (!NOT_SECRET.has(key) && typeof value === 'string') secrets.push(value);
+    const type = String(block['type']).toLowerCase();
+    if (type !== 'basic' && type !== 's3') {
+      findings.push({
+        severity: 'warning',
+        what: 'an authentication type that is neither basic nor S3',
+        pointer: pointerOf([AUTHENTICATION_KEY, name, 'type']),
+      });
+      continue;
+    }
+    const text = (key: string): Record<string, string> => (typeof block[key] === 'string' ? { [key]: block[key] } : {});
+    byName.set(name, {
+      name,
+      type: type === 's3' ? 'S3' : 'basic',
+      ...text('username'),
+      ...text('password'),
+      ...text('accessKeyId'),
+      ...text('secretKey'),
+      ...text('roleName'),
+      uris: textList(block['uris']),
+      buckets: textList(block['buckets']),
+    });
+  }
+  return { byName, secrets, findings };
+}
+
+/** The credentials for a URL: those that are named, else those whose `uris` or `buckets` the URL lies in. */
+export function authenticationFor(
+  url: string,
+  named: string | undefined,
+  known: ReadonlyMap<string, Authentication>,
+): Authentication | undefined {
+  if (named !== undefined) return known.get(named);
+  for (const candidate of known.values()) {
+    if (candidate.uris.some((prefix) => url.startsWith(prefix))) return candidate;
+    if (candidate.buckets.some((bucket) => isInBucket(url, bucket))) return candidate;
+  }
+  return undefined;
+}
+
+/** Virtual-hosted and path style addresses of Amazon S3. */
+function isInBucket(url: string, bucket: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname, pathname } = new URL(url);
+  if (!/(^|\.)s3[.-][a-z0-9.-]*$/.test(hostname)) return false;
+  return hostname.startsWith(`${bucket}.s3`) || pathname.startsWith(`/${bucket}/`);
+}
+
+function textList(value: unknown): string[] {
+  return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === 'string');
+}

@@ -1,0 +1,311 @@
+import * as v from 'valibot';
+import {
+  AUTHENTICATION_KEY,
+  type Authentications,
+  authenticationFor,
+  decodeAuthentications,
+} from './authentication.ts';
+import type {
+  CommandEntry,
+  Config,
+  FileContent,
+  FileEntry,
+  GroupEntry,
+  PackagesEntry,
+  ServiceEntry,
+  SourceEntry,
+  UserEntry,
+} from './config.ts';
+import { INIT_KEY, selectConfigs } from './config-sets.ts';
+import type { Finding } from './findings.ts';
+import { formatJsonAt } from './json-text.ts';
+import { pointerOf } from './pointer.ts';
+import { configSchema, partMessage, type RawConfig, unknownKeys } from './schema.ts';
+import { renderTemplate } from './template.ts';
+import { isRecord } from './record.ts';
+
+/** A parsed metadata document and the text it came from. */
+export interface MetadataDocument {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+export interface Decoded {
+  /** What to apply, in order; a config that is selected twice stands here twice. */
+  readonly configs: readonly Config[];
+  /** Every problem of the selected configs. With an error among them nothing may be applied. */
+  readonly findings: readonly Finding[];
+  /** Values that must not be seen: credentials, and the contents of files that only their owner may read. */
+  readonly secrets: readonly string[];
+}
+
+/**
+ * Says what a metadata document asks for. Pure: nothing of the machine is read.
+ * @param wanted config sets named on the command line
+ */
+export function decodeMetadata(document: MetadataDocument, wanted: readonly string[]): Decoded {
+  const { value, text } = document;
+  if (!isRecord(value)) return refused('the metadata is not an object', '', 'it must hold AWS::CloudFormation::Init');
+  const init = value[INIT_KEY];
+  if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', describeKeys(value));
+  if (!isRecord(init))
+    return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
+
+  const authentications = decodeAuthentications(value);
+  const selection = selectConfigs(init, wanted);
+  const findings = [...selection.findings, ...authentications.findings];
+  const secrets = [...authentications.secrets];
+  const decoded = new Map<string, Config>();
+  for (const name of new Set(selection.configs)) {
+    const config = decodeConfig(name, init[name] as Record<string, unknown>, text, authentications, findings);
+    decoded.set(name, config);
+    for (const file of config.files) if (isPrivate(file)) secrets.push(textOf(file.content));
+  }
+  return { configs: selection.configs.map((name) => decoded.get(name) as Config), findings, secrets };
+}
+
+function decodeConfig(
+  name: string,
+  value: Record<string, unknown>,
+  text: string,
+  authentications: Authentications,
+  findings: Finding[],
+): Config {
+  for (const { path, known } of unknownKeys(value)) {
+    const key = path[path.length - 1] ?? '';
+    findings.push({
+      severity: 'warning',
+      what: `unknown key ${JSON.stringify(key)} is passed over`,
+      pointer: pointerOf([INIT_KEY, name, ...path]),
+      hint: `known: ${known.join(', ')}`,
+    });
+  }
+  const result = v.safeParse(configSchema, value);
+  for (const issue of result.issues ?? []) findings.push(findingOf(issue, name));
+  // Past an error nothing is applied; what could be decoded is still looked through for further problems.
+  const raw = (result.success ? result.output : {}) as RawConfig;
+  const filesFrom = result.success ? raw.files : soundFiles(value);
+  return {
+    name,
+    packages: decodePackages(name, raw),
+    groups: decodeGroups(name, raw),
+    users: decodeUsers(name, raw),
+    sources: decodeSources(name, raw, authentications),
+    files: decodeFiles(name, filesFrom, text, authentications, findings),
+    commands: decodeCommands(name, raw),
+    services: decodeServices(name, raw),
+  };
+}
+
+function decodePackages(config: string, { packages }: RawConfig): PackagesEntry[] {
+  return entriesOf(packages).map(([manager, list]) => ({
+    ...place(config, 'packages', manager),
+    name: manager as PackagesEntry['name'],
+    packages: Object.entries(list as Record<string, string[]>).map(([name, versions]) => ({ name, versions })),
+  }));
+}
+
+function decodeGroups(config: string, { groups }: RawConfig): GroupEntry[] {
+  return entriesOf(groups).map(([name, { gid }]) => ({ ...place(config, 'groups', name), gid: gid ?? undefined }));
+}
+
+function decodeUsers(config: string, { users }: RawConfig): UserEntry[] {
+  return entriesOf(users).map(([name, user]) => ({
+    ...place(config, 'users', name),
+    uid: user.uid ?? undefined,
+    groups: user.groups ?? undefined,
+    home: user.homeDir ?? undefined,
+  }));
+}
+
+function decodeSources(config: string, { sources }: RawConfig, { byName }: Authentications): SourceEntry[] {
+  return entriesOf(sources).map(([name, url]) => ({
+    ...place(config, 'sources', name),
+    url,
+    authentication: authenticationFor(url, undefined, byName),
+  }));
+}
+
+function decodeCommands(config: string, { commands }: RawConfig): CommandEntry[] {
+  return entriesOf(commands).map(([name, entry]) => ({
+    ...place(config, 'commands', name),
+    command: entry.command,
+    test: entry.test ?? undefined,
+    env: entry.env ?? undefined,
+    cwd: entry.cwd ?? undefined,
+    ignoreErrors: entry.ignoreErrors ?? false,
+    waitAfterCompletion: entry.waitAfterCompletion ?? 0,
+  }));
+}
+
+function decodeServices(config: string, { services }: RawConfig): ServiceEntry[] {
+  return entriesOf(services).flatMap(([manager, list]) =>
+    Object.entries(list as Record<string, NonNullable<NonNullable<RawConfig['services']>['systemd']>[string]>).map(
+      ([name, service]) => ({
+        ...place(config, 'services', manager, name),
+        manager: manager as ServiceEntry['manager'],
+        enabled: service?.enabled ?? undefined,
+        ensureRunning: service?.ensureRunning ?? undefined,
+        restartOn: {
+          files: service?.files ?? [],
+          sources: service?.sources ?? [],
+          commands: service?.commands ?? [],
+          packages: Object.entries(service?.packages ?? {}).flatMap(([packageManager, names]) =>
+            (names ?? []).map((one) => `${packageManager}:${one}`),
+          ),
+        },
+      }),
+    ),
+  );
+}
+
+type RawFile = NonNullable<RawConfig['files']>[string];
+
+function decodeFiles(
+  config: string,
+  files: Record<string, RawFile> | null | undefined,
+  text: string,
+  authentications: Authentications,
+  findings: Finding[],
+): FileEntry[] {
+  return entriesOf(files).flatMap(([path, file]) => {
+    const report = (severity: Finding['severity'], key: string | undefined, what: string, hint = ''): undefined => {
+      findings.push({
+        severity,
+        what,
+        pointer: pointerOf([INIT_KEY, config, 'files', path, ...(key === undefined ? [] : [key])]),
+        ...(hint === '' ? {} : { hint }),
+      });
+    };
+    const named = file.authentication ?? undefined;
+    if (named !== undefined && !authentications.byName.has(named)) {
+      report(
+        'warning',
+        'authentication',
+        `no ${JSON.stringify(named)} in ${AUTHENTICATION_KEY}`,
+        'the file is fetched without credentials',
+      );
+    }
+    const content = decodeContent(config, path, file, text, authentications, report);
+    if (content === undefined) return [];
+    if (file.mode?.kind === 'symlink' && content.kind === 'download') {
+      report('error', 'source', 'a symbolic link cannot be downloaded', 'give its target as "content"');
+      return [];
+    }
+    if (file.mode?.kind === 'symlink' && content.kind === 'inline' && /^\s*$|\0/.test(textOf(content))) {
+      report('error', 'content', 'not the target of a symbolic link', 'write the path that the link leads to');
+      return [];
+    }
+    return [
+      {
+        ...place(config, 'files', path),
+        content,
+        mode: file.mode ?? undefined,
+        owner: file.owner ?? undefined,
+        group: file.group ?? undefined,
+      },
+    ];
+  });
+}
+
+type Report = (severity: Finding['severity'], key: string | undefined, what: string, hint?: string) => undefined;
+
+function decodeContent(
+  config: string,
+  path: string,
+  file: RawFile,
+  text: string,
+  authentications: Authentications,
+  report: Report,
+): FileContent | undefined {
+  const { content, source } = file;
+  const context = file.context ?? undefined;
+  if (content === undefined || content === null) {
+    if (source === undefined || source === null)
+      return report('error', undefined, 'neither content nor source', 'give the file one of them');
+    return {
+      kind: 'download',
+      url: source,
+      authentication: authenticationFor(source, file.authentication ?? undefined, authentications.byName),
+      context,
+    };
+  }
+  if (source !== undefined && source !== null)
+    report('warning', 'source', 'both content and source', 'the content is used');
+  let bytes: Uint8Array;
+  if (typeof content !== 'string') {
+    bytes = Buffer.from(
+      formatJsonAt(text, [INIT_KEY, config, 'files', path, 'content']) ?? JSON.stringify(content, undefined, 4),
+    );
+  } else if (file.encoding === 'base64') {
+    const compact = content.replace(/\s+/g, '');
+    if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(compact))
+      return report('error', 'content', 'bad base64', 'encode the content again, or drop "encoding"');
+    bytes = Buffer.from(compact, 'base64');
+  } else bytes = Buffer.from(content);
+  if (context === undefined) return { kind: 'inline', bytes };
+  try {
+    return { kind: 'inline', bytes: Buffer.from(renderTemplate(Buffer.from(bytes).toString('utf8'), context)) };
+  } catch (error) {
+    return report(
+      'error',
+      'content',
+      `bad mustache template: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+/** In a config with errors: the files whose own form is right, so that their contents are checked in the same go. */
+function soundFiles(value: Record<string, unknown>): Record<string, RawFile> {
+  const files = value['files'];
+  if (!isRecord(files)) return {};
+  return Object.assign(
+    {},
+    ...Object.entries(files).map(([path, file]) => {
+      const result = v.safeParse(configSchema, { files: { [path]: file } });
+      return result.success ? result.output.files : {};
+    }),
+  ) as Record<string, RawFile>;
+}
+
+function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {
+  const path = (issue.path ?? []).map((item) => item.key as string | number);
+  const pointer = pointerOf([INIT_KEY, config, ...path]);
+  if (issue.received === 'undefined' && issue.kind === 'schema' && issue.expected?.startsWith('"')) {
+    return {
+      severity: 'error',
+      what: `${issue.expected} is missing`,
+      pointer: pointerOf([INIT_KEY, config, ...path.slice(0, -1)]),
+    };
+  }
+  const { what, hint } = partMessage(issue.message);
+  return { severity: 'error', what, pointer, ...(hint === '' ? {} : { hint }) };
+}
+
+/** True when neither group nor others may read the file: what it holds is nobody's business. */
+function isPrivate(file: FileEntry): boolean {
+  return file.mode?.kind === 'file' && (file.mode.bits & 0o044) === 0;
+}
+
+function textOf(content: FileContent): string {
+  return content.kind === 'inline' ? Buffer.from(content.bytes).toString('utf8') : '';
+}
+
+function place(config: string, section: string, ...names: readonly string[]): { name: string; pointer: string } {
+  return { name: names[names.length - 1] as string, pointer: pointerOf([INIT_KEY, config, section, ...names]) };
+}
+
+function entriesOf<T>(section: Record<string, T> | null | undefined): [string, NonNullable<T>][] {
+  return Object.entries(section ?? {}).filter(
+    (entry): entry is [string, NonNullable<T>] => entry[1] !== undefined && entry[1] !== null,
+  );
+}
+
+function refused(what: string, pointer: string, hint: string): Decoded {
+  return { configs: [], findings: [{ severity: 'error', what, pointer, hint }], secrets: [] };
+}
+
+function describeKeys(value: Record<string, unknown>): string {
+  const keys = Object.keys(value);
+  return keys.length === 0 ? 'it is empty' : `it has: ${keys.slice(0, 8).join(', ')}`;
+}

@@ -1,0 +1,17 @@
+/** Something the author of a document should know. An error keeps the document from being applied. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  /** JSON pointer to the value in the document. */
+  readonly pointer: string;
+  readonly what: string;
+  readonly hint?: string;
+}
+
+/** `what: where: what next`, without the command's name. */
+export function findingLine({ what, pointer, hint }: Finding): string {
+  return [what, pointer, hint].filter((part) => part !== undefined && part !== '').join(': ');
+}
+
+export function isError(finding: Finding): boolean {
+  return finding.severity === 'error';
+}

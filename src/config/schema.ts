@@ -1,0 +1,303 @@
+import * as v from 'valibot';
+import { parseBoolean } from './boolean.ts';
+import { type Mode, parseMode } from './mode.ts';
+import { isRecord } from './record.ts';
+
+/*
+ * The form of a config. Every schema says in its own words what is wrong; a hint stands behind HINT in the message, for
+ * decode.ts to part again. Values that templates leave empty (YAML's null) count as absent.
+ */
+
+const HINT = '\n';
+const message = (what: string, hint = ''): string => `${what}${HINT}${hint}`;
+
+/** Parts a schema's message into what is wrong and what to do. */
+export function partMessage(text: string): { what: string; hint: string } {
+  const [what = '', hint = ''] = text.split(HINT);
+  return { what, hint };
+}
+
+const record = v.custom<Record<string, unknown>>(isRecord, message('not an object', 'write it as { ... }'));
+
+const withoutNul = v.check((text: string) => !text.includes('\0'), message('a NUL character'));
+const text = v.pipe(v.string(message('not text', 'put it into quotes')), withoutNul);
+const words = v.pipe(
+  v.union([v.string(), v.number(), v.boolean()], message('neither text nor a number')),
+  v.transform(String),
+  withoutNul,
+);
+const listOfWords = v.pipe(
+  v.union(
+    [v.string(), v.number(), v.array(v.unknown())],
+    message('not a list of names', 'write it as [ "name", ... ]'),
+  ),
+  v.transform((value) => (Array.isArray(value) ? value : [value])),
+  v.array(words),
+);
+const boolean = v.pipe(
+  v.unknown(),
+  v.rawTransform<unknown, boolean>(({ dataset, addIssue, NEVER }) => {
+    const value = isRecord(dataset.value) || Array.isArray(dataset.value) ? undefined : parseBoolean(dataset.value);
+    if (value !== undefined) return value;
+    addIssue({ message: message(`neither true nor false: ${JSON.stringify(dataset.value)}`, 'write true or false') });
+    return NEVER;
+  }),
+);
+
+const isWindowsPath = (path: string): boolean => /^[A-Za-z]:[\\/]/.test(path) || path.startsWith('\\\\');
+const absolutePath = v.pipe(
+  text,
+  v.check((path) => !isWindowsPath(path), message('a Windows path', 'this is a Linux guest')),
+  v.check((path) => isWindowsPath(path) || path.startsWith('/'), message('not an absolute path', 'begin it with /')),
+);
+const filePath = v.pipe(
+  absolutePath,
+  v.check(
+    (path) => !/(^|\/)\.{0,2}$/.test(path),
+    message('the path of a directory, not of a file', 'end it with the name of the file'),
+  ),
+);
+
+const id = v.pipe(
+  v.union([v.string(), v.number()], message('not a number')),
+  v.transform((value) => String(value).trim()),
+  v.regex(/^\d{1,10}$/, message('not a number', 'write a numeric id')),
+  v.transform(Number),
+  v.maxValue(0xffff_fffe, message('an id out of range', 'at most 4294967294')),
+);
+/** What useradd takes; a name that begins with a dash would be read as an option. */
+const accountName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/, message('not a name for an account', 'letters, digits, "_", "-" and "."')),
+);
+const ownerName = v.pipe(
+  words,
+  v.transform((name) => name.trim()),
+  v.nonEmpty(message('an empty name')),
+  v.check((name) => !/[:\n]/.test(name), message('not the name of an account')),
+);
+
+const packageName = v.pipe(
+  text,
+  v.trim(),
+  v.nonEmpty(message('an empty package name')),
+  v.check((name) => !name.startsWith('-'), message('a package name that begins with a dash')),
+);
+const versions = v.pipe(
+  v.nullish(listOfWords, []),
+  v.transform((list) => list.map((version) => version.trim()).filter((version) => version !== '')),
+  v.check((list) => list.every((version) => !version.startsWith('-')), message('a version that begins with a dash')),
+);
+const packageList = v.pipe(
+  v.union(
+    [record, v.array(v.unknown())],
+    message('not a map of package names to versions', 'write it as { "name": [] }'),
+  ),
+  v.transform(
+    (value): Record<string, unknown> =>
+      Array.isArray(value) ? Object.fromEntries(value.map((name) => [String(name), []])) : value,
+  ),
+  v.record(packageName, versions),
+);
+
+const command = v.pipe(
+  v.union(
+    [v.string(), v.array(v.unknown())],
+    message('neither text nor a list', 'write a shell command, or a list of program and arguments'),
+  ),
+  v.union([
+    v.pipe(v.string(), withoutNul),
+    v.pipe(v.array(words), v.minLength(1, message('an empty list', 'name a program'))),
+  ]),
+);
+const unixCommand = v.pipe(
+  command,
+  v.check(
+    (value) => !/(^|[\s"'=(,])[A-Z]:\\\w/.test(typeof value === 'string' ? value : value.join(' ')),
+    message('a command with a Windows path', 'this is a Linux guest'),
+  ),
+);
+const environment = v.pipe(
+  record,
+  v.record(
+    v.pipe(v.string(), v.regex(/^[^=\0]+$/, message('not the name of a variable'))),
+    v.pipe(v.nullish(words, ''), v.string()),
+  ),
+);
+const seconds = v.pipe(
+  v.union([v.string(), v.number()], message('not a number of seconds')),
+  v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
+    const value = String(dataset.value).trim();
+    if (/^\d+(\.\d+)?$/.test(value)) return Number(value);
+    addIssue({
+      message:
+        value === 'forever'
+          ? message('waits forever, which only Windows guests can', 'give a number of seconds')
+          : message(`not a number of seconds: ${JSON.stringify(dataset.value)}`),
+    });
+    return NEVER;
+  }),
+);
+
+const mode = v.pipe(
+  v.unknown(),
+  v.rawTransform<unknown, Mode>(({ dataset, addIssue, NEVER }) => {
+    const result = parseMode(dataset.value);
+    if ('mode' in result) return result.mode;
+    addIssue({ message: message(result.what, result.hint) });
+    return NEVER;
+  }),
+);
+const webOrFileUrl = v.pipe(
+  text,
+  v.trim(),
+  v.check(
+    (url) => /^(https?:\/\/[^\s]+|file:\/\/\/[^\s]+)$/i.test(url),
+    message('not a URL', 'http://, https:// or file:///'),
+  ),
+);
+const archiveUrl = v.pipe(
+  text,
+  v.trim(),
+  v.check(
+    (url) => /^(https?:\/\/[^\s]+|file:\/\/\/.+|\/.+)$/i.test(url),
+    message('not the address of an archive', 'http://, https://, file:/// or an absolute path'),
+  ),
+);
+const encoding = v.pipe(
+  words,
+  v.trim(),
+  v.toLowerCase(),
+  v.picklist(['plain', 'base64'], message('an unknown encoding', 'plain or base64')),
+);
+
+const entries = {
+  groups: { gid: v.nullish(id) },
+  users: {
+    uid: v.nullish(id),
+    groups: v.nullish(
+      v.pipe(
+        listOfWords,
+        v.transform((names) => splitCommas(names)),
+      ),
+    ),
+    homeDir: v.nullish(absolutePath),
+  },
+  files: {
+    content: v.nullish(v.unknown()),
+    source: v.nullish(webOrFileUrl),
+    encoding: v.nullish(encoding),
+    context: v.nullish(record),
+    authentication: v.nullish(text),
+    mode: v.nullish(mode),
+    owner: v.nullish(ownerName),
+    group: v.nullish(ownerName),
+  },
+  commands: {
+    command: unixCommand,
+    test: v.nullish(unixCommand),
+    env: v.nullish(environment),
+    cwd: v.nullish(
+      v.pipe(
+        text,
+        v.check((path) => !isWindowsPath(path), message('a Windows path', 'this is a Linux guest')),
+      ),
+    ),
+    ignoreErrors: v.nullish(boolean, false),
+    waitAfterCompletion: v.nullish(seconds, 0),
+  },
+  services: {
+    enabled: v.nullish(boolean),
+    ensureRunning: v.nullish(boolean),
+    files: v.nullish(listOfWords, []),
+    sources: v.nullish(listOfWords, []),
+    commands: v.nullish(listOfWords, []),
+    packages: v.nullish(v.pipe(record, v.record(v.string(), v.nullish(listOfWords, []))), {}),
+  },
+};
+
+function splitCommas(names: readonly string[]): string[] {
+  return names
+    .flatMap((name) => name.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+const serviceMap = v.pipe(
+  record,
+  v.record(
+    v.pipe(text, v.regex(/^[^-\s/][^\s]*$|^\/\S+$/, message('not the name of a service'))),
+    v.nullish(v.pipe(record, v.looseObject(entries.services)), {}),
+  ),
+);
+const refused = (what: string) => v.optional(v.never(message(what, 'this is a Linux guest')));
+const section = <const T extends v.GenericSchema>(schema: T) => v.nullish(schema);
+
+const packageManagers = {
+  dpkg: section(packageList),
+  rpm: section(packageList),
+  apt: section(packageList),
+  yum: section(packageList),
+  dnf: section(packageList),
+  zypper: section(packageList),
+  python: section(packageList),
+  rubygems: section(packageList),
+  msi: refused('the package manager msi is for Windows'),
+};
+const serviceManagers = {
+  sysvinit: section(serviceMap),
+  systemd: section(serviceMap),
+  windows: refused('the service manager windows is for Windows'),
+};
+
+/** Comes behind the schema of the table, so that both say what they find. */
+const onlyKeysOf = <T extends object>(kind: string, table: object) =>
+  v.rawCheck<T>(({ dataset, addIssue }) => {
+    const input = dataset.value as Record<string, unknown>;
+    for (const key of Object.keys(input)) {
+      if (Object.hasOwn(table, key)) continue;
+      addIssue({
+        message: message(`no ${kind} ${JSON.stringify(key)}`, `there are: ${Object.keys(table).join(', ')}`),
+        path: [{ type: 'object', origin: 'key', input, key, value: input[key] }],
+      });
+    }
+  });
+
+const sections = {
+  packages: section(v.pipe(record, v.looseObject(packageManagers), onlyKeysOf('package manager', packageManagers))),
+  groups: section(v.pipe(record, v.record(accountName, v.nullish(v.pipe(record, v.looseObject(entries.groups)), {})))),
+  users: section(v.pipe(record, v.record(accountName, v.nullish(v.pipe(record, v.looseObject(entries.users)), {})))),
+  sources: section(v.pipe(record, v.record(absolutePath, archiveUrl))),
+  files: section(v.pipe(record, v.record(filePath, v.pipe(record, v.looseObject(entries.files))))),
+  commands: section(v.pipe(record, v.record(text, v.pipe(record, v.looseObject(entries.commands))))),
+  services: section(v.pipe(record, v.looseObject(serviceManagers), onlyKeysOf('service manager', serviceManagers))),
+};
+
+/** A whole config. */
+export const configSchema = v.looseObject(sections);
+export type RawConfig = v.InferOutput<typeof configSchema>;
+
+/** Names the keys of a config and its entries that nothing reads: the path of each, and the names that would be read. */
+export function unknownKeys(config: Readonly<Record<string, unknown>>): { path: string[]; known: string[] }[] {
+  const found: { path: string[]; known: string[] }[] = [];
+  const compare = (value: unknown, table: object, path: string[]): void => {
+    if (!isRecord(value)) return;
+    for (const key of Object.keys(value))
+      if (!Object.hasOwn(table, key)) found.push({ path: [...path, key], known: Object.keys(table) });
+  };
+  compare(config, sections, []);
+  for (const name of ['groups', 'users', 'files', 'commands'] as const) {
+    const section = config[name];
+    if (isRecord(section))
+      for (const [entry, value] of Object.entries(section)) compare(value, entries[name], [name, entry]);
+  }
+  const services = config['services'];
+  if (isRecord(services)) {
+    for (const [manager, list] of Object.entries(services)) {
+      if (isRecord(list))
+        for (const [entry, value] of Object.entries(list))
+          compare(value, entries.services, ['services', manager, entry]);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,111 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { errnoOf, Problem } from './errors.ts';
+import { createLog, fileSink, type Log, terminalSink } from './log.ts';
+import { paths } from './paths.ts';
+import { Redactor } from './redact.ts';
+import { createAccounts } from './system/accounts.ts';
+import { systemClock } from './system/clock.ts';
+import { createExec } from './system/exec.ts';
+import { fileProblem } from './system/file-problem.ts';
+import { createFileSystem } from './system/file-system.ts';
+import { createHttp } from './system/http.ts';
+import type { System } from './system/system.ts';
+import { readTrustedCertificates } from './system/trust.ts';
+
+export interface Context {
+  readonly system: System;
+  /** Errors and warnings also go to stderr. */
+  readonly log: Log;
+  readonly verbose: boolean;
+  readonly redactor: Redactor;
+  /** Prints to stdout what a person reads, with secrets taken out. */
+  readonly print: (line: string) => void;
+}
+
+/** Where text for people goes. */
+export interface Output {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+export interface ContextOptions {
+  readonly command: string;
+  readonly verbose: boolean;
+  readonly output: Output;
+  /** The directory that all paths are taken below; `/` for this machine. */
+  readonly root?: string;
+}
+
+/** Builds the outside world: the only place that does. */
+export function createContext({ command, verbose, output, root = '/' }: ContextOptions): Context {
+  const environment = process.env;
+  const files = createFileSystem(root);
+  const exec = createExec(environment);
+  const system: System = {
+    files,
+    exec,
+    http: createHttp(environment, () => readTrustedCertificates(environment)),
+    accounts: createAccounts(files, exec),
+    clock: systemClock,
+    environment,
+    self: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+  };
+  const redactor = new Redactor();
+  const log = createLog(redactor, [
+    terminalSink(command, verbose, output.stderr),
+    fileSink(command, process.pid, systemClock.now, logFile(system, command)),
+  ]);
+  return { system, log, verbose, redactor, print: (line) => output.stdout(`${redactor.redact(line)}\n`) };
+}
+
+/** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */
+function logFile({ files }: System, command: string): (text: string) => void {
+  let works = true;
+  return (text) => {
+    if (!works) return;
+    try {
+      files.append(`${paths.logDirectory}/${command}.log`, text, 0o600);
+    } catch {
+      works = false;
+    }
+  };
+}
+
+/**
+ * Reads a file that the caller named on the command line, `-` for stdin. It is the caller's own view of the machine that
+ * counts here, not the root that is being prepared.
+ * @throws Problem when it cannot be read or has more than `mostBytes`
+ */
+export function readGiven(operand: string, mostBytes: number): Buffer {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let fd = 0;
+  try {
+    if (operand !== '-') fd = openSync(operand, 'r');
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(64 * 1024);
+      const got = readAvailable(fd, chunk);
+      if (got === 0) return Buffer.concat(chunks, length);
+      chunks.push(chunk.subarray(0, got));
+      length += got;
+      if (length > mostBytes) throw new Problem(`larger than ${mostBytes} bytes`, { where: operand });
+    }
+  } catch (error) {
+    throw fileProblem('cannot read', operand === '-' ? 'stdin' : operand, error);
+  } finally {
+    if (fd !== 0) closeSync(fd);
+  }
+}
+
+/** A stdin that a parent made non-blocking says EAGAIN until something comes. */
+function readAvailable(fd: number, chunk: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, chunk, 0, chunk.length, null);
+    } catch (error) {
+      if (errnoOf(error) === 'EOF') return 0;
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { hostname } from 'node:os';
+import { isRecord } from '../config/record.ts';
+import { parseJson } from '../config/json-text.ts';
+import { Problem } from '../errors.ts';
+import { paths } from '../paths.ts';
+import type { FileSystem } from '../system/file-system.ts';
+
+const MOST_BYTES = 1024 * 1024;
+
+/**
+ * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then the host name
+ * (contract section 2, cfn-signal -i). Reads local files only.
+ */
+export function localInstanceId(files: FileSystem): string {
+  return novaUuid(read(files, paths.novaMetadata)) ?? cloudInitId(read(files, paths.cloudInitInstanceId)) ?? hostname();
+}
+
+/** A cached answer that is no metadata (an error page of a proxy, say) is passed over. */
+function novaUuid(text: string | undefined): string | undefined {
+  const result = text === undefined ? undefined : parseJson(text);
+  if (result === undefined || !('value' in result) || !isRecord(result.value)) return undefined;
+  const { uuid } = result.value;
+  return typeof uuid === 'string' && uuid !== '' ? uuid : undefined;
+}
+
+function cloudInitId(text: string | undefined): string | undefined {
+  const id = text?.trim();
+  return id === undefined || id === '' || /\s/.test(id) ? undefined : id;
+}
+
+function read(files: FileSystem, path: string): string | undefined {
+  try {
+    return files.readIfPresent(path, MOST_BYTES)?.toString('utf8');
+  } catch (error) {
+    if (error instanceof Problem) return undefined; // not ours to read: an ordinary user may signal as well
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import { parseJson } from '../config/json-text.ts';
+import type { MetadataDocument } from '../config/decode.ts';
+import { Problem } from '../errors.ts';
+import { paths } from '../paths.ts';
+import type { FileSystem } from '../system/file-system.ts';
+
+/** Larger than any metadata that Heat or Nova hands out; bounds what a broken file can make us read. */
+export const MOST_METADATA_BYTES = 64 * 1024 * 1024;
+
+export interface FoundMetadata {
+  readonly document: MetadataDocument;
+  /** The file it came from. */
+  readonly path: string;
+  readonly written: Date;
+}
+
+export interface LocalMetadata {
+  readonly found: FoundMetadata | undefined;
+  /** Files that are there but cannot be used, and why. */
+  readonly broken: readonly string[];
+}
+
+/** The files that may hold metadata, best first (contract section 1). */
+export function localMetadataPaths(resource: string | undefined): readonly string[] {
+  return [
+    ...(resource === undefined ? [] : [resourceCachePath(resource)]),
+    `${paths.metadataCache}/${paths.lastMetadata}`,
+    ...paths.bootData.map((directory) => `${directory}/${paths.bootMetadata}`),
+  ];
+}
+
+/** Reads the first usable file of the chain. A file that is not there is passed over; a broken one is named. */
+export function readLocalMetadata(files: FileSystem, resource: string | undefined): LocalMetadata {
+  const broken: string[] = [];
+  for (const path of localMetadataPaths(resource)) {
+    try {
+      const content = files.readIfPresent(path, MOST_METADATA_BYTES);
+      if (content === undefined) continue;
+      const document = parseDocument(content, path);
+      return { found: { document, path, written: files.entry(path)?.modified ?? new Date(0) }, broken };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      broken.push(error.line);
+    }
+  }
+  return { found: undefined, broken };
+}
+
+/** Parses metadata. @throws Problem that names `where` it came from */
+export function parseDocument(content: Uint8Array, where: string): MetadataDocument {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch (error) {
+    throw new Problem('the document is not UTF-8 text', { where, cause: error });
+  }
+  const result = parseJson(text);
+  if ('problem' in result)
+    throw new Problem(result.problem, { where, hint: 'check the file, or fetch the metadata again' });
+  return { value: result.value, text };
+}
+
+/**
+ * Makes metadata known to the other agents on the guest: last_metadata, and last_metadata_RES for a resource. A copy that
+ * says the same already keeps its date, which tells how old the knowledge is.
+ */
+export function publishMetadata(
+  files: FileSystem,
+  text: string,
+  resource: string | undefined,
+  owner: { uid: number; gid: number },
+): void {
+  const made = files.makeDirectory(paths.metadataCache);
+  if (made.length > 0) files.setAttributes(paths.metadataCache, { mode: 0o700, ...owner });
+  const content = Buffer.from(text);
+  const targets = [
+    `${paths.metadataCache}/${paths.lastMetadata}`,
+    ...(resource === undefined ? [] : [resourceCachePath(resource)]),
+  ];
+  for (const path of targets) {
+    const entry = files.entry(path);
+    const isSame = entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);
+    if (!isSame || entry.mode !== 0o600) files.write(path, content, { mode: 0o600, ...owner });
+  }
+}
+
+function resourceCachePath(resource: string): string {
+  return `${paths.metadataCache}/${paths.lastMetadata}_${resource}`;
+}

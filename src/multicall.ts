@@ -1,0 +1,20 @@
+/**
+ * Which command is meant: the name we were called by, through whatever link or directory, or else the first argument
+ * (`cfntools cfn-init ...`).
+ * @returns command: undefined when neither names one
+ */
+export function dispatch(
+  argv0: string,
+  argv: readonly string[],
+  known: ReadonlySet<string>,
+): { readonly command: string | undefined; readonly args: readonly string[] } {
+  const called = commandName(argv0);
+  if (known.has(called)) return { command: called, args: argv };
+  const [first, ...rest] = argv;
+  const named = first === undefined ? undefined : commandName(first);
+  return named !== undefined && known.has(named) ? { command: named, args: rest } : { command: undefined, args: argv };
+}
+
+function commandName(path: string): string {
+  return (path.split('/').pop() ?? path).replace(/\.exe$/i, '');
+}

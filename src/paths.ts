@@ -1,0 +1,15 @@
+/** Every well-known place on the guest (contract section 1), as the guest sees it. The file system door roots them. */
+export const paths = {
+  /** Where cloud-init's part handler leaves its parts: the first directory wins, the second is the older layout. */
+  bootData: ['/var/lib/heat-cfntools', '/var/lib/cloud/data'],
+  bootMetadata: 'cfn-init-data',
+  novaMetadata: '/var/lib/heat-cfntools/nova_meta.json',
+  cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
+  metadataCache: '/var/cache/heat-cfntools',
+  lastMetadata: 'last_metadata',
+  settings: '/etc/cfn/cfntools.conf',
+  logDirectory: '/var/log',
+  awsCommands: '/opt/aws/bin',
+  commands: '/usr/bin',
+  packageDownloads: '/var/cache/heat-cfntools/packages',
+} as const;

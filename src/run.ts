@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type CommandSpec, flagOption, type ParsedArguments, textOption } from './commands/command.ts';
+import { commands } from './commands/index.ts';
+import { parseArguments } from './commands/parse-arguments.ts';
+import { type Context, createContext, type Output } from './context.ts';
+import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
+import { dispatch } from './multicall.ts';
+import { paths } from './paths.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * Runs the command that was called; the only place where everything that is thrown ends.
+ * @returns the exit code of the process
+ */
+export async function run(argv0: string, argv: readonly string[], output: Output): Promise<ExitCode> {
+  const { command, args } = dispatch(argv0, argv, new Set(commands.map(({ name }) => name)));
+  const spec = commands.find(({ name }) => name === command);
+  if (spec === undefined) return runBare(args, output);
+  let context: Context | undefined;
+  try {
+    const parsed = parseArguments(spec, args, VERSION);
+    if ('text' in parsed) {
+      output.stdout(parsed.text);
+      return ExitCode.done;
+    }
+    context = contextFor(spec, parsed.arguments, output);
+    const { run: runCommand } = await spec.load();
+    return await runCommand(parsed.arguments, context);
+  } catch (error) {
+    return reportFailure(spec, error, context ?? createContext({ command: spec.name, verbose: false, output }));
+  }
+}
+
+function contextFor({ name }: CommandSpec, args: ParsedArguments, output: Output): Context {
+  const context = createContext({
+    command: name,
+    verbose: flagOption(args, 'verbose'),
+    output,
+    root: rootOption(args),
+  });
+  const secretKey = textOption(args, 'secretKey');
+  if (secretKey !== undefined) context.redactor.addSecret(secretKey);
+  return context;
+}
+
+function rootOption(args: ParsedArguments): string {
+  const directory = textOption(args, 'root');
+  if (directory === undefined) return '/';
+  const path = resolve(directory);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw usageProblem(`no directory ${directory}`, 'create it before you use --root');
+  return path;
+}
+
+/** The binary called by its own name, without a command. */
+function runBare([first]: readonly string[], output: Output): ExitCode {
+  if (first === '--version') {
+    output.stdout(`cfntools ${VERSION}\n`);
+    return ExitCode.done;
+  }
+  const help = [
+    'Usage: cfntools <command> [options]',
+    '',
+    'Commands:',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(24)} ${summary}`),
+    '',
+    'See <command> --help. Each command can also be called by a link of its name.',
+    '',
+  ].join('\n');
+  if (first === '--help' || first === '-h' || first === 'help') {
+    output.stdout(help);
+    return ExitCode.done;
+  }
+  output.stderr(first === undefined ? help : `cfntools: no command ${JSON.stringify(first)}: see cfntools --help\n`);
+  return ExitCode.usage;
+}
+
+function reportFailure({ name }: CommandSpec, error: unknown, { log }: Context): ExitCode {
+  if (error instanceof Problem) {
+    log.error(error.line);
+    return error.exitCode;
+  }
+  log.error(`a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`);
+  log.trace(error instanceof Error ? (error.stack ?? String(error)) : String(error));
+  return ExitCode.bug;
+}

@@ -1,0 +1,143 @@
+import type { FileContent, FileEntry } from '../../config/config.ts';
+import { renderTemplate } from '../../config/template.ts';
+import { Problem } from '../../errors.ts';
+import type { Attributes, Entry } from '../../system/file-system.ts';
+import { fetchUrl, urlWithoutQuery } from '../download.ts';
+import type { Outcome, Probe, Section, World } from '../step.ts';
+
+/** Whatever the umask (contract section 3, files). */
+const NEW_FILE_MODE = 0o644;
+/** A template is rendered in memory; nobody writes larger ones. */
+const MOST_TEMPLATE_BYTES = 64 * 1024 * 1024;
+
+/** Writes files and symbolic links, each in one step with its final owner and mode. */
+export const filesSection: Section<FileEntry> = {
+  name: 'files',
+  worksOnRoot: true,
+  plan: (entries) => entries,
+
+  async probe(entry, world) {
+    if (entry.content.kind === 'download')
+      return { state: 'differs', what: `downloaded from ${urlWithoutQuery(entry.content.url)}` };
+    return compare(entry, Buffer.from(entry.content.bytes), world);
+  },
+
+  async apply(entry, world) {
+    const { files } = world.system;
+    if (entry.content.kind === 'download' && entry.content.context === undefined)
+      return applyDownload(entry, entry.content, world);
+    const bytes =
+      entry.content.kind === 'inline' ? Buffer.from(entry.content.bytes) : await renderDownload(entry.content, world);
+    const difference = await compare(entry, bytes, world);
+    if (difference.state !== 'differs') return difference;
+    if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
+    else files.write(entry.name, bytes, await wantedAttributes(entry, files.entry(entry.name), world));
+    return { state: 'changed', what: difference.what };
+  },
+};
+
+/** What differs between the machine and the entry, in words. */
+async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<Probe> {
+  const { files } = world.system;
+  const present = files.entry(entry.name);
+  if (entry.mode?.kind === 'symlink') {
+    const target = linkTarget(bytes);
+    if (present?.kind === 'symlink' && files.linkTarget(entry.name) === target) return { state: 'unchanged' };
+    return { state: 'differs', what: `linked to ${target}` };
+  }
+  const wanted = await wantedAttributes(entry, present, world);
+  if (present === undefined) return { state: 'differs', what: `created, ${describe(wanted, entry)}` };
+  if (present.kind !== 'file')
+    return { state: 'differs', what: `replaced a ${present.kind}, ${describe(wanted, entry)}` };
+  const isSame = present.size === bytes.length && files.read(entry.name).equals(bytes);
+  return differenceOf(isSame, present, wanted, entry);
+}
+
+function differenceOf(isSame: boolean, present: Attributes, wanted: Attributes, entry: FileEntry): Probe {
+  const parts = [
+    ...(isSame ? [] : ['new content']),
+    ...(present.mode === wanted.mode ? [] : [`mode ${octal(present.mode)} -> ${octal(wanted.mode)}`]),
+    ...(present.uid === wanted.uid ? [] : [`owner ${present.uid} -> ${entry.owner ?? wanted.uid}`]),
+    ...(present.gid === wanted.gid ? [] : [`group ${present.gid} -> ${entry.group ?? wanted.gid}`]),
+  ];
+  return parts.length === 0 ? { state: 'unchanged' } : { state: 'differs', what: parts.join(', ') };
+}
+
+/** What the entry names, else what the file has, else a new file's: 0644 and the running user. */
+async function wantedAttributes(entry: FileEntry, present: Entry | undefined, world: World): Promise<Attributes> {
+  const { accounts, self } = world.system;
+  const kept = present?.kind === 'file' ? present : undefined;
+  const owner = entry.owner === undefined ? undefined : await accounts.user(entry.owner);
+  const group = entry.group === undefined ? undefined : await accounts.group(entry.group);
+  return {
+    mode: entry.mode?.kind === 'file' ? entry.mode.bits : (kept?.mode ?? NEW_FILE_MODE),
+    uid: entry.owner === undefined ? (kept?.uid ?? self.uid) : (owner?.uid ?? numericId(entry.owner, 'user', entry)),
+    gid: entry.group === undefined ? (kept?.gid ?? self.gid) : (group?.gid ?? numericId(entry.group, 'group', entry)),
+  };
+}
+
+/** A number is an owner even when no account has it, as for chown. */
+function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): number {
+  if (/^\d{1,10}$/.test(name)) return Number(name);
+  throw new Problem(`no ${kind} ${JSON.stringify(name)}`, {
+    where: `${entry.pointer}/${kind === 'user' ? 'owner' : 'group'}`,
+    hint: `create it under "${kind}s"`,
+  });
+}
+
+type Download = Extract<FileContent, { kind: 'download' }>;
+
+async function applyDownload(entry: FileEntry, content: Download, world: World): Promise<Outcome> {
+  const { files } = world.system;
+  const present = files.entry(entry.name);
+  const wanted = await wantedAttributes(entry, present, world);
+  const staged = files.stage(entry.name);
+  try {
+    await fetchUrl({ ...content, write: staged.write, restart: staged.restart }, world);
+    const difference: Probe =
+      present?.kind === 'file'
+        ? differenceOf(files.isSame(entry.name, staged.path), present, wanted, entry)
+        : { state: 'differs', what: `created, ${describe(wanted, entry)}` };
+    if (difference.state !== 'differs') return difference;
+    staged.commit(wanted);
+    return { state: 'changed', what: `${difference.what}, from ${urlWithoutQuery(content.url)}` };
+  } finally {
+    staged.discard();
+  }
+}
+
+async function renderDownload(content: Download, world: World): Promise<Buffer> {
+  let chunks: Buffer[] = [];
+  let length = 0;
+  const write = (chunk: Buffer): void => {
+    length += chunk.length;
+    if (length > MOST_TEMPLATE_BYTES)
+      throw new Problem('a template of more than 64 MiB', { where: urlWithoutQuery(content.url) });
+    chunks.push(chunk);
+  };
+  const restart = (): void => {
+    chunks = [];
+    length = 0;
+  };
+  await fetchUrl({ ...content, write, restart }, world);
+  try {
+    return Buffer.from(renderTemplate(Buffer.concat(chunks).toString('utf8'), content.context ?? {}));
+  } catch (error) {
+    throw new Problem('bad mustache template', {
+      where: urlWithoutQuery(content.url),
+      hint: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+function linkTarget(bytes: Buffer): string {
+  return bytes.toString('utf8').trim();
+}
+
+function describe(wanted: Attributes, entry: FileEntry): string {
+  return `${octal(wanted.mode)} ${entry.owner ?? wanted.uid}:${entry.group ?? wanted.gid}`;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

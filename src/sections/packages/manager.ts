@@ -1,0 +1,23 @@
+import type { PackageManagerName, PackageRequest } from '../../config/config.ts';
+import type { World } from '../step.ts';
+
+/** What a package manager must be able to do. To add one: a file in managers/, and its line in packages.ts. */
+export interface PackageManager {
+  readonly name: PackageManagerName;
+  /**
+   * The requests that the machine does not meet yet. Reads only, and asks the tool once for all of them.
+   * What can only be told after a download (a URL) counts as missing.
+   */
+  missing(requests: readonly PackageRequest[], world: World): Promise<readonly PackageRequest[]>;
+  /**
+   * Installs, upgrades or downgrades in one transaction.
+   * @returns the names whose installed version has changed
+   * @throws Problem that names what could not be had
+   */
+  install(requests: readonly PackageRequest[], world: World): Promise<readonly string[]>;
+}
+
+/** True for a version that is an address or a path of a package file. */
+export function isPackageFile(version: string): boolean {
+  return /^(https?:\/\/|file:\/\/\/|\/)/i.test(version);
+}

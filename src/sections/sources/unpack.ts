@@ -1,0 +1,134 @@
+import { Problem } from '../../errors.ts';
+import { ARCHIVE_LIMITS, type ArchiveLimits } from '../../system/archive/budget.ts';
+import { type ArchiveEntry, refusedEntry } from '../../system/archive/entry.ts';
+import { readArchive } from '../../system/archive/read.ts';
+import { shownUrl } from '../../system/archive/url-name.ts';
+import type { FileSystem, Scratch } from '../../system/file-system.ts';
+import type { System } from '../../system/system.ts';
+import { Contents, type Tree } from './contents.ts';
+import { type Merged, mergeTree, refuseConflicts } from './merge.ts';
+import { isGithubArchive, leadsOut, parentOf, pathOf, placeOf } from './place.ts';
+
+const OWNER_READS_AND_WRITES = 0o600;
+const OWNER_WORKS_INSIDE = 0o700;
+
+export interface Unpacking {
+  /** The archive, a regular file; a path of this machine, not one below the door's root. */
+  readonly archive: string;
+  /** Where it came from: for messages, the name of a single packed file, and what GitHub packed. */
+  readonly url: string;
+  /** The absolute path of a directory, which need not be there yet. */
+  readonly destination: string;
+  readonly limits?: ArchiveLimits;
+}
+
+/**
+ * Unpacks an archive into the destination (contract section 3, row sources, and section 5, sources). Everything is
+ * unpacked beside the destination first, and nothing lands unless all of it is whole and allowed. Files are the running
+ * user's, with the archive's permissions and times but no set-id or sticky bits; a GitHub archive loses its top
+ * directory. A second run changes nothing.
+ * @throws Problem when the archive cannot be read or is refused, or when something at the destination is in the way
+ */
+export async function unpackArchive({ files, self }: Pick<System, 'files' | 'self'>, unpacking: Unpacking): Promise<Merged> {
+  const destination = plainPath(unpacking.destination);
+  const owner = { uid: self.uid, gid: self.gid };
+  const scratch = files.openScratch(destination, 'sources');
+  try {
+    const contents = await stageContents(scratch, unpacking, owner);
+    if (isGithubArchive(unpacking.url)) contents.stripTop();
+    const tree = contents.tree;
+    refuseLinksOut(files, contents, destination, shownUrl(unpacking.url));
+    refuseConflicts({ files, tree, destination });
+    return mergeTree({ files, scratch, tree, destination, owner });
+  } finally {
+    scratch.remove();
+  }
+}
+
+/** Puts the content of every entry into the scratch directory under a number, so that no name of the archive is used yet. */
+async function stageContents(scratch: Scratch, { archive, url, limits = ARCHIVE_LIMITS }: Unpacking, owner: { uid: number; gid: number }): Promise<Contents> {
+  const where = shownUrl(url);
+  const contents = new Contents();
+  let count = 0;
+  for await (const entry of readArchive(archive, url, limits)) {
+    const place = placeOfEntry(entry, where);
+    const staged = String(count++);
+    const refusal = entry.kind === 'directory' ? contents.addDirectory(place, entry.mode | OWNER_WORKS_INSIDE) : undefined;
+    if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
+    if (entry.kind === 'file') {
+      claim(contents, place, 'file', entry, where);
+      const mode = entry.mode | OWNER_READS_AND_WRITES;
+      await scratch.write(staged, entry.content, { ...owner, mode }, entry.modified);
+      contents.addLeaf(place, { kind: 'file', staged, mode });
+    } else if (entry.kind === 'symlink') {
+      claim(contents, place, 'symlink', entry, where);
+      scratch.link(staged, entry.target);
+      contents.addLeaf(place, { kind: 'symlink', staged, target: entry.target });
+    } else if (entry.kind === 'hardlink') {
+      const target = placeOf(entry.target);
+      const original = target === undefined ? undefined : contents.leaf(target);
+      if (original === undefined) throw refusedEntry(entry.name, `is a hard link to ${JSON.stringify(entry.target)}, which is not in the archive before it`, where);
+      if (target === place) continue;
+      claim(contents, place, original.kind, entry, where);
+      scratch.duplicate(original.staged, staged);
+      contents.addLeaf(place, { ...original, staged });
+    }
+  }
+  return contents;
+}
+
+function placeOfEntry(entry: ArchiveEntry, where: string): string {
+  const place = placeOf(entry.name);
+  if (place === undefined) {
+    throw refusedEntry(entry.name, entry.name.startsWith('/') ? 'has an absolute name' : 'leads out of the destination', where);
+  }
+  if (place === '' && entry.kind !== 'directory') throw refusedEntry(entry.name, 'would replace the destination itself', where);
+  return place;
+}
+
+function claim(contents: Contents, place: string, kind: 'file' | 'symlink', entry: ArchiveEntry, where: string): void {
+  const refusal = contents.refuseLeaf(place, kind);
+  if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
+}
+
+/** Links can only be judged when all is known: one may lead through another, or through one that stands there already. */
+function refuseLinksOut(files: FileSystem, contents: Contents, destination: string, where: string): void {
+  const linkAt = linksOf(files, contents, contents.tree, destination);
+  for (const [place, { leaves }] of contents.tree) {
+    for (const [name, leaf] of leaves) {
+      if (leaf.kind !== 'symlink') continue;
+      const own = place === '' ? name : `${place}/${name}`;
+      if (leadsOut(own, leaf.target, destination, linkAt)) {
+        throw refusedEntry(own, `is a symbolic link to ${JSON.stringify(leaf.target)}, which leads out of the destination`, where);
+      }
+    }
+  }
+}
+
+/** The links that there will be: the archive's, and where it has none, those that stand there. */
+function linksOf(files: FileSystem, contents: Contents, tree: Tree, destination: string): (place: string) => string | undefined {
+  const standing = new Map<string, string | undefined>();
+  return (place) => {
+    const leaf = contents.leaf(place);
+    if (leaf !== undefined) return leaf.kind === 'symlink' ? leaf.target : undefined;
+    if (standing.has(place)) return standing.get(place);
+    // Where the parent is not there, nothing stands below it.
+    const parent = parentOf(place) ?? '';
+    const path = pathOf(destination, place);
+    const text = tree.has(parent) || tree.has(place) || files.entry(pathOf(destination, parent)) !== undefined ? linkText(files, path) : undefined;
+    standing.set(place, text);
+    return text;
+  };
+}
+
+function linkText(files: FileSystem, path: string): string | undefined {
+  return files.entry(path)?.kind === 'symlink' ? files.linkTarget(path) : undefined;
+}
+
+function plainPath(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (!path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
+    throw new Problem('not the absolute path of a directory', { where: path, hint: 'write it from the root, without ..' });
+  }
+  return `/${parts.join('/')}`;
+}

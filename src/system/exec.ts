@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { constants as osConstants, userInfo } from 'node:os';
+import { delimiter } from 'node:path';
+import { Problem, describeError, errnoOf } from '../errors.ts';
+import { OutputTail } from './output-tail.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ToolResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** stdout and stderr as they came. */
+  readonly output: string;
+}
+
+export interface CommandResult {
+  readonly exitCode: number;
+  /** The end of what the command printed, stdout and stderr as they came. */
+  readonly output: string;
+}
+
+/** The one door to other programs. */
+export interface Exec {
+  /** The full path of a program in PATH or a system directory, or undefined. */
+  find(program: string): string | undefined;
+  /**
+   * Runs a tool of the machine (apt-get, useradd, systemctl, ...) with messages in English and nothing on stdin.
+   * A non-zero exit is a result, not an error.
+   * @throws Problem when the tool is not installed
+   */
+  tool(command: readonly [string, ...string[]], options?: ToolOptions): Promise<ToolResult>;
+  /**
+   * Runs a command that the metadata's author wrote: a string by /bin/sh, a list as it stands.
+   * It ends when the command itself ends: a daemon it left in the background, which still holds the pipes, is not
+   * waited for.
+   * @throws Problem when it cannot be started
+   */
+  command(command: string | readonly string[], options: CommandOptions): Promise<CommandResult>;
+}
+
+export interface ToolOptions {
+  readonly env?: Environment;
+  readonly cwd?: string;
+}
+
+export interface CommandOptions {
+  readonly cwd?: string;
+  /** The whole environment of the command; ours when left out. */
+  readonly env?: Environment;
+}
+
+/** Where administrators' tools live; cron and sudo often leave these out of PATH. */
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** How long the pipes may stay silent after the command itself has ended. */
+const DRAIN_MILLISECONDS = 200;
+
+/** @param environment the machine's own environment, which children inherit */
+export function createExec(environment: Environment): Exec {
+  const searchPath = pathWithSystemDirectories(environment['PATH']);
+
+  const find = (program: string): string | undefined => {
+    if (program.includes('/')) return isExecutable(program) ? program : undefined;
+    for (const directory of searchPath) {
+      const candidate = `${directory}/${program}`;
+      if (isExecutable(candidate)) return candidate;
+    }
+    return undefined;
+  };
+
+  return {
+    find,
+    async tool([program, ...args], options = {}) {
+      const file = find(program);
+      if (file === undefined)
+        throw new Problem(`${program} is not installed`, {
+          where: 'PATH',
+          hint: `install the package that has ${program}`,
+        });
+      const { execa } = await import('execa');
+      const result = await execa(file, args, {
+        reject: false,
+        stdin: 'ignore',
+        all: true,
+        extendEnv: false,
+        env: { ...environment, LC_ALL: 'C', PATH: searchPath.join(delimiter), ...options.env } as Record<
+          string,
+          string
+        >,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      });
+      if (result.exitCode === undefined && result.signal === undefined) {
+        throw new Problem(`cannot run ${program}`, {
+          hint: describeError(result.originalMessage ?? result),
+          cause: result,
+        });
+      }
+      return {
+        exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
+        stdout: result.stdout,
+        output: result.all,
+      };
+    },
+    command: (command, options) =>
+      runToExit(typeof command === 'string' ? ['/bin/sh', '-c', command] : command, {
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        env: { ...(options.env ?? environment) } as NodeJS.ProcessEnv,
+      }),
+  };
+}
+
+/**
+ * The environment of a metadata command: what its `env` says, or else the machine's own, and in either case the
+ * variables without which shells and tools misbehave (contract section 3, commands).
+ */
+export function commandEnvironment(machine: Environment, wanted: Environment | undefined): Environment {
+  const user = userInfo();
+  return {
+    HOME: machine['HOME'] ?? user.homedir,
+    PATH: machine['PATH'] ?? SYSTEM_DIRECTORIES.join(delimiter),
+    LANG: machine['LANG'] ?? 'C.UTF-8',
+    SHELL: machine['SHELL'] ?? '/bin/sh',
+    USER: machine['USER'] ?? user.username,
+    ...(wanted ?? machine),
+  };
+}
+
+/** Node's own spawn and not execa, which would wait for every holder of the pipes. */
+function runToExit(
+  command: readonly string[],
+  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
+): Promise<CommandResult> {
+  const [file = '', ...args] = command;
+  return new Promise((resolve, reject) => {
+    const tail = new OutputTail();
+    const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let drained: NodeJS.Timeout | undefined;
+    let exitCode: number | undefined;
+    const finish = (): void => {
+      clearTimeout(drained);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ exitCode: exitCode ?? 1, output: tail.text() });
+    };
+    const take = (chunk: Buffer): void => {
+      tail.add(chunk);
+      drained?.refresh();
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('error', (error) => reject(cannotStart(file, options.cwd, error)));
+    child.on('exit', (code, signal) => {
+      exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
+      drained = setTimeout(finish, DRAIN_MILLISECONDS);
+    });
+    child.on('close', finish);
+  });
+}
+
+function cannotStart(file: string, cwd: string | undefined, error: Error): Problem {
+  const code = errnoOf(error);
+  if (code === 'ENOENT')
+    return new Problem('cannot run the command', {
+      where: file,
+      hint: 'no such program, or its interpreter or cwd is missing',
+      cause: error,
+    });
+  if (code === 'EACCES')
+    return new Problem('cannot run the command', {
+      where: cwd === undefined ? file : `${file} in ${cwd}`,
+      hint: 'permission denied',
+      cause: error,
+    });
+  if (code === 'E2BIG')
+    return new Problem('cannot run the command', {
+      where: file.slice(0, 80),
+      hint: 'the command is too long; put it into a file',
+      cause: error,
+    });
+  return new Problem('cannot run the command', { where: file, hint: code ?? error.message, cause: error });
+}
+
+function exitCodeOfSignal(signal: string | undefined): number {
+  return 128 + (signal === undefined ? 0 : (osConstants.signals[signal as NodeJS.Signals] ?? 0));
+}
+
+function pathWithSystemDirectories(path: string | undefined): string[] {
+  const own = (path ?? '').split(delimiter).filter((directory) => directory !== '');
+  return [...own, ...SYSTEM_DIRECTORIES.filter((directory) => !own.includes(directory))];
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,275 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { errnoOf, Problem } from '../errors.ts';
+import { type Directory, linkTargetOf, openDirectoryBelow, refusePlantedLink, splitPath } from './directory.ts';
+import { type Entry, entryOf } from './file-entry.ts';
+import { fileProblem } from './file-problem.ts';
+import { type OpenDirectory, openDirectory } from './open-directory.ts';
+import { openScratch, type Scratch } from './scratch.ts';
+import { type Attributes, giveAttributes, putInPlace, type StagedFile, stageFile } from './staged-file.ts';
+
+export type { Attributes, Entry, OpenDirectory, Scratch, StagedFile };
+
+const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, O_APPEND } = constants;
+const MOST_LINKS = 40;
+const PERMISSIONS = 0o7777;
+const CHUNK_BYTES = 64 * 1024;
+
+/** The one door to files. All paths are absolute, and lie below the root that the door was made with. */
+export interface FileSystem {
+  /** The directory that paths are taken below; `/` for the running machine. */
+  readonly root: string;
+  /** The whole file, links followed below the root. @throws Problem when it cannot be read or has more than `mostBytes` */
+  read(path: string, mostBytes?: number): Buffer;
+  /** As read, but undefined when there is no such file. */
+  readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
+  /** What stands at the path itself (a link is not followed), or undefined. */
+  entry(path: string): Entry | undefined;
+  /** The text of a symbolic link. */
+  linkTarget(path: string): string;
+  names(path: string): string[];
+  /**
+   * Puts a file in place in one step: written beside, given owner and mode, flushed, renamed. Until then, and after a
+   * kill or a power cut, the old file stands. A link at the path is replaced, not followed; missing parents are made.
+   */
+  write(path: string, content: Uint8Array, attributes: Attributes): void;
+  /** As write, for content that comes piece by piece. */
+  stage(path: string): StagedFile;
+  /** True when the regular file at the path has the same bytes as the open or staged file at the real path `other`. */
+  isSame(path: string, other: string): boolean;
+  /** Puts a symbolic link in place in one step. */
+  writeLink(path: string, target: string): void;
+  /** Changes owner and mode of the file or directory itself. */
+  setAttributes(path: string, attributes: Attributes): void;
+  /** Appends to a file that only we can read; made when it is not there. */
+  append(path: string, text: string, mode: number): void;
+  /** Makes the directory and its parents, 0755 whatever the umask. Returns the ones that were made, outermost first. */
+  makeDirectory(path: string): string[];
+  /** Opens a directory for work inside it. @throws Problem */
+  openDirectory(path: string): OpenDirectory;
+  /** Makes a private directory to put files together in, on the file system of `path`, which need not be there yet. */
+  openScratch(path: string, purpose: string): Scratch;
+  /** Removes a file, a link or a whole directory; nothing there is fine. */
+  remove(path: string): void;
+}
+
+/** Opens the door to the files below `root`. */
+export function createFileSystem(root = '/'): FileSystem {
+  /** Runs `work` on the parent directory of a path. System errors come out with the path as the user wrote it. */
+  const inParent = <T>(verb: string, path: string, make: boolean, work: (parent: Directory, name: string) => T): T => {
+    const [directory, name] = splitPath(path);
+    let parent: Directory | undefined;
+    try {
+      parent = openDirectoryBelow(root, directory, make);
+      return work(parent, name);
+    } catch (error) {
+      throw fileProblem(verb, path, error);
+    } finally {
+      parent?.close();
+    }
+  };
+
+  const read = (path: string, mostBytes: number, links = 0): Buffer =>
+    inParent('cannot read', path, false, (parent, name) => {
+      let fd: number;
+      try {
+        // O_NONBLOCK: a FIFO planted where a file is expected must not hang us.
+        fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      } catch (error) {
+        const target = errnoOf(error) === 'ELOOP' ? linkTargetOf(parent, name) : undefined;
+        if (target === undefined || links >= MOST_LINKS) throw error;
+        refusePlantedLink(parent, name);
+        return read(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, mostBytes, links + 1);
+      }
+      try {
+        return readOpenFile(fd, path, mostBytes);
+      } finally {
+        closeSync(fd);
+      }
+    });
+
+  return {
+    root,
+    read: (path, mostBytes = Number.POSITIVE_INFINITY) => read(path, mostBytes),
+    readIfPresent(path, mostBytes = Number.POSITIVE_INFINITY) {
+      try {
+        return read(path, mostBytes);
+      } catch (error) {
+        if (error instanceof Problem && isAbsent(error.cause)) return undefined;
+        throw error;
+      }
+    },
+    entry(path) {
+      try {
+        return inParent('cannot look at', path, false, (parent, name) => entryOf(lstatSync(parent.at(name))));
+      } catch (error) {
+        if (error instanceof Problem && isAbsent(error.cause)) return undefined;
+        throw error;
+      }
+    },
+    linkTarget: (path) =>
+      inParent('cannot read the link', path, false, (parent, name) => readlinkSync(parent.at(name))),
+    names(path) {
+      const directory = this.openDirectory(path);
+      try {
+        return readdirSync(directory.at('.')).sort();
+      } catch (error) {
+        throw fileProblem('cannot list', path, error);
+      } finally {
+        directory.close();
+      }
+    },
+    write(path, content, attributes) {
+      const staged = this.stage(path);
+      try {
+        staged.write(content);
+        staged.commit(attributes);
+      } finally {
+        staged.discard();
+      }
+    },
+    stage(path) {
+      const [directory, name] = splitPath(path);
+      const guard = <T>(work: () => T): T => {
+        try {
+          return work();
+        } catch (error) {
+          throw fileProblem('cannot write', path, error);
+        }
+      };
+      const parent = guard(() => openDirectoryBelow(root, directory, true));
+      let staged: StagedFile;
+      try {
+        staged = guard(() => {
+          refuseDirectory(parent, name);
+          return stageFile(parent, name);
+        });
+      } catch (error) {
+        parent.close();
+        throw error;
+      }
+      let isOpen = true;
+      return {
+        path: staged.path,
+        write: (chunk) => guard(() => staged.write(chunk)),
+        restart: () => guard(() => staged.restart()),
+        commit: (attributes) => guard(() => staged.commit(attributes)),
+        discard() {
+          if (!isOpen) return;
+          isOpen = false;
+          staged.discard();
+          parent.close();
+        },
+      };
+    },
+    isSame(path, other) {
+      const fd = openSync(other, O_RDONLY | O_NONBLOCK);
+      try {
+        return inParent('cannot read', path, false, (parent, name) => {
+          const mine = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+          try {
+            return isSameContent(mine, fd);
+          } finally {
+            closeSync(mine);
+          }
+        });
+      } finally {
+        closeSync(fd);
+      }
+    },
+    writeLink(path, target) {
+      inParent('cannot make the link', path, true, (parent, name) => {
+        refuseDirectory(parent, name);
+        putInPlace(parent, name, (temporary) => symlinkSync(target, parent.at(temporary)));
+      });
+    },
+    setAttributes(path, attributes) {
+      inParent('cannot change owner or mode', path, false, (parent, name) => {
+        const fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        try {
+          giveAttributes(fd, attributes);
+        } finally {
+          closeSync(fd);
+        }
+      });
+    },
+    append(path, text, mode) {
+      inParent('cannot write', path, false, (parent, name) => {
+        const fd = openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
+        try {
+          const now = fstatSync(fd);
+          if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
+          writeSync(fd, text);
+        } finally {
+          closeSync(fd);
+        }
+      });
+    },
+    makeDirectory(path) {
+      const made: string[] = [];
+      try {
+        openDirectoryBelow(root, path, true, made).close();
+      } catch (error) {
+        throw fileProblem('cannot make the directory', path, error);
+      }
+      const names = path.split('/').filter((name) => name !== '');
+      return made.map((_, index) => `/${names.slice(0, names.length - made.length + index + 1).join('/')}`);
+    },
+    openDirectory: (path) => openDirectory(root, path),
+    openScratch: (path, purpose) => openScratch(root, path, purpose),
+    remove(path) {
+      inParent('cannot remove', path, false, (parent, name) =>
+        rmSync(parent.at(name), { recursive: true, force: true }),
+      );
+    },
+  };
+}
+
+function refuseDirectory(parent: Directory, name: string): void {
+  const present = lstatSync(parent.at(name), { throwIfNoEntry: false });
+  if (present?.isDirectory()) throw new Problem('a directory is in the way', { hint: 'remove or rename it' });
+}
+
+function readOpenFile(fd: number, path: string, mostBytes: number): Buffer {
+  if (!fstatSync(fd).isFile()) throw new Problem('not a regular file', { where: path });
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const got = readSync(fd, chunk, 0, chunk.length, null);
+    if (got === 0) return Buffer.concat(chunks, total);
+    total += got;
+    if (total > mostBytes) throw new Problem(`larger than ${mostBytes} bytes`, { where: path });
+    chunks.push(chunk.subarray(0, got));
+  }
+}
+
+function isSameContent(one: number, other: number): boolean {
+  if (fstatSync(one).size !== fstatSync(other).size) return false;
+  const left = Buffer.allocUnsafe(CHUNK_BYTES);
+  const right = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let position = 0; ; ) {
+    const got = readSync(one, left, 0, CHUNK_BYTES, position);
+    if (readSync(other, right, 0, CHUNK_BYTES, position) !== got) return false;
+    if (got === 0) return true;
+    if (left.compare(right, 0, got, 0, got) !== 0) return false;
+    position += got;
+  }
+}
+
+function isAbsent(cause: unknown): boolean {
+  const code = errnoOf(cause);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

@@ -1,0 +1,218 @@
+import { setTimeout } from 'node:timers/promises';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Problem } from '../errors.ts';
+import type { DownloadRequest, HttpRequest, HttpResponse } from './http.ts';
+import { noAnswer } from './http-problem.ts';
+import { splitUrl } from '../url.ts';
+
+const ATTEMPTS = 5;
+const MOST_REDIRECTS = 10;
+const MOST_BODY_BYTES = 1024 * 1024;
+/** Milliseconds. Of a download only silence is bounded: a large archive on a slow line may take its time. */
+const CONNECT_TIMEOUT = 15_000;
+const SILENCE_TIMEOUT = 60_000;
+
+interface Tls {
+  readonly rejectUnauthorized: boolean;
+  readonly ca?: string;
+}
+
+/** One exchange through a proxy: absolute form for http targets, CONNECT for https ones. */
+export async function exchangeThroughProxy(
+  request: HttpRequest,
+  proxy: string,
+  readTrusted: () => string | undefined,
+): Promise<HttpResponse> {
+  const dispatcher = dispatcherFor(proxy, tlsOptions(readTrusted, request.insecure === true));
+  try {
+    const { origin, target } = originAndTarget(request.url);
+    const response = await dispatcher.request({
+      origin,
+      path: target,
+      method: request.method,
+      headers: request.headers,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      signal: AbortSignal.timeout(request.timeout),
+    });
+    return { status: response.statusCode, headers: response.headers, body: await startOf(response.body) };
+  } catch (error) {
+    throw noAnswer(request.url, request.timeout, error);
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/**
+ * Downloads a URL; passing faults (no answer, 408, 429, 5xx, a body cut short) are tried again from the start.
+ * @param proxyFor the proxy for a URL, asked at each redirect
+ */
+export async function download(
+  request: DownloadRequest,
+  proxyFor: (url: string) => string | undefined,
+  readTrusted: () => string | undefined,
+): Promise<void> {
+  const tls = tlsOptions(readTrusted, false);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await downloadOnce(request, proxyFor, tls);
+      return;
+    } catch (error) {
+      const passing = error instanceof PassingFault;
+      if (!passing || attempt === ATTEMPTS) throw passing ? error.problem : error;
+      await setTimeout(error.retryAfter ?? Math.random() * 1000 * 2 ** attempt);
+      request.restart();
+    }
+  }
+}
+
+/** A fault worth another attempt. */
+class PassingFault extends Error {
+  readonly problem: Problem;
+  /** Milliseconds, when the server asked for a wait. */
+  readonly retryAfter: number | undefined;
+
+  constructor(problem: Problem, retryAfter?: number) {
+    super(problem.message, { cause: problem });
+    this.problem = problem;
+    this.retryAfter = retryAfter;
+  }
+}
+
+async function downloadOnce(
+  request: DownloadRequest,
+  proxyFor: (url: string) => string | undefined,
+  tls: Tls,
+): Promise<void> {
+  let url = request.url;
+  let headers = request.headers;
+  for (let redirects = 0; ; redirects++) {
+    const dispatcher = dispatcherFor(proxyFor(url), tls);
+    try {
+      const { origin, target } = originAndTarget(url);
+      const response = await dispatcher
+        .request({
+          origin,
+          path: target,
+          method: 'GET',
+          headers,
+          headersTimeout: SILENCE_TIMEOUT,
+          bodyTimeout: SILENCE_TIMEOUT,
+        })
+        .catch((error: unknown) => {
+          throw new PassingFault(noAnswer(url, SILENCE_TIMEOUT, error));
+        });
+      const next = redirectTarget(url, response);
+      if (next === undefined) {
+        await receive(url, response, request.write);
+        return;
+      }
+      await response.body.dump();
+      if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where: withoutQuery(request.url) });
+      refuseLinkLocal(url, next);
+      // Credentials are for the host they were given for (RFC 9110 section 15.4).
+      if (originAndTarget(next).origin !== origin) headers = withoutCredentials(headers);
+      url = next;
+    } finally {
+      await dispatcher.destroy();
+    }
+  }
+}
+
+async function receive(url: string, response: Dispatcher.ResponseData, write: (chunk: Buffer) => void): Promise<void> {
+  const where = withoutQuery(url);
+  if (response.statusCode < 200 || response.statusCode > 299) {
+    await response.body.dump();
+    const problem = new Problem(`the download failed with HTTP ${response.statusCode}`, {
+      where,
+      hint: statusHint(response.statusCode),
+    });
+    throw isPassing(response.statusCode)
+      ? new PassingFault(problem, retryAfter(response.headers['retry-after']))
+      : problem;
+  }
+  const pieces = response.body[Symbol.asyncIterator]();
+  for (;;) {
+    const piece = await pieces.next().catch((error: unknown) => {
+      throw new PassingFault(
+        new Problem('the download broke off', {
+          where,
+          hint: 'the server closed the connection before the end',
+          cause: error,
+        }),
+      );
+    });
+    if (piece.done === true) return;
+    write(piece.value as Buffer);
+  }
+}
+
+function redirectTarget(url: string, response: Dispatcher.ResponseData): string | undefined {
+  const location = response.headers['location'];
+  if (![301, 302, 303, 307, 308].includes(response.statusCode) || typeof location !== 'string') return undefined;
+  const next = URL.parse(location, url);
+  if (next === null || !/^https?:$/.test(next.protocol))
+    throw new Problem('redirected to something that is no web address', { where: withoutQuery(url) });
+  return /^https?:\/\//i.test(location) ? location : next.href;
+}
+
+/** A server elsewhere must not make us read this machine's metadata service, where credentials lie. */
+function refuseLinkLocal(from: string, to: string): void {
+  const isLinkLocal = (url: string): boolean => /^(169\.254\.|\[fe80:)/.test(splitUrl(url).host);
+  if (isLinkLocal(to) && !isLinkLocal(from))
+    throw new Problem('redirected to a link-local address', {
+      where: withoutQuery(from),
+      hint: 'such a redirect is not followed',
+    });
+}
+
+function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^(authorization|cookie|x-amz-.*)$/i.test(name)),
+  );
+}
+
+function dispatcherFor(proxy: string | undefined, tls: Tls): Dispatcher {
+  if (proxy === undefined) return new Agent({ connect: { ...tls, timeout: CONNECT_TIMEOUT } });
+  // A proxy with user information in its URL sends it as Proxy-Authorization.
+  return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTls: tls });
+}
+
+function tlsOptions(readTrusted: () => string | undefined, insecure: boolean): Tls {
+  const ca = readTrusted();
+  return { rejectUnauthorized: !insecure, ...(ca === undefined ? {} : { ca }) };
+}
+
+function originAndTarget(url: string): { origin: string; target: string } {
+  const { scheme, authority, target } = splitUrl(url);
+  return { origin: `${scheme}://${authority.toLowerCase()}`, target };
+}
+
+async function startOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= MOST_BODY_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MOST_BODY_BYTES).toString('utf8');
+}
+
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  const seconds = Number(header);
+  return header !== undefined && Number.isFinite(seconds) ? Math.min(seconds, 60) * 1000 : undefined;
+}
+
+function statusHint(status: number): string {
+  if (status === 401 || status === 403) return 'the server wants credentials; see "authentication" of the file';
+  if (status === 404 || status === 410) return 'there is nothing at this address';
+  return 'the server did not give the file';
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/, '');
+}

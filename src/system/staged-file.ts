@@ -1,0 +1,147 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import type { Directory } from './directory.ts';
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+
+export interface Attributes {
+  /** Permission bits, set-id and sticky included. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A file in the making: hidden beside the place it is for, readable by us only, gone unless it is committed. */
+export interface StagedFile {
+  /** Where libraries can read what was written so far. */
+  readonly path: string;
+  write(chunk: Uint8Array): void;
+  /** Forgets what was written. */
+  restart(): void;
+  /** Gives the file its owner and mode, flushes it and renames it into place. */
+  commit(attributes: Attributes): void;
+  /** Removes what was not committed. Always call it in the end. */
+  discard(): void;
+}
+
+/**
+ * Starts a file that will stand at `name` in the directory.
+ * Until commit, and after a kill or a power cut, what stood there still stands.
+ */
+export function stageFile(parent: Directory, name: string): StagedFile {
+  sweepTemporaries(parent, name);
+  const path = parent.at(`${temporaryPrefix(name)}${process.pid}`);
+  const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  let position = 0;
+  let isOpen = true;
+  return {
+    path,
+    write(chunk) {
+      for (let done = 0; done < chunk.length; )
+        done += writeSync(fd, chunk, done, chunk.length - done, position + done);
+      position += chunk.length;
+    },
+    restart() {
+      ftruncateSync(fd);
+      position = 0;
+    },
+    commit(attributes) {
+      giveAttributes(fd, attributes);
+      fsyncSync(fd);
+      renameSync(path, parent.at(name));
+      flushDirectory(parent);
+    },
+    discard() {
+      if (!isOpen) return;
+      isOpen = false;
+      closeSync(fd);
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+/** Makes something under a temporary name and renames it over `name`; what a killed run left behind is swept first. */
+export function putInPlace(parent: Directory, name: string, make: (temporary: string) => void): void {
+  sweepTemporaries(parent, name);
+  const temporary = `${temporaryPrefix(name)}${process.pid}`;
+  try {
+    make(temporary);
+    renameSync(parent.at(temporary), parent.at(name));
+  } catch (error) {
+    rmSync(parent.at(temporary), { force: true });
+    throw error;
+  }
+  flushDirectory(parent);
+}
+
+/** Hidden, so that run-parts, cron.d and conf.d globs pass it over; cut, since a name has at most 255 bytes. */
+function temporaryPrefix(name: string): string {
+  const short =
+    Buffer.byteLength(name) > 200
+      ? Buffer.from(name)
+          .subarray(0, 200)
+          .toString('latin1')
+          .replace(/[^\x20-\x7e]/g, '_')
+      : name;
+  return `.${short}.cfntools-`;
+}
+
+function sweepTemporaries(parent: Directory, name: string): void {
+  const prefix = temporaryPrefix(name);
+  let names: string[];
+  try {
+    names = readdirSync(parent.at('.'));
+  } catch {
+    return; // a directory we may write into but not list
+  }
+  for (const candidate of names) {
+    if (!candidate.startsWith(prefix)) continue;
+    const owner = Number(candidate.slice(prefix.length));
+    if (owner === process.pid || !isRunning(owner)) unlinkSync(parent.at(candidate));
+  }
+}
+
+/** True while a process has the id, ours or not. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+export function flushDirectory(parent: Directory): void {
+  let fd: number;
+  try {
+    fd = openSync(parent.at('.'), O_RDONLY | O_DIRECTORY);
+  } catch {
+    return; // no right to read it: the rename stands, only its flush is the kernel's business
+  }
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Sets owner and mode. Owner first: the kernel drops set-id bits on chown. */
+export function giveAttributes(fd: number, wanted: Attributes): void {
+  const now = fstatSync(fd);
+  if (now.uid !== wanted.uid || now.gid !== wanted.gid) fchownSync(fd, wanted.uid, wanted.gid);
+  fchmodSync(fd, wanted.mode);
+}
