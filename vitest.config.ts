@@ -7,5 +7,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two processes: most tests wait for the programs they start.
     maxWorkers: 2,
+    reporters: ['default', './scripts/lib/summary-reporter.ts'],
   },
 });

@@ -8,7 +8,9 @@ const SIGNED_QUERY = /(https?:\/\/[^\s'"?#<>]*)\?([^\s'"<>]*)/gi;
 const QUERY_OF_A_SECRET = /signature|x-amz-|awsaccesskeyid|token|secret|password|credential|access.?key/i;
 const USER_IN_URL = /(https?:\/\/)[^\s/@'"]+@/gi;
 const AUTHORIZATION = /((?:proxy-)?authorization|x-auth-token)(["']?\s*[:=]\s*)[^\r\n]*/gi;
-const SECRET_SETTING = /((?:aws)?_?secret_?(?:access)?_?key|password)(["']?\s*[:=]\s*["']?)[^\s"',;]+/gi;
+const SECRET_NAME = '((?:aws)?[_-]?secret[_-]?(?:access)?[_-]?key|password)';
+const QUOTED_SETTING = new RegExp(`${SECRET_NAME}(["']?\\s*[:=]\\s*)(["'])(?:(?!\\3)[^\\\\\\n]|\\\\.)*\\3`, 'gi');
+const SECRET_SETTING = new RegExp(`${SECRET_NAME}(["']?\\s*[:=]\\s*["']?)[^\\s"',;]+`, 'gi');
 
 /**
  * Takes secrets out of text before it reaches a log, stderr or a report.
@@ -40,6 +42,7 @@ export class Redactor {
       )
       .replace(USER_IN_URL, `$1${REDACTED}@`)
       .replace(AUTHORIZATION, `$1$2${REDACTED}`)
+      .replace(QUOTED_SETTING, `$1$2$3${REDACTED}$3`)
       .replace(SECRET_SETTING, `$1$2${REDACTED}`);
   }
 }

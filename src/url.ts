@@ -15,6 +15,7 @@ export interface UrlParts {
 
 const URL_FORM = /^(https?):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#:[\]@]+)(?::(\d+))?([/?][^#]*)?(?:#.*)?$/i;
 const NOT_ALLOWED_IN_A_TARGET = /[^\x21-\x7e]/;
+const LARGEST_PORT = 65_535;
 
 /** True for an http or https URL that splitUrl takes. */
 export function isWebUrl(text: string): boolean {
@@ -32,6 +33,7 @@ export function splitUrl(url: string): UrlParts {
     throw new Problem('not an http or https URL', { where: url, hint: 'check its quoting' });
   }
   const [, scheme = '', userInfo, host = '', port, target = '/'] = match;
+  if (port !== undefined && Number(port) > LARGEST_PORT) throw new Problem('a URL with a bad port', { where: url });
   const secure = scheme.toLowerCase() === 'https';
   return {
     scheme: secure ? 'https' : 'http',
@@ -39,6 +41,14 @@ export function splitUrl(url: string): UrlParts {
     port: port === undefined ? (secure ? 443 : 80) : Number(port),
     authority: port === undefined ? host : `${host}:${port}`,
     target: target.startsWith('/') ? target : `/${target}`,
-    userInfo: userInfo === undefined ? undefined : decodeURIComponent(userInfo),
+    userInfo: userInfo === undefined ? undefined : decodeUserInfo(userInfo, url),
   };
+}
+
+function decodeUserInfo(text: string, url: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Problem('a URL whose user or password is badly encoded', { where: url, hint: 'write % as %25' });
+  }
 }

@@ -1,12 +1,12 @@
-import { summaryLine, stepLine } from '../apply/report.ts';
+import { stepLine, summaryLine } from '../apply/report.ts';
 import { runSteps, TOLERATED_BY_HEAT } from '../apply/run-steps.ts';
 import { decodeMetadata, type MetadataDocument } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
 import { type Context, readGiven } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import {
-  MOST_METADATA_BYTES,
   localMetadataPaths,
+  MOST_METADATA_BYTES,
   parseDocument,
   publishMetadata,
   readLocalMetadata,

@@ -53,7 +53,6 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   };
   const { scheme, authority } = splitUrl(url);
   const server = `${scheme}://${authority}`;
-  log.debug(`signalling ${signal.Status} as ${signal.UniqueId} to ${server}`);
   const response = await send(request, server, timeoutOption(args), context);
   if (response.status < 200 || response.status > 299) throw refusal(response, server);
   log.info(`signalled ${signal.Status} as ${signal.UniqueId} to ${server}`);

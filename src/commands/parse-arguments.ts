@@ -68,6 +68,11 @@ function expandPrefixes(spec: CommandSpec, argv: readonly string[]): string[] {
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] as string;
     if (word === '--') return [...expanded, ...argv.slice(index)];
+    const [short, joined] = word.length > 2 && word[2] === '=' ? [word.slice(0, 2), word.slice(3)] : [word, undefined];
+    if (joined !== undefined && shortWithValue.has(short)) {
+      expanded.push(short, joined); // argparse takes `-e=0` for `-e 0`
+      continue;
+    }
     let wantsValue = shortWithValue.has(word);
     if (/^--[a-z]/i.test(word)) {
       const [given = '', ...value] = word.split('=');

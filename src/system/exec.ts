@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { constants as osConstants, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
-import { Problem, describeError, errnoOf } from '../errors.ts';
-import { OutputTail } from './output-tail.ts';
+import { describeError, Problem } from '../errors.ts';
+import { exitCodeOfSignal } from './signal.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,9 +51,6 @@ export interface CommandOptions {
 
 /** Where administrators' tools live; cron and sudo often leave these out of PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-/** How long the pipes may stay silent after the command itself has ended. */
-const DRAIN_MILLISECONDS = 200;
-
 /** @param environment the machine's own environment, which children inherit */
 export function createExec(environment: Environment): Exec {
   const searchPath = pathWithSystemDirectories(environment['PATH']);
@@ -101,11 +97,13 @@ export function createExec(environment: Environment): Exec {
         output: result.all,
       };
     },
-    command: (command, options) =>
-      runToExit(typeof command === 'string' ? ['/bin/sh', '-c', command] : command, {
+    command: async (command, options) => {
+      const { runToExit } = await import('./run-to-exit.ts');
+      return runToExit(typeof command === 'string' ? ['/bin/sh', '-c', command] : command, {
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         env: { ...(options.env ?? environment) } as NodeJS.ProcessEnv,
-      }),
+      });
+    },
   };
 }
 
@@ -123,65 +121,6 @@ export function commandEnvironment(machine: Environment, wanted: Environment | u
     USER: machine['USER'] ?? user.username,
     ...(wanted ?? machine),
   };
-}
-
-/** Node's own spawn and not execa, which would wait for every holder of the pipes. */
-function runToExit(
-  command: readonly string[],
-  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
-): Promise<CommandResult> {
-  const [file = '', ...args] = command;
-  return new Promise((resolve, reject) => {
-    const tail = new OutputTail();
-    const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    let drained: NodeJS.Timeout | undefined;
-    let exitCode: number | undefined;
-    const finish = (): void => {
-      clearTimeout(drained);
-      child.stdout.destroy();
-      child.stderr.destroy();
-      resolve({ exitCode: exitCode ?? 1, output: tail.text() });
-    };
-    const take = (chunk: Buffer): void => {
-      tail.add(chunk);
-      drained?.refresh();
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
-    child.on('error', (error) => reject(cannotStart(file, options.cwd, error)));
-    child.on('exit', (code, signal) => {
-      exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
-      drained = setTimeout(finish, DRAIN_MILLISECONDS);
-    });
-    child.on('close', finish);
-  });
-}
-
-function cannotStart(file: string, cwd: string | undefined, error: Error): Problem {
-  const code = errnoOf(error);
-  if (code === 'ENOENT')
-    return new Problem('cannot run the command', {
-      where: file,
-      hint: 'no such program, or its interpreter or cwd is missing',
-      cause: error,
-    });
-  if (code === 'EACCES')
-    return new Problem('cannot run the command', {
-      where: cwd === undefined ? file : `${file} in ${cwd}`,
-      hint: 'permission denied',
-      cause: error,
-    });
-  if (code === 'E2BIG')
-    return new Problem('cannot run the command', {
-      where: file.slice(0, 80),
-      hint: 'the command is too long; put it into a file',
-      cause: error,
-    });
-  return new Problem('cannot run the command', { where: file, hint: code ?? error.message, cause: error });
-}
-
-function exitCodeOfSignal(signal: string | undefined): number {
-  return 128 + (signal === undefined ? 0 : (osConstants.signals[signal as NodeJS.Signals] ?? 0));
 }
 
 function pathWithSystemDirectories(path: string | undefined): string[] {

@@ -1,7 +1,8 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
-import type { HttpRequest, HttpResponse } from './http.ts';
-import { noAnswer } from './http-problem.ts';
+import { connect } from 'node:net';
 import { splitUrl } from '../url.ts';
+import type { HttpRequest, HttpResponse } from './http.ts';
+import { noAnswer, TimeoutError } from './http-problem.ts';
 
 const MOST_BODY_BYTES = 1024 * 1024;
 
@@ -16,35 +17,39 @@ export async function exchangeDirectly(
     port,
     method: request.method,
     path: target,
-    agent: false as const,
     ...(userInfo === undefined ? {} : { auth: userInfo }),
     headers: {
       Host: authority,
       ...(request.body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(request.body)) }),
       ...request.headers,
     },
-    signal: AbortSignal.timeout(request.timeout),
   };
   const open = async (): Promise<ClientRequest> => {
-    if (scheme === 'http') return requestPlain(options);
+    // A connection of its own: an agent would only keep it for a next request that never comes.
+    if (scheme === 'http')
+      return requestPlain({ ...options, createConnection: () => connect(options.port, options.host) });
     const { request: requestSecure } = await import('./https-direct.ts');
     const ca = readTrusted();
     return requestSecure({
       ...options,
+      agent: false,
       rejectUnauthorized: request.insecure !== true,
       ...(ca === undefined ? {} : { ca }),
     });
   };
   try {
     const sent = await open();
-    return await answerTo(sent, request.body);
+    return await answerTo(sent, request);
   } catch (error) {
     throw noAnswer(request.url, request.timeout, error);
   }
 }
 
-function answerTo(sent: ClientRequest, body: string | undefined): Promise<HttpResponse> {
+function answerTo(sent: ClientRequest, { body, timeout }: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
+    // For the whole exchange: a server that drips one byte a second never trips an idle timeout.
+    const timer = setTimeout(() => sent.destroy(new TimeoutError()), timeout);
+    sent.on('close', () => clearTimeout(timer));
     sent.on('error', reject);
     sent.on('response', (message: IncomingMessage) => {
       const chunks: Buffer[] = [];

@@ -1,4 +1,4 @@
-import { Problem, describeError, errnoOf } from '../errors.ts';
+import { describeError, errnoOf, Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -18,6 +18,11 @@ const HINTS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'an unknown CA; add it to the system store, or use -k to accept it',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host; check the address, or use -k to accept it',
 };
+
+/** An exchange that took too long. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
+}
 
 /** Turns what a connection threw into a Problem that names the server, never the query of the URL. */
 export function noAnswer(url: string, timeout: number, error: unknown): Problem {

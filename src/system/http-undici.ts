@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { Problem } from '../errors.ts';
+import { splitUrl } from '../url.ts';
 import type { DownloadRequest, HttpRequest, HttpResponse } from './http.ts';
 import { noAnswer } from './http-problem.ts';
-import { splitUrl } from '../url.ts';
 
 const ATTEMPTS = 5;
 const MOST_REDIRECTS = 10;

@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts';
+import { splitUrl } from '../url.ts';
 import type { Environment } from './exec.ts';
 import type { ProxyChoice } from './http.ts';
-import { splitUrl } from '../url.ts';
 
 /** The metadata service answers on the link only: through a proxy it would be another machine's. */
 const NEVER_PROXIED = new Set(['169.254.169.254', '[fe80::a9fe:a9fe]']);
@@ -35,6 +35,8 @@ function isExempt(host: string, port: number, environment: Environment): boolean
     .filter((item) => item !== '')
     .some((item) => {
       if (item === '*') return true;
+      // An IPv6 address may stand there without the brackets that a URL gives it.
+      if (`[${item.toLowerCase()}]` === host) return true;
       const [, name = '', onlyPort] = /^\*?\.?(.+?)(?::(\d+))?$/.exec(item.toLowerCase()) ?? [];
       if (onlyPort !== undefined && Number(onlyPort) !== port) return false;
       return host === name || host.endsWith(`.${name}`);

@@ -40,8 +40,10 @@ export const python: PackageManager = {
   },
 };
 
+/** The system's own pip first: what is installed must not depend on whose shell, with whose virtual environment, called us. */
 function pip({ system }: World): readonly [string, ...string[]] {
-  for (const program of ['pip3', 'pip']) if (system.exec.find(program) !== undefined) return [program];
+  const program = ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find((candidate) => system.exec.find(candidate) !== undefined);
+  if (program !== undefined) return [program];
   return ['python3', '-m', 'pip'];
 }
 

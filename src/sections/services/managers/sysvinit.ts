@@ -38,8 +38,13 @@ export function sysvinit({ exec, files }: System): ServiceManager {
         isRunning: (await exec.tool(['service', name, 'status'])).exitCode === 0,
       };
     },
-    enable: (service) =>
-      hasChkconfig() ? run('chkconfig', baseName(service), 'on') : run('update-rc.d', baseName(service), 'enable'),
+    async enable(service) {
+      const name = baseName(service);
+      if (hasChkconfig()) return run('chkconfig', name, 'on');
+      // A script that was never registered has no links to enable.
+      await run('update-rc.d', name, 'defaults');
+      return run('update-rc.d', name, 'enable');
+    },
     disable: (service) =>
       hasChkconfig() ? run('chkconfig', baseName(service), 'off') : run('update-rc.d', baseName(service), 'disable'),
     start: (service) => run('service', baseName(service), 'start'),

@@ -1,0 +1,80 @@
+"""Run by scripts/bench in a mount and a network namespace of its own: PROJECT RUNS."""
+import datetime, http.server, json, os, platform, resource, statistics, subprocess, sys, threading
+
+project, runs = sys.argv[1], int(sys.argv[2])
+ours, node = project + '/dist/linux-x64/', project + '/node_modules/.bin/node'
+
+subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+for directory in ('/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/log'):
+    os.makedirs(directory, exist_ok=True)
+    subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', directory], check=True)
+metadata = {'AWS::CloudFormation::Init': {'config': {
+    'files': {'/var/log/bench-file': {'content': 'hello\n', 'mode': '000644'}},
+    'commands': {'01_true': {'command': 'true'}}}}}
+for path in ('/var/lib/heat-cfntools/cfn-init-data', '/var/cache/heat-cfntools/last_metadata'):
+    with open(path, 'w') as file:
+        json.dump(metadata, file)
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    def do_PUT(self):
+        self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Endpoint)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = 'http://127.0.0.1:%d/v1/waitcondition/x?Signature=x' % server.server_port
+signal = ['-e', '0', '-i', 'bench', url]
+cases = {
+    'node -e 0': [node, '-e', '0'],
+    'curl PUT': ['curl', '-s', '-X', 'PUT', '--data-binary', '{}', url],
+    'cfn-init --version': [ours + 'cfn-init', '--version'],
+    'cfn-signal': [ours + 'cfn-signal', *signal],
+    'cfn-signal, reference': ['/usr/bin/cfn-signal', *signal],
+    'cfn-init local': [ours + 'cfn-init'],
+    'cfn-init local, reference': ['/usr/bin/cfn-init'],
+}
+env = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/root', 'LANG': 'C.UTF-8'}
+
+
+def cpu_ms(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+# In turn, so that a machine that slows down slows all of them.
+times = {name: [] for name in cases}
+for turn in range(runs + 1):
+    for name, command in cases.items():
+        spent = cpu_ms(command)
+        if turn > 0:
+            times[name].append(spent)
+median = {name: statistics.median(spent) for name, spent in times.items()}
+
+with open('/proc/cpuinfo') as file:
+    cpu = next((line.split(':')[1].strip() for line in file if line.startswith('model name')), platform.machine())
+print('%s, %s, %d runs in turn, %s' % (cpu, platform.release(), runs, datetime.date.today()))
+print('\n| CPU ms (user + system) | median | least | most |\n|---|---|---|---|')
+for name, spent in times.items():
+    print('| %s | %.1f | %.1f | %.1f |' % (name, median[name], min(spent), max(spent)))
+
+budgets = [
+    ('cfn-signal', 'cfn-signal, reference', 0.50),
+    ('cfn-signal', 'node -e 0', 1.7),
+    ('cfn-init local', 'cfn-init local, reference', 0.60),
+]
+print('\n| ratio of medians | is | budget | |\n|---|---|---|---|')
+held = True
+for name, base, budget in budgets:
+    ratio = median[name] / median[base]
+    held &= ratio <= budget
+    print('| %s : %s | %.2f | %.2f | %s |' % (name, base, ratio, budget, 'holds' if ratio <= budget else 'EXCEEDED'))
+sys.exit(0 if held else 1)
