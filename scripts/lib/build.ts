@@ -55,6 +55,8 @@ await build({
   outfile: join(work, 'cfntools.cjs'),
   bundle: true,
   platform: 'node',
+  // A linked node_modules must not show in the names of modules.
+  preserveSymlinks: true,
   format: 'cjs',
   target: 'node24',
   // The whole source is read at each start, so it is kept short; names stay, for bug reports with a readable stack.
@@ -74,7 +76,9 @@ else console.error('build: strip is not installed (package binutils): the binary
 // pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine
 // gets into the binary.
 process.env['TMPDIR'] = join(work, 'tmp');
-const { default: sea } = createRequire(import.meta.url)('@yao-pkg/pkg/lib-es5/sea.js') as {
+const require = createRequire(import.meta.url);
+fixRandomSeed(require('node:child_process') as typeof import('node:child_process'));
+const { default: sea } = require('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: typeof import('@yao-pkg/pkg/lib-es5/sea.js').default;
 };
 const built = join(work, 'cfntools');
@@ -100,6 +104,17 @@ for (const { name } of commands) {
 console.log(
   `build: dist/linux-x64/cfntools, ${(statSync(join(output, 'cfntools')).size / 1e6).toFixed(1)} MB, Node ${nodeVersion}`,
 );
+
+/**
+ * pkg makes the code cache by running `node --experimental-sea-config FILE`. V8 hashes names with a random seed, and the
+ * hashes land in the cache: with a fixed seed two builds are the same. pkg has no option for it, and Node refuses the flag
+ * in NODE_OPTIONS, so it is added to the arguments of that one call. At run time V8 draws its own seed again.
+ */
+function fixRandomSeed(childProcess: { execFile: unknown }): void {
+  const { execFile } = childProcess as { execFile: (file: string, args: string[], ...rest: unknown[]) => unknown };
+  childProcess.execFile = (file: string, args: string[], ...rest: unknown[]) =>
+    execFile(file, args[0] === '--experimental-sea-config' ? ['--random-seed=1', ...args] : args, ...rest);
+}
 
 function isInstalled(program: string): boolean {
   return (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, program)));
