@@ -51,6 +51,7 @@ const undiciDispatchers: Plugin = {
 };
 
 await build({
+  absWorkingDir: project,
   entryPoints: [join(project, 'src/main.ts')],
   outfile: join(work, 'cfntools.cjs'),
   bundle: true,

@@ -71,10 +71,16 @@ export function authenticationFor(
 ): Authentication | undefined {
   if (named !== undefined) return known.get(named);
   for (const candidate of known.values()) {
-    if (candidate.uris.some((prefix) => url.startsWith(prefix))) return candidate;
+    if (candidate.uris.some((prefix) => liesBelow(url, prefix))) return candidate;
     if (candidate.buckets.some((bucket) => isInBucket(url, bucket))) return candidate;
   }
   return undefined;
+}
+
+/** A prefix that ends with its host covers that host only: https://a.example is not https://a.example.org. */
+function liesBelow(url: string, prefix: string): boolean {
+  if (!url.startsWith(prefix)) return false;
+  return !/^[a-z]+:\/\/[^/?#]*$/i.test(prefix) || /^([/?#]|$)/.test(url.slice(prefix.length));
 }
 
 /** Virtual-hosted and path style addresses of Amazon S3. */

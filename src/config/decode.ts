@@ -20,7 +20,7 @@ import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { formatJsonAt } from './json-text.ts';
 import { pointerOf } from './pointer.ts';
-import { configSchema, partMessage, type RawConfig, unknownKeys } from './schema.ts';
+import { configSchema, partMessage, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
 import { renderTemplate } from './template.ts';
 import { isRecord } from './record.ts';
 
@@ -78,6 +78,14 @@ function decodeConfig(
       what: `unknown key ${JSON.stringify(key)} is passed over`,
       pointer: pointerOf([INIT_KEY, name, ...path]),
       hint: `known: ${known.join(', ')}`,
+    });
+  }
+  for (const path of reservedNames(value)) {
+    findings.push({
+      severity: 'error',
+      what: 'a name that cannot be used here',
+      pointer: pointerOf([INIT_KEY, name, ...path]),
+      hint: 'choose another',
     });
   }
   const result = v.safeParse(configSchema, value);

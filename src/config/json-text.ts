@@ -48,12 +48,37 @@ function isTooDeep(text: string): boolean {
 }
 
 function describeSyntaxError(error: unknown, text: string): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/Unexpected end|Unterminated string/.test(message)) return 'it ends too early, it may be truncated';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return 'it does not begin like JSON';
-  const before = text.slice(0, Number(position)).split('\n');
+  const position = errorPosition(error, text);
+  if (position >= text.trimEnd().length) return 'it ends too early, it may be truncated';
+  if (text.slice(0, position).trim() === '') return 'it does not begin like JSON';
+  const before = text.slice(0, position).split('\n');
   return `unexpected character at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
+}
+
+/** Where JSON.parse stumbled; behind the text when only its end is missing. */
+function errorPosition(error: unknown, text: string): number {
+  const message = error instanceof Error ? error.message : String(error);
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (/Unexpected end|Unterminated string/.test(message)) return text.length;
+  if (position !== undefined) return Number(position);
+  // Of an unexpected token V8 gives no position: it is where the shortest text ends that is wrong in itself.
+  let good = 0;
+  for (let bad = text.length; good + 1 < bad; ) {
+    const middle = Math.floor((good + bad) / 2);
+    if (isOnlyCut(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function isOnlyCut(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return !message.startsWith('Unexpected token');
+  }
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;

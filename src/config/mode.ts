@@ -5,6 +5,7 @@ export type Mode =
 
 export type ModeResult = { readonly mode: Mode } | { readonly what: string; readonly hint: string };
 
+const LARGEST = 0o177777;
 const TYPE_BITS = 0o170000;
 const REGULAR = 0o100000;
 const SYMLINK = 0o120000;
@@ -41,13 +42,18 @@ export function parseMode(value: unknown): ModeResult {
 }
 
 function modeOf(bits: number): Mode | undefined {
-  const type = bits & TYPE_BITS;
+  const type = typeOf(bits);
   if (type === SYMLINK) return { kind: 'symlink' };
   return type === 0 || type === REGULAR ? { kind: 'file', bits: bits & ~TYPE_BITS } : undefined;
 }
 
 function isUsual(bits: number): boolean {
-  const type = bits & TYPE_BITS;
+  const type = typeOf(bits);
   if (type === SYMLINK) return true;
-  return (type === 0 || type === REGULAR) && bits <= 0o177777 && USUAL.has(bits & ~TYPE_BITS & ~SPECIAL_BITS);
+  return (type === 0 || type === REGULAR) && USUAL.has(bits & ~TYPE_BITS & ~SPECIAL_BITS);
+}
+
+/** The bits that tell the kind of file; undefined for a number that is larger than any mode. */
+function typeOf(bits: number): number | undefined {
+  return bits <= LARGEST ? bits & TYPE_BITS : undefined;
 }

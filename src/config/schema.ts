@@ -100,15 +100,15 @@ const packageList = v.pipe(
   v.record(packageName, versions),
 );
 
+const shellCommand = v.pipe(v.string(), withoutNul);
+const argumentList = v.pipe(v.array(words), v.minLength(1, message('an empty list', 'name a program')));
 const command = v.pipe(
   v.union(
     [v.string(), v.array(v.unknown())],
     message('neither text nor a list', 'write a shell command, or a list of program and arguments'),
   ),
-  v.union([
-    v.pipe(v.string(), withoutNul),
-    v.pipe(v.array(words), v.minLength(1, message('an empty list', 'name a program'))),
-  ]),
+  // Not a union, which would say only that neither fits.
+  v.lazy((value) => (typeof value === 'string' ? shellCommand : argumentList)),
 );
 const unixCommand = v.pipe(
   command,
@@ -299,5 +299,22 @@ export function unknownKeys(config: Readonly<Record<string, unknown>>): { path: 
           compare(value, entries.services, ['services', manager, entry]);
     }
   }
+  return found;
+}
+
+/** Names that the schemas pass over without a word, since JavaScript has a meaning for them. */
+const RESERVED_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** The paths of entries with a reserved name. What stands in a file's content or context is free. */
+export function reservedNames(config: Readonly<Record<string, unknown>>): string[][] {
+  const found: string[][] = [];
+  const walk = (value: unknown, path: string[]): void => {
+    if (!isRecord(value) || (path[0] === 'files' && path.length > 2)) return;
+    for (const [key, child] of Object.entries(value)) {
+      if (RESERVED_NAMES.has(key)) found.push([...path, key]);
+      walk(child, [...path, key]);
+    }
+  };
+  walk(config, []);
   return found;
 }

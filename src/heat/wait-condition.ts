@@ -73,7 +73,10 @@ export function retryDelay(
 }
 
 function parseRetryAfter(value: string, now: Date): number | undefined {
-  const seconds = /^\s*\d+\s*$/.test(value) ? Number(value) : (Date.parse(value) - now.getTime()) / 1000;
+  const text = value.trim();
+  // Date.parse would take "-5" or "1.5" for a day long ago.
+  const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
+  const seconds = /^\d+$/.test(text) ? Number(text) : (date - now.getTime()) / 1000;
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 120) * 1000 : undefined;
 }
 

@@ -5,9 +5,9 @@ import { readArchive } from '../../system/archive/read.ts';
 import { shownUrl } from '../../system/archive/url-name.ts';
 import type { FileSystem, Scratch } from '../../system/file-system.ts';
 import type { System } from '../../system/system.ts';
-import { Contents, type Tree } from './contents.ts';
+import { Contents } from './contents.ts';
 import { type Merged, mergeTree, refuseConflicts } from './merge.ts';
-import { isGithubArchive, leadsOut, parentOf, pathOf, placeOf } from './place.ts';
+import { isGithubArchive, leadsOut, pathOf, placeOf } from './place.ts';
 
 const OWNER_READS_AND_WRITES = 0o600;
 const OWNER_WORKS_INSIDE = 0o700;
@@ -46,7 +46,8 @@ export async function unpackArchive({ files, self }: Pick<System, 'files' | 'sel
 }
 
 /** Puts the content of every entry into the scratch directory under a number, so that no name of the archive is used yet. */
-async function stageContents(scratch: Scratch, { archive, url, limits = ARCHIVE_LIMITS }: Unpacking, owner: { uid: number; gid: number }): Promise<Contents> {
+async function stageContents(scratch: Scratch, unpacking: Unpacking, owner: { uid: number; gid: number }): Promise<Contents> {
+  const { archive, url, limits = ARCHIVE_LIMITS } = unpacking;
   const where = shownUrl(url);
   const contents = new Contents();
   let count = 0;
@@ -93,7 +94,7 @@ function claim(contents: Contents, place: string, kind: 'file' | 'symlink', entr
 
 /** Links can only be judged when all is known: one may lead through another, or through one that stands there already. */
 function refuseLinksOut(files: FileSystem, contents: Contents, destination: string, where: string): void {
-  const linkAt = linksOf(files, contents, contents.tree, destination);
+  const linkAt = linksOf(files, contents, destination);
   for (const [place, { leaves }] of contents.tree) {
     for (const [name, leaf] of leaves) {
       if (leaf.kind !== 'symlink') continue;
@@ -106,23 +107,17 @@ function refuseLinksOut(files: FileSystem, contents: Contents, destination: stri
 }
 
 /** The links that there will be: the archive's, and where it has none, those that stand there. */
-function linksOf(files: FileSystem, contents: Contents, tree: Tree, destination: string): (place: string) => string | undefined {
+function linksOf(files: FileSystem, contents: Contents, destination: string): (place: string) => string | undefined {
   const standing = new Map<string, string | undefined>();
   return (place) => {
     const leaf = contents.leaf(place);
     if (leaf !== undefined) return leaf.kind === 'symlink' ? leaf.target : undefined;
-    if (standing.has(place)) return standing.get(place);
-    // Where the parent is not there, nothing stands below it.
-    const parent = parentOf(place) ?? '';
-    const path = pathOf(destination, place);
-    const text = tree.has(parent) || tree.has(place) || files.entry(pathOf(destination, parent)) !== undefined ? linkText(files, path) : undefined;
-    standing.set(place, text);
-    return text;
+    if (!standing.has(place)) {
+      const path = pathOf(destination, place);
+      standing.set(place, files.entry(path)?.kind === 'symlink' ? files.linkTarget(path) : undefined);
+    }
+    return standing.get(place);
   };
-}
-
-function linkText(files: FileSystem, path: string): string | undefined {
-  return files.entry(path)?.kind === 'symlink' ? files.linkTarget(path) : undefined;
 }
 
 function plainPath(path: string): string {
