@@ -20,7 +20,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { system, log, verbose, redactor } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
   if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
-  const isCompatible = isCompatibleWithHeat(args, context);
+  const isCompatible = await isCompatibleWithHeat(args, context);
   const document = findMetadata(args, context);
   const { configs, findings, secrets } = decodeMetadata(document, configSets(args));
   for (const secret of secrets) redactor.addSecret(secret);
@@ -92,9 +92,12 @@ function configSets({ options }: ParsedArguments): string[] {
     .filter((name) => name !== '');
 }
 
-function isCompatibleWithHeat(args: ParsedArguments, { system }: Context): boolean {
+async function isCompatibleWithHeat(args: ParsedArguments, { system }: Context): Promise<boolean> {
   const style =
-    textOption(args, 'compat') ?? system.environment['CFN_COMPAT'] ?? readSettings(system.files).get('compat') ?? '';
+    textOption(args, 'compat') ??
+    system.environment['CFN_COMPAT'] ??
+    (await readSettings(system.files)).get('compat') ??
+    '';
   if (style === '' || style === 'aws') return false;
   if (style !== 'heat') throw usageProblem(`no compatibility style ${JSON.stringify(style)}`, 'there is: heat');
   return true;

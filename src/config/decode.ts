@@ -20,9 +20,9 @@ import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { formatJsonAt } from './json-text.ts';
 import { pointerOf } from './pointer.ts';
+import { isRecord } from './record.ts';
 import { configSchema, partMessage, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
 import { renderTemplate } from './template.ts';
-import { isRecord } from './record.ts';
 
 /** A parsed metadata document and the text it came from. */
 export interface MetadataDocument {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import { isRecord } from '../config/record.ts';
 import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';

@@ -1,5 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
 import type { MetadataDocument } from '../config/decode.ts';
+import { parseJson } from '../config/json-text.ts';
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';

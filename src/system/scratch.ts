@@ -21,7 +21,7 @@ import { errnoOf } from '../errors.ts';
 import { type Directory, openDirectoryBelow } from './directory.ts';
 import { fileProblem } from './file-problem.ts';
 import type { OpenDirectory } from './open-directory.ts';
-import { type Attributes, giveAttributes, isRunning, putInPlace } from './staged-file.ts';
+import { type Attributes, giveAttributes, isRunning, putInPlace, type StagedFile, stageFile } from './staged-file.ts';
 
 const { COPYFILE_EXCL, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK']);
@@ -37,6 +37,8 @@ export interface Scratch {
     attributes: Attributes,
     modified: Date | undefined,
   ): Promise<void>;
+  /** Starts a file whose content comes piece by piece; it stays in the scratch directory. */
+  stage(name: string): StagedFile;
   /** Makes a symbolic link. */
   link(name: string, target: string): void;
   /** Gives a file or link a second name: the same file, or a copy where the file system has no hard links. */
@@ -99,6 +101,7 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
         closeSync(fd);
       }
     },
+    stage: (file) => guard(() => stageFile({ at, close() {} }, file)),
     link: (file, target) => guard(() => symlinkSync(target, at(file))),
     duplicate: (file, as) => guard(() => duplicate(at(file), at(as))),
     move(file, to, as) {

@@ -135,7 +135,8 @@ function linkTarget(bytes: Buffer): string {
 }
 
 function describe(wanted: Attributes, entry: FileEntry): string {
-  return `${octal(wanted.mode)} ${entry.owner ?? wanted.uid}:${entry.group ?? wanted.gid}`;
+  const isNamed = entry.owner !== undefined || entry.group !== undefined;
+  return octal(wanted.mode) + (isNamed ? ` ${entry.owner ?? wanted.uid}:${entry.group ?? wanted.gid}` : '');
 }
 
 function octal(mode: number): string {

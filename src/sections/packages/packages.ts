@@ -3,9 +3,9 @@ import type { Section } from '../step.ts';
 import type { PackageManager } from './manager.ts';
 import { apt } from './managers/apt.ts';
 import { dpkg } from './managers/dpkg.ts';
+import { python } from './managers/python.ts';
 import { rpm } from './managers/rpm.ts';
 import { dnf, yum, zypper } from './managers/rpm-repositories.ts';
-import { python } from './managers/python.ts';
 import { rubygems } from './managers/rubygems.ts';
 
 /** In the order in which they run (contract section 3): single files first, then repositories, then the languages. */

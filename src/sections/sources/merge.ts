@@ -51,7 +51,8 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
         }
         for (const [name, leaf] of branch.leaves) {
           const taken = directory.entry(name)?.kind;
-          if (taken === 'directory' || taken === 'other') throw inTheWay(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
+          if (taken === 'directory' || taken === 'other')
+            throw inTheWay(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
         }
       } finally {
         directory.close();
@@ -96,7 +97,11 @@ export function mergeTree(merge: Merge): Merged {
   return { changed: changed.sort(), unchanged };
 }
 
-function mergeDirectory({ files, scratch, tree, owner }: Merge, place: string, directory: OpenDirectory): { changed: string[]; unchanged: number } {
+function mergeDirectory(
+  { files, scratch, tree, owner }: Merge,
+  place: string,
+  directory: OpenDirectory,
+): { changed: string[]; unchanged: number } {
   const branch = tree.get(place);
   const changed: string[] = [];
   let unchanged = 0;
@@ -116,7 +121,13 @@ function mergeDirectory({ files, scratch, tree, owner }: Merge, place: string, d
   return { changed, unchanged };
 }
 
-function standsAlready(files: FileSystem, scratch: Scratch, directory: OpenDirectory, name: string, leaf: Leaf): boolean {
+function standsAlready(
+  files: FileSystem,
+  scratch: Scratch,
+  directory: OpenDirectory,
+  name: string,
+  leaf: Leaf,
+): boolean {
   const present = directory.entry(name);
   if (present?.kind !== leaf.kind) return false;
   if (leaf.kind === 'symlink') return directory.linkTarget(name) === leaf.target;
@@ -155,6 +166,14 @@ function leadsToDirectory(files: FileSystem, path: string): boolean {
 }
 
 function inTheWay(path: string, kind: 'file' | 'directory' | 'symlink' | 'other', wanted: string): Problem {
-  const what = kind === 'other' ? 'a device, FIFO or socket' : kind === 'symlink' ? 'a symbolic link that leads to no directory' : `a ${kind}`;
-  return new Problem(`${what} is in the way of ${wanted} of the archive`, { where: path, hint: 'remove or rename it; nothing was unpacked' });
+  const what =
+    kind === 'other'
+      ? 'a device, FIFO or socket'
+      : kind === 'symlink'
+        ? 'a symbolic link that leads to no directory'
+        : `a ${kind}`;
+  return new Problem(`${what} is in the way of ${wanted} of the archive`, {
+    where: path,
+    hint: 'remove or rename it; nothing was unpacked',
+  });
 }

@@ -50,7 +50,12 @@ export function isWithin(path: string, directory: string): boolean {
  * links. A link in a circle leads nowhere.
  * @param linkAt the target of the link that stands or will stand at a place, or undefined
  */
-export function leadsOut(place: string, target: string, destination: string, linkAt: (place: string) => string | undefined): boolean {
+export function leadsOut(
+  place: string,
+  target: string,
+  destination: string,
+  linkAt: (place: string) => string | undefined,
+): boolean {
   const top = partsOf(destination);
   const position: string[] = [];
   const pending = partsOf(parentOf(place) ?? '');

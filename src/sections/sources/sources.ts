@@ -1,3 +1,35 @@
 import type { SourceEntry } from '../../config/config.ts';
+import { fetchUrl, urlWithoutQuery } from '../download.ts';
 import type { Section } from '../step.ts';
-export const sourcesSection: Section<SourceEntry> = { name: 'sources', worksOnRoot: true, plan: (e) => e, probe: async () => ({ state: 'unchanged' }), apply: async () => ({ state: 'unchanged' }) };
+
+/** Unpacks archives into directories. What is there already is only known after the download. */
+export const sourcesSection: Section<SourceEntry> = {
+  name: 'sources',
+  worksOnRoot: true,
+  plan: (entries) => entries,
+
+  async probe(entry) {
+    return { state: 'differs', what: `unpacked from ${urlWithoutQuery(entry.url)}` };
+  },
+
+  async apply(entry, world) {
+    const { system } = world;
+    const { unpackArchive } = await import('./unpack.ts');
+    // On the destination's file system: /tmp may be a small one in memory.
+    const scratch = system.files.openScratch(entry.name, 'download');
+    const download = scratch.stage('archive');
+    try {
+      await fetchUrl({ ...entry, write: download.write, restart: download.restart }, world);
+      const { changed } = await unpackArchive(system, {
+        archive: download.path,
+        url: entry.url,
+        destination: entry.name,
+      });
+      if (changed.length === 0) return { state: 'unchanged' };
+      return { state: 'changed', what: `${changed.length} new or changed, from ${urlWithoutQuery(entry.url)}` };
+    } finally {
+      download.discard();
+      scratch.remove();
+    }
+  },
+};

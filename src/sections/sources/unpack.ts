@@ -29,7 +29,10 @@ export interface Unpacking {
  * directory. A second run changes nothing.
  * @throws Problem when the archive cannot be read or is refused, or when something at the destination is in the way
  */
-export async function unpackArchive({ files, self }: Pick<System, 'files' | 'self'>, unpacking: Unpacking): Promise<Merged> {
+export async function unpackArchive(
+  { files, self }: Pick<System, 'files' | 'self'>,
+  unpacking: Unpacking,
+): Promise<Merged> {
   const destination = plainPath(unpacking.destination);
   const owner = { uid: self.uid, gid: self.gid };
   const scratch = files.openScratch(destination, 'sources');
@@ -46,7 +49,11 @@ export async function unpackArchive({ files, self }: Pick<System, 'files' | 'sel
 }
 
 /** Puts the content of every entry into the scratch directory under a number, so that no name of the archive is used yet. */
-async function stageContents(scratch: Scratch, unpacking: Unpacking, owner: { uid: number; gid: number }): Promise<Contents> {
+async function stageContents(
+  scratch: Scratch,
+  unpacking: Unpacking,
+  owner: { uid: number; gid: number },
+): Promise<Contents> {
   const { archive, url, limits = ARCHIVE_LIMITS } = unpacking;
   const where = shownUrl(url);
   const contents = new Contents();
@@ -54,7 +61,8 @@ async function stageContents(scratch: Scratch, unpacking: Unpacking, owner: { ui
   for await (const entry of readArchive(archive, url, limits)) {
     const place = placeOfEntry(entry, where);
     const staged = String(count++);
-    const refusal = entry.kind === 'directory' ? contents.addDirectory(place, entry.mode | OWNER_WORKS_INSIDE) : undefined;
+    const refusal =
+      entry.kind === 'directory' ? contents.addDirectory(place, entry.mode | OWNER_WORKS_INSIDE) : undefined;
     if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
     if (entry.kind === 'file') {
       claim(contents, place, 'file', entry, where);
@@ -68,7 +76,12 @@ async function stageContents(scratch: Scratch, unpacking: Unpacking, owner: { ui
     } else if (entry.kind === 'hardlink') {
       const target = placeOf(entry.target);
       const original = target === undefined ? undefined : contents.leaf(target);
-      if (original === undefined) throw refusedEntry(entry.name, `is a hard link to ${JSON.stringify(entry.target)}, which is not in the archive before it`, where);
+      if (original === undefined)
+        throw refusedEntry(
+          entry.name,
+          `is a hard link to ${JSON.stringify(entry.target)}, which is not in the archive before it`,
+          where,
+        );
       if (target === place) continue;
       claim(contents, place, original.kind, entry, where);
       scratch.duplicate(original.staged, staged);
@@ -81,9 +94,14 @@ async function stageContents(scratch: Scratch, unpacking: Unpacking, owner: { ui
 function placeOfEntry(entry: ArchiveEntry, where: string): string {
   const place = placeOf(entry.name);
   if (place === undefined) {
-    throw refusedEntry(entry.name, entry.name.startsWith('/') ? 'has an absolute name' : 'leads out of the destination', where);
+    throw refusedEntry(
+      entry.name,
+      entry.name.startsWith('/') ? 'has an absolute name' : 'leads out of the destination',
+      where,
+    );
   }
-  if (place === '' && entry.kind !== 'directory') throw refusedEntry(entry.name, 'would replace the destination itself', where);
+  if (place === '' && entry.kind !== 'directory')
+    throw refusedEntry(entry.name, 'would replace the destination itself', where);
   return place;
 }
 
@@ -100,7 +118,11 @@ function refuseLinksOut(files: FileSystem, contents: Contents, destination: stri
       if (leaf.kind !== 'symlink') continue;
       const own = place === '' ? name : `${place}/${name}`;
       if (leadsOut(own, leaf.target, destination, linkAt)) {
-        throw refusedEntry(own, `is a symbolic link to ${JSON.stringify(leaf.target)}, which leads out of the destination`, where);
+        throw refusedEntry(
+          own,
+          `is a symbolic link to ${JSON.stringify(leaf.target)}, which leads out of the destination`,
+          where,
+        );
       }
     }
   }
@@ -123,7 +145,10 @@ function linksOf(files: FileSystem, contents: Contents, destination: string): (p
 function plainPath(path: string): string {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (!path.startsWith('/') || parts.includes('..') || path.includes('\0')) {
-    throw new Problem('not the absolute path of a directory', { where: path, hint: 'write it from the root, without ..' });
+    throw new Problem('not the absolute path of a directory', {
+      where: path,
+      hint: 'write it from the root, without ..',
+    });
   }
   return `/${parts.join('/')}`;
 }

@@ -69,9 +69,12 @@ async function modifications(
     words.push(`home ${present.home} -> ${entry.home}`);
   }
   if (entry.groups !== undefined) {
-    const now = await system.accounts.groupsOf(entry.name);
+    // The primary group counts whether or not it lists the user.
     const primary = await system.accounts.group(String(present.gid));
-    const wanted = [...new Set(entry.groups)].filter((name) => name !== primary?.name).sort();
+    const supplementary = (names: readonly string[]): string[] =>
+      [...new Set(names)].filter((name) => name !== primary?.name).sort();
+    const now = supplementary(await system.accounts.groupsOf(entry.name));
+    const wanted = supplementary(entry.groups);
     if (wanted.join() !== now.join()) {
       args.push('--groups', wanted.join(','));
       words.push(`groups ${now.join() || 'none'} -> ${wanted.join() || 'none'}`);

@@ -42,7 +42,9 @@ export const python: PackageManager = {
 
 /** The system's own pip first: what is installed must not depend on whose shell, with whose virtual environment, called us. */
 function pip({ system }: World): readonly [string, ...string[]] {
-  const program = ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find((candidate) => system.exec.find(candidate) !== undefined);
+  const program = ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find(
+    (candidate) => system.exec.find(candidate) !== undefined,
+  );
   if (program !== undefined) return [program];
   return ['python3', '-m', 'pip'];
 }

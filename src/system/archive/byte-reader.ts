@@ -1,0 +1,98 @@
+/** Thrown when bytes end before what they announced is complete. */
+export class EndedEarly extends Error {
+  constructor() {
+    super('unexpected end of file');
+    this.name = 'EndedEarly';
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Reads a stream of chunks by count. Holds one chunk, and what a single `take` or `peek` asks for. */
+export class ByteReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #held: Buffer = NOTHING;
+
+  constructor(chunks: AsyncIterable<Buffer>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next `count` bytes without taking them; fewer at the end. */
+  async peek(count: number): Promise<Buffer> {
+    if (this.#held.length < count) {
+      const parts = [this.#held];
+      let length = this.#held.length;
+      while (length < count) {
+        const next = await this.#chunks.next();
+        if (next.done === true) break;
+        parts.push(next.value);
+        length += next.value.length;
+      }
+      this.#held = Buffer.concat(parts, length);
+    }
+    return this.#held.subarray(0, count);
+  }
+
+  /** The next `count` bytes, or undefined at a clean end. @throws EndedEarly when there are some, but fewer */
+  async takeIfAny(count: number): Promise<Buffer | undefined> {
+    const taken = await this.peek(count);
+    if (taken.length === 0 && count > 0) return undefined;
+    if (taken.length < count) throw new EndedEarly();
+    this.#held = this.#held.subarray(count);
+    return taken;
+  }
+
+  /** The next `count` bytes. @throws EndedEarly when there are fewer */
+  async take(count: number): Promise<Buffer> {
+    const taken = await this.takeIfAny(count);
+    if (taken === undefined) throw new EndedEarly();
+    return taken;
+  }
+
+  /** The next chunk of at most `most` bytes, or undefined at the end. */
+  async next(most = Number.POSITIVE_INFINITY): Promise<Buffer | undefined> {
+    while (this.#held.length === 0) {
+      const next = await this.#chunks.next();
+      if (next.done === true) return undefined;
+      this.#held = next.value;
+    }
+    const chunk = this.#held.subarray(0, most);
+    this.#held = this.#held.subarray(chunk.length);
+    return chunk;
+  }
+
+  /** All that is left. */
+  async *rest(): AsyncGenerator<Buffer> {
+    for (let chunk = await this.next(); chunk !== undefined; chunk = await this.next()) yield chunk;
+  }
+
+  /** Lets go of the source before its end. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+/** The next `size` bytes of a reader, as far as they were not read yet. */
+export class Section {
+  readonly #bytes: ByteReader;
+  #left: number;
+
+  constructor(bytes: ByteReader, size: number) {
+    this.#bytes = bytes;
+    this.#left = size;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    while (this.#left > 0) {
+      const chunk = await this.#bytes.next(this.#left);
+      if (chunk === undefined) throw new EndedEarly();
+      this.#left -= chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** Passes over what nobody read. */
+  async skip(): Promise<void> {
+    for await (const _ of this);
+  }
+}

@@ -1,0 +1,43 @@
+import { Problem } from '../../errors.ts';
+
+const COMPRESSION_ENDING = /(.)\.(?:gz|bz2|xz|zst)$/i;
+const TAR_NAME = /\.(?:tar(?:\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$/i;
+
+/** A URL as it may be shown: its query can hold a signature, its user part a password. */
+export function shownUrl(url: string): string {
+  if (!hasScheme(url)) return url;
+  return url.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1');
+}
+
+/** True when the URL or path says that it names a tar archive. */
+export function isSaidToBeTar(url: string): boolean {
+  return TAR_NAME.test(shownUrl(url));
+}
+
+/**
+ * The name for the one file that a compressed file holds: the last part of the URL without its compression ending.
+ * @throws Problem when the URL ends without a name
+ */
+export function unpackedName(url: string): string {
+  const last = shownUrl(url).split('/').at(-1) ?? '';
+  const name = (hasScheme(url) ? decoded(last) : last).replace(COMPRESSION_ENDING, '$1');
+  if (/^\.{0,2}$|[/\0]/.test(name)) {
+    throw new Problem('the URL gives no name for the file that it unpacks to', {
+      where: shownUrl(url),
+      hint: 'end it with the name of a file, as in /notes.txt.gz',
+    });
+  }
+  return name;
+}
+
+function hasScheme(url: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(url);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
