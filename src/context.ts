@@ -8,7 +8,7 @@ import { systemClock } from './system/clock.ts';
 import { createExec } from './system/exec.ts';
 import { fileProblem } from './system/file-problem.ts';
 import { createFileSystem } from './system/file-system.ts';
-import { createHttp } from './system/http.ts';
+import { createHttp, type ProxyChoice } from './system/http.ts';
 import type { System } from './system/system.ts';
 import { readTrustedCertificates } from './system/trust.ts';
 
@@ -34,17 +34,18 @@ export interface ContextOptions {
   readonly output: Output;
   /** The directory that all paths are taken below; `/` for this machine. */
   readonly root?: string;
+  readonly proxies?: ProxyChoice;
 }
 
 /** Builds the outside world: the only place that does. */
-export function createContext({ command, verbose, output, root = '/' }: ContextOptions): Context {
+export function createContext({ command, verbose, output, root = '/', proxies = {} }: ContextOptions): Context {
   const environment = process.env;
   const files = createFileSystem(root);
   const exec = createExec(environment);
   const system: System = {
     files,
     exec,
-    http: createHttp(environment, () => readTrustedCertificates(environment)),
+    http: createHttp(environment, proxies, () => readTrustedCertificates(environment)),
     accounts: createAccounts(files, exec),
     clock: systemClock,
     environment,

@@ -7,6 +7,7 @@ export const paths = {
   cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
   metadataCache: '/var/cache/heat-cfntools',
   lastMetadata: 'last_metadata',
+  hosts: '/etc/hosts',
   settings: '/etc/cfn/cfntools.conf',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',

@@ -38,6 +38,7 @@ function contextFor({ name }: CommandSpec, args: ParsedArguments, output: Output
     verbose: flagOption(args, 'verbose'),
     output,
     root: rootOption(args),
+    proxies: { http: textOption(args, 'httpProxy'), https: textOption(args, 'httpsProxy') },
   });
   const secretKey = textOption(args, 'secretKey');
   if (secretKey !== undefined) context.redactor.addSecret(secretKey);

@@ -22,8 +22,9 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
   const isCompatible = await isCompatibleWithHeat(args, context);
   const document = findMetadata(args, context);
-  const { configs, findings, secrets } = decodeMetadata(document, configSets(args));
+  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args));
   for (const secret of secrets) redactor.addSecret(secret);
+  for (const text of privateTexts) redactor.addPrivateText(text);
   reportFindings(findings, context);
 
   const report = await runSteps(planSteps(configs), {

@@ -24,7 +24,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { system, log, redactor } = context;
   for (const operand of args.operands) redactor.addSecret(operand);
   const url = signalUrl(args);
-  redactor.addSecret(url);
+  redactor.addSignedUrl(url);
 
   const wish: SignalWish = {
     success: textOption(args, 'success'),
@@ -37,8 +37,6 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (warning !== undefined) log.warning(warning);
   const signal = signalOf(wish, status, textOption(args, 'id') ?? localInstanceId(system.files));
 
-  const httpProxy = textOption(args, 'httpProxy');
-  const httpsProxy = textOption(args, 'httpsProxy');
   const request: Omit<HttpRequest, 'timeout'> = {
     method: 'PUT',
     url,
@@ -46,10 +44,6 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     headers: {},
     body: JSON.stringify(signal),
     insecure: flagOption(args, 'insecure'),
-    proxies: {
-      ...(httpProxy === undefined ? {} : { http: httpProxy }),
-      ...(httpsProxy === undefined ? {} : { https: httpsProxy }),
-    },
   };
   const { scheme, authority } = splitUrl(url);
   const server = `${scheme}://${authority}`;

@@ -34,7 +34,11 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[], versi
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
     throw usageProblem(
-      error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1'),
+      error.message
+        .replace(/^error: /, '')
+        .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1')
+        // The value of a misspelt option may be a secret.
+        .replace(/(unknown option '[^'=]+)=[^]*'/, "$1'"),
       `see ${spec.name} --help`,
     );
   }

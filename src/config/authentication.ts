@@ -87,7 +87,7 @@ function liesBelow(url: string, prefix: string): boolean {
 function isInBucket(url: string, bucket: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname, pathname } = new URL(url);
-  if (!/(^|\.)s3[.-][a-z0-9.-]*$/.test(hostname)) return false;
+  if (!/(^|\.)s3[.-]([a-z0-9.-]+\.)?amazonaws\.com(\.cn)?$/.test(hostname)) return false;
   return hostname.startsWith(`${bucket}.s3`) || pathname.startsWith(`/${bucket}/`);
 }
 

@@ -47,7 +47,7 @@ export function selectConfigs(init: Record_, wanted: readonly string[]): Selecti
       if (reference !== undefined) expand(reference, [...trail, name], [...here, 'ConfigSet']);
       else if (typeof member !== 'string')
         findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', '', here));
-      else if (!isRecord(init[member]) || member === SETS_KEY)
+      else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)
         findings.push(error(`no config ${JSON.stringify(member)}`, `there are: ${configNames(init)}`, here));
       else configs.push(member);
     });

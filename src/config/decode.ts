@@ -35,8 +35,10 @@ export interface Decoded {
   readonly configs: readonly Config[];
   /** Every problem of the selected configs. With an error among them nothing may be applied. */
   readonly findings: readonly Finding[];
-  /** Values that must not be seen: credentials, and the contents of files that only their owner may read. */
+  /** Credentials. They must not be seen anywhere. */
   readonly secrets: readonly string[];
+  /** The contents of files that neither group nor others may read. */
+  readonly privateTexts: readonly string[];
 }
 
 /**
@@ -54,14 +56,19 @@ export function decodeMetadata(document: MetadataDocument, wanted: readonly stri
   const authentications = decodeAuthentications(value);
   const selection = selectConfigs(init, wanted);
   const findings = [...selection.findings, ...authentications.findings];
-  const secrets = [...authentications.secrets];
+  const privateTexts: string[] = [];
   const decoded = new Map<string, Config>();
   for (const name of new Set(selection.configs)) {
     const config = decodeConfig(name, init[name] as Record<string, unknown>, text, authentications, findings);
     decoded.set(name, config);
-    for (const file of config.files) if (isPrivate(file)) secrets.push(textOf(file.content));
+    for (const file of config.files) if (isPrivate(file)) privateTexts.push(textOf(file.content));
   }
-  return { configs: selection.configs.map((name) => decoded.get(name) as Config), findings, secrets };
+  return {
+    configs: selection.configs.map((name) => decoded.get(name) as Config),
+    findings,
+    secrets: authentications.secrets,
+    privateTexts,
+  };
 }
 
 function decodeConfig(
@@ -310,7 +317,7 @@ function entriesOf<T>(section: Record<string, T> | null | undefined): [string, N
 }
 
 function refused(what: string, pointer: string, hint: string): Decoded {
-  return { configs: [], findings: [{ severity: 'error', what, pointer, hint }], secrets: [] };
+  return { configs: [], findings: [{ severity: 'error', what, pointer, hint }], secrets: [], privateTexts: [] };
 }
 
 function describeKeys(value: Record<string, unknown>): string {

@@ -8,11 +8,27 @@ import type { FileSystem } from '../system/file-system.ts';
 const MOST_BYTES = 1024 * 1024;
 
 /**
- * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then the host name
- * (contract section 2, cfn-signal -i). Reads local files only.
+ * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then the full
+ * host name (contract section 2, cfn-signal -i). Reads local files only: a lookup in DNS may hang at boot.
  */
 export function localInstanceId(files: FileSystem): string {
-  return novaUuid(read(files, paths.novaMetadata)) ?? cloudInitId(read(files, paths.cloudInitInstanceId)) ?? hostname();
+  return (
+    novaUuid(read(files, paths.novaMetadata)) ??
+    cloudInitId(read(files, paths.cloudInitInstanceId)) ??
+    fullHostName(read(files, paths.hosts))
+  );
+}
+
+/** The host name with its domain, where it has one or /etc/hosts knows it. */
+function fullHostName(hosts: string | undefined): string {
+  const name = hostname();
+  if (name.includes('.')) return name;
+  for (const line of (hosts ?? '').split('\n')) {
+    const [, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const full = names.includes(name) ? names.find((candidate) => candidate.includes('.')) : undefined;
+    if (full !== undefined) return full;
+  }
+  return name;
 }
 
 /** A cached answer that is no metadata (an error page of a proxy, say) is passed over. */

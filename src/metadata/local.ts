@@ -1,5 +1,6 @@
 import type { MetadataDocument } from '../config/decode.ts';
 import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
@@ -37,6 +38,7 @@ export function readLocalMetadata(files: FileSystem, resource: string | undefine
       const content = files.readIfPresent(path, MOST_METADATA_BYTES);
       if (content === undefined) continue;
       const document = parseDocument(content, path);
+      if (!isRecord(document.value)) throw new Problem('the document is not a JSON object', { where: path });
       return { found: { document, path, written: files.entry(path)?.modified ?? new Date(0) }, broken };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -1,8 +1,8 @@
-import { closeSync, constants, existsSync, fchmodSync, lstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+const { O_DIRECTORY, O_NOFOLLOW } = constants;
 /** Linux's O_PATH: a directory we may pass through but not list is still a step on the way. Node does not name it. */
 const O_PATH = 0o10000000;
 const MOST_LINKS = 40;
@@ -77,17 +77,14 @@ function handleOf(fd: number, path: string): Directory {
 }
 
 function makeChild(parent: Directory, name: string): void {
+  // The umask is for what users make by hand; taken back at once, since children inherit it.
+  const umask = process.umask(0);
   try {
     mkdirSync(parent.at(name), 0o755);
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return;
-    throw error;
-  }
-  const fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  try {
-    fchmodSync(fd, 0o755);
+    if (errnoOf(error) !== 'EEXIST') throw error;
   } finally {
-    closeSync(fd);
+    process.umask(umask);
   }
 }
 

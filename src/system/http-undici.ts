@@ -1,9 +1,12 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 import type { DownloadRequest, HttpRequest, HttpResponse } from './http.ts';
 import { noAnswer } from './http-problem.ts';
+import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
 
 const ATTEMPTS = 5;
 const MOST_REDIRECTS = 10;
@@ -86,7 +89,9 @@ async function downloadOnce(
   let url = request.url;
   let headers = request.headers;
   for (let redirects = 0; ; redirects++) {
-    const dispatcher = dispatcherFor(proxyFor(url), tls);
+    const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
+    if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(urlForPeople(request.url));
+    const dispatcher = dispatcherFor(proxyFor(url), tls, isRedirectedOut ? lookupElsewhere : undefined);
     try {
       const { origin, target } = originAndTarget(url);
       const response = await dispatcher
@@ -99,7 +104,7 @@ async function downloadOnce(
           bodyTimeout: SILENCE_TIMEOUT,
         })
         .catch((error: unknown) => {
-          throw new PassingFault(noAnswer(url, SILENCE_TIMEOUT, error));
+          throw error instanceof Problem ? error : new PassingFault(noAnswer(url, SILENCE_TIMEOUT, error));
         });
       const next = redirectTarget(url, response);
       if (next === undefined) {
@@ -107,8 +112,7 @@ async function downloadOnce(
         return;
       }
       await response.body.dump();
-      if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where: withoutQuery(request.url) });
-      refuseLinkLocal(url, next);
+      if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where: urlForPeople(request.url) });
       // Credentials are for the host they were given for (RFC 9110 section 15.4).
       if (originAndTarget(next).origin !== origin) headers = withoutCredentials(headers);
       url = next;
@@ -119,7 +123,7 @@ async function downloadOnce(
 }
 
 async function receive(url: string, response: Dispatcher.ResponseData, write: (chunk: Buffer) => void): Promise<void> {
-  const where = withoutQuery(url);
+  const where = urlForPeople(url);
   if (response.statusCode < 200 || response.statusCode > 299) {
     await response.body.dump();
     const problem = new Problem(`the download failed with HTTP ${response.statusCode}`, {
@@ -151,19 +155,19 @@ function redirectTarget(url: string, response: Dispatcher.ResponseData): string 
   if (![301, 302, 303, 307, 308].includes(response.statusCode) || typeof location !== 'string') return undefined;
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
-    throw new Problem('redirected to something that is no web address', { where: withoutQuery(url) });
+    throw new Problem('redirected to something that is no web address', { where: urlForPeople(url) });
   return /^https?:\/\//i.test(location) ? location : next.href;
 }
 
-/** A server elsewhere must not make us read this machine's metadata service, where credentials lie. */
-function refuseLinkLocal(from: string, to: string): void {
-  const isLinkLocal = (url: string): boolean => /^(169\.254\.|\[fe80:)/.test(splitUrl(url).host);
-  if (isLinkLocal(to) && !isLinkLocal(from))
-    throw new Problem('redirected to a link-local address', {
-      where: withoutQuery(from),
-      hint: 'such a redirect is not followed',
-    });
-}
+/** Looks a name up for a redirect; a name that leads to a link-local address is refused as the address itself is. */
+const lookupElsewhere: LookupFunction = (name, options, callback) => {
+  lookup(name, { ...options, all: true }, (error, found) => {
+    if (error === null && found.some(({ address }) => isLinkLocal(address))) {
+      callback(linkLocalRedirect(name), []);
+    } else if (options.all === true) callback(error, found);
+    else callback(error, found?.[0]?.address ?? '', found?.[0]?.family);
+  });
+};
 
 function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
@@ -171,8 +175,9 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Record<s
   );
 }
 
-function dispatcherFor(proxy: string | undefined, tls: Tls): Dispatcher {
-  if (proxy === undefined) return new Agent({ connect: { ...tls, timeout: CONNECT_TIMEOUT } });
+function dispatcherFor(proxy: string | undefined, tls: Tls, lookupName?: LookupFunction): Dispatcher {
+  const name = lookupName === undefined ? {} : { lookup: lookupName };
+  if (proxy === undefined) return new Agent({ connect: { ...tls, ...name, timeout: CONNECT_TIMEOUT } });
   // A proxy with user information in its URL sends it as Proxy-Authorization.
   return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTls: tls });
 }
@@ -213,6 +218,7 @@ function statusHint(status: number): string {
   return 'the server did not give the file';
 }
 
-function withoutQuery(url: string): string {
+/** The query of a URL can hold a signature. */
+function urlForPeople(url: string): string {
   return url.replace(/[?#].*$/, '');
 }

@@ -10,8 +10,6 @@ export interface HttpRequest {
   readonly timeout: number;
   /** Accept any certificate. */
   readonly insecure?: boolean;
-  /** The proxies of the command line; the environment's are used otherwise. */
-  readonly proxies?: ProxyChoice;
 }
 
 export interface HttpResponse {
@@ -30,9 +28,10 @@ export interface DownloadRequest {
   readonly restart: () => void;
 }
 
+/** The proxies of the command line; the environment's are used where it names none. */
 export interface ProxyChoice {
-  readonly http?: string;
-  readonly https?: string;
+  readonly http?: string | undefined;
+  readonly https?: string | undefined;
 }
 
 /** The one door to the network. */
@@ -44,10 +43,14 @@ export interface Http {
 }
 
 /** The direct way costs 4 ms of CPU to load, undici 40: it is loaded for what it is better at, proxies and downloads. */
-export function createHttp(environment: Environment, readTrusted: () => string | undefined): Http {
+export function createHttp(
+  environment: Environment,
+  proxies: ProxyChoice,
+  readTrusted: () => string | undefined,
+): Http {
   return {
     async exchange(request) {
-      const proxy = (await import('./proxy.ts')).chooseProxy(request.url, request.proxies ?? {}, environment);
+      const proxy = (await import('./proxy.ts')).chooseProxy(request.url, proxies, environment);
       if (proxy !== undefined)
         return (await import('./http-undici.ts')).exchangeThroughProxy(request, proxy, readTrusted);
       return (await import('./http-direct.ts')).exchangeDirectly(request, readTrusted);
@@ -56,7 +59,7 @@ export function createHttp(environment: Environment, readTrusted: () => string |
       const { chooseProxy } = await import('./proxy.ts');
       await (await import('./http-undici.ts')).download(
         request,
-        (url) => chooseProxy(url, {}, environment),
+        (url) => chooseProxy(url, proxies, environment),
         readTrusted,
       );
     },

@@ -17,7 +17,9 @@ export class OutputTail {
   text(): string {
     this.#trim();
     const text = Buffer.concat(this.#chunks).toString('utf8');
-    return this.#cut ? `...${text.slice(text.indexOf('\n'))}` : text;
+    if (!this.#cut) return text;
+    const start = text.indexOf('\n');
+    return start < 0 || start === text.length - 1 ? `...${text}` : `...${text.slice(start)}`;
   }
 
   #trim(): void {

@@ -30,7 +30,6 @@ export function runToExit(
     };
     const take = (chunk: Buffer): void => {
       tail.add(chunk);
-      drained?.refresh();
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);

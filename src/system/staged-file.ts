@@ -6,6 +6,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readdirSync,
   renameSync,
@@ -110,8 +111,10 @@ function sweepTemporaries(parent: Directory, name: string): void {
   }
   for (const candidate of names) {
     if (!candidate.startsWith(prefix)) continue;
-    const owner = Number(candidate.slice(prefix.length));
-    if (owner === process.pid || !isRunning(owner)) unlinkSync(parent.at(candidate));
+    const owner = candidate.slice(prefix.length);
+    // Only what we could have made: a file that somebody called `.motd.cfntools-backup` is theirs.
+    if (!/^[1-9]\d{0,9}$/.test(owner) || lstatSync(parent.at(candidate)).isDirectory()) continue;
+    if (Number(owner) === process.pid || !isRunning(Number(owner))) unlinkSync(parent.at(candidate));
   }
 }
 

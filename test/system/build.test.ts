@@ -14,10 +14,13 @@ const checksum = (path: string): string => createHash('sha256').update(readFileS
 
 describe('scripts/build', () => {
   it('makes the same bytes in another directory', () => {
-    for (const part of ['src', 'scripts', 'package.json', 'tsconfig.json']) cpSync(join(project, part), join(elsewhere, part), { recursive: true });
+    for (const part of ['src', 'scripts', 'package.json', 'tsconfig.json'])
+      cpSync(join(project, part), join(elsewhere, part), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(elsewhere, 'node_modules'));
     execFileSync(process.execPath, [join(elsewhere, 'scripts/lib/build.ts')], { stdio: 'ignore', timeout: 120_000 });
-    expect(checksum(join(elsewhere, 'dist/linux-x64/cfntools'))).toBe(checksum(join(project, 'dist/linux-x64/cfntools')));
+    expect(checksum(join(elsewhere, 'dist/linux-x64/cfntools'))).toBe(
+      checksum(join(project, 'dist/linux-x64/cfntools')),
+    );
   });
 
   it.each(commands.map(({ name }) => name))('leaves the link %s beside the binary', (name) => {

@@ -1,0 +1,218 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { type ConfigDocument, cfnInit, complaints, metadata } from '../support/cfn-init.ts';
+import type { Ended } from '../support/process.ts';
+import { useMachine } from '../support/use-machine.ts';
+
+const machine = useMachine();
+const CONFIG = '/AWS::CloudFormation::Init/config';
+/** Stands in every document, and must not be written when the document has a problem elsewhere. */
+const GOOD = { '/good': { content: 'good' } };
+let count = 0;
+
+async function refuse(document: string | Buffer | ConfigDocument): Promise<{ errors: string[]; warnings: string[] }> {
+  const root = join(machine().shared, `root-${count++}`);
+  mkdirSync(root);
+  const result = await cfnInit(machine(), document, ['--root', root]);
+  expect(traces(result)).toEqual([]);
+  expect({ code: result.code, stdout: result.stdout, written: readdirSync(root) }).toEqual({
+    code: 1,
+    stdout: '',
+    written: [],
+  });
+  const lines = complaints(result);
+  for (const line of lines) expect(line).toMatch(/^cfn-init: /);
+  const isWarning = (line: string): boolean => line.startsWith('cfn-init: warning: ');
+  return { errors: lines.filter((line) => !isWarning(line)), warnings: lines.filter(isWarning) };
+}
+
+function traces({ stderr, stdout }: Ended): string[] {
+  return `${stdout}\n${stderr}`.split('\n').filter((line) => /^\s+at |node:|\bError: /.test(line));
+}
+
+describe('documents that are none: one line, exit 1, nothing changed', () => {
+  const whole = metadata({ files: GOOD });
+  test.each<[string, string | Buffer]>([
+    ['empty', ''],
+    ['white space', ' \n\t '],
+    ['a NUL byte', '\0'],
+    ['not JSON', 'AWS::CloudFormation::Init: {}'],
+    ['truncated', whole.slice(0, -4)],
+    ['truncated within a string', whole.slice(0, 60)],
+    ['two documents', whole + whole],
+    ['a trailing comma', `${whole.slice(0, -1)},}`],
+    ['HTML', '<html><body>\n<h1>504</h1>\n</body></html>'],
+    ['not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
+    ['UTF-16', Buffer.from(whole, 'utf16le')],
+    ['a number', '42'],
+    ['null', 'null'],
+    ['text', '"text"'],
+    ['a list', `[${whole}]`],
+    ['no Init', '{"Other": {}}'],
+    ['an empty object', '{}'],
+    ['Init is text', '{"AWS::CloudFormation::Init": "config"}'],
+    ['Init is a list', '{"AWS::CloudFormation::Init": []}'],
+    ['Init is null', '{"AWS::CloudFormation::Init": null}'],
+    ['config is text', '{"AWS::CloudFormation::Init": {"config": "x"}}'],
+    ['nested 100000 deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+    ['objects nested deep', `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`],
+  ])('%s', async (_, document) => {
+    expect((await refuse(document)).errors).toHaveLength(1);
+  });
+
+  test('50 MB of [', async () => {
+    expect((await refuse(Buffer.alloc(50 * 1024 * 1024, '['))).errors).toHaveLength(1);
+  });
+
+  test('50 MB of {"a":', async () => {
+    const document = Buffer.alloc(50 * 1024 * 1024, '{"a":');
+    expect((await refuse(document)).errors).toHaveLength(1);
+  });
+
+  test('more than is reasonable from a pipe that does not end', async () => {
+    const begin = performance.now();
+    const { code, stderr } = await machine().run(['bash', '-c', `yes | exec "$0" -`, binary('cfn-init')]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]+\n$/) });
+    expect(performance.now() - begin).toBeLessThan(20_000);
+  });
+
+  test('a FILE that is not JSON is named', async () => {
+    const path = join(machine().shared, 'bad.json');
+    writeFileSync(path, '{');
+    const { code, stderr } = await machine().run([binary('cfn-init'), path]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*bad\.json[^\n]*\n$/) });
+  });
+});
+
+describe('every problem is said with its pointer before anything changes', () => {
+  const file = (value: unknown, path = '/a'): ConfigDocument => ({ files: { [path]: value } });
+  const command = (value: object): ConfigDocument => ({ commands: { x: { command: 'true', ...value } } });
+
+  test.each<[string, ConfigDocument, string]>([
+    ['a section that is a list', { files: [] }, '/files'],
+    ['a section that is text', { commands: 'true' }, '/commands'],
+    ['packages that are text', { packages: 'httpd' }, '/packages'],
+    ['a package manager that is a number', { packages: { apt: 5 } }, '/packages/apt'],
+    ['a version that is an object', { packages: { apt: { a: {} } } }, '/packages/apt/a'],
+    ['a package named like an option', { packages: { apt: { '--force': [] } } }, '/packages/apt/--force'],
+    ['an unknown package manager', { packages: { pacman: { a: [] } } }, '/packages/pacman'],
+    ['msi', { packages: { msi: { a: 'http://h/a.msi' } } }, '/packages/msi'],
+    ['a gid that is no number', { groups: { a: { gid: 'x' } } }, '/groups/a/gid'],
+    ['a gid out of range', { groups: { a: { gid: 4294967296 } } }, '/groups/a/gid'],
+    ['a group named like an option', { groups: { '-o': {} } }, '/groups/-o'],
+    ['a negative uid', { users: { a: { uid: -1 } } }, '/users/a/uid'],
+    ['a user with a colon', { users: { 'a:b': {} } }, '/users/a:b'],
+    ['a home that is not absolute', { users: { a: { homeDir: 'home' } } }, '/users/a/homeDir'],
+    ['a source with a relative destination', { sources: { 'opt/x': 'http://h/a.tgz' } }, '/sources/opt~1x'],
+    ['a source without a scheme', { sources: { '/opt': 'h/a.tgz' } }, '/sources/~1opt'],
+    ['a source by ftp', { sources: { '/opt': 'ftp://h/a.tgz' } }, '/sources/~1opt'],
+    ['a source on a Windows path', { sources: { 'C:\\x': 'http://h/a.zip' } }, '/sources/C:\\x'],
+    ['a relative file', file({ content: '' }, 'etc/motd'), '/files/etc~1motd'],
+    ['a file that is a directory', file({ content: '' }, '/etc/'), '/files/~1etc~1'],
+    ['the root as a file', file({ content: '' }, '/'), '/files/~1'],
+    ['a file on a Windows path', file({ content: '' }, 'c:\\cfn\\a.conf'), '/files/c:\\cfn\\a.conf'],
+    ['a file with a NUL in its path', file({ content: '' }, '/a\0b'), '/files/~1a'],
+    ['neither content nor source', file({ mode: '0644' }), '/files/~1a'],
+    ['a file that is text', file('content'), '/files/~1a'],
+    ['a source by gopher', file({ source: 'gopher://h/a' }), '/files/~1a/source'],
+    ['a mode in letters', file({ content: '', mode: 'rw-r--r--' }), '/files/~1a/mode'],
+    ['a mode with a 9', file({ content: '', mode: '0649' }), '/files/~1a/mode'],
+    ['an empty mode', file({ content: '', mode: '' }), '/files/~1a/mode'],
+    ['a mode of a directory', file({ content: '', mode: '040755' }), '/files/~1a/mode'],
+    ['an integer mode with two meanings or none', file({ content: '', mode: 999 }), '/files/~1a/mode'],
+    ['a fraction as mode', file({ content: '', mode: 420.5 }), '/files/~1a/mode'],
+    ['bad base64', file({ content: 'not base64!', encoding: 'base64' }), '/files/~1a/content'],
+    ['base64 that is cut off', file({ content: 'YWJjZ', encoding: 'base64' }), '/files/~1a/content'],
+    ['an unknown encoding', file({ content: '', encoding: 'rot13' }), '/files/~1a/encoding'],
+    ['a context that is text', file({ content: '', context: 'x' }), '/files/~1a/context'],
+    ['a template that is not closed', file({ content: '{{#a}}', context: {} }), '/files/~1a/content'],
+    ['an owner that is a list', file({ content: '', owner: ['root'] }), '/files/~1a/owner'],
+    ['a link to nowhere', file({ content: '', mode: '120777' }), '/files/~1a/content'],
+    ['a command that is an object', { commands: { x: { command: {} } } }, '/commands/x/command'],
+    ['an empty argument list', { commands: { x: { command: [] } } }, '/commands/x/command'],
+    ['no command at all', { commands: { x: { cwd: '/' } } }, '/commands/x'],
+    ['a NUL in a command', { commands: { x: { command: 'a\0b' } } }, '/commands/x/command'],
+    ['a NUL in an argument', { commands: { x: { command: ['a', 'b\0c'] } } }, '/commands/x/command'],
+    ['a test that is a number', command({ test: 7 }), '/commands/x/test'],
+    ['an env that is text', command({ env: 'A=B' }), '/commands/x/env'],
+    ['an env that holds an object', command({ env: { A: {} } }), '/commands/x/env/A'],
+    ['a NUL in an env', command({ env: { A: 'a\0b' } }), '/commands/x/env/A'],
+    ['ignoreErrors that is neither', command({ ignoreErrors: 'maybe' }), '/commands/x/ignoreErrors'],
+    ['waitAfterCompletion forever', command({ waitAfterCompletion: 'forever' }), '/commands/x/waitAfterCompletion'],
+    ['waitAfterCompletion negative', command({ waitAfterCompletion: -1 }), '/commands/x/waitAfterCompletion'],
+    ['windows services', { services: { windows: { 'cfn-hup': { enabled: true } } } }, '/services/windows'],
+    ['an unknown service manager', { services: { upstart: {} } }, '/services/upstart'],
+    ['enabled that is neither', { services: { sysvinit: { a: { enabled: 'on?' } } } }, '/services/sysvinit/a/enabled'],
+    ['a service named like an option', { services: { systemd: { '--now': {} } } }, '/services/systemd/--now'],
+  ])('%s', async (_, config, pointer) => {
+    const { errors } = await refuse({ ...config, files: mergedFiles(config) });
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(`${CONFIG}${pointer}`);
+  });
+
+  test('all problems of a document at once, each on its line', async () => {
+    const { errors } = await refuse({
+      packages: { msi: {} },
+      groups: { a: { gid: 'x' } },
+      users: { b: { uid: 'y' } },
+      sources: { relative: 'http://h/a.tgz' },
+      files: {
+        ...GOOD,
+        relative: { content: '' },
+        '/mode': { content: '', mode: 'x' },
+        '/base64': { content: '!', encoding: 'base64' },
+      },
+      commands: { x: {} },
+      services: { windows: {} },
+    });
+    const pointers = [
+      '/packages/msi',
+      '/groups/a/gid',
+      '/users/b/uid',
+      '/sources/relative',
+      '/files/relative',
+      '/files/~1mode/mode',
+      '/files/~1base64/content',
+      '/commands/x',
+      '/services/windows',
+    ];
+    for (const pointer of pointers)
+      expect(errors.filter((line) => line.includes(`${CONFIG}${pointer}`))).toHaveLength(1);
+    expect(errors).toHaveLength(pointers.length);
+  });
+});
+
+describe('what is odd but harmless is a warning', () => {
+  test.each<[string, ConfigDocument, string]>([
+    ['an unknown section', { disks: {} }, '/disks'],
+    ['an unknown key of a file', { files: { '/a': { content: '', permissions: '0644' } } }, '/files/~1a/permissions'],
+    ['an unknown key of a command', { commands: { x: { command: 'true', timeout: 5 } } }, '/commands/x/timeout'],
+    ['an unknown key of a service', { services: { systemd: { s: { enable: true } } } }, '/services/systemd/s/enable'],
+    [
+      'both content and source',
+      { files: { '/a': { content: 'a', source: 'http://127.0.0.1:9/' } } },
+      '/files/~1a/source',
+    ],
+    [
+      'credentials that are not there',
+      { files: { '/a': { source: 'file:///etc/passwd', authentication: 'x' } } },
+      '/files/~1a/authentication',
+    ],
+  ])('%s', async (_, config, pointer) => {
+    const root = join(machine().shared, `root-${count++}`);
+    mkdirSync(join(root, 'etc'), { recursive: true });
+    writeFileSync(join(root, 'etc/passwd'), '');
+    const result = await cfnInit(machine(), { ...config, files: mergedFiles(config) }, ['--root', root]);
+    expect(result.code).toBe(0);
+    expect(
+      complaints(result).filter((line) => /^cfn-init: warning: /.test(line) && line.includes(CONFIG + pointer)),
+    ).toHaveLength(1);
+    expect(readdirSync(root)).toContain('good');
+  });
+});
+
+function mergedFiles({ files }: ConfigDocument): unknown {
+  return files === undefined ? GOOD : Array.isArray(files) ? files : { ...GOOD, ...(files as object) };
+}

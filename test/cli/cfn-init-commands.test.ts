@@ -1,0 +1,310 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
+import type { RunOptions } from '../support/process.ts';
+import { useMachine, useSandbox } from '../support/use-machine.ts';
+
+const machine = useMachine();
+let count = 0;
+
+function newDirectory(): string {
+  const directory = join(machine().shared, `dir-${count++}`);
+  mkdirSync(directory);
+  return directory;
+}
+
+const apply = (commands: ConfigDocument, options: RunOptions = {}) => cfnInit(machine(), { commands }, [], options);
+
+/** What a command prints, told apart by the file it prints to. */
+async function output(entry: ConfigDocument, options: RunOptions = {}): Promise<string> {
+  const file = join(newDirectory(), 'out');
+  const command = entry['command'];
+  const written = Array.isArray(command) ? ['sh', '-c', '"$@" >"$0"', file, ...command] : `{ ${command}\n} >${file}`;
+  const { code, stderr } = await apply({ x: { ...entry, command: written } }, options);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return readFileSync(file, 'utf8');
+}
+
+describe('order', () => {
+  test('is by name, not by place in the document', async () => {
+    const file = join(newDirectory(), 'out');
+    const names = ['b', '10-x', '2-x', 'B', '01', 'a', '-'];
+    const { code, stdout } = await apply(
+      Object.fromEntries(names.map((name) => [name, { command: `echo "${name}" >>${file}` }])),
+    );
+    const order = [...names].sort();
+    expect({ code, order: readFileSync(file, 'utf8').trim().split('\n') }).toEqual({ code: 0, order });
+    const steps = stdout.split('\n').filter((line) => line.startsWith('commands'));
+    expect(steps.map((line) => /changed\s+(\S+)/.exec(line)?.[1])).toEqual(order);
+  });
+
+  test('one after the other, and the first that fails ends the run', async () => {
+    const directory = newDirectory();
+    const result = await apply({
+      a: { command: `sleep 0.3; touch ${directory}/a` },
+      b: { command: `test -e ${directory}/a && touch ${directory}/b; exit 3` },
+      c: { command: `touch ${directory}/c` },
+    });
+    expect({ code: result.code, summary: summary(result) }).toEqual({
+      code: 1,
+      summary: '1 changed, 1 failed, 1 not run',
+    });
+    expect(['a', 'b', 'c'].map((name) => existsSync(join(directory, name)))).toEqual([true, true, false]);
+  });
+});
+
+describe('command', () => {
+  test.each<[string, unknown, string]>([
+    ['text goes to the shell', `a=1; echo "$a $((a + 1))" | tr 1 one`, 'o 2\n'],
+    ['a list goes as it is', ['printf', '%s|', 'a b', '$HOME', '*', "it's", '', '<&;'], "a b|$HOME|*|it's||<&;|"],
+    ['numbers in a list are words', ['printf', '%s|', 1, 2.5, true], '1|2.5|true|'],
+    ['text of several lines', 'echo a\necho b', 'a\nb\n'],
+    ['stdin is empty', 'cat; echo end', 'end\n'],
+    ['non-ASCII', ['printf', '%s', 'Grüße 🎉'], 'Grüße 🎉'],
+  ])('%s', async (_, command, expected) => {
+    expect(await output({ command })).toBe(expected);
+  });
+
+  test('the whole of a script is one shell', async () => {
+    expect(await output({ command: 'set -e\ncd /usr\npwd' })).toBe('/usr\n');
+  });
+
+  test.each([
+    ['a list whose program is not there', ['there-is-no-such-program', 'x'], /there-is-no-such-program/],
+    ['text whose program is not there', 'there-is-no-such-program x', /127.*not found/],
+    ['a list whose program is a directory', ['/usr'], /\/usr/],
+  ])('%s: one line, exit 1', async (_, command, what) => {
+    const { code, stderr } = await apply({ x: { command } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]+\n$/) });
+    expect(stderr).toMatch(what);
+  });
+});
+
+describe('env', () => {
+  const CLEAN = { PATH: '/usr/bin:/bin:/usr/sbin', LANG: 'de_DE.UTF-8', SOMETHING: 'of the machine' };
+  const names = (text: string): string[] =>
+    text
+      .split('\n')
+      .map((line) => line.split('=')[0] ?? '')
+      .filter((name) => name !== '' && name !== '_' && name !== 'PWD' && name !== 'SHLVL' && name !== 'OLDPWD')
+      .sort();
+
+  test('replaces the environment, but for five that are given when absent', async () => {
+    const text = await output(
+      { command: '/usr/bin/env', env: { A: 'x y', N: 5, T: true, E: '', Q: `a'b"c$d\ne` } },
+      { env: CLEAN },
+    );
+    expect(text).toContain('A=x y\n');
+    for (const line of ['N=5\n', 'T=true\n', 'E=\n', `Q=a'b"c$d\ne\n`]) expect(text).toContain(line);
+    expect(text).not.toContain('SOMETHING');
+    expect(names(text.replace('\ne\n', '\n'))).toEqual([
+      'A',
+      'E',
+      'HOME',
+      'LANG',
+      'N',
+      'PATH',
+      'Q',
+      'SHELL',
+      'T',
+      'USER',
+    ]);
+  });
+
+  test('of the entry wins over the defaults', async () => {
+    const env = { HOME: '/h', PATH: '/usr/bin:/bin:/x', LANG: 'C', SHELL: '/s', USER: 'u' };
+    const text = await output({ command: '/usr/bin/env', env });
+    for (const [name, value] of Object.entries(env)) expect(text).toContain(`${name}=${value}\n`);
+  });
+
+  test("left out: the machine's own", async () => {
+    expect(await output({ command: 'echo $SOMETHING $LANG' }, { env: CLEAN })).toBe('of the machine de_DE.UTF-8\n');
+  });
+
+  test('also counts for the test', async () => {
+    const result = await apply({ x: { command: 'true', test: 'test "$WISH" = yes', env: { WISH: 'yes' } } });
+    expect(summary(result)).toBe('1 changed');
+  });
+
+  test('nothing of the packaging is in it', async () => {
+    const clean = { PATH: '/usr/bin:/bin' };
+    expect(names(await output({ command: '/usr/bin/env' }, { env: clean }))).toEqual([
+      'HOME',
+      'LANG',
+      'PATH',
+      'SHELL',
+      'USER',
+    ]);
+  });
+
+  test("the caller's own NODE_ and PKG_ variables are passed on, and mean nothing to us", async () => {
+    const env = { PATH: '/usr/bin:/bin', NODE_OPTIONS: '--nonsense', NODE_PATH: '/x', PKG_EXECPATH: '/y' };
+    const text = await output({ command: 'echo $NODE_OPTIONS $NODE_PATH $PKG_EXECPATH' }, { env });
+    expect(text).toBe('--nonsense /x /y\n');
+  });
+
+  test.each(['node', 'python3'])("%s is the machine's own program", async (program) => {
+    const directory = newDirectory();
+    await machine().run(
+      `printf '#!/bin/sh\\necho "own $0 $*"\\n' >${directory}/${program}; chmod 755 ${directory}/${program}`,
+    );
+    const env = { PATH: `${directory}:/usr/bin:/bin` };
+    for (const command of [`${program} -v`, [program, '-v']])
+      expect(await output({ command }, { env })).toBe(`own ${directory}/${program} -v\n`);
+  });
+
+  test('a python of the machine runs', async (context) => {
+    if ((await machine().run(['/usr/bin/python3', '-c', ''])).code !== 0) context.skip('needs python3');
+    const command = ['/usr/bin/python3', '-c', 'import sys, json; print(sys.executable)'];
+    expect(await output({ command }, { env: { PATH: '/usr/bin:/bin' } })).toBe('/usr/bin/python3\n');
+  });
+
+  test('without any environment at all', async () => {
+    expect(await output({ command: 'command -v ls' }, { env: {} })).toMatch(/\/ls\n$/);
+  });
+});
+
+describe('cwd', () => {
+  test('is where it runs, through a link too', async () => {
+    const directory = newDirectory();
+    symlinkSync('/usr', join(directory, 'link'));
+    expect(await output({ command: '/bin/pwd', cwd: '/usr/bin' })).toBe('/usr/bin\n');
+    expect(await output({ command: '/bin/pwd', cwd: join(directory, 'link') })).toBe('/usr\n');
+  });
+
+  test.each([
+    ['~', ''],
+    ['~/sub', '/sub'],
+  ])('%s is the home directory', async (cwd, rest) => {
+    const home = newDirectory();
+    mkdirSync(join(home, 'sub'));
+    const env = { PATH: '/usr/bin:/bin', HOME: home };
+    expect(await output({ command: '/bin/pwd', cwd }, { env })).toBe(`${home}${rest}\n`);
+    expect(await output({ command: '/bin/pwd', cwd, env: { HOME: home } })).toBe(`${home}${rest}\n`);
+  });
+
+  test('that is missing is an error that names it, and nothing is run', async () => {
+    const mark = join(newDirectory(), 'ran');
+    for (const more of [{}, { test: `touch ${mark}` }]) {
+      const { code, stderr } = await apply({ x: { command: `touch ${mark}`, cwd: '/there/is/nothing', ...more } });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^cfn-init: [^\n]*\/there\/is\/nothing[^\n]*\n$/),
+      });
+    }
+    expect(existsSync(mark)).toBe(false);
+  });
+
+  test('also counts for the test', async () => {
+    const directory = newDirectory();
+    await apply({ x: { command: 'true', test: 'pwd >from-test', cwd: directory } });
+    expect(readFileSync(join(directory, 'from-test'), 'utf8')).toBe(`${directory}\n`);
+  });
+});
+
+describe('test', () => {
+  test.each<[unknown, string]>([
+    ['true', '1 changed'],
+    ['exit 0', '1 changed'],
+    ['false', '1 skipped'],
+    ['exit 2', '1 skipped'],
+    ['kill -9 $$', '1 skipped'],
+    ['there-is-no-such-program', '1 skipped'],
+    [['test', '-d', '/usr'], '1 changed'],
+    [['test', '-d', '/there is nothing'], '1 skipped'],
+  ])('%j: %s', async (condition, expected) => {
+    const mark = join(newDirectory(), 'ran');
+    const result = await apply({ x: { command: `touch ${mark}`, test: condition } });
+    expect({ code: result.code, stderr: result.stderr, summary: summary(result) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: expected,
+    });
+    expect(existsSync(mark)).toBe(expected === '1 changed');
+  });
+});
+
+describe('a failing command', () => {
+  test('names itself, its exit code and the last line that it printed', async () => {
+    const { code, stderr } = await apply({ '02 it': { command: 'echo first; echo the cause >&2; echo; exit 42' } });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^cfn-init: [^\n]*\b42\b[^\n]*\/commands\/02 it[^\n]*the cause[^\n]*\n$/);
+    expect(stderr).not.toContain('first');
+  });
+
+  test.each([['yes'], ['true'], ['TRUE'], [true], [1], ['1']])(
+    'ignoreErrors %j: the run goes on',
+    async (ignoreErrors) => {
+      const result = await apply({ a: { command: 'exit 3', ignoreErrors }, b: { command: 'true' } });
+      expect({ code: result.code, summary: summary(result) }).toEqual({ code: 0, summary: '2 changed' });
+    },
+  );
+
+  test.each([['no'], ['False'], [false], [0], [null]])('ignoreErrors %j: it ends', async (ignoreErrors) => {
+    expect((await apply({ a: { command: 'exit 3', ignoreErrors } })).code).toBe(1);
+  });
+
+  test('killed by a signal is failed', async () => {
+    const { code, stderr } = await apply({ a: { command: 'kill -TERM $$' } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/143|SIGTERM/) });
+  });
+
+  test('under --compat heat still ends with 1', async () => {
+    expect((await cfnInit(machine(), { commands: { a: { command: 'false' } } }, ['--compat', 'heat'])).code).toBe(1);
+  });
+});
+
+describe('time', () => {
+  test('waitAfterCompletion is waited for', async () => {
+    const file = join(newDirectory(), 'out');
+    const note = `date +%s.%N >>${file}`;
+    await apply({ a: { command: note, waitAfterCompletion: '1.2' }, b: { command: note, waitAfterCompletion: 0 } });
+    const [first = 0, second = 0] = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+    expect(second - first).toBeGreaterThan(1.15);
+    expect(second - first).toBeLessThan(5);
+  });
+
+  test.each([
+    ['text', 'sleep 15 & echo started'],
+    ['text, in the manner of daemons', 'setsid sleep 15 & exit 0'],
+    ['a list', ['sh', '-c', 'sleep 15 & echo started']],
+  ])('a daemon in the background that holds the pipes is not waited for: %s', async (_, command) => {
+    const { code, milliseconds, stderr } = await apply({ a: { command }, b: { command: 'true' } }, { timeout: 14_000 });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(milliseconds).toBeLessThan(6_000);
+  });
+
+  test('a flood of output neither blocks nor fills the memory', async () => {
+    const command = `head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1`;
+    const { code, stderr } = await apply({ a: { command } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*the end\n$/) });
+  });
+
+  test('a last line of any length is told, cut', async () => {
+    const { code, stderr } = await apply({ a: { command: `printf '%050000d' 7; exit 1` } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*0000[^\n]*\n$/) });
+    expect(stderr.length).toBeLessThan(2_000);
+  });
+});
+
+describe('the log', () => {
+  const view = useSandbox();
+
+  test('names each step with its duration, and holds the tail of what a failed command printed', async () => {
+    await cfnInit(view(), {
+      files: { '/etc/cfntools-a': { content: 'a' } },
+      commands: {
+        '01_ok': { command: 'echo fine' },
+        '02_bad': { command: 'for i in $(seq 5000); do echo "line $i"; done; exit 9' },
+      },
+    });
+    const log = view().read('/var/log/cfn-init.log');
+    expect(log).toMatch(/files +changed +\/etc\/cfntools-a .*\d ms/);
+    expect(log).toMatch(/commands +changed +01_ok .*\d m?s/);
+    expect(log).toMatch(/commands +failed +02_bad .*\d m?s/);
+    expect(log).toContain('line 4999');
+    expect(log).not.toMatch(/line 1\n/);
+    expect((await view().run(['stat', '-c', '%a', '/var/log/cfn-init.log'])).stdout).toMatch(/^6[04]0\n$/);
+  });
+});

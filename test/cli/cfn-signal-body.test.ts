@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import type { Ended } from '../support/process.ts';
+import { HANDLE, useSignalRig } from '../support/signal-rig.ts';
+
+const { serve, signal } = useSignalRig();
+
+/** Signals, and returns what the server saw of it. */
+async function sent(args: readonly string[]): Promise<{ result: Ended; body: Record<string, unknown>; raw: string }> {
+  const server = await serve({ status: 200 });
+  const result = await signal([...args, server.url + HANDLE]);
+  expect(server.requests).toHaveLength(1);
+  const raw = server.requests[0]?.body ?? '';
+  return { result, raw, body: JSON.parse(raw) as Record<string, unknown> };
+}
+
+const REASON = 'Configuration Complete';
+const FAILED = 'Configuration failed';
+const DATA = 'Application has completed configuration.';
+const success = { Status: 'SUCCESS', Reason: REASON, UniqueId: 'me', Data: DATA };
+const failure = { Status: 'FAILURE', Reason: FAILED, UniqueId: 'me', Data: DATA };
+
+describe('the body', () => {
+  test.each<[string[], object]>([
+    [[], success],
+    [['-s', 'true'], success],
+    [['-s', 'TRUE'], success],
+    [['--success', 'True'], success],
+    [['--success=true'], success],
+    [['-strue'], success],
+    [['-s', 'false'], failure],
+    [['-s', 'yes'], failure],
+    [['-s', '1'], failure],
+    [['-s', ''], failure],
+    [['-s', 'SUCCESS'], failure],
+    [['-e', '0'], success],
+    [['-e0'], success],
+    [['--exit-code=0'], success],
+    [['--exit-code', '00'], success],
+    [['-e', ' 0 '], success],
+    [['-e', '1'], failure],
+    [['-e', '-1'], failure],
+    [['-e', '255'], failure],
+    [['--exit', '0'], success],
+    [['--exit', '3'], failure],
+    [['-e', '0', '-s', 'false'], success],
+    [['-e', '1', '-s', 'true'], failure],
+    [['-e', '4', '-r', 'because'], { ...failure, Reason: 'because' }],
+    [['-s', 'true', '-r', 'because'], { ...success, Reason: 'because' }],
+    [['--reason', ''], { ...success, Reason: '' }],
+    [['-d', 'data'], { ...success, Data: 'data' }],
+    [['--data', ''], { ...success, Data: '' }],
+    [['-d', '{"a": "b"}'], { ...success, Data: '{"a": "b"}' }],
+    [['-d', 'Grüße "q" \\ \n 🎉'], { ...success, Data: 'Grüße "q" \\ \n 🎉' }],
+    [['-d', '-5'], { ...success, Data: '-5' }],
+    [['-i', 'other'], { ...success, UniqueId: 'other' }],
+    [['--id=a b/c'], { ...success, UniqueId: 'a b/c' }],
+    [['-k'], success],
+    [['-vk'], success],
+    [['--reas', 'r', '--dat=d', '--succ', 'false'], { ...failure, Reason: 'r', Data: 'd' }],
+  ])('of %j', async (args, body) => {
+    const { result, ...was } = await sent(args);
+    expect(was.body).toEqual(body);
+    expect(Object.keys(was.body).sort()).toEqual(['Data', 'Reason', 'Status', 'UniqueId']);
+    expect(result.code).toBe(0);
+    expect(result.stdout).toBe('');
+  });
+
+  test.each([
+    [['-e', '']],
+    [['--exit-code=']],
+    [['-e', 'abc']],
+    [['-e', '0x0']],
+    [['-e', '0.0']],
+    [['-e', ' ']],
+    [['--exit', '']],
+  ])('a missing exit code must not report success: %j', async (args) => {
+    const { result, body } = await sent(args);
+    expect(body).toEqual(failure);
+    expect({ code: result.code, stdout: result.stdout }).toEqual({ code: 0, stdout: '' });
+    expect(result.stderr).toMatch(/^cfn-signal: warning: [^\n]*FAILURE/m);
+  });
+
+  test('without a wish nothing is said on stderr', async () => {
+    expect((await sent([])).result.stderr).toBe('');
+  });
+});
+
+describe('the request', () => {
+  test('is a PUT without a Content-Type, or with an empty one', async () => {
+    const server = await serve({ status: 200 });
+    await signal([server.url + HANDLE]);
+    const [request] = server.requests;
+    expect(request?.method).toBe('PUT');
+    expect(request?.headers['content-type'] ?? '').toBe('');
+    expect(request?.headers['content-length']).toBe(String(Buffer.byteLength(request?.body ?? '')));
+    expect(request?.headers['transfer-encoding']).toBeUndefined();
+    expect(request?.headers.host).toBe(`127.0.0.1:${server.port}`);
+  });
+
+  test.each([
+    HANDLE,
+    '/',
+    '/%3A%3a%2F%2f%7E',
+    "/a+b~c'd(e)*f!g",
+    '//double//slashes/./and/../dots/',
+    '/a;b=c;d?e;f=g',
+    '/?',
+    '/?a=1&a=1&&b=&=c',
+    '/%zz%',
+    '/a|b^c`d{e}[f]"g<h>\\i',
+    '/?q=a b'.replace(' ', '%20'),
+    '/x?u=http://h/?y=z',
+  ])('has the target byte for byte: %s', async (target) => {
+    const server = await serve({ status: 200 });
+    const { code, stderr } = await signal([server.url + target]);
+    expect({ code, stderr, targets: server.requests.map((request) => request.target) }).toEqual({
+      code: 0,
+      stderr: '',
+      targets: [target],
+    });
+  });
+
+  test.each([
+    ['?a=b', '/?a=b'],
+    ['', '/'],
+    ['/x#fragment', '/x'],
+  ])('has a slash where the URL has no path, and no fragment: %j', async (rest, target) => {
+    const server = await serve({ status: 200 });
+    await signal([server.url + rest]);
+    expect(server.requests.map((request) => request.target)).toEqual([target]);
+  });
+
+  test('user and password of a URL become an Authorization', async () => {
+    const server = await serve({ status: 200 });
+    await signal([server.url.replace('//', '//user:p%40ss@') + HANDLE]);
+    expect(server.requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`);
+  });
+});
+
+describe('the URL', () => {
+  test.each<[string, (url: string) => string[]]>([
+    ['before the options', (url) => [url, '-e', '0', '-r', 'x']],
+    ['behind the options', (url) => ['-e', '0', '-r', 'x', url]],
+    ['between the options', (url) => ['-e', '0', url, '-r', 'x']],
+    ['behind --', (url) => ['-e', '0', '-r', 'x', '--', url]],
+    ['as base64', (url) => [Buffer.from(url).toString('base64'), '-r', 'x']],
+    ['as base64 with a newline in it', (url) => [Buffer.from(`${url}\n`).toString('base64'), '-r', 'x']],
+    ['as URL-safe base64', (url) => [Buffer.from(url).toString('base64url'), '-r', 'x']],
+    ['with the scheme in capitals', (url) => [url.replace('http:', 'HTTP:'), '-r', 'x']],
+  ])('%s', async (_, args) => {
+    const server = await serve({ status: 200 });
+    const { code, stderr } = await signal(args(server.url + HANDLE));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(server.requests.map(({ target, body }) => [target, JSON.parse(body).Reason])).toEqual([[HANDLE, 'x']]);
+  });
+
+  test('signalling by --stack and --resource says what to do instead', async () => {
+    const { code, stderr } = await signal(['--stack', 's', '--resource', 'r']);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^cfn-signal: [^\n]*WaitConditionHandle[^\n]*\n$/);
+  });
+});

@@ -1,0 +1,172 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeCertificates } from '../support/certificates.ts';
+import type { TestServer } from '../support/http-server.ts';
+import { HANDLE, useSignalRig } from '../support/signal-rig.ts';
+import { isInstalled } from '../support/use-machine.ts';
+
+const { serve, signal, directory } = useSignalRig();
+const targets = (server: TestServer): string[] => server.requests.map(({ target }) => target);
+
+describe('https', () => {
+  let certificates: ReturnType<typeof makeCertificates>;
+  beforeAll(() => {
+    if (isInstalled('openssl')) certificates = makeCertificates(directory());
+  });
+  beforeEach((context) => {
+    if (!isInstalled('openssl')) context.skip('needs openssl');
+  });
+
+  test('a self-signed certificate is refused, with a hint', async () => {
+    const server = await serve({ status: 200 }, certificates.selfSigned);
+    const { code, stderr } = await signal(['--timeout', '1', server.url + HANDLE]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^cfn-signal: [^\n]*self-signed[^\n]*-k[^\n]*\n$/);
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each([[['-k']], [['--insecure']], [['-vk']], [['--insec']]])('and accepted with %j', async (args) => {
+    const server = await serve({ status: 200 }, certificates.selfSigned);
+    expect((await signal([...args, server.url + HANDLE])).code).toBe(0);
+    expect(targets(server)).toEqual([HANDLE]);
+  });
+
+  test('an unknown CA is refused; the one in SSL_CERT_FILE is trusted', async () => {
+    const server = await serve({ status: 200 }, certificates.signed);
+    const unknown = await signal(['--timeout', '1', server.url + HANDLE]);
+    expect(unknown.code).not.toBe(0);
+    expect(unknown.stderr).toMatch(/^cfn-signal: [^\n]*(unknown CA|certificate)[^\n]*\n$/);
+    const trusted = await signal([server.url + HANDLE], { SSL_CERT_FILE: certificates.caFile });
+    expect({ code: trusted.code, stderr: trusted.stderr, targets: targets(server) }).toEqual({
+      code: 0,
+      stderr: '',
+      targets: [HANDLE],
+    });
+  });
+
+  test.each(['option', 'environment'])('through a proxy by CONNECT: %s', async (way) => {
+    const server = await serve({ status: 200 }, certificates.selfSigned);
+    const proxy = await serve({ status: 500 });
+    const { code, stderr } =
+      way === 'option'
+        ? await signal(['-k', '--https-proxy', proxy.url, server.url + HANDLE])
+        : await signal(['-k', server.url + HANDLE], { https_proxy: proxy.url });
+    expect({ code, stderr, tunnels: proxy.tunnels, proxy: targets(proxy), server: targets(server) }).toEqual({
+      code: 0,
+      stderr: '',
+      tunnels: [`127.0.0.1:${server.port}`],
+      proxy: [],
+      server: [HANDLE],
+    });
+    expect(server.requests[0]?.headers['content-type'] ?? '').toBe('');
+  });
+
+  test('through a proxy the certificate still counts', async () => {
+    const server = await serve({ status: 200 }, certificates.selfSigned);
+    const proxy = await serve({ status: 500 });
+    const { code } = await signal(['--timeout', '1', '--https-proxy', proxy.url, server.url + HANDLE]);
+    expect(code).not.toBe(0);
+    expect(server.requests).toEqual([]);
+  });
+
+  test('a trusted CA counts through a proxy too', async () => {
+    const server = await serve({ status: 200 }, certificates.signed);
+    const proxy = await serve({ status: 500 });
+    const env = { SSL_CERT_FILE: certificates.caFile, HTTPS_PROXY: proxy.url };
+    expect((await signal([server.url + HANDLE], env)).code).toBe(0);
+    expect(targets(server)).toEqual([HANDLE]);
+  });
+});
+
+describe('an http proxy', () => {
+  const url = `http://heat.example.test:8000${HANDLE}`;
+
+  test.each<[string, (proxy: string) => [string[], Record<string, string>?]]>([
+    ['--http-proxy', (proxy) => [['--http-proxy', proxy]]],
+    ['--http-proxy without a scheme', (proxy) => [['--http-proxy', proxy.replace('http://', '')]]],
+    ['http_proxy', (proxy) => [[], { http_proxy: proxy }]],
+    ['all_proxy', (proxy) => [[], { all_proxy: proxy }]],
+    [
+      'the option wins over the environment',
+      (proxy) => [['--http-proxy', proxy], { http_proxy: 'http://127.0.0.1:9' }],
+    ],
+    ['the option wins over no_proxy', (proxy) => [['--http-proxy', proxy], { no_proxy: '*' }]],
+  ])('sees the absolute form, byte for byte: %s', async (_, wish) => {
+    const proxy = await serve({ status: 200 });
+    const [args, env] = wish(proxy.url);
+    const { code, stderr } = await signal([...args, url], env);
+    expect({ code, stderr, targets: targets(proxy), tunnels: proxy.tunnels }).toEqual({
+      code: 0,
+      stderr: '',
+      targets: [url],
+      tunnels: [],
+    });
+    const [request] = proxy.requests;
+    expect({
+      method: request?.method,
+      host: request?.headers.host,
+      type: request?.headers['content-type'] ?? '',
+    }).toEqual({
+      method: 'PUT',
+      host: 'heat.example.test:8000',
+      type: '',
+    });
+    expect(Object.keys(JSON.parse(request?.body ?? '{}') as object).sort()).toEqual([
+      'Data',
+      'Reason',
+      'Status',
+      'UniqueId',
+    ]);
+  });
+
+  test('its user and password go to it', async () => {
+    const proxy = await serve({ status: 200 });
+    await signal(['--http-proxy', proxy.url.replace('//', '//me:s3cret@'), url]);
+    expect(proxy.requests[0]?.headers['proxy-authorization']).toBe(
+      `Basic ${Buffer.from('me:s3cret').toString('base64')}`,
+    );
+  });
+
+  test('its refusal is a refusal', async () => {
+    const proxy = await serve({ status: 403 });
+    expect((await signal(['--http-proxy', proxy.url, url])).code).toBe(1);
+    expect(proxy.requests).toHaveLength(1);
+  });
+
+  test('that is not there', async () => {
+    const { code, stderr } = await signal(['--timeout', '1', '--http-proxy', 'http://127.0.0.1:9', url]);
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/^cfn-signal: [^\n]+\n$/) });
+  });
+
+  test('that is no URL', async () => {
+    const { code, stderr } = await signal(['--timeout', '1', '--http-proxy', 'http://:::', url]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^cfn-signal: [^\n]*proxy[^\n]*\n$/);
+  });
+
+  test.each(['127.0.0.1', '*', 'example.test, 127.0.0.1', '127.0.0.1:PORT', 'localhost 127.0.0.1'])(
+    'is passed by for hosts of no_proxy: %s',
+    async (list) => {
+      const server = await serve({ status: 200 });
+      const proxy = await serve({ status: 500 });
+      for (const name of ['no_proxy', 'NO_PROXY']) {
+        const env = { http_proxy: proxy.url, [name]: list.replace('PORT', String(server.port)) };
+        expect((await signal([server.url + HANDLE], env)).code).toBe(0);
+      }
+      expect({ server: targets(server), proxy: targets(proxy) }).toEqual({ server: [HANDLE, HANDLE], proxy: [] });
+    },
+  );
+
+  test('is not passed by for other hosts, nor for other ports', async () => {
+    const proxy = await serve({ status: 200 });
+    for (const no_proxy of ['ample.test', 'other.test', 'heat.example.test:9000', ''])
+      expect((await signal([url], { http_proxy: proxy.url, no_proxy })).code).toBe(0);
+    expect(proxy.requests).toHaveLength(4);
+  });
+
+  test('HTTP_PROXY in capitals is not read: a web server can be made to set it', async () => {
+    const server = await serve({ status: 200 });
+    const proxy = await serve({ status: 500 });
+    expect((await signal([server.url + HANDLE], { HTTP_PROXY: proxy.url })).code).toBe(0);
+    expect(proxy.requests).toEqual([]);
+  });
+});

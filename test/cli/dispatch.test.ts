@@ -1,0 +1,161 @@
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { binary, project } from '../support/binary.ts';
+import { useMachine } from '../support/use-machine.ts';
+
+const COMMANDS = [
+  'cfn-init',
+  'cfn-signal',
+  'cfn-hup',
+  'cfn-get-metadata',
+  'cfn-create-aws-symlinks',
+  'cfn-push-stats',
+] as const;
+const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
+const machine = useMachine();
+
+describe('the name it is called by', () => {
+  test('a link in any directory', async () => {
+    const link = join(machine().shared, 'cfn-init');
+    symlinkSync(binary('cfntools'), link);
+    const { code, stdout } = await machine().run([link, '--help']);
+    expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: expect.stringContaining('cfn-init') });
+  });
+
+  test('a link to a link', async () => {
+    const directory = join(machine().shared, 'chain');
+    mkdirSync(directory);
+    symlinkSync(binary('cfn-signal'), join(directory, 'first'));
+    symlinkSync('first', join(directory, 'cfn-signal'));
+    const { code, stdout } = await machine().run([join(directory, 'cfn-signal'), '--help']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('cfn-signal') });
+  });
+
+  test('through PATH, from another directory', async () => {
+    const directory = join(machine().shared, 'bin');
+    mkdirSync(directory);
+    symlinkSync(binary('cfntools'), join(directory, 'cfn-push-stats'));
+    const { code, stderr } = await machine().run('cfn-push-stats --aggregate', {
+      cwd: machine().shared,
+      env: { PATH: `${directory}:/usr/bin:/bin` },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^cfn-push-stats: warning: /) });
+  });
+
+  test('by a relative path', async () => {
+    const directory = join(machine().shared, 'relative');
+    mkdirSync(directory);
+    symlinkSync(binary('cfntools'), join(directory, 'cfn-init'));
+    const { code, stdout } = await machine().run('./cfn-init --help', { cwd: directory });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('cfn-init') });
+  });
+
+  test('cfntools COMMAND', async () => {
+    const { code, stdout } = await machine().run([binary('cfntools'), 'cfn-signal', '--help']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('--exit-code') });
+  });
+
+  test('an unknown command is a usage error', async () => {
+    const { code, stdout, stderr } = await machine().run([binary('cfntools'), 'cfn-nonsense']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^cfntools: .*cfn-nonsense.*\n$/);
+  });
+
+  test('a link of a name that is no command is a usage error', async () => {
+    const link = join(machine().shared, 'cfn-nonsense');
+    symlinkSync(binary('cfntools'), link);
+    expect((await machine().run([link])).code).toBe(2);
+  });
+
+  test('no command at all: help on stderr', async () => {
+    const { code, stdout, stderr } = await machine().run([binary('cfntools')]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    for (const command of COMMANDS) expect(stderr).toContain(command);
+  });
+
+  test('cfntools --help lists every command', async () => {
+    const { code, stdout } = await machine().run([binary('cfntools'), '--help']);
+    expect(code).toBe(0);
+    for (const command of COMMANDS) expect(stdout).toContain(command);
+  });
+});
+
+describe.each(COMMANDS)('%s', (command) => {
+  test('--version prints one line', async () => {
+    const { code, stdout, stderr } = await machine().run([binary(command), '--version']);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `cfntools ${version}\n`, stderr: '' });
+  });
+
+  test.each(['--help', '-h'])('%s', async (option) => {
+    const { code, stdout, stderr } = await machine().run([binary(command), option]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: ${command}`);
+  });
+});
+
+test('cfntools --version', async () => {
+  const { code, stdout } = await machine().run([binary('cfntools'), '--version']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `cfntools ${version}\n` });
+});
+
+test.each([
+  ['cfn-hup', ['-f']],
+  ['cfn-get-metadata', ['-s', 'stack', '-r', 'resource']],
+])('%s says that it is not built yet', async (command, args) => {
+  const { code, stdout, stderr } = await machine().run([binary(command), ...args]);
+  expect({ code, stdout }).toEqual({ code: 70, stdout: '' });
+  expect(stderr).toMatch(new RegExp(`^${command}: .*not built yet.*\\n$`));
+});
+
+describe('usage errors are one line on stderr and exit 2', () => {
+  test.each<[string, string[]]>([
+    ['cfn-init', ['--nonsense']],
+    ['cfn-init', ['-x']],
+    ['cfn-init', ['one.json', 'two.json']],
+    ['cfn-init', ['-s']],
+    ['cfn-init', ['--stack']],
+    ['cfn-init', ['--re', 'x', '-']],
+    ['cfn-init', ['-r', '-s', 'stack']],
+    ['cfn-init', ['--root', '/there/is/no/such/directory', '-']],
+    ['cfn-init', ['--compat', 'nonsense', '-']],
+    ['cfn-init', ['-s', 'stack', '-r', '../../etc/passwd']],
+    ['cfn-signal', []],
+    ['cfn-signal', ['--nonsense', 'http://127.0.0.1:9/']],
+    ['cfn-signal', ['-e']],
+    ['cfn-signal', ['not a url']],
+    ['cfn-signal', ['ftp://127.0.0.1/x']],
+    ['cfn-signal', ['http://127.0.0.1:9/', 'http://127.0.0.1:9/']],
+    ['cfn-signal', ['-i', 'me', '--timeout', 'soon', 'http://127.0.0.1:9/']],
+    ['cfn-signal', ['-i', 'me', '--timeout', '0', 'http://127.0.0.1:9/']],
+    ['cfn-create-aws-symlinks', ['--nonsense']],
+    ['cfn-create-aws-symlinks', ['operand']],
+    ['cfn-hup', ['--nonsense']],
+    ['cfn-get-metadata', ['--nonsense']],
+  ])('%s %j', async (command, args) => {
+    const { code, stdout, stderr } = await machine().run([binary(command), ...args]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^${command}: [^\\n]+\\n$`)),
+    });
+  });
+});
+
+describe('long options may be shortened and joined as argparse allows', () => {
+  test.each([
+    [['--conf', 'two', '-']],
+    [['--configsets=two', '-']],
+    [['-ctwo', '-']],
+    [['-', '-c', 'two']],
+    [['-vctwo', '-']],
+    [['-v', '--configs=two', '--', '-']],
+    [['--stac=s', '--reso', 'r', '--regio', 'x', '-c', 'two', '-']],
+  ])('cfn-init %j', async (args) => {
+    const document = { configSets: { one: ['a'], two: [] }, a: {} };
+    const { code, stderr } = await machine().run([binary('cfn-init'), ...args], {
+      input: JSON.stringify({ 'AWS::CloudFormation::Init': document }),
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('no config set') });
+  });
+});

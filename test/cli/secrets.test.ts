@@ -1,0 +1,192 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { cfnInit, metadata } from '../support/cfn-init.ts';
+import { type Answer, startServer, type TestServer, unusedPort } from '../support/http-server.ts';
+import type { Ended } from '../support/process.ts';
+import { useMachine } from '../support/use-machine.ts';
+
+const machine = useMachine();
+const isRoot = process.geteuid?.() === 0;
+const servers: TestServer[] = [];
+const NO_PROXY = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
+
+beforeEach(async () => {
+  // In the view: it begins with what this machine has logged before.
+  if (isRoot) await machine().run('rm -f /var/log/cfn-*');
+});
+afterAll(async () => {
+  for (const server of servers) await server.close();
+});
+
+/** A server that, when it is asked, looks at the command lines of everything that runs. */
+async function serve(answer: Answer): Promise<TestServer & { readonly commandLines: string[] }> {
+  const commandLines: string[] = [];
+  const server = await startServer(() => {
+    commandLines.push(...allCommandLines());
+    return answer;
+  });
+  servers.push(server);
+  return Object.assign(server, { commandLines });
+}
+
+function allCommandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      } catch {
+        return ''; // it has just ended
+      }
+    });
+}
+
+/** All that others may come to see of a run: what it printed, and what it logged. */
+function seen({ stdout, stderr }: Ended): string {
+  const logs = isRoot
+    ? readdirSync(machine().path('/var/log'))
+        .filter((name) => name.startsWith('cfn-'))
+        .map((name) => machine().read(join('/var/log', name)))
+    : [];
+  return [stdout, stderr, ...logs].join('\n');
+}
+
+function expectHidden(text: string, secrets: readonly string[]): void {
+  expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+}
+
+describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
+  const init = (document: object, more: Readonly<Record<string, unknown>> = {}) =>
+    cfnInit(machine(), metadata(document as Record<string, unknown>, more), options, { env: NO_PROXY });
+
+  test.each([
+    'X-Amz-Credential=AKIA4711EXAMPLE&X-Amz-Signature=5ecre7-signature',
+    'Signature=5ecre7-signature&Expires=1&AWSAccessKeyId=AKIA4711EXAMPLE',
+    'temp_url_sig=5ecre7-signature&temp_url_expires=1',
+    'sv=2020&sig=5ecre7-signature',
+    'access_token=5ecre7-signature',
+  ])('the query of a signed URL: %s', async (query) => {
+    const server = await serve({ status: 403, body: 'denied' });
+    const source = `${server.url}/bucket/file?${query}`;
+    const result = await init({ files: { '/there-is-nothing/a': { source } } });
+    expect(result.code).toBe(1);
+    expect(server.requests).toHaveLength(1);
+    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-signature', 'AKIA4711EXAMPLE']);
+  });
+
+  test('user and password in a URL', async () => {
+    const server = await serve({ status: 404 });
+    const source = server.url.replace('//', '//deploy:5ecre7-password@');
+    const result = await init({ files: { '/there-is-nothing/a': { source } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-password']);
+  });
+
+  test('the authentication block: in a failing download, and echoed by a failing command', async () => {
+    const server = await serve({ status: 401, body: 'who are you' });
+    const secrets = { password: '5ecre7-password', secretKey: '5ecre7/key+of+s3', accessKeyId: 'AKIA4711EXAMPLE' };
+    const authentication = {
+      'AWS::CloudFormation::Authentication': {
+        web: { type: 'basic', username: 'deploy', password: secrets.password },
+        store: { type: 'S3', accessKeyId: secrets.accessKeyId, secretKey: secrets.secretKey, buckets: ['b'] },
+      },
+    };
+    const basic = Buffer.from(`deploy:${secrets.password}`).toString('base64');
+    const file = { files: { '/there-is-nothing/a': { source: server.url, authentication: 'web' } } };
+    const download = await init(file, authentication);
+    expect({ code: download.code, sent: server.requests[0]?.headers.authorization }).toEqual({
+      code: 1,
+      sent: `Basic ${basic}`,
+    });
+    const echo = `echo "${Object.values(secrets).join(' ')}"; echo "login ${secrets.password} failed" >&2; exit 1`;
+    const command = await init({ commands: { a: { command: echo } } }, authentication);
+    for (const result of [download, command])
+      expectHidden(seen(result) + server.commandLines.join('\n'), [...Object.values(secrets), basic]);
+  });
+
+  test.each([
+    ['Authorization: Basic ZGVwbG95OjVlY3JlNy1wYXNzd29yZA==', 'ZGVwbG95OjVlY3JlNy1wYXNzd29yZA=='],
+    ['> authorization: Bearer 5ecre7-token', '5ecre7-token'],
+    ['{"Authorization": "AWS4-HMAC-SHA256 Credential=x, Signature=5ecre7"}', '5ecre7'],
+    ['X-Auth-Token: 5ecre7-token', '5ecre7-token'],
+    ['export AWS_SECRET_ACCESS_KEY=5ecre7-key', '5ecre7-key'],
+    ['AWSSecretKey=5ecre7-key', '5ecre7-key'],
+    ['GET http://h/x?X-Amz-Signature=5ecre7&a=b failed', '5ecre7'],
+  ])('printed by a failing command: %s', async (line, secret) => {
+    const command = ['sh', '-c', `printf '%s\\n' "$0"; exit 1`, line];
+    const result = await init({ commands: { a: { command } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), [secret]);
+  });
+
+  test('the content of a file for its owner alone, printed by a failing command', async () => {
+    const path = join(machine().shared, `secret-${options.join('')}`);
+    const content = 'user=app\npassword phrase is 5ecre7 horse battery\n[other]\nkey = 0123456789abcdef\n';
+    const files = { [path]: { content, mode: '000600' } };
+    const result = await init({ files, commands: { a: { command: `cat ${path}; tail -n 1 ${path} >&2; exit 1` } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), ['5ecre7 horse', '0123456789abcdef']);
+  });
+
+  test('the content of such a file when it is an object or base64', async () => {
+    const path = join(machine().shared, `secret2-${options.join('')}`);
+    const files = {
+      [path]: { content: { db: { password: '5ecre7-of-object' } }, mode: '0400' },
+      [`${path}b`]: { content: Buffer.from('5ecre7-of-base64\n').toString('base64'), encoding: 'base64', mode: '0600' },
+    };
+    const result = await init({ files, commands: { a: { command: `cat ${path} ${path}b; exit 1` } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), ['5ecre7-of-base64', '"5ecre7-of-object"']);
+  });
+});
+
+describe('keys on the command line', () => {
+  test.each([
+    ['cfn-init', ['--secret-key', '5ecre7-key', '/there/is/nothing/5ecre7-key.json']],
+    ['cfn-init', ['--secret-key=5ecre7-key', '--nonsense']],
+    ['cfn-init', ['--secret=5ecre7-key', '-c', '5ecre7-key', '-']],
+    ['cfn-init', ['--secret-keyy=5ecre7-key']],
+    ['cfn-signal', ['--secret-key', '5ecre7-key', '--stack', 's', '--resource', 'r']],
+    ['cfn-get-metadata', ['--secret-key', '5ecre7-key', '-s', 's', '-r', 'r']],
+  ])('%s %j', async (command, args) => {
+    const result = await machine().run([binary(command), ...args]);
+    expect(result.code).not.toBe(0);
+    expectHidden(seen(result), ['5ecre7-key']);
+  });
+});
+
+describe.each([[[]], [['-v']]])('the URL of cfn-signal is a credential %j', (options: string[]) => {
+  const target = '/waitcondition/arn%3Aopenstack%3Aheat/WaitHandle?Signature=5ecre7%3D&AWSAccessKeyId=k3y4711';
+  const secrets = ['5ecre7', 'k3y4711'];
+  const signal = (...args: string[]) =>
+    machine().run([binary('cfn-signal'), ...options, '-i', 'me', ...args], { env: NO_PROXY });
+
+  test.each<[string, Answer]>([
+    ['200', { status: 200 }],
+    ['403 that repeats it', { status: 403, body: `<Error><Message>no ${target} here</Message></Error>` }],
+    ['302', { status: 302, headers: { Location: target } }],
+  ])('answered with %s', async (_, answer) => {
+    const server = await serve(answer);
+    const result = await signal(server.url + target);
+    expect(server.requests).toHaveLength(1);
+    expectHidden(seen(result), secrets);
+  });
+
+  test('nobody listens', async () => {
+    expectHidden(seen(await signal('--timeout', '0.5', `http://127.0.0.1:${await unusedPort()}${target}`)), secrets);
+  });
+
+  test.each([
+    ['not quite a URL', [`htp://127.0.0.1:9${target}`]],
+    ['with a space', [`http://127.0.0.1:9${target} x`]],
+    ['twice', [`http://127.0.0.1:9${target}`, `http://127.0.0.1:9${target}`]],
+    ['behind a wrong option', ['--nonsense', `http://127.0.0.1:9${target}`]],
+    ['as the value of a wrong option', [`--nonsense=http://127.0.0.1:9${target}`]],
+  ])('%s', async (_, args) => {
+    const result = await signal(...args);
+    expect(result.code).toBe(2);
+    expectHidden(seen(result), secrets);
+  });
+});

@@ -1,0 +1,42 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { binary, project } from '../support/binary.ts';
+import { run } from '../support/process.ts';
+
+// A judge of published templates that lies beside the project where the project is developed.
+const shared = join(project, '../shared');
+const judge = join(shared, 'oracle/oracle.py');
+const cases = join(shared, 'corpus/cases');
+
+/** Cases in which the judge is wrong, and why. */
+const MISJUDGED: Readonly<Record<string, string>> = {
+  'aws-cloudformation+cfn-lint__test.fixtures.templates.quickstart.nist_application.yaml__rAutoScalingConfigApp':
+    'a reference that was not resolved stands where the address of an archive should: nobody can fetch that',
+};
+
+interface Verdict {
+  readonly bad: readonly string[];
+  readonly out: string;
+}
+
+let directory = '';
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cfntools-test-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+test('the templates of the corpus are applied as the contract says', { timeout: 300_000 }, async (context) => {
+  if (!existsSync(judge) || !existsSync(cases)) context.skip('needs the corpus and its oracle beside the project');
+  if (process.geteuid?.() !== 0) context.skip('needs root');
+  const out = join(directory, 'verdicts.json');
+  const command = ['/usr/bin/python3', judge, 'run', '--tool', binary('cfn-init'), '--cases', cases, '--out', out];
+  await run(command, { cwd: directory, timeout: 290_000 });
+  const verdicts = Object.entries(JSON.parse(readFileSync(out, 'utf8')) as Record<string, Verdict>);
+  expect(verdicts.length).toBeGreaterThan(100);
+  const failing = verdicts
+    .filter(([name, { bad }]) => bad.length > 0 && !(name.replace(/\.json$/, '') in MISJUDGED))
+    .map(([name, { bad }]) => `${name}: ${bad.join('; ')}`);
+  expect(failing).toEqual([]);
+});

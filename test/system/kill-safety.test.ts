@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { metadata } from '../support/cfn-init.ts';
+import { type Ended, run } from '../support/process.ts';
+
+const KILLS = 80;
+const FILES = Array.from({ length: 12 }, (_, index) => `etc/app/file-${index}`);
+const SIZE = 200_000;
+const isRoot = process.geteuid?.() === 0;
+
+interface Version {
+  readonly letter: string;
+  readonly mode: number;
+  readonly owner: number;
+}
+/** An ordinary user can give nothing away: only the modes differ then. */
+const OLD: Version = { letter: 'a', mode: 0o600, owner: isRoot ? 4001 : (process.geteuid?.() ?? 0) };
+const NEW: Version = { letter: 'b', mode: 0o4755, owner: isRoot ? 4002 : OLD.owner };
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'cfntools-test-'));
+  mkdirSync(join(root, 'var/log'), { recursive: true });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function documentOf({ letter, mode, owner }: Version): string {
+  const entry = { content: letter.repeat(SIZE), mode: mode.toString(8), ...(isRoot ? { owner: String(owner) } : {}) };
+  return metadata({ files: Object.fromEntries(FILES.map((path) => [`/${path}`, entry])) });
+}
+
+const apply = (version: Version): Promise<Ended> =>
+  run([binary('cfn-init'), '--root', root, '-'], { input: documentOf(version) });
+
+/** Starts cfn-init and kills it after some time. @returns true when it was still running */
+async function applyAndKill(version: Version, milliseconds: number): Promise<boolean> {
+  const child = spawn(binary('cfn-init'), ['--root', root, '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  child.stdin.on('error', () => {});
+  const end = new Promise<boolean>((resolve) => child.on('exit', (_, signal) => resolve(signal === 'SIGKILL')));
+  child.stdin.end(documentOf(version));
+  await sleep(milliseconds);
+  child.kill('SIGKILL');
+  return end;
+}
+
+/** Which version a file is, as a whole. */
+function versionOf(path: string): string {
+  const text = readFileSync(join(root, path), 'utf8');
+  const { mode, uid } = statSync(join(root, path));
+  const found = [OLD, NEW].find((version) => text === version.letter.repeat(SIZE));
+  if (found === undefined) return `neither: ${text.length} bytes, begins with ${text.slice(0, 5)}`;
+  const isWhole = (mode & 0o7777) === found.mode && uid === found.owner;
+  return isWhole ? found.letter : `${found.letter} with mode ${(mode & 0o7777).toString(8)} of ${uid}`;
+}
+
+test(`${KILLS} kills at any moment: each file is all old or all new`, { timeout: 120_000 }, async () => {
+  expect((await apply(OLD)).code).toBe(0);
+  const { milliseconds } = await apply(NEW);
+  let killed = 0;
+  let mixed = 0;
+  for (let round = 0; round < KILLS; round++) {
+    if (await applyAndKill(round % 2 === 0 ? OLD : NEW, Math.random() * milliseconds)) killed++;
+    const versions = new Set(FILES.map(versionOf));
+    for (const version of versions) expect(['a', 'b']).toContain(version);
+    if (versions.size === 2) mixed++;
+  }
+  // Or else nothing was tested.
+  expect(killed).toBeGreaterThan(KILLS / 4);
+  expect(mixed).toBeGreaterThan(0);
+});
+
+test('a full run afterwards leaves nothing else behind', async () => {
+  for (const version of [OLD, NEW]) {
+    expect((await apply(version)).code).toBe(0);
+    expect(FILES.map(versionOf)).toEqual(FILES.map(() => version.letter));
+    expect(readdirSync(join(root, 'etc/app')).sort()).toEqual(FILES.map((path) => path.slice(8)).sort());
+    expect(readdirSync(root).sort()).toEqual(['etc', 'var']);
+  }
+});
+
+test('nobody but the owner sees anything of a private file while it is written', { timeout: 60_000 }, async () => {
+  await apply(OLD);
+  const seen = new Set<string>();
+  const running = apply({ ...OLD, letter: 'c' });
+  let isDone = false;
+  void running.finally(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    for (const name of readdirSync(join(root, 'etc/app'))) {
+      const entry = statSync(join(root, 'etc/app', name), { throwIfNoEntry: false });
+      if (entry !== undefined) seen.add((entry.mode & 0o077).toString(8));
+    }
+    await sleep(0);
+  }
+  expect((await running).code).toBe(0);
+  expect([...seen]).toEqual(['0']);
+});

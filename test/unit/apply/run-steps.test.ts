@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import type { Report, StepResult } from '../../../src/apply/report.ts';
+import { runSteps, TOLERATED_BY_HEAT } from '../../../src/apply/run-steps.ts';
+import type { SectionName } from '../../../src/config/config.ts';
+import { ExitCode, Problem } from '../../../src/errors.ts';
+import { createLog, type Level } from '../../../src/log.ts';
+import { Redactor } from '../../../src/redact.ts';
+import type { BoundStep } from '../../../src/sections/index.ts';
+import type { Changes, Outcome } from '../../../src/sections/step.ts';
+import type { Clock } from '../../../src/system/clock.ts';
+import type { System } from '../../../src/system/system.ts';
+
+/** A clock on which every look takes one millisecond. */
+function fakeClock(): Clock {
+  let time = 0;
+  return { now: () => new Date(0), elapsed: () => time++, sleep: async () => {}, random: () => 0 };
+}
+
+interface Wish {
+  readonly worksOnRoot?: boolean;
+  readonly apply?: (changes: Changes) => Outcome;
+}
+
+/** A step that is changed, or does what `apply` says. */
+function step(section: SectionName, name: string, { worksOnRoot = true, apply }: Wish = {}): BoundStep {
+  return {
+    section,
+    config: 'config',
+    entry: { name, pointer: `/${section}/${name}` },
+    worksOnRoot,
+    probe: async () => ({ state: 'differs', what: 'to be done' }),
+    apply: async ({ changes }) => apply?.(changes) ?? { state: 'changed', what: 'done' },
+  };
+}
+
+/** A step that a look at the machine settles. */
+function settled(section: SectionName, name: string, probe: Awaited<ReturnType<BoundStep['probe']>>): BoundStep {
+  return {
+    ...step(section, name),
+    probe: async () => probe,
+    apply: async () => {
+      throw new Error('applied although nothing differs');
+    },
+  };
+}
+
+function failing(section: SectionName, name: string, problem: Error = new Problem(`${name} failed`)): BoundStep {
+  return step(section, name, {
+    apply: () => {
+      throw problem;
+    },
+  });
+}
+
+interface Run {
+  readonly report: Report;
+  /** `name state what` of each result, as they were announced. */
+  readonly heard: readonly string[];
+  readonly logged: readonly (readonly [Level, string])[];
+}
+
+async function run(
+  steps: readonly BoundStep[],
+  {
+    tolerated = new Set<SectionName>(),
+    isOtherRoot = false,
+  }: { tolerated?: ReadonlySet<SectionName>; isOtherRoot?: boolean } = {},
+): Promise<Run> {
+  const heard: string[] = [];
+  const logged: [Level, string][] = [];
+  const report = await runSteps(steps, {
+    system: { clock: fakeClock() } as System,
+    log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),
+    tolerated,
+    isOtherRoot,
+    onResult: ({ step: { entry }, state, what }: StepResult) => heard.push(`${entry.name} ${state} ${what}`.trimEnd()),
+  });
+  return { report, heard, logged };
+}
+
+describe('a run', () => {
+  it('without steps does nothing', async () => {
+    const { report } = await run([]);
+    expect(report).toMatchObject({ results: [], stoppedBy: undefined, notRun: 0 });
+  });
+
+  it('takes the steps in order, and changes only what differs', async () => {
+    const { report, heard } = await run([
+      step('groups', 'a'),
+      settled('files', 'b', { state: 'unchanged' }),
+      settled('commands', 'c', { state: 'skipped', reason: 'the test said no' }),
+      step('services', 'd', { apply: () => ({ state: 'skipped', reason: 'not needed' }) }),
+    ]);
+    expect(heard).toEqual(['a changed done', 'b unchanged', 'c skipped the test said no', 'd skipped not needed']);
+    expect(report).toMatchObject({ stoppedBy: undefined, notRun: 0 });
+    expect(report.results).toHaveLength(4);
+  });
+
+  it('measures steps and the whole by the clock', async () => {
+    const { report } = await run([step('files', 'a'), step('files', 'b')]);
+    expect(report.results.map(({ duration }) => duration)).toEqual([1, 1]);
+    expect(report.duration).toBeGreaterThanOrEqual(2);
+  });
+
+  it('ends at the first failure', async () => {
+    const problem = new Problem('no package x', { where: 'yum', output: 'Error: x\n' });
+    const { report, heard, logged } = await run([
+      step('groups', 'a'),
+      failing('packages', 'yum', problem),
+      step('files', 'c'),
+      step('files', 'd'),
+    ]);
+    expect(heard).toEqual(['a changed done', 'yum failed no package x: yum']);
+    expect(report.stoppedBy).toBe(problem);
+    expect(report.notRun).toBe(2);
+    expect(report.results[1]?.problem).toBe(problem);
+    expect(logged.map(([, text]) => text).join('\n')).toContain('Error: x');
+  });
+
+  it('fails as well when the look at the machine fails', async () => {
+    const problem = new Problem('cannot read');
+    const broken = { ...step('files', 'a'), probe: () => Promise.reject(problem) };
+    expect((await run([broken, step('files', 'b')])).report).toMatchObject({ stoppedBy: problem, notRun: 1 });
+  });
+
+  it.each([new TypeError('a bug'), new Problem('too late', { exitCode: ExitCode.deadline })])(
+    'hands on what is no failure of a step: %s',
+    async (error) => {
+      await expect(run([failing('files', 'a', error)], { tolerated: TOLERATED_BY_HEAT })).rejects.toBe(error);
+    },
+  );
+});
+
+describe('as heat-cfntools', () => {
+  it.each<[section: SectionName, goesOn: boolean]>([
+    ['packages', true],
+    ['sources', true],
+    ['users', true],
+    ['groups', true],
+    ['services', true],
+    ['files', false],
+    ['commands', false],
+  ])('a failure in %s: goes on %s', async (section, goesOn) => {
+    const { report, heard, logged } = await run([failing(section, 'a'), step('files', 'b')], {
+      tolerated: TOLERATED_BY_HEAT,
+    });
+    expect(heard).toEqual(goesOn ? ['a failed a failed', 'b changed done'] : ['a failed a failed']);
+    expect(report.stoppedBy === undefined).toBe(goesOn);
+    expect(logged.some(([level, text]) => level === 'WARNING' && text.includes('a failed'))).toBe(goesOn);
+  });
+
+  it('a failed step counts as no change', async () => {
+    let seen = true;
+    const look = step('services', 's', {
+      apply: (changes) => {
+        seen = changes.has('sources', '/opt');
+        return { state: 'unchanged' };
+      },
+    });
+    await run([failing('sources', '/opt'), look], { tolerated: TOLERATED_BY_HEAT });
+    expect(seen).toBe(false);
+  });
+});
+
+describe('changes', () => {
+  it('are seen by later steps only, by section', async () => {
+    const seen: Record<string, readonly string[]> = {};
+    const looking = (name: string): BoundStep =>
+      step('commands', name, {
+        apply: (changes) => {
+          seen[name] = (['files', 'packages', 'commands', 'sources'] as const).flatMap((section) =>
+            changes.names(section).map((change) => `${section} ${change}`),
+          );
+          return { state: 'changed', what: 'looked' };
+        },
+      });
+    await run([
+      looking('1'),
+      step('files', '/a'),
+      settled('files', '/b', { state: 'unchanged' }),
+      settled('sources', '/c', { state: 'skipped', reason: 'x' }),
+      step('packages', 'yum', {
+        apply: () => ({ state: 'changed', what: 'installed', changes: ['yum:httpd', 'yum:php'] }),
+      }),
+      looking('2'),
+    ]);
+    expect(seen).toEqual({ 1: [], 2: ['files /a', 'packages yum:httpd', 'packages yum:php', 'commands 1'] });
+  });
+
+  it('are asked for by name', async () => {
+    const answers: boolean[] = [];
+    const look = step('services', 's', {
+      apply: (changes) => {
+        answers.push(changes.has('files', '/a'), changes.has('files', '/b'), changes.has('sources', '/a'));
+        return { state: 'unchanged' };
+      },
+    });
+    await run([step('files', '/a'), look]);
+    expect(answers).toEqual([true, false, false]);
+  });
+});
+
+describe('under another root', () => {
+  it('what cannot work there is skipped without a look, and says so', async () => {
+    const untouched: BoundStep = {
+      ...step('commands', 'c', { worksOnRoot: false }),
+      probe: () => Promise.reject(new Error('looked at the machine')),
+    };
+    const { heard, report } = await run([step('files', '/a'), untouched], { isOtherRoot: true });
+    expect(heard[0]).toBe('/a changed done');
+    expect(heard[1]).toMatch(/^c skipped .*--root/);
+    expect(report.stoppedBy).toBeUndefined();
+  });
+});

@@ -1,0 +1,157 @@
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import { commandEnvironment, createExec } from '../../../src/system/exec.ts';
+
+const exec = createExec({ PATH: '/usr/bin:/bin', GREETING: 'hello', LC_ALL: 'de_DE.UTF-8' });
+
+function directory(): string {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'cfntools-unit-')));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function script(path: string, text: string, mode = 0o755): string {
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+describe('tool', () => {
+  it.each<[command: [string, ...string[]], exitCode: number, stdout: string]>([
+    [['true'], 0, ''],
+    [['false'], 1, ''],
+    [['sh', '-c', 'echo out; exit 3'], 3, 'out'],
+    [['sh', '-c', 'exit 255'], 255, ''],
+    [['sh', '-c', 'kill -TERM $$'], 143, ''],
+    [['sh', '-c', 'kill -KILL $$'], 137, ''],
+    [['sh', '-c', 'printf "%s|" "$@"', 'x', 'a b', '', '$HOME', '*'], 0, 'a b||$HOME|*|'],
+    [['sh', '-c', 'cat; echo $LC_ALL $GREETING'], 0, 'C hello'],
+  ])('%j ends with %d', async (command, exitCode, stdout) => {
+    expect(await exec.tool(command)).toMatchObject({ exitCode, stdout });
+  });
+
+  it('parts stdout from all that was printed', async () => {
+    const { stdout, output } = await exec.tool(['sh', '-c', 'echo one; echo two >&2']);
+    expect(stdout).toBe('one');
+    expect(output.split('\n').sort()).toEqual(['one', 'two']);
+  });
+
+  it('adds to the environment, and works in a directory', async () => {
+    const cwd = directory();
+    const { stdout } = await exec.tool(['sh', '-c', 'echo $EXTRA $GREETING; pwd'], { env: { EXTRA: '1' }, cwd });
+    expect(stdout).toBe(`1 hello\n${cwd}`);
+  });
+
+  it('that is not installed is a problem that names it', async () => {
+    const failure = exec.tool(['no-such-tool-at-all']);
+    await expect(failure).rejects.toThrow(Problem);
+    await expect(failure).rejects.toThrow(/no-such-tool-at-all is not installed/);
+  });
+});
+
+describe('find', () => {
+  it('looks through PATH, and then where administrators have their tools', () => {
+    const own = directory();
+    script(join(own, 'my-tool'), '#!/bin/sh\n');
+    script(join(own, 'no-program'), 'x', 0o644);
+    expect(createExec({ PATH: own }).find('my-tool')).toBe(join(own, 'my-tool'));
+    expect(createExec({ PATH: own }).find('no-program')).toBeUndefined();
+    expect(createExec({ PATH: own }).find('sh')).toMatch(/\/bin\/sh$/);
+    expect(createExec({}).find('sh')).toMatch(/\/bin\/sh$/);
+    expect(exec.find('my-tool')).toBeUndefined();
+    expect(exec.find(join(own, 'my-tool'))).toBe(join(own, 'my-tool'));
+    expect(exec.find(own)).toBeUndefined();
+  });
+});
+
+describe('command', () => {
+  it.each<[command: string | string[], exitCode: number, output: string]>([
+    ['echo $GREETING | tr a-z A-Z', 0, 'HELLO\n'],
+    ['exit 3', 3, ''],
+    ['false; echo on', 0, 'on\n'],
+    ['echo out; echo err >&2', 0, 'out\nerr\n'],
+    ['no-such-tool-at-all', 127, expect.stringContaining('no-such-tool-at-all') as unknown as string],
+    ['cat', 0, ''],
+    ['kill -TERM $$', 143, ''],
+    ['kill -KILL $$', 137, ''],
+    [['echo', '$GREETING', '*', 'a  b'], 0, '$GREETING * a  b\n'],
+    [['false'], 1, ''],
+    [['sh', '-c', 'exit 42'], 42, ''],
+    [['sh', '-c', 'kill -INT $$'], 130, ''],
+  ])('%j ends with %d', async (command, exitCode, output) => {
+    expect(await exec.command(command, {})).toEqual({ exitCode, output });
+  });
+
+  it('has just the environment that it is given', async () => {
+    const { output } = await exec.command(['/usr/bin/env'], { env: { ONLY: 'this', NOT: undefined } });
+    expect(output).toBe('ONLY=this\n');
+  });
+
+  it('works in a directory', async () => {
+    const cwd = directory();
+    expect((await exec.command('pwd', { cwd })).output).toBe(`${cwd}\n`);
+  });
+
+  it.each<[command: string | string[], options: object, says: RegExp]>([
+    [['no-such-tool-at-all'], {}, /no-such-tool-at-all.*no such program/],
+    [['/nowhere/program', 'x'], {}, /\/nowhere\/program.*no such program/],
+    [['/etc/passwd'], {}, /\/etc\/passwd.*denied/],
+    ['true', { cwd: '/nowhere' }, /cwd is missing/],
+  ])('%j that cannot start is a problem', async (command, options, says) => {
+    const failure = exec.command(command, options);
+    await expect(failure).rejects.toThrow(Problem);
+    await expect(failure).rejects.toHaveProperty('line', expect.stringMatching(says));
+  });
+
+  it('does not wait for a daemon that holds its pipes', async () => {
+    const begin = performance.now();
+    const { exitCode, output } = await exec.command('sleep 30 & echo $!; echo done', {});
+    const [pid, text] = output.split('\n');
+    process.kill(Number(pid));
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    expect({ exitCode, text }).toEqual({ exitCode: 0, text: 'done' });
+  });
+
+  it('takes all that it printed before it ended', async () => {
+    const { output } = await exec.command('i=0; while [ $i -lt 500 ]; do echo line $i; i=$((i+1)); done', {});
+    expect(output.split('\n')).toHaveLength(501);
+    expect(output).toMatch(/line 499\n$/);
+  });
+});
+
+describe('commandEnvironment', () => {
+  const machine = {
+    HOME: '/root',
+    PATH: '/bin',
+    LANG: 'C',
+    SHELL: '/bin/zsh',
+    USER: 'root',
+    OTHER: 'x',
+    GONE: undefined,
+  };
+
+  it("is the machine's own when none is wanted", () => {
+    expect(commandEnvironment(machine, undefined)).toEqual(machine);
+  });
+
+  it.each<[wanted: Record<string, string>, expected: Record<string, string>]>([
+    [{}, { HOME: '/root', PATH: '/bin', LANG: 'C', SHELL: '/bin/zsh', USER: 'root' }],
+    [{ A: '1' }, { A: '1', HOME: '/root', PATH: '/bin', LANG: 'C', SHELL: '/bin/zsh', USER: 'root' }],
+    [
+      { HOME: '/h', PATH: '' },
+      { HOME: '/h', PATH: '', LANG: 'C', SHELL: '/bin/zsh', USER: 'root' },
+    ],
+  ])('is replaced by %j', (wanted, expected) => {
+    expect(commandEnvironment(machine, wanted)).toEqual(expected);
+  });
+
+  it('has defaults where the machine has nothing', () => {
+    const { HOME, PATH, LANG, SHELL, USER, ...others } = commandEnvironment({}, undefined);
+    for (const value of [HOME, PATH, LANG, SHELL, USER]) expect(value).toMatch(/./);
+    expect(PATH?.split(':')).toEqual(expect.arrayContaining(['/usr/bin', '/bin', '/usr/sbin', '/sbin']));
+    expect(others).toEqual({});
+  });
+});

@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import { temporaryRoot, us } from '../temporary-root.ts';
+
+const attributes = { mode: 0o644, ...us };
+
+describe('stage', () => {
+  it('shows nothing before commit, and nothing but the file after it', () => {
+    const { root, files } = temporaryRoot();
+    writeFileSync(`${root}/a`, 'old');
+    const staged = files.stage('/a');
+    staged.write(Buffer.from('new '));
+    staged.write(Buffer.from('content'));
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('old');
+    expect(readFileSync(staged.path, 'utf8')).toBe('new content');
+    expect(statSync(staged.path).mode & 0o777).toBe(0o600);
+    staged.commit(attributes);
+    staged.discard();
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('new content');
+    expect(files.names('/')).toEqual(['a']);
+  });
+
+  it('is hidden while it is made', () => {
+    const { files } = temporaryRoot();
+    const staged = files.stage('/conf.d/a');
+    expect(files.names('/conf.d').every((name) => name.startsWith('.'))).toBe(true);
+    staged.discard();
+  });
+
+  it('leaves nothing when it is discarded', () => {
+    const { root, files } = temporaryRoot();
+    writeFileSync(`${root}/a`, 'old');
+    const staged = files.stage('/a');
+    staged.write(Buffer.from('new'));
+    staged.discard();
+    staged.discard();
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('old');
+    expect(files.names('/')).toEqual(['a']);
+  });
+
+  it('starts over', () => {
+    const { root, files } = temporaryRoot();
+    const staged = files.stage('/a');
+    staged.write(Buffer.from('a long first attempt'));
+    staged.restart();
+    staged.write(Buffer.from('second'));
+    staged.commit(attributes);
+    staged.discard();
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('second');
+  });
+
+  it('takes large content in pieces', () => {
+    const { root, files } = temporaryRoot();
+    const staged = files.stage('/a');
+    const piece = Buffer.alloc(300_000, 'x');
+    for (let index = 0; index < 10; index++) staged.write(piece);
+    staged.commit(attributes);
+    staged.discard();
+    expect(statSync(`${root}/a`).size).toBe(3_000_000);
+  });
+
+  it('of two files at a time works', () => {
+    const { root, files } = temporaryRoot();
+    const [one, other] = [files.stage('/a'), files.stage('/b')];
+    one.write(Buffer.from('1'));
+    other.write(Buffer.from('2'));
+    other.commit(attributes);
+    one.commit(attributes);
+    for (const staged of [one, other]) staged.discard();
+    expect(readFileSync(`${root}/a`, 'utf8') + readFileSync(`${root}/b`, 'utf8')).toBe('12');
+  });
+});
+
+describe('what a killed run left', () => {
+  /** The id of a process that has ended. */
+  const ended = spawnSync('true').pid;
+
+  it('is swept when the file is written again', () => {
+    const { root, files } = temporaryRoot();
+    const path = files.stage('/a').path;
+    // Had this process been killed here, its temporary would now stand under the id of an ended process.
+    const name = files.names('/').find((candidate) => candidate.endsWith(String(process.pid)));
+    expect(path).toContain(name);
+    writeFileSync(`${root}/${name?.replace(String(process.pid), String(ended))}`, 'stale');
+    files.write('/a', Buffer.from('x'), attributes);
+    expect(files.names('/')).toEqual(['a']);
+  });
+
+  it('is left alone while its process runs, and for other files', () => {
+    const { root, files } = temporaryRoot();
+    const staged = files.stage('/a');
+    const [name = ''] = files.names('/');
+    staged.discard();
+    const running = name.replace(String(process.pid), '1');
+    const another = name.replace('a', 'b').replace(String(process.pid), String(ended));
+    writeFileSync(`${root}/${running}`, 'running');
+    writeFileSync(`${root}/${another}`, 'another');
+    files.write('/a', Buffer.from('x'), attributes);
+    expect(files.names('/')).toEqual([another, running, 'a'].sort());
+  });
+});
+
+describe('isSame', () => {
+  it.each<[mine: string, other: string, isSame: boolean]>([
+    ['', '', true],
+    ['abc', 'abc', true],
+    ['abc', 'abd', false],
+    ['abc', 'abcd', false],
+    ['x'.repeat(200_000), 'x'.repeat(200_000), true],
+    [`${'x'.repeat(200_000)}y`, `${'x'.repeat(200_000)}z`, false],
+  ])('%.5j and %.5j (%#)', (mine, other, isSame) => {
+    const { root, files } = temporaryRoot();
+    writeFileSync(`${root}/mine`, mine);
+    writeFileSync(`${root}/other`, other);
+    expect(files.isSame('/mine', `${root}/other`)).toBe(isSame);
+  });
+
+  it('compares with a staged file', () => {
+    const { root, files } = temporaryRoot();
+    writeFileSync(`${root}/a`, 'same');
+    const staged = files.stage('/a');
+    staged.write(Buffer.from('same'));
+    expect(files.isSame('/a', staged.path)).toBe(true);
+    staged.write(Buffer.from('r'));
+    expect(files.isSame('/a', staged.path)).toBe(false);
+    staged.discard();
+  });
+
+  it('does not follow a link', () => {
+    const { root, files } = temporaryRoot();
+    writeFileSync(`${root}/a`, 'x');
+    symlinkSync('a', `${root}/link`);
+    expect(() => files.isSame('/link', `${root}/a`)).toThrow(Problem);
+    expect(existsSync(`${root}/a`)).toBe(true);
+  });
+});
