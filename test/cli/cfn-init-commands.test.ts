@@ -72,7 +72,7 @@ describe('command', () => {
 
   test.each([
     ['a list whose program is not there', ['there-is-no-such-program', 'x'], /there-is-no-such-program/],
-    ['text whose program is not there', 'there-is-no-such-program x', /127.*not found/],
+    ['text whose program is not there', 'there-is-no-such-program x', /127.*there-is-no-such-program/],
     ['a list whose program is a directory', ['/usr'], /\/usr/],
   ])('%s: one line, exit 1', async (_, command, what) => {
     const { code, stderr } = await apply({ x: { command } });

@@ -53,6 +53,9 @@ function seen({ stdout, stderr }: Ended): string {
   return [stdout, stderr, ...logs].join('\n');
 }
 
+/** A file that a download may be for. */
+const target = (): string => join(machine().shared, 'downloaded');
+
 function expectHidden(text: string, secrets: readonly string[]): void {
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 }
@@ -70,7 +73,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
   ])('the query of a signed URL: %s', async (query) => {
     const server = await serve({ status: 403, body: 'denied' });
     const source = `${server.url}/bucket/file?${query}`;
-    const result = await init({ files: { '/there-is-nothing/a': { source } } });
+    const result = await init({ files: { [target()]: { source } } });
     expect(result.code).toBe(1);
     expect(server.requests).toHaveLength(1);
     expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-signature', 'AKIA4711EXAMPLE']);
@@ -79,7 +82,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
   test('user and password in a URL', async () => {
     const server = await serve({ status: 404 });
     const source = server.url.replace('//', '//deploy:5ecre7-password@');
-    const result = await init({ files: { '/there-is-nothing/a': { source } } });
+    const result = await init({ files: { [target()]: { source } } });
     expect(result.code).toBe(1);
     expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-password']);
   });
@@ -94,7 +97,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
       },
     };
     const basic = Buffer.from(`deploy:${secrets.password}`).toString('base64');
-    const file = { files: { '/there-is-nothing/a': { source: server.url, authentication: 'web' } } };
+    const file = { files: { [target()]: { source: server.url, authentication: 'web' } } };
     const download = await init(file, authentication);
     expect({ code: download.code, sent: server.requests[0]?.headers.authorization }).toEqual({
       code: 1,

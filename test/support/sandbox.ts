@@ -75,12 +75,29 @@ for unit in dev-hugepages.mount dev-mqueue.mount systemd-udevd.service systemd-u
   systemd-journal-flush.service systemd-networkd.service systemd-sysusers.service systemd-tmpfiles-setup.service; do
   ln -sf /dev/null "$units/$unit"
 done
+mount -t tmpfs -o mode=755 tmpfs /run
+# A control group of its own, to be removed afterwards.
+groups=()
+while IFS=: read -r _ names path; do
+  case $names in
+  '') top=/sys/fs/cgroup/unified && { [ -d "$top" ] || top=/sys/fs/cgroup; } ;;
+  name=systemd) top=/sys/fs/cgroup/systemd ;;
+  *) continue ;;
+  esac
+  if mkdir "$top\${path%/}/cfntools-test-$$"; then groups+=("$top\${path%/}/cfntools-test-$$"); fi
+done </proc/self/cgroup
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-systemd-nspawn --quiet --boot --directory="$view" --register=no --keep-unit --console=pipe --machine="cfntools-$$" \\
-  --bind="$SHARED" --bind-ro="$PROJECT" --bind-ro="$BINARIES" systemd.unit=quiet.target </dev/null >&2 &
+(
+  for group in "\${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
+  exec systemd-nspawn --quiet --boot --directory="$view" --register=no --keep-unit --console=pipe \\
+    --machine="cfntools-$$" --bind="$SHARED" --bind-ro="$PROJECT" --bind-ro="$BINARIES" systemd.unit=quiet.target
+) </dev/null >&2 &
 printf '%s\\n' "$!"
 while read -r line; do :; done
-kill -KILL "$!"
+# What nspawn started would outlive nspawn.
+kill -KILL $(cat "/proc/$!/task/$!/children")
+wait "$!" || true
+for group in "\${groups[@]}"; do find "$group" -depth -type d -exec rmdir {} +; done
 `;
 
 /**

@@ -120,7 +120,7 @@ describe('a unit', () => {
 # Default-Start: 2 3 4 5
 # Default-Stop: 0 1 6
 ### END INIT INFO
-case $1 in start) setsid sleep 300 >/dev/null 2>&1 & ;; stop) pkill -f 'sleep 300' ;; esac
+case $1 in start) setsid sleep 300 >/dev/null 2>&1 & ;; esac
 `;
     const files = { '/etc/init.d/old': { content, mode: '000755' } };
     const services = { old: { enabled: true, ensureRunning: true } };
