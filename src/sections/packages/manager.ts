@@ -1,4 +1,5 @@
 import type { PackageManagerName, PackageRequest } from '../../config/config.ts';
+import { Problem } from '../../errors.ts';
 import type { World } from '../step.ts';
 
 /** What a package manager must be able to do. To add one: a file in managers/, and its line in packages.ts. */
@@ -20,4 +21,19 @@ export interface PackageManager {
 /** True for a version that is an address or a path of a package file. */
 export function isPackageFile(version: string): boolean {
   return /^(https?:\/\/|file:\/\/\/|\/)/i.test(version);
+}
+
+/**
+ * For managers of single package files: each request must say where its files are.
+ * @param repositories the manager that finds packages by name instead
+ * @throws Problem that names the package
+ */
+export function requireAddresses(manager: string, repositories: string, requests: readonly PackageRequest[]): void {
+  for (const { name, versions } of requests) {
+    if (versions.length > 0 && versions.every(isPackageFile)) continue;
+    throw new Problem(`${manager} needs the URL or path of ${name}`, {
+      where: `packages ${manager}`,
+      hint: `give it instead of a version, or list the package under ${repositories}`,
+    });
+  }
 }

@@ -1,7 +1,7 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine, Problem } from '../../../errors.ts';
 import type { World } from '../../step.ts';
-import { isPackageFile, type PackageManager } from '../manager.ts';
+import { type PackageManager, requireAddresses } from '../manager.ts';
 import { withPackageFile } from '../package-file.ts';
 import { installWithAptGet } from './apt.ts';
 import { installedPackages } from './dpkg-database.ts';
@@ -11,13 +11,7 @@ export const dpkg: PackageManager = {
   name: 'dpkg',
 
   async missing(requests) {
-    for (const { name, versions } of requests) {
-      if (versions.length > 0 && versions.every(isPackageFile)) continue;
-      throw new Problem(`dpkg needs the URL or path of ${name}`, {
-        where: 'packages dpkg',
-        hint: 'give it instead of a version, or list the package under apt',
-      });
-    }
+    requireAddresses('dpkg', 'apt', requests);
     return requests;
   },
 

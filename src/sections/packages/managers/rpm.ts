@@ -1,6 +1,6 @@
 import { lastLine, Problem } from '../../../errors.ts';
 import type { World } from '../../step.ts';
-import { isPackageFile, type PackageManager } from '../manager.ts';
+import { type PackageManager, requireAddresses } from '../manager.ts';
 import { withPackageFile } from '../package-file.ts';
 
 /** Package files by URL or path. */
@@ -8,13 +8,7 @@ export const rpm: PackageManager = {
   name: 'rpm',
 
   async missing(requests) {
-    for (const { name, versions } of requests) {
-      if (versions.length > 0 && versions.every(isPackageFile)) continue;
-      throw new Problem(`rpm needs the URL or path of ${name}`, {
-        where: 'packages rpm',
-        hint: 'give it instead of a version, or list the package under yum',
-      });
-    }
+    requireAddresses('rpm', 'yum', requests);
     return requests;
   },
 

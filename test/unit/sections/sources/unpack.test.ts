@@ -1,22 +1,16 @@
 import {
   chmodSync,
   chownSync,
-  existsSync,
   linkSync,
   lstatSync,
-  mkdirSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
-import { createFileSystem } from '../../../../src/system/file-system.ts';
 import {
   layOut,
   makePax,
@@ -26,30 +20,7 @@ import {
   type TarEntry,
   temporaryDirectory,
 } from '../../system/archive/samples.ts';
-
-const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-const URL = 'https://h/a.tar?secret=1';
-
-/** Unpacks into `/opt/app` below a root of its own. */
-async function unpack(root: string, archive: Buffer | readonly TarEntry[], url = URL, destination = '/opt/app') {
-  const path = join(temporaryDirectory(), 'archive');
-  writeFileSync(path, Buffer.isBuffer(archive) ? archive : makeTar(archive as readonly TarEntry[]));
-  return unpackArchive({ files: createFileSystem(root), self }, { archive: path, url, destination });
-}
-
-/** One line for everything below a directory, in order. */
-function listed(directory: string, prefix = ''): string[] {
-  return readdirSync(directory)
-    .sort()
-    .flatMap((name) => {
-      const path = join(directory, name);
-      const stats = lstatSync(path);
-      const mode = (stats.mode & 0o7777).toString(8);
-      if (stats.isSymbolicLink()) return [`${prefix}${name} -> ${readlinkSync(path)}`];
-      if (stats.isDirectory()) return [`${prefix}${name}/ ${mode}`, ...listed(path, `${prefix}${name}/`)];
-      return [`${prefix}${name} ${mode} ${readFileSync(path, 'utf8')}`];
-    });
-}
+import { listed, self, URL, unpack } from './unpacking.ts';
 
 const entries: readonly TarEntry[] = [
   { name: './', type: '5', mode: 0o700 },
@@ -251,244 +222,5 @@ describe('GitHub archives', () => {
     expect(
       (await unpack(temporaryDirectory(), archive, 'https://api.github.com/repos/o/r/zipball/v1')).changed,
     ).toEqual(['a']);
-  });
-});
-
-describe('an archive is refused whole', () => {
-  const good: readonly TarEntry[] = [
-    { name: 'first', content: 'x' },
-    { name: 'dir/inner', content: 'y' },
-  ];
-  const refused: readonly (readonly [what: string, entries: readonly TarEntry[], message: string])[] = [
-    ['an absolute name', [{ name: '/etc/cron.d/x' }], '"/etc/cron.d/x" has an absolute name'],
-    ['..', [{ name: '../x' }], '"../x" leads out of the destination'],
-    ['.. further on', [{ name: 'dir/../../x' }], 'leads out of the destination'],
-    ['a file for the destination', [{ name: 'dir/..' }], 'would replace the destination itself'],
-    [
-      'a link to an absolute path',
-      [{ name: 'l', type: '2', target: '/etc/passwd' }],
-      '"l" is a symbolic link to "/etc/passwd", which leads out',
-    ],
-    ['a link up and out', [{ name: 'dir/l', type: '2', target: '../../x' }], '"dir/l" is a symbolic link'],
-    [
-      'a link out through another',
-      [
-        { name: 'a/b/t', type: '2', target: '../..' },
-        { name: 'l', type: '2', target: 'a/b/t/../x' },
-      ],
-      '"l" is a symbolic link',
-    ],
-    [
-      'a name through a link',
-      [{ name: 'l', type: '2', target: 'dir' }, { name: 'l/x' }],
-      '"l/x" goes through "l", which is a symlink',
-    ],
-    ['a link where a directory is', [{ name: 'dir', type: '2', target: 'first' }], '"dir" is a directory elsewhere'],
-    ['a hard link out', [{ name: 'h', type: '1', target: '/etc/passwd' }], '"h" is a hard link to "/etc/passwd"'],
-    ['a hard link up and out', [{ name: 'h', type: '1', target: '../first' }], 'which is not in the archive'],
-    [
-      'a hard link to nothing',
-      [{ name: 'h', type: '1', target: 'later' }, { name: 'later' }],
-      'which is not in the archive before it',
-    ],
-    ['a hard link to a directory', [{ name: 'h', type: '1', target: 'dir' }], 'which is not in the archive'],
-    [
-      'a hard link to a link that leads out from there',
-      [
-        { name: 'dir/l', type: '2', target: '../first' },
-        { name: 'h', type: '1', target: 'dir/l' },
-      ],
-      '"h" is a symbolic link to "../first"',
-    ],
-    ['a device', [{ name: 'null', type: '3' }], '"null" is a device'],
-    ['a FIFO', [{ name: 'pipe', type: '6' }], '"pipe" is a FIFO'],
-    ['a NUL', [{ name: 'x', type: 'x', content: makePax({ path: 'a\0b' }) }, { name: 'a' }], 'has a NUL in its name'],
-    ['no name', [{ name: '' }], '"" has no name'],
-    [
-      'a name that is too long',
-      [{ name: 'x', type: 'x', content: makePax({ path: 'n'.repeat(300) }) }, { name: 'a' }],
-      'the name is too long',
-    ],
-  ];
-
-  test.each(refused)('%s', async (_, bad, message) => {
-    const root = layOut(temporaryDirectory(), { 'etc/passwd': 'root' });
-    await expect(unpack(root, [...good, ...bad])).rejects.toMatchObject({
-      name: 'Problem',
-      line: expect.stringContaining(message),
-    });
-    expect(listed(root)).toEqual(['etc/ 755', 'etc/passwd 644 root']);
-  });
-
-  test.each([
-    ['cut short', makeTar(good).subarray(0, 1200)],
-    ['an HTML page', Buffer.from('<!doctype html>')],
-    ['cut short after all entries', gzipSync(makeTar(good)).subarray(0, -3)],
-  ])('%s', async (_, archive) => {
-    const root = layOut(temporaryDirectory(), { 'opt/app/first': 'old' });
-    await expect(unpack(root, archive)).rejects.toMatchObject({ name: 'Problem', where: 'https://h/a.tar' });
-    expect(listed(join(root, 'opt/app'))).toEqual(['first 644 old']);
-  });
-});
-
-describe('what stands at the destination', () => {
-  const archive: readonly TarEntry[] = [
-    { name: 'a/first', content: 'x' },
-    { name: 'b/c', content: 'y' },
-    { name: 'l', type: '2', target: 'a' },
-  ];
-  const conflicts: readonly (readonly [
-    what: string,
-    tree: Parameters<typeof layOut>[1],
-    path: string,
-    message: string,
-  ])[] = [
-    ['a directory for a file', { 'opt/app/b/c/d': 'x' }, '/opt/app/b/c', 'a directory is in the way of a file'],
-    ['a directory for a link', { 'opt/app/l': undefined }, '/opt/app/l', 'a directory is in the way of a symlink'],
-    ['a file for a directory', { 'opt/app/b': 'x' }, '/opt/app/b', 'a file is in the way of a directory'],
-    ['a file for the destination', { 'opt/app': 'x' }, '/opt/app', 'a file is in the way of the destination'],
-    [
-      'a link to nothing for the destination',
-      { 'opt/app': { link: 'none' } },
-      '/opt/app',
-      'a symbolic link that leads to no directory is in the way',
-    ],
-    [
-      'a link to a file for a directory',
-      { 'opt/app/x': 'x', 'opt/app/b': { link: 'x' } },
-      '/opt/app/b',
-      'leads to no directory',
-    ],
-    ['a link to nothing for a directory', { 'opt/app/b': { link: 'none' } }, '/opt/app/b', 'leads to no directory'],
-    [
-      'a link that leads out',
-      { 'etc/x': 'x', 'opt/app/b': { link: '../../etc' } },
-      '/opt/app/b',
-      'a symbolic link on the way leads out of the destination',
-    ],
-    [
-      'an absolute link that leads out',
-      { 'etc/x': 'x', 'opt/app/b': { link: '/etc' } },
-      '/opt/app/b',
-      'leads out of the destination',
-    ],
-    ['a parent that is a file', { opt: 'x' }, '/opt/app', 'cannot make the directory'],
-  ];
-
-  test.each(conflicts)('%s is named before anything changes', async (_, tree, path, message) => {
-    const root = layOut(temporaryDirectory(), tree);
-    const before = listed(root);
-    await expect(unpack(root, archive)).rejects.toMatchObject({
-      name: 'Problem',
-      where: path,
-      message: expect.stringContaining(message),
-    });
-    expect(listed(root)).toEqual(before);
-  });
-
-  test('a FIFO for a file', async (context) => {
-    const root = layOut(temporaryDirectory(), { 'opt/app/b': undefined });
-    pipe(context, ['mkfifo', join(root, 'opt/app/b/c')]);
-    await expect(unpack(root, archive)).rejects.toThrow('a device, FIFO or socket is in the way of a file');
-  });
-
-  test('a link of the archive through one that stands there and leads out', async () => {
-    const root = layOut(temporaryDirectory(), { 'opt/app/out': { link: '/etc' } });
-    await expect(unpack(root, [{ name: 'l', type: '2', target: 'out/passwd' }])).rejects.toThrow(
-      'leads out of the destination',
-    );
-  });
-
-  test.each(['opt/app', '/opt/../etc', ''])('%j is no destination', async (destination) => {
-    await expect(unpack(temporaryDirectory(), archive, URL, destination)).rejects.toThrow(
-      'not the absolute path of a directory',
-    );
-  });
-});
-
-describe('the scratch directory', () => {
-  const dead = '.cfntools-sources-999999999';
-
-  test('what killed runs left at the destination or above is swept', async () => {
-    const root = layOut(temporaryDirectory(), {
-      [`opt/${dead}/0`]: 'x',
-      [`opt/app/${dead}/0`]: 'x',
-      [`opt/.cfntools-sources-${process.ppid}/0`]: 'alive',
-    });
-    await unpack(root, [{ name: 'a' }]);
-    expect(readdirSync(join(root, 'opt')).sort()).toEqual([`.cfntools-sources-${process.ppid}`, 'app']);
-    expect(readdirSync(join(root, 'opt/app'))).toEqual(['a']);
-  });
-
-  test("is not swept when it is a file, a link or somebody else's", async (context) => {
-    if (self.uid !== 0) context.skip('only root can give a directory away');
-    const root = layOut(temporaryDirectory(), {
-      [`opt/${dead}`]: { link: '/etc' },
-      'opt/.cfntools-sources-999999998/x': 'x',
-      'opt/.cfntools-sources-999999997': 'x',
-    });
-    chownSync(join(root, 'opt/.cfntools-sources-999999998'), 12, 12);
-    await unpack(root, [{ name: 'a' }]);
-    expect(readdirSync(join(root, 'opt')).sort()).toEqual([
-      '.cfntools-sources-999999997',
-      '.cfntools-sources-999999998',
-      dead,
-      'app',
-    ]);
-  });
-
-  test('a merge that fails leaves no new destination behind', async () => {
-    const root = temporaryDirectory();
-    const files = createFileSystem(root);
-    const broken = {
-      ...files,
-      openScratch: (path: string, purpose: string) => ({
-        ...files.openScratch(path, purpose),
-        move: () => {
-          throw new Error('no space');
-        },
-      }),
-    };
-    const archive = join(temporaryDirectory(), 'a.tar');
-    writeFileSync(archive, makeTar(entries));
-    await expect(
-      unpackArchive({ files: broken, self }, { archive, url: URL, destination: '/opt/app' }),
-    ).rejects.toThrow('no space');
-    expect(readdirSync(root)).toEqual([]);
-  });
-
-  test('on another file system files are copied in', async (context) => {
-    const other = '/dev/shm';
-    const root = temporaryDirectory();
-    if (!existsSync(other) || statSync(other).dev === statSync(root).dev)
-      context.skip('there is no second file system');
-    const scratch = createFileSystem(root).openScratch('/', 'sources');
-    const target = join(other, `cfntools-test-${process.pid}`);
-    mkdirSync(target);
-    const files = createFileSystem(target);
-    const directory = files.openDirectory('/');
-    try {
-      await scratch.write(
-        '0',
-        (async function* () {
-          yield Buffer.from('x');
-        })(),
-        { ...self, mode: 0o750 },
-        new Date(1_000_000_000_000),
-      );
-      scratch.link('1', 'file');
-      symlinkSync('old', join(target, 'link'));
-      scratch.move('0', directory, 'file');
-      scratch.move('1', directory, 'link');
-      expect(listed(target)).toEqual(['file 750 x', 'link -> file']);
-      expect(statSync(join(target, 'file')).mtimeMs).toBe(1_000_000_000_000);
-    } finally {
-      directory.close();
-      files.remove('/file');
-      files.remove('/link');
-      createFileSystem(other).remove(`/cfntools-test-${process.pid}`);
-      scratch.remove();
-    }
-    expect(readdirSync(root)).toEqual([]);
   });
 });

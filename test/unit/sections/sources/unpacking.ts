@@ -1,0 +1,29 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
+import { createFileSystem } from '../../../../src/system/file-system.ts';
+import { makeTar, type TarEntry, temporaryDirectory } from '../../system/archive/samples.ts';
+
+export const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+export const URL = 'https://h/a.tar?secret=1';
+
+/** Unpacks into `/opt/app` below a root of its own. */
+export async function unpack(root: string, archive: Buffer | readonly TarEntry[], url = URL, destination = '/opt/app') {
+  const path = join(temporaryDirectory(), 'archive');
+  writeFileSync(path, Buffer.isBuffer(archive) ? archive : makeTar(archive as readonly TarEntry[]));
+  return unpackArchive({ files: createFileSystem(root), self }, { archive: path, url, destination });
+}
+
+/** One line for everything below a directory, in order. */
+export function listed(directory: string, prefix = ''): string[] {
+  return readdirSync(directory)
+    .sort()
+    .flatMap((name) => {
+      const path = join(directory, name);
+      const stats = lstatSync(path);
+      const mode = (stats.mode & 0o7777).toString(8);
+      if (stats.isSymbolicLink()) return [`${prefix}${name} -> ${readlinkSync(path)}`];
+      if (stats.isDirectory()) return [`${prefix}${name}/ ${mode}`, ...listed(path, `${prefix}${name}/`)];
+      return [`${prefix}${name} ${mode} ${readFileSync(path, 'utf8')}`];
+    });
+}
