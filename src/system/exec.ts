@@ -51,6 +51,9 @@ export interface CommandOptions {
 
 /** Where administrators' tools live; cron and sudo often leave these out of PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** Milliseconds that the pipes may stay open after a program itself has ended. */
+export const DRAIN_MILLISECONDS = 200;
+
 /** @param environment the machine's own environment, which children inherit */
 export function createExec(environment: Environment): Exec {
   const searchPath = pathWithSystemDirectories(environment['PATH']);
@@ -74,7 +77,7 @@ export function createExec(environment: Environment): Exec {
           hint: `install the package that has ${program}`,
         });
       const { execa } = await import('execa');
-      const result = await execa(file, args, {
+      const running = execa(file, args, {
         reject: false,
         stdin: 'ignore',
         all: true,
@@ -85,6 +88,16 @@ export function createExec(environment: Environment): Exec {
         >,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       });
+      // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
+      let drained: NodeJS.Timeout | undefined;
+      running.nodeChildProcess.once('exit', () => {
+        drained = setTimeout(() => {
+          running.stdout.destroy();
+          running.stderr.destroy();
+        }, DRAIN_MILLISECONDS);
+      });
+      const result = await running;
+      clearTimeout(drained);
       if (result.exitCode === undefined && result.signal === undefined) {
         throw new Problem(`cannot run ${program}`, {
           hint: describeError(result.originalMessage ?? result),

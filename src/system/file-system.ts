@@ -18,7 +18,14 @@ import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { type OpenDirectory, openDirectory } from './open-directory.ts';
 import { openScratch, type Scratch } from './scratch.ts';
-import { type Attributes, giveAttributes, putInPlace, type StagedFile, stageFile } from './staged-file.ts';
+import {
+  type Attributes,
+  giveAttributes,
+  putInPlace,
+  type StagedFile,
+  stageFile,
+  sweepTemporaries,
+} from './staged-file.ts';
 
 export type { Attributes, Entry, OpenDirectory, Scratch, StagedFile };
 
@@ -47,6 +54,8 @@ export interface FileSystem {
   write(path: string, content: Uint8Array, attributes: Attributes): void;
   /** As write, for content that comes piece by piece. */
   stage(path: string): StagedFile;
+  /** Removes what a killed run left beside the path. */
+  sweep(path: string): void;
   /** True when the regular file at the path has the same bytes as the open or staged file at the real path `other`. */
   isSame(path: string, other: string): boolean;
   /** Puts a symbolic link in place in one step. */
@@ -173,6 +182,9 @@ export function createFileSystem(root = '/'): FileSystem {
           parent.close();
         },
       };
+    },
+    sweep(path) {
+      inParent('cannot tidy up beside', path, false, sweepTemporaries);
     },
     isSame(path, other) {
       const fd = openSync(other, O_RDONLY | O_NONBLOCK);

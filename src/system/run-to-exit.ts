@@ -1,11 +1,8 @@
 import { spawn } from 'node:child_process';
 import { errnoOf, Problem } from '../errors.ts';
-import type { CommandResult } from './exec.ts';
+import { type CommandResult, DRAIN_MILLISECONDS } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
 import { exitCodeOfSignal } from './signal.ts';
-
-/** How long the pipes may stay silent after the command itself has ended. */
-const DRAIN_MILLISECONDS = 200;
 
 /**
  * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command

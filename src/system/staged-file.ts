@@ -101,7 +101,8 @@ function temporaryPrefix(name: string): string {
   return `.${short}.cfntools-`;
 }
 
-function sweepTemporaries(parent: Directory, name: string): void {
+/** Removes the temporary files for `name` whose makers are gone. */
+export function sweepTemporaries(parent: Directory, name: string): void {
   const prefix = temporaryPrefix(name);
   let names: string[];
   try {

@@ -126,7 +126,6 @@ export async function openSandbox({ network = 'own', init }: SandboxOptions = {}
   });
   const discard = async (): Promise<void> => {
     holder.stdin?.end();
-    if (init === undefined) holder.kill('SIGKILL');
     await ended(holder);
     rmSync(work, { recursive: true, force: true });
   };

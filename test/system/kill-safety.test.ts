@@ -48,6 +48,9 @@ async function applyAndKill(version: Version, milliseconds: number): Promise<boo
   return end;
 }
 
+/** Whatever is beside the files, hidden ones too. */
+const names = (): string[] => readdirSync(join(root, 'etc/app')).sort();
+
 /** Which version a file is, as a whole. */
 function versionOf(path: string): string {
   const text = readFileSync(join(root, path), 'utf8');
@@ -74,17 +77,25 @@ test(`${KILLS} kills at any moment: each file is all old or all new`, { timeout:
   expect(mixed).toBeGreaterThan(0);
 });
 
-test('a full run afterwards leaves nothing else behind', async () => {
+test('full runs afterwards leave nothing else behind', async () => {
   for (const version of [OLD, NEW]) {
     expect((await apply(version)).code).toBe(0);
     expect(FILES.map(versionOf)).toEqual(FILES.map(() => version.letter));
-    expect(readdirSync(join(root, 'etc/app')).sort()).toEqual(FILES.map((path) => path.slice(8)).sort());
-    expect(readdirSync(root).sort()).toEqual(['etc', 'var']);
   }
+  expect(names()).toEqual(FILES.map((path) => path.slice(8)).sort());
+  expect(readdirSync(root).sort()).toEqual(['etc', 'var']);
+});
+
+test('what a killed run left behind goes even when the file itself needs no change', async () => {
+  expect((await apply(OLD)).code).toBe(0);
+  for (let round = 0; round < 200 && names().length === FILES.length; round++) await applyAndKill(NEW, 40 + round);
+  expect(names().length).toBeGreaterThan(FILES.length);
+  await apply(OLD);
+  expect(names()).toEqual(FILES.map((path) => path.slice(8)).sort());
 });
 
 test('nobody but the owner sees anything of a private file while it is written', { timeout: 60_000 }, async () => {
-  await apply(OLD);
+  for (const version of [NEW, OLD]) await apply(version);
   const seen = new Set<string>();
   const running = apply({ ...OLD, letter: 'c' });
   let isDone = false;

@@ -19,7 +19,10 @@ export const filesSection: Section<FileEntry> = {
   async probe(entry, world) {
     if (entry.content.kind === 'download')
       return { state: 'differs', what: `downloaded from ${urlWithoutQuery(entry.content.url)}` };
-    return compare(entry, Buffer.from(entry.content.bytes), world);
+    const found = await compare(entry, Buffer.from(entry.content.bytes), world);
+    // A write sweeps by itself; a file that is right already may have been made so after a run that was killed.
+    if (found.state === 'unchanged') world.system.files.sweep(entry.name);
+    return found;
   },
 
   async apply(entry, world) {
