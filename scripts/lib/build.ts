@@ -60,9 +60,10 @@ await build({
   preserveSymlinks: true,
   format: 'cjs',
   target: 'node24',
-  // The whole source is read at each start, so it is kept short; names stay, for bug reports with a readable stack.
-  minifySyntax: true,
-  minifyWhitespace: true,
+  // The whole source is read at each start, so it is kept short. A trace from a guest is read with the map of the same
+  // commit's build, .build/cfntools.cjs.map.
+  minify: true,
+  sourcemap: 'external',
   plugins: [commanderWithoutPrograms, undiciDispatchers],
   legalComments: 'none',
   logLevel: 'warning',

@@ -1,8 +1,8 @@
 import type { Machine } from './sandbox.ts';
 
 /**
- * Makes dummy packages in a view, a `file:` repository of them, and an apt that knows nothing else. Each call of
- * apt-get leaves a line in /run/apt-get.calls.
+ * Makes dummy packages in a view, a `file:` repository of them, and an apt and dpkg that know nothing else. Each call
+ * of apt-get leaves a line in /run/apt-get.calls.
  * @param packages as `name=version`, or `name=version needs other`
  */
 export async function makeRepository(machine: Machine, packages: readonly string[]): Promise<void> {
@@ -21,6 +21,11 @@ export async function makeRepository(machine: Machine, packages: readonly string
   });
   const { code, stderr } = await machine.run(`
     set -e
+    # A database of its own: what this machine has installed, or is just installing, does not matter then.
+    mkdir -p /run/dpkg/info /run/dpkg/updates /run/dpkg/triggers /run/dpkg/alternatives
+    : >/run/dpkg/status
+    mount --bind /run/dpkg /var/lib/dpkg
+    rm -f /var/cache/apt/*.bin
     mkdir -p /repo && cd /repo
     build() {
       mkdir -p "/tmp/build/$1/DEBIAN" "/tmp/build/$1/usr/share/$1"
