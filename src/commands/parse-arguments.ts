@@ -38,7 +38,7 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[], versi
         .replace(/^error: /, '')
         .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1')
         // The value of a misspelt option may be a secret.
-        .replace(/(unknown option '[^'=]+)=[^]*'/, "$1'"),
+        .replace(/(unknown option '[^'=]+)=.*'/s, "$1'"),
       `see ${spec.name} --help`,
     );
   }
