@@ -270,17 +270,25 @@ function decodeContent(
   }
 }
 
-/** In a config with errors: the files whose own form is right, so that their contents are checked in the same go. */
+/**
+ * In a config with errors: the files without what is wrong about them, so that their contents are checked in the same go.
+ * One that has lost its source is left out: that it has none would be said wrongly.
+ */
 function soundFiles(value: Record<string, unknown>): Record<string, RawFile> {
   const files = value['files'];
   if (!isRecord(files)) return {};
-  return Object.assign(
-    {},
-    ...Object.entries(files).map(([path, file]) => {
-      const result = v.safeParse(configSchema, { files: { [path]: file } });
-      return result.success ? result.output.files : {};
-    }),
-  ) as Record<string, RawFile>;
+  const sound: Record<string, RawFile> = {};
+  for (const [path, file] of Object.entries(files)) {
+    if (!isRecord(file)) continue;
+    // The name of the file is judged elsewhere.
+    const parse = (entry: Record<string, unknown>) => v.safeParse(configSchema, { files: { '/name': entry } });
+    const broken = new Set((parse(file).issues ?? []).map((issue) => issue.path?.[2]?.key));
+    if (broken.has('source')) continue;
+    const rest = parse(Object.fromEntries(Object.entries(file).filter(([key]) => !broken.has(key))));
+    const entry = rest.success ? rest.output.files?.['/name'] : undefined;
+    if (entry !== undefined) sound[path] = entry;
+  }
+  return sound;
 }
 
 function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {

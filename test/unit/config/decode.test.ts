@@ -104,6 +104,24 @@ describe('problems', () => {
     ]);
   });
 
+  it('in the content of a file are told beside those of its name and mode', () => {
+    const decoded = decodeConfig({
+      files: {
+        '/a': { content: '!', encoding: 'base64', mode: 'rw' },
+        b: { content: '{{#x}}', context: {} },
+        '/c': { source: 'nowhere', mode: 'rw' },
+      },
+    });
+    expect(places(decoded)).toEqual([
+      'error files/b',
+      'error files/b/content',
+      'error files/~1a/content',
+      'error files/~1a/mode',
+      'error files/~1c/mode',
+      'error files/~1c/source',
+    ]);
+  });
+
   it('in the contents of files are told beside those of form', () => {
     const decoded = decodeConfig({
       files: { '/a': { content: '!', encoding: 'base64' }, '/b': {}, '/c': { content: 'x', mode: 'rw' } },
