@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,6 +37,11 @@ cd "$PLACE"
 mkdir upper work root
 mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
 view=$PWD/root
+if [ "$NETWORK" = shared ]; then
+  # An id of its own, so that a signal without -i does not ask this machine's network for one.
+  mkdir -p "$view/var/lib/cloud/data"
+  echo 5f2b0c1e-7f3a-4c1d-9b1e-2a6d3c4e5f60 >"$view/var/lib/cloud/data/instance-id"
+fi
 if [ "$NETWORK" = own ]; then
   ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null ||
     perl -e 'socket(my $s, 2, 2, 0) or die; ioctl($s, 0x8914, pack("a16 s x14", "lo", 0x41)) or die $!'
@@ -59,8 +64,8 @@ mount -t tmpfs -o mode=755 tmpfs "$view/run"
 mkdir -m 1777 "$view/run/lock"
 mount -t sysfs -o ro sysfs "$view/sys" 2>/dev/null || true
 mount -t proc proc "$view/proc"
-printf '%s\\n' "$outer_pid"
-exec chroot "$view" /bin/bash --norc -c 'cd /; trap : CHLD; while read -r line; do :; done'
+# Its id is told once the root is changed: who enters earlier would work on this machine itself.
+exec chroot "$view" /bin/bash --norc -c 'cd /; printf "%s\\n" "$0"; trap : CHLD; while read -r line; do :; done' "$outer_pid"
 `;
 
 /** systemd with its basic target only: none of this machine's services is started a second time. */
@@ -133,6 +138,7 @@ export async function openSandbox({ network = 'own', init }: SandboxOptions = {}
     const printed = await firstLine(holder);
     const pid = init === undefined ? printed : await childOf(printed);
     const root = `/proc/${pid}/root`;
+    refuseOwnRoot(root);
     const own = ['-m', '-p', '-i', '-u', ...(network === 'own' ? ['-n'] : []), ...(init === undefined ? [] : ['-C'])];
     const enter = ['nsenter', '--target', String(pid), ...own, '-r'];
     const machine: Machine = {
@@ -167,6 +173,12 @@ export function openDirectly(): Machine {
     exists: existsSync,
     close: async () => rmSync(shared, { recursive: true, force: true }),
   };
+}
+
+/** What is run in a view changes users, packages and services: never may its root be this machine's own. */
+function refuseOwnRoot(root: string): void {
+  const [view, machine] = [statSync(`${root}/`), statSync('/')];
+  if (view.dev === machine.dev && view.ino === machine.ino) throw new Error('the view is this machine itself');
 }
 
 /** The first line that the view prints, once it stands: a process id. */
