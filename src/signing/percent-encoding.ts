@@ -1,0 +1,19 @@
+/**
+ * Percent-encodes everything but the unreserved characters of RFC 3986 section 2.3 (letters, digits, `-._~`), in upper-case
+ * hexadecimal, as both AWS signature versions ask for. A blank becomes %20, never +.
+ */
+export function percentEncode(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** The text behind the percent-encoding; text that is not well encoded stands for itself. */
+export function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

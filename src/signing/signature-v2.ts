@@ -1,0 +1,32 @@
+import { canonicalQuery, type Parameter } from './canonical-query.ts';
+import type { Credentials } from './credentials.ts';
+import { hmacSha256 } from './sha256.ts';
+
+export interface RequestV2 {
+  readonly method: string;
+  /** The Host header, in lower case. */
+  readonly host: string;
+  /** As on the wire. */
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+  readonly time: Date;
+}
+
+/**
+ * The query that carries an AWS signature of version 2 by HmacSHA256 (keystone refuses HmacSHA1).
+ * Source: AWS General Reference, "Signature Version 2 signing process".
+ * @returns the whole query, without its question mark
+ */
+export function signV2({ method, host, path, parameters, time }: RequestV2, credentials: Credentials): string {
+  const { accessKey, secretKey, sessionToken } = credentials;
+  const query = canonicalQuery([
+    ...parameters,
+    ['AWSAccessKeyId', accessKey],
+    ['SignatureMethod', 'HmacSHA256'],
+    ['SignatureVersion', '2'],
+    ['Timestamp', time.toISOString().replace(/\.\d{3}/, '')],
+    ...(sessionToken === undefined ? [] : [['SecurityToken', sessionToken] as const]),
+  ]);
+  const signature = hmacSha256(secretKey, [method, host, path, query].join('\n')).toString('base64');
+  return `${query}&${canonicalQuery([['Signature', signature]])}`;
+}
