@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, terminalSink } from './log.ts';
 import { paths } from './paths.ts';
@@ -10,7 +10,7 @@ import { fileProblem } from './system/file-problem.ts';
 import { createFileSystem } from './system/file-system.ts';
 import { createHttp, type ProxyChoice } from './system/http.ts';
 import type { System } from './system/system.ts';
-import { readTrustedCertificates } from './system/trust.ts';
+import { trustedBy } from './system/trust.ts';
 
 export interface Context {
   readonly system: System;
@@ -20,6 +20,8 @@ export interface Context {
   readonly redactor: Redactor;
   /** Prints to stdout what a person reads, with secrets taken out. */
   readonly print: (line: string) => void;
+  /** Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see. */
+  readonly give: (text: string) => void;
 }
 
 /** Where text for people goes. */
@@ -37,6 +39,10 @@ export interface ContextOptions {
   readonly proxies?: ProxyChoice;
 }
 
+/** The environment's secrets reach every child, and what a child prints reaches the log. */
+const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+const OPEN_TO_OTHERS = 0o066;
+
 /** Builds the outside world: the only place that does. */
 export function createContext({ command, verbose, output, root = '/', proxies = {} }: ContextOptions): Context {
   const environment = process.env;
@@ -45,18 +51,26 @@ export function createContext({ command, verbose, output, root = '/', proxies = 
   const system: System = {
     files,
     exec,
-    http: createHttp(environment, proxies, () => readTrustedCertificates(environment)),
+    http: createHttp(environment, proxies, trustedBy(environment)),
     accounts: createAccounts(files, exec),
     clock: systemClock,
     environment,
     self: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
   };
   const redactor = new Redactor();
+  for (const name of SECRET_VARIABLES) redactor.addSecret(environment[name] ?? '');
   const log = createLog(redactor, [
     terminalSink(command, verbose, output.stderr),
     fileSink(command, process.pid, systemClock.now, logFile(system, command)),
   ]);
-  return { system, log, verbose, redactor, print: (line) => output.stdout(`${redactor.redact(line)}\n`) };
+  return {
+    system,
+    log,
+    verbose,
+    redactor,
+    print: (line) => output.stdout(`${redactor.redact(line)}\n`),
+    give: output.stdout,
+  };
 }
 
 /** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */
@@ -96,6 +110,19 @@ export function readGiven(operand: string, mostBytes: number): Buffer {
   } finally {
     if (fd !== 0) closeSync(fd);
   }
+}
+
+/** As readGiven, for a file that should be private. */
+export function readGivenSecret(operand: string, mostBytes: number): GivenSecret {
+  const content = readGiven(operand, mostBytes);
+  const mode = operand === '-' ? 0 : (statSync(operand, { throwIfNoEntry: false })?.mode ?? 0);
+  return { text: content.toString('utf8'), isOpenToOthers: (mode & OPEN_TO_OTHERS) !== 0 };
+}
+
+export interface GivenSecret {
+  readonly text: string;
+  /** Its group or everybody may read or change the file. */
+  readonly isOpenToOthers: boolean;
 }
 
 /** A stdin that a parent made non-blocking says EAGAIN until something comes. */

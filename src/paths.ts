@@ -3,8 +3,14 @@ export const paths = {
   /** Where cloud-init's part handler leaves its parts: the first directory wins, the second is the older layout. */
   bootData: ['/var/lib/heat-cfntools', '/var/lib/cloud/data'],
   bootMetadata: 'cfn-init-data',
+  bootMetadataServer: 'cfn-metadata-server',
+  bootBotoConfig: 'cfn-boto-cfg',
   novaMetadata: '/var/lib/heat-cfntools/nova_meta.json',
   cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
+  cloudInitInstanceData: '/run/cloud-init/instance-data.json',
+  /** udev's links from the label of a file system to its device. */
+  labels: '/dev/disk/by-label',
+  mounts: '/proc/self/mounts',
   metadataCache: '/var/cache/heat-cfntools',
   lastMetadata: 'last_metadata',
   hosts: '/etc/hosts',

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly tolerated: ReadonlySet<SectionName>;
   /** True when a directory is being prepared (`--root`) and not the running machine. */
   readonly isOtherRoot: boolean;
+  /** The credentials of a role of this instance. @throws Problem */
+  readonly roleCredentials?: World['roleCredentials'];
   /** Hears of each step as it ends. */
   readonly onResult: (result: StepResult) => void;
 }
@@ -28,9 +30,9 @@ export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
 
 /** Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run. */
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
-  const { system, log } = options;
+  const { system, log, roleCredentials } = options;
   const changes = new RecordedChanges();
-  const world: World = { system, log, changes };
+  const world: World = { system, log, changes, roleCredentials };
   const results: StepResult[] = [];
   const begin = system.clock.elapsed();
   let stoppedBy: Problem | undefined;

@@ -15,6 +15,11 @@ const CREDENTIAL_FILE: OptionSpec = {
   flags: '-f, --credential-file <path>',
   description: 'file with AWSAccessKeyId= and AWSSecretKey=',
 };
+const STRICT: OptionSpec = {
+  flags: '--strict',
+  description: 'refuse a credential file that others can read',
+  addition: true,
+};
 const URL_OPTION: OptionSpec = { flags: '-u, --url <url>', description: 'base URL of heat-api-cfn' };
 const ROLE: OptionSpec = { flags: '--role <name>', description: 'take credentials from this instance role' };
 const PROXIES: readonly OptionSpec[] = [
@@ -48,6 +53,7 @@ export const commands: readonly CommandSpec[] = [
         description: 'apply files, sources, users and groups to this directory; run nothing',
         addition: true,
       },
+      STRICT,
       { flags: '--compat <style>', description: '"heat": only warn where heat-cfntools only warned', addition: true },
     ],
     load: () => import('./cfn-init.ts'),
@@ -72,6 +78,11 @@ export const commands: readonly CommandSpec[] = [
       ROLE,
       ...PROXIES,
       VERBOSE,
+      {
+        flags: '--token <token>',
+        description: 'token of an OS::Heat::WaitConditionHandle, whose endpoint is the URL',
+        addition: true,
+      },
       { flags: '--timeout <seconds>', description: 'give up after this time, with exit code 75', addition: true },
     ],
     load: () => import('./cfn-signal.ts'),
@@ -96,10 +107,12 @@ export const commands: readonly CommandSpec[] = [
       ...API,
       { flags: '--credential-file <path>', description: 'file with AWSAccessKeyId= and AWSSecretKey=' },
       URL_OPTION,
+      ...[ROLE, ...PROXIES].map((option) => ({ ...option, addition: true as const })),
       { flags: '-k, --key <path>', description: "print the value at this key, as in foo.'bar.1'.baz" },
       { flags: '--raw', description: 'print a text value without quotes', addition: true },
+      STRICT,
     ],
-    load: () => import('./not-built.ts'),
+    load: () => import('./cfn-get-metadata.ts'),
   },
   {
     name: 'cfn-create-aws-symlinks',

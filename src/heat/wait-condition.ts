@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
-import type { HttpResponse } from '../system/http.ts';
-import { isWebUrl } from '../url.ts';
+import type { HttpRequest, HttpResponse } from '../system/http.ts';
+import { isWebUrl, splitUrl } from '../url.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
 export interface Signal {
@@ -9,6 +9,20 @@ export interface Signal {
   readonly UniqueId: string;
   readonly Data: string;
 }
+
+/** A way to tell a stack how it went. */
+export interface SignalTarget {
+  /** For people: the URL itself can be a credential. */
+  readonly server: string;
+  /** The request of one attempt, since a signature carries its time. */
+  request(signal: Signal): SignalRequest;
+  /** Another way to signal the same, when an answer tells that this one will not do. */
+  instead?(response: HttpResponse): SignalTarget | undefined;
+  /** What an answer outside 2xx means, in words. */
+  refusal(response: HttpResponse): Problem;
+}
+
+export type SignalRequest = Omit<HttpRequest, 'timeout' | 'mostBytes'>;
 
 export interface SignalWish {
   readonly success: string | undefined;
@@ -45,6 +59,39 @@ export function signalOf(wish: SignalWish, status: Signal['Status'], uniqueId: s
   };
 }
 
+/**
+ * A pre-signed URL: of an AWS::CloudFormation::WaitConditionHandle, or of an OS::Heat::WaitConditionHandle whose
+ * signal_transport is CFN_SIGNAL. Nothing in the URL tells them apart, and neither takes the keys of the other.
+ */
+export function signedHandle(url: string): SignalTarget {
+  const server = serverOf(url);
+  // The signature covers an empty Content-Type: any other would break it.
+  const request = (body: string): SignalRequest => ({ method: 'PUT', url, headers: {}, body });
+  const target: SignalTarget = {
+    server,
+    request: (signal) => request(JSON.stringify(signal)),
+    refusal: (response) => refusal(response, server, hintFor(response.status)),
+  };
+  const native: SignalTarget = { ...target, request: (signal) => request(nativeBody(signal)) };
+  return { ...target, instead: (response) => (wantsOtherKeys(response) ? native : undefined) };
+}
+
+/** The body with the keys of OS::Heat::WaitConditionHandle. */
+export function nativeBody({ Status, Reason, Data, UniqueId }: Signal): string {
+  return JSON.stringify({ status: Status, reason: Reason, data: Data, id: UniqueId });
+}
+
+/** How Heat refuses a body whose keys are not those of the handle: as an internal error that no retry would mend. */
+function wantsOtherKeys({ status, body }: HttpResponse): boolean {
+  return status === 500 && body.includes('Metadata format invalid');
+}
+
+/** `http://HOST:PORT` of a URL. */
+export function serverOf(url: string): string {
+  const { scheme, authority } = splitUrl(url);
+  return `${scheme}://${authority}`;
+}
+
 /** The URL to signal: as given, byte for byte, or decoded when it is base64 (AWS). @returns undefined when it is neither */
 export function decodeSignalUrl(operand: string): string | undefined {
   if (isWebUrl(operand)) return operand;
@@ -53,39 +100,20 @@ export function decodeSignalUrl(operand: string): string | undefined {
   return isWebUrl(decoded) ? decoded : undefined;
 }
 
-/** Whether to try again after this answer: the server was not at its best, or asked for patience. */
-export function isWorthRetrying(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
-}
-
-/**
- * Milliseconds to wait before attempt number `attempt` (the second is 2): full jitter under a doubling bound, so that
- * guests which failed together do not come back together. A Retry-After of the server (seconds or a date, RFC 9110) wins.
- */
-export function retryDelay(
-  attempt: number,
-  retryAfter: string | string[] | undefined,
-  now: Date,
-  random: number,
-): number {
-  const asked = typeof retryAfter === 'string' ? parseRetryAfter(retryAfter, now) : undefined;
-  return asked ?? random * Math.min(1000 * 2 ** (attempt - 2), 16_000);
-}
-
-function parseRetryAfter(value: string, now: Date): number | undefined {
-  const text = value.trim();
-  // Date.parse would take "-5" or "1.5" for a day long ago.
-  const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
-  const seconds = /^\d+$/.test(text) ? Number(text) : (date - now.getTime()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 120) * 1000 : undefined;
-}
-
 /** A refusal in words. The URL itself is a credential and is not shown. */
-export function refusal(response: HttpResponse, server: string): Problem {
+export function refusal(response: HttpResponse, server: string, hint: string): Problem {
   return new Problem(`the signal was refused with HTTP ${response.status}${detailOf(response.body)}`, {
     where: server,
-    hint: hintFor(response.status),
+    hint,
   });
+}
+
+/** What is the matter whatever was signalled, and how. */
+export function commonHint(status: number, api: string): string {
+  if (status >= 300 && status < 400) return `a redirect is not followed; check the address of ${api}`;
+  if (status === 408 || status === 429) return `${api} is overloaded; signal again later`;
+  if (status >= 500) return `${api} or what is in front of it is in trouble; see its log`;
+  return `${api} does not accept the signal`;
 }
 
 function hintFor(status: number): string {
@@ -93,9 +121,7 @@ function hintFor(status: number): string {
     return 'the URL has expired (keystone: 15 minutes by default), the stack is deleted, or the URL was altered on its way here; check its quoting';
   if (status === 401) return 'the signature was not accepted; check the quoting of the URL';
   if (status === 404) return 'there is no such handle; the stack may be deleted';
-  if (status >= 300 && status < 400) return 'a redirect is not followed; check the address of heat-api-cfn';
-  if (status >= 500) return 'heat-api-cfn or what is in front of it is in trouble; see its log';
-  return 'heat-api-cfn does not accept the signal';
+  return commonHint(status, 'heat-api-cfn');
 }
 
 /** Heat explains itself in XML or JSON; a proxy in a page of HTML that nobody wants to read. */

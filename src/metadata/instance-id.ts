@@ -2,24 +2,72 @@ import { hostname } from 'node:os';
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+import { type MetadataService, metadataService } from './metadata-service.ts';
+import { fetchNova, isOfThisInstance, isUuid, readCachedNova } from './nova.ts';
 
-const MOST_BYTES = 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
- * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then the full
- * host name (contract section 2, cfn-signal -i). Reads local files only: a lookup in DNS may hang at boot.
+ * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then EC2's, then the full host name
+ * (contract section 2, cfn-signal -i). Asks the network only for what no local file tells.
+ * @param patience milliseconds that the answer may take
  */
-export function localInstanceId(files: FileSystem): string {
+export async function instanceId(system: System, log: Log, patience: number): Promise<string> {
+  const { files } = system;
+  const cloudInitId = readCloudInitId(files);
+  const cached = readCachedNova(files);
+  const isOurs = cached === undefined ? 'no' : isOfThisInstance(cached, cloudInitId);
+  if (cached !== undefined && isOurs === 'yes') return cached.uuid;
+  // On an instance of Nova cloud-init's id is the uuid, from metadata service and config drive alike. Elsewhere (NoCloud)
+  // a uuid is still the only name there is: no service would know a better one.
+  if (cloudInitId !== undefined && isUuid(cloudInitId)) return cloudInitId;
+
+  const service = metadataService(system, patience);
+  const nova = await fetchNova(system, log, service, cloudInitId);
+  if (nova !== undefined) return nova.uuid;
+  if (cached !== undefined && isOurs === 'unknown') return cached.uuid;
+  return cloudInitId ?? (await ec2Id(service)) ?? fullHostName(readText(files, paths.hosts));
+}
+
+/** What cloud-init calls this instance, or undefined when it has not run or knows nothing. */
+function readCloudInitId(files: FileSystem): string | undefined {
   return (
-    novaUuid(read(files, paths.novaMetadata)) ??
-    cloudInitId(read(files, paths.cloudInitInstanceId)) ??
-    fullHostName(read(files, paths.hosts))
+    cloudInitIdOf(readText(files, paths.cloudInitInstanceId)) ??
+    cloudInitIdOf(idInInstanceData(readText(files, paths.cloudInitInstanceData)))
   );
 }
 
-/** The host name with its domain, where it has one or /etc/hosts knows it. */
+function cloudInitIdOf(text: string | undefined): string | undefined {
+  const id = text?.trim();
+  // Without a data source every machine has the same id, and the signals of two would count as one.
+  if (id === undefined || id === 'iid-datasource-none') return undefined;
+  return /^[\x21-\x7e]{1,255}$/.test(id) ? id : undefined;
+}
+
+/** cloud-init's standardised keys are below `v1`. */
+function idInInstanceData(text: string | undefined): string | undefined {
+  const result = text === undefined ? undefined : parseJson(text);
+  if (result === undefined || !('value' in result) || !isRecord(result.value)) return undefined;
+  const { v1 } = result.value;
+  return isRecord(v1) && typeof v1['instance_id'] === 'string' ? v1['instance_id'] : undefined;
+}
+
+async function ec2Id(service: MetadataService): Promise<string | undefined> {
+  try {
+    const { status, body } = await service.getFromEc2('/latest/meta-data/instance-id');
+    const id = body.trim();
+    return status === 200 && /^[A-Za-z0-9][\w.:-]{0,127}$/.test(id) ? id : undefined;
+  } catch (error) {
+    if (error instanceof Problem) return undefined; // the log has it from the question for Nova
+    throw error;
+  }
+}
+
+/** The host name with its domain, where it has one or /etc/hosts knows it: a lookup in DNS may hang at boot. */
 function fullHostName(hosts: string | undefined): string {
   const name = hostname();
   if (name.includes('.')) return name;
@@ -31,20 +79,7 @@ function fullHostName(hosts: string | undefined): string {
   return name;
 }
 
-/** A cached answer that is no metadata (an error page of a proxy, say) is passed over. */
-function novaUuid(text: string | undefined): string | undefined {
-  const result = text === undefined ? undefined : parseJson(text);
-  if (result === undefined || !('value' in result) || !isRecord(result.value)) return undefined;
-  const { uuid } = result.value;
-  return typeof uuid === 'string' && uuid !== '' ? uuid : undefined;
-}
-
-function cloudInitId(text: string | undefined): string | undefined {
-  const id = text?.trim();
-  return id === undefined || id === '' || /\s/.test(id) ? undefined : id;
-}
-
-function read(files: FileSystem, path: string): string | undefined {
+function readText(files: FileSystem, path: string): string | undefined {
   try {
     return files.readIfPresent(path, MOST_BYTES)?.toString('utf8');
   } catch (error) {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
+import type { Credentials } from '../signing/credentials.ts';
 import type { World } from './step.ts';
 
 export interface Fetch {
@@ -13,24 +14,52 @@ export interface Fetch {
 }
 
 /** Fetches what a file, source or package names by URL. @throws Problem unless all of it came */
-export async function fetchUrl({ url, authentication, write, restart }: Fetch, { system, log }: World): Promise<void> {
+export async function fetchUrl({ url, authentication, write, restart }: Fetch, world: World): Promise<void> {
   const path = localPath(url);
   if (path !== undefined) {
-    write(system.files.read(path));
+    write(world.system.files.read(path));
     return;
   }
-  const headers: Record<string, string> = {};
-  if (authentication?.type === 'basic') {
+  const headers = authentication === undefined ? () => ({}) : await headersFor(url, authentication, world);
+  await world.system.http.download({ url, headers, write, restart });
+}
+
+/** @returns what makes the headers of each attempt @throws Problem when the credentials of a role cannot be had */
+async function headersFor(
+  url: string,
+  authentication: Authentication,
+  world: World,
+): Promise<() => Readonly<Record<string, string>>> {
+  const { name, type, username = '', password = '' } = authentication;
+  const { log, system } = world;
+  if (type === 'basic') {
     if (/^http:/i.test(url))
-      log.warning(
-        `the credentials of ${JSON.stringify(authentication.name)} travel in the clear: ${urlWithoutQuery(url)}: use https`,
-      );
-    headers['Authorization'] =
-      `Basic ${Buffer.from(`${authentication.username ?? ''}:${authentication.password ?? ''}`).toString('base64')}`;
-  } else if (authentication?.type === 'S3') {
-    log.warning(`requests to S3 are not signed yet: ${urlWithoutQuery(url)}: only public objects can be fetched`);
+      log.warning(`the credentials of ${JSON.stringify(name)} travel in the clear: ${urlWithoutQuery(url)}: use https`);
+    const login = Buffer.from(`${username}:${password}`).toString('base64');
+    return () => ({ Authorization: `Basic ${login}` });
   }
-  await system.http.download({ url, headers, write, restart });
+  const credentials = await s3Credentials(authentication, world);
+  if (credentials === undefined) {
+    log.warning(`no keys and no role in ${JSON.stringify(name)}: ${urlWithoutQuery(url)}: fetched without a signature`);
+    return () => ({});
+  }
+  const { signS3Get } = await import('../signing/s3-get.ts');
+  return () => signS3Get(url, credentials, system.clock.now());
+}
+
+/** Keys of the document win over a role. */
+async function s3Credentials(
+  { name, accessKeyId, secretKey, roleName }: Authentication,
+  { roleCredentials }: World,
+): Promise<Credentials | undefined> {
+  if (accessKeyId !== undefined && secretKey !== undefined) return { accessKey: accessKeyId, secretKey };
+  if (roleName === undefined) return undefined;
+  if (roleCredentials === undefined)
+    throw new Problem(`the credentials of the role ${roleName} cannot be had here`, {
+      where: `authentication ${JSON.stringify(name)}`,
+      hint: 'give accessKeyId and secretKey',
+    });
+  return roleCredentials(roleName);
 }
 
 /** A URL as it may be shown: the query can hold a signature. */

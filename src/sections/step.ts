@@ -1,5 +1,6 @@
 import type { EntryPlace, SectionName } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import type { Credentials } from '../signing/credentials.ts';
 import type { System } from '../system/system.ts';
 
 /** One entry of one section of one config: what is asked for, as data. */
@@ -33,6 +34,8 @@ export interface World {
   readonly log: Log;
   /** What has changed in this run so far. */
   readonly changes: Changes;
+  /** The credentials of a role of this instance; undefined where there is no way to ask. @throws Problem */
+  readonly roleCredentials?: ((role: string) => Promise<Credentials>) | undefined;
 }
 
 /** The names of the entries that this run has changed, by section. */

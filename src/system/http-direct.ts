@@ -1,16 +1,13 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { connect } from 'node:net';
 import { splitUrl } from '../url.ts';
+import { BodyKeeper } from './body-keeper.ts';
 import type { HttpRequest, HttpResponse } from './http.ts';
 import { noAnswer, TimeoutError } from './http-problem.ts';
-
-const MOST_BODY_BYTES = 1024 * 1024;
+import type { ReadTrusted } from './trust.ts';
 
 /** One exchange on a connection of its own, by Node's http. @throws Problem when there is no answer in time */
-export async function exchangeDirectly(
-  request: HttpRequest,
-  readTrusted: () => string | undefined,
-): Promise<HttpResponse> {
+export async function exchangeDirectly(request: HttpRequest, readTrusted: ReadTrusted): Promise<HttpResponse> {
   const { scheme, host, port, authority, target, userInfo } = splitUrl(request.url);
   const options = {
     host: host.replace(/^\[|\]$/g, ''),
@@ -29,7 +26,7 @@ export async function exchangeDirectly(
     if (scheme === 'http')
       return requestPlain({ ...options, createConnection: () => connect(options.port, options.host) });
     const { request: requestSecure } = await import('./https-direct.ts');
-    const ca = readTrusted();
+    const ca = await readTrusted(request.trust);
     return requestSecure({
       ...options,
       agent: false,
@@ -41,32 +38,37 @@ export async function exchangeDirectly(
     const sent = await open();
     return await answerTo(sent, request);
   } catch (error) {
-    throw noAnswer(request.url, request.timeout, error);
+    throw noAnswer(request.url, request.timeout, error, request.insecurely ?? 'use -k');
   }
 }
 
-function answerTo(sent: ClientRequest, { body, timeout }: HttpRequest): Promise<HttpResponse> {
+function answerTo(sent: ClientRequest, { url, body, timeout, mostBytes }: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     // For the whole exchange: a server that drips one byte a second never trips an idle timeout.
-    const timer = setTimeout(() => sent.destroy(new TimeoutError()), timeout);
+    const timer = setTimeout(() => {
+      // Of a body that is under way the connection would only say that it was cut.
+      reject(new TimeoutError());
+      sent.destroy();
+    }, timeout);
     sent.on('close', () => clearTimeout(timer));
-    sent.on('error', reject);
+    let answer: IncomingMessage | undefined;
+    sent.on('error', (error) => {
+      // What a server sends behind a whole answer is no part of it (RFC 9112 section 6.3).
+      if (answer?.complete !== true) reject(error);
+    });
     sent.on('response', (message: IncomingMessage) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
+      answer = message;
+      const keeper = new BodyKeeper(url, mostBytes);
       const finish = (): void =>
-        resolve({
-          status: message.statusCode ?? 0,
-          headers: message.headers,
-          body: Buffer.concat(chunks).subarray(0, MOST_BODY_BYTES).toString('utf8'),
-        });
+        resolve({ status: message.statusCode ?? 0, headers: message.headers, body: keeper.text() });
       message.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length >= MOST_BODY_BYTES) {
+        try {
+          if (keeper.wantsMoreThan(chunk)) return;
           finish();
-          message.destroy();
+        } catch (error) {
+          reject(error);
         }
+        message.destroy();
       });
       message.on('end', finish);
       message.on('error', reject);

@@ -1,4 +1,4 @@
-import { describeError, errnoOf, Problem } from '../errors.ts';
+import { describeError, errnoOf, Problem, type ProblemDetails } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -11,12 +11,19 @@ const HINTS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection timed out',
   EPIPE: 'the server closed the connection',
-  CERT_HAS_EXPIRED: 'the certificate has expired; check the clock, or use -k to accept it',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'a self-signed certificate; add its CA to the system store, or use -k to accept it',
-  SELF_SIGNED_CERT_IN_CHAIN: 'an unknown CA; add it to the system store, or use -k to accept it',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'an unknown CA; add it to the system store, or use -k to accept it',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'an unknown CA; add it to the system store, or use -k to accept it',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host; check the address, or use -k to accept it',
+};
+
+const UNKNOWN_CA = 'an unknown CA; add it to the system store';
+/** What is wrong with a certificate: asking again would not help. */
+const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the certificate has expired; check the clock',
+  CERT_NOT_YET_VALID: 'the certificate is not valid yet; check the clock',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'a self-signed certificate; add its CA to the system store',
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host; check the address',
 };
 
 /** An exchange that took too long. */
@@ -24,21 +31,42 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
-/** Turns what a connection threw into a Problem that names the server, never the query of the URL. */
-export function noAnswer(url: string, timeout: number, error: unknown): Problem {
+/** A server that did not answer, or not to its end. */
+export class NoAnswer extends Problem {
+  /** Another attempt may go better: it is not the certificate that is wrong. */
+  readonly isPassing: boolean;
+
+  constructor(details: ProblemDetails, isPassing: boolean) {
+    super('no answer', details);
+    this.isPassing = isPassing;
+  }
+}
+
+/**
+ * Turns what a connection threw into a Problem that names the server, never the query of the URL.
+ * @param insecurely how the caller may accept any certificate, for the hint
+ */
+export function noAnswer(url: string, timeout: number, error: unknown, insecurely?: string): Problem {
   if (error instanceof Problem) return error;
   const { scheme, authority } = splitUrl(url);
   const where = `${scheme}://${authority}`;
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
-    return new Problem('no answer', { where, hint: `nothing within ${Math.ceil(timeout / 1000)} s`, cause: error });
+    return new NoAnswer({ where, hint: `nothing within ${Math.ceil(timeout / 1000)} s`, cause: error }, true);
   }
   const cause = rootCause(error);
-  const code = errnoOf(cause);
-  return new Problem('no answer', {
-    where,
-    hint: (code === undefined ? undefined : HINTS[code]) ?? describeError(cause),
-    cause: error,
-  });
+  const code = errnoOf(cause) ?? '';
+  const certificate = CERTIFICATE_HINTS[code];
+  if (certificate !== undefined) {
+    const hint = insecurely === undefined ? certificate : `${certificate}, or ${insecurely} to accept it`;
+    return new NoAnswer({ where, hint, cause: error }, false);
+  }
+  return new NoAnswer({ where, hint: HINTS[code] ?? describeError(cause), cause: error }, true);
+}
+
+/** An answer with more than the caller has asked for. */
+export function tooLarge(url: string, mostBytes: number): Problem {
+  const { scheme, authority } = splitUrl(url);
+  return new Problem(`the answer is larger than ${mostBytes} bytes`, { where: `${scheme}://${authority}` });
 }
 
 /** A connection tried at several addresses fails with one error for each; the first stands for all. */

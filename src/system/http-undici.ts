@@ -4,29 +4,31 @@ import { setTimeout } from 'node:timers/promises';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
+import { BodyKeeper } from './body-keeper.ts';
 import type { DownloadRequest, HttpRequest, HttpResponse } from './http.ts';
-import { noAnswer } from './http-problem.ts';
+import { NoAnswer, noAnswer } from './http-problem.ts';
 import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
+import type { ReadTrusted } from './trust.ts';
 
 const ATTEMPTS = 5;
 const MOST_REDIRECTS = 10;
-const MOST_BODY_BYTES = 1024 * 1024;
 /** Milliseconds. Of a download only silence is bounded: a large archive on a slow line may take its time. */
 const CONNECT_TIMEOUT = 15_000;
 const SILENCE_TIMEOUT = 60_000;
 
 interface Tls {
   readonly rejectUnauthorized: boolean;
-  readonly ca?: string;
+  readonly ca?: string[];
 }
 
 /** One exchange through a proxy: absolute form for http targets, CONNECT for https ones. */
 export async function exchangeThroughProxy(
   request: HttpRequest,
   proxy: string,
-  readTrusted: () => string | undefined,
+  readTrusted: ReadTrusted,
 ): Promise<HttpResponse> {
-  const dispatcher = dispatcherFor(proxy, tlsOptions(readTrusted, request.insecure === true));
+  const tls = tlsOptions(await readTrusted(request.trust), request.insecure === true);
+  const dispatcher = dispatcherFor(proxy, tls);
   try {
     const { origin, target } = originAndTarget(request.url);
     const response = await dispatcher.request({
@@ -37,9 +39,10 @@ export async function exchangeThroughProxy(
       ...(request.body === undefined ? {} : { body: request.body }),
       signal: AbortSignal.timeout(request.timeout),
     });
-    return { status: response.statusCode, headers: response.headers, body: await startOf(response.body) };
+    return { status: response.statusCode, headers: response.headers, body: await bodyOf(response, request) };
   } catch (error) {
-    throw noAnswer(request.url, request.timeout, error);
+    if (wantsProxyLogin(error)) return { status: 407, headers: {}, body: '' };
+    throw noAnswer(request.url, request.timeout, error, request.insecurely ?? 'use -k');
   } finally {
     await dispatcher.destroy();
   }
@@ -52,9 +55,9 @@ export async function exchangeThroughProxy(
 export async function download(
   request: DownloadRequest,
   proxyFor: (url: string) => string | undefined,
-  readTrusted: () => string | undefined,
+  readTrusted: ReadTrusted,
 ): Promise<void> {
-  const tls = tlsOptions(readTrusted, false);
+  const tls = tlsOptions(await readTrusted(), false);
   for (let attempt = 1; ; attempt++) {
     try {
       await downloadOnce(request, proxyFor, tls);
@@ -87,7 +90,7 @@ async function downloadOnce(
   tls: Tls,
 ): Promise<void> {
   let url = request.url;
-  let headers = request.headers;
+  let headers = request.headers();
   for (let redirects = 0; ; redirects++) {
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
     if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(urlForPeople(request.url));
@@ -104,7 +107,8 @@ async function downloadOnce(
           bodyTimeout: SILENCE_TIMEOUT,
         })
         .catch((error: unknown) => {
-          throw error instanceof Problem ? error : new PassingFault(noAnswer(url, SILENCE_TIMEOUT, error));
+          const problem = noAnswer(url, SILENCE_TIMEOUT, error);
+          throw problem instanceof NoAnswer && problem.isPassing ? new PassingFault(problem) : problem;
         });
       const next = redirectTarget(url, response);
       if (next === undefined) {
@@ -182,8 +186,7 @@ function dispatcherFor(proxy: string | undefined, tls: Tls, lookupName?: LookupF
   return new ProxyAgent({ uri: proxy, requestTls: tls, proxyTls: tls });
 }
 
-function tlsOptions(readTrusted: () => string | undefined, insecure: boolean): Tls {
-  const ca = readTrusted();
+function tlsOptions(ca: string[] | undefined, insecure: boolean): Tls {
   return { rejectUnauthorized: !insecure, ...(ca === undefined ? {} : { ca }) };
 }
 
@@ -192,15 +195,15 @@ function originAndTarget(url: string): { origin: string; target: string } {
   return { origin: `${scheme}://${authority.toLowerCase()}`, target };
 }
 
-async function startOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= MOST_BODY_BYTES) break;
-  }
-  return Buffer.concat(chunks).subarray(0, MOST_BODY_BYTES).toString('utf8');
+/** undici makes an error of what is an answer: of the proxy, in absolute form and to CONNECT. */
+function wantsProxyLogin(error: unknown): boolean {
+  return error instanceof Error && /^Proxy (Authentication Required|response) \(407\)/.test(error.message);
+}
+
+async function bodyOf({ body }: Dispatcher.ResponseData, { url, mostBytes }: HttpRequest): Promise<string> {
+  const keeper = new BodyKeeper(url, mostBytes);
+  for await (const chunk of body) if (!keeper.wantsMoreThan(chunk as Buffer)) break;
+  return keeper.text();
 }
 
 function isPassing(status: number): boolean {

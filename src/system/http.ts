@@ -1,4 +1,5 @@
 import type { Environment } from './exec.ts';
+import type { ReadTrusted } from './trust.ts';
 
 /** One request. The URL goes out byte for byte: a pre-signed one would not survive a tidy-up. */
 export interface HttpRequest {
@@ -10,18 +11,27 @@ export interface HttpRequest {
   readonly timeout: number;
   /** Accept any certificate. */
   readonly insecure?: boolean;
+  /** How a person has it accept any certificate, for the hint: "use -k" when it is left out. */
+  readonly insecurely?: string;
+  /** Certificates, as PEM text, to trust besides the machine's. */
+  readonly trust?: string | undefined;
+  /** The proxy to use where neither the command line nor the environment names one. */
+  readonly proxy?: string | undefined;
+  /** An answer with a larger body is an error; when it is left out, the first 1 MiB is enough. */
+  readonly mostBytes?: number;
 }
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The first 1 MiB of the body. */
+  /** All of the body, or its first 1 MiB where the request has no `mostBytes`. */
   readonly body: string;
 }
 
 export interface DownloadRequest {
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Asked at each attempt: a signature carries its time. */
+  readonly headers: () => Readonly<Record<string, string>>;
   /** Gets the body piece by piece, in order. */
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
@@ -36,21 +46,17 @@ export interface ProxyChoice {
 
 /** The one door to the network. */
 export interface Http {
-  /** A small exchange without redirects or retries. Any status is a result. @throws Problem when there is no answer */
+  /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;
   /** Fetches a file: redirects followed, passing faults retried. @throws Problem unless the server sent all of it with a 2xx */
   download(request: DownloadRequest): Promise<void>;
 }
 
 /** The direct way costs 4 ms of CPU to load, undici 40: it is loaded for what it is better at, proxies and downloads. */
-export function createHttp(
-  environment: Environment,
-  proxies: ProxyChoice,
-  readTrusted: () => string | undefined,
-): Http {
+export function createHttp(environment: Environment, proxies: ProxyChoice, readTrusted: ReadTrusted): Http {
   return {
     async exchange(request) {
-      const proxy = (await import('./proxy.ts')).chooseProxy(request.url, proxies, environment);
+      const proxy = (await import('./proxy.ts')).chooseProxy(request.url, proxies, environment, request.proxy);
       if (proxy !== undefined)
         return (await import('./http-undici.ts')).exchangeThroughProxy(request, proxy, readTrusted);
       return (await import('./http-direct.ts')).exchangeDirectly(request, readTrusted);

@@ -8,13 +8,20 @@ const NEVER_PROXIED = new Set(['169.254.169.254', '[fe80::a9fe:a9fe]']);
 
 /**
  * The proxy for a URL, or undefined to go directly: the command line's, else the environment's (http_proxy, https_proxy,
- * no_proxy, as curl reads them; upper-case HTTP_PROXY is left out, since a web server can set it from a header).
+ * no_proxy, as curl reads them; upper-case HTTP_PROXY is left out, since a web server can set it from a header), else
+ * `last`, which no_proxy holds for as well.
  */
-export function chooseProxy(url: string, choice: ProxyChoice, environment: Environment): string | undefined {
+export function chooseProxy(
+  url: string,
+  choice: ProxyChoice,
+  environment: Environment,
+  last?: string,
+): string | undefined {
   const { scheme, host, port } = splitUrl(url);
   if (NEVER_PROXIED.has(host)) return undefined;
   const given = scheme === 'https' ? choice.https : choice.http;
-  const proxy = given ?? (isExempt(host, port, environment) ? undefined : fromEnvironment(scheme, environment));
+  const proxy =
+    given ?? (isExempt(host, port, environment) ? undefined : (fromEnvironment(scheme, environment) ?? last));
   if (proxy === undefined || proxy === '') return undefined;
   const full = /^[a-z]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
   if (!URL.canParse(full)) throw new Problem('not a proxy URL', { where: proxy, hint: 'write it as http://HOST:PORT' });

@@ -99,10 +99,7 @@ test('cfntools --version', async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: `cfntools ${version}\n` });
 });
 
-test.each([
-  ['cfn-hup', ['-f']],
-  ['cfn-get-metadata', ['-s', 'stack', '-r', 'resource']],
-])('%s says that it is not built yet', async (command, args) => {
+test.each([['cfn-hup', ['-f']]])('%s says that it is not built yet', async (command, args) => {
   const { code, stdout, stderr } = await machine().run([binary(command), ...args]);
   expect({ code, stdout }).toEqual({ code: 70, stdout: '' });
   expect(stderr).toMatch(new RegExp(`^${command}: .*not built yet.*\\n$`));

@@ -151,7 +151,7 @@ describe('keys on the command line', () => {
     ['cfn-init', ['--secret-key=5ecre7-key', '--nonsense']],
     ['cfn-init', ['--secret=5ecre7-key', '-c', '5ecre7-key', '-']],
     ['cfn-init', ['--secret-keyy=5ecre7-key']],
-    ['cfn-signal', ['--secret-key', '5ecre7-key', '--stack', 's', '--resource', 'r']],
+    ['cfn-signal', ['-i', 'me', '--secret-key', '5ecre7-key', '--stack', 's', '--resource', 'r']],
     ['cfn-get-metadata', ['--secret-key', '5ecre7-key', '-s', 's', '-r', 'r']],
   ])('%s %j', async (command, args) => {
     const result = await machine().run([binary(command), ...args]);

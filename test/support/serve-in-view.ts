@@ -12,22 +12,29 @@ export interface ViewAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | { readonly file: string };
+  /** A header in lower case and its value, without which the answer is a 401. */
+  readonly needs?: readonly [name: string, value: string];
 }
+
+/** 'silent' says nothing, for ever. The key '*' stands for all paths that have no answer of their own. */
+export type ViewAnswers = Readonly<Record<string, ViewAnswer | 'silent'>>;
 
 export interface ViewServer {
   /** The lines `METHOD TARGET BODY` so far. */
   requests(): readonly string[];
+  close(): Promise<void>;
 }
 
-/** Starts a server in a view; it ends with the view. */
+/** Starts a server in a view; it ends with the view at the latest. */
 export async function serveInView(
   machine: Machine,
-  answers: Readonly<Record<string, ViewAnswer>>,
+  answers: ViewAnswers,
   { host = '127.0.0.1', port = 8080 } = {},
 ): Promise<ViewServer> {
   const log = `/run/server-${host}-${port}.log`;
   const program = [process.execPath, fileURLToPath(import.meta.url), host, String(port), JSON.stringify(answers), log];
-  await machine.run(['/bin/bash', '-c', 'setsid "$@" </dev/null >/run/server.out 2>&1 & disown', 'server', ...program]);
+  const start = `rm -f '${log}'; setsid "$@" </dev/null >/run/server.out 2>&1 & echo $!; disown`;
+  const { stdout: pid } = await machine.run(['/bin/bash', '-c', start, 'server', ...program]);
   for (let waited = 0; !machine.exists(log); waited += 50) {
     if (waited > 10_000) throw new Error(`no server in the view: ${machine.read('/run/server.out')}`);
     await sleep(50);
@@ -38,16 +45,22 @@ export async function serveInView(
         .read(log)
         .split('\n')
         .filter((line) => line !== ''),
+    close: async () => {
+      await machine.run(`kill ${pid.trim()}; while kill -0 ${pid.trim()} 2>/dev/null; do sleep 0.02; done`);
+    },
   };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [host = '', port = '', answers = '{}', log = ''] = process.argv.slice(2);
-  const table = JSON.parse(answers) as Record<string, ViewAnswer>;
+  const table = JSON.parse(answers) as ViewAnswers;
   await startServer(
-    ({ method, target, body: sent }) => {
+    ({ method, target, headers: given, body: sent }) => {
       appendFileSync(log, `${method} ${target} ${sent}\n`);
-      const { status, headers = {}, body = '' } = table[target] ?? { status: 404 };
+      const answer = table[target] ?? table['*'] ?? { status: 404 };
+      if (answer === 'silent') return 'silent';
+      const { status, headers = {}, body = '', needs } = answer;
+      if (needs !== undefined && given[needs[0]] !== needs[1]) return { status: 401 };
       return { status, headers, body: typeof body === 'string' ? body : readFileSync(body.file) };
     },
     undefined,

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   decodeSignalUrl,
-  isWorthRetrying,
   judge,
-  refusal,
-  retryDelay,
   type SignalWish,
+  serverOf,
   signalOf,
+  signedHandle,
 } from '../../../src/heat/wait-condition.ts';
 
 const nothing: SignalWish = { success: undefined, exitCode: undefined, reason: undefined, data: undefined };
@@ -84,73 +83,55 @@ describe('decodeSignalUrl', () => {
   });
 });
 
-it.each<[status: number, isWorth: boolean]>([
-  [200, false],
-  [301, false],
-  [400, false],
-  [401, false],
-  [403, false],
-  [404, false],
-  [408, true],
-  [409, false],
-  [429, true],
-  [500, true],
-  [502, true],
-  [503, true],
-  [504, true],
-])('HTTP %d is tried again: %s', (status, isWorth) => {
-  expect(isWorthRetrying(status)).toBe(isWorth);
-});
+describe('signedHandle', () => {
+  const url = 'http://heat:8000/v1/waitcondition/arn%3Aopenstack?Signature=a%2Bb%3D';
+  const target = signedHandle(url);
+  const signal = { Status: 'FAILURE', Reason: 'r', UniqueId: 'i', Data: 'd' } as const;
 
-describe('retryDelay', () => {
-  const now = new Date('2026-01-01T00:00:00Z');
-
-  it('doubles, up to a bound', () => {
-    const bounds = [2, 3, 4, 5, 6, 7, 20].map((attempt) => retryDelay(attempt, undefined, now, 1));
-    expect(bounds).toEqual([1000, 2000, 4000, 8000, 16_000, 16_000, 16_000]);
+  it('puts the four keys without a Content-Type', () => {
+    expect(target.request(signal)).toStrictEqual({ method: 'PUT', url, headers: {}, body: JSON.stringify(signal) });
   });
 
-  it('is spread', () => {
-    expect([0, 0.25, 0.5].map((random) => retryDelay(4, undefined, now, random))).toEqual([0, 1000, 2000]);
-  });
-
-  it.each<[retryAfter: string | string[], milliseconds: number]>([
-    ['5', 5000],
-    [' 7 ', 7000],
-    ['0', 0],
-    ['Thu, 01 Jan 2026 00:00:20 GMT', 20_000],
-    ['Wed, 31 Dec 2025 23:59:00 GMT', 0],
-    ['soon', 500],
-    ['', 500],
-    ['1.5', 500],
-    ['-5', 500],
-    [['1', '2'], 500],
-  ])('heeds Retry-After: %j', (retryAfter, milliseconds) => {
-    expect(retryDelay(2, retryAfter, now, 0.5)).toBe(milliseconds);
-  });
-
-  it.each(['86400', 'Thu, 01 Jan 2027 00:00:00 GMT'])('does not sleep for ever: %s', (retryAfter) => {
-    expect(retryDelay(2, retryAfter, now, 0.5)).toBeLessThanOrEqual(600_000);
+  it.each<[status: number, body: string, isNative: boolean]>([
+    [500, '<Message>internal error:ValueError: resources.hhandle: Metadata format invalid</Message>', true],
+    [500, '<Message>something else</Message>', false],
+    [500, '', false],
+    [403, 'Metadata format invalid', false],
+    [200, 'Metadata format invalid', false],
+  ])('takes the keys of a native handle when Heat answers %i %s: %s', (status, body, isNative) => {
+    const other = target.instead?.({ status, headers: {}, body });
+    expect(other !== undefined).toBe(isNative);
+    if (other === undefined) return;
+    expect(other.request(signal)).toStrictEqual({
+      method: 'PUT',
+      url,
+      headers: {},
+      body: '{"status":"FAILURE","reason":"r","data":"d","id":"i"}',
+    });
+    expect(other.instead?.({ status, headers: {}, body })).toBeUndefined();
   });
 });
 
-describe('refusal', () => {
-  const server = 'http://heat:8000';
-  const line = (status: number, body = ''): string => refusal({ status, headers: {}, body }, server).line;
+describe('a refusal', () => {
+  const target = signedHandle('http://heat:8000/v1/waitcondition/x?Signature=s3cret');
+  const problem = (status: number, body = '') => target.refusal({ status, headers: {}, body });
 
   it.each<[status: number, says: RegExp]>([
     [302, /redirect/],
     [400, /not accept/],
     [401, /signature/],
-    [403, /expired/],
+    [403, /expired.*15 minutes.*stack is deleted/],
     [404, /handle/],
+    [429, /overloaded/],
     [500, /trouble/],
     [503, /trouble/],
   ])('of HTTP %d says where and what next', (status, says) => {
-    expect(line(status)).toContain(`HTTP ${status}`);
-    expect(line(status)).toContain(server);
-    expect(line(status)).toMatch(says);
-    expect(refusal({ status, headers: {}, body: '' }, server).exitCode).toBe(1);
+    const { line, exitCode } = problem(status);
+    expect(line).toContain(`HTTP ${status}`);
+    expect(line).toContain('http://heat:8000');
+    expect(line).not.toContain('s3cret');
+    expect(line).toMatch(says);
+    expect(exitCode).toBe(1);
   });
 
   it.each<[body: string, detail: string]>([
@@ -160,11 +141,18 @@ describe('refusal', () => {
     ],
     ['{"error": {"message": "no such stack"}}', 'no such stack'],
   ])('repeats what Heat explains: %s', (body, detail) => {
-    expect(line(403, body)).toContain(detail);
+    expect(problem(403, body).line).toContain(detail);
   });
 
   it('leaves out pages of HTML, and is one line', () => {
-    const text = line(502, '<html>\n<body>Bad gateway</body></html>');
-    expect(text).not.toMatch(/html|\n/);
+    const { line } = problem(502, '<html>\n<body>Bad gateway</body></html>');
+    expect(line).not.toMatch(/html|\n/);
   });
+});
+
+it.each([
+  ['http://heat:8000/v1/x?Signature=s', 'http://heat:8000'],
+  ['https://user:pass@[::1]/x', 'https://[::1]'],
+])('serverOf(%s)', (url, server) => {
+  expect(serverOf(url)).toBe(server);
 });

@@ -1,0 +1,33 @@
+import { jsonLikePython, jsonTextAt } from '../config/json-span.ts';
+import type { Context } from '../context.ts';
+import { ExitCode, Problem, usageProblem } from '../errors.ts';
+import { findMetadata } from '../metadata/source-chain.ts';
+import { flagOption, type ParsedArguments, textOption } from './command.ts';
+import { parseKeyPath } from './key-path.ts';
+import { chainTools, metadataWish } from './metadata-options.ts';
+
+/** cfn-get-metadata: prints the metadata of a resource, or the value at a key of it (contract section 2). */
+export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
+  const wish = metadataWish(args);
+  for (const name of ['stack', 'resource'] as const)
+    if (wish[name] === undefined) throw usageProblem(`--${name} is missing`, 'give --stack and --resource');
+  const document = await findMetadata(wish, chainTools(context));
+  const text = valueAt(document.text, textOption(args, 'key'), wish.resource ?? '');
+  context.give(`${flagOption(args, 'raw') && text.startsWith('"') ? bare(text) : jsonLikePython(text)}\n`);
+  return ExitCode.done;
+}
+
+/** @throws Problem when there is no such key */
+function valueAt(text: string, key: string | undefined, resource: string): string {
+  const path = key === undefined ? [] : parseKeyPath(key);
+  const value = path === undefined ? undefined : jsonTextAt(text, path);
+  if (value !== undefined) return value;
+  throw new Problem(`no key ${key}`, {
+    where: `the metadata of ${resource}`,
+    hint: "dots separate keys, quotes protect one: foo.'bar.1'",
+  });
+}
+
+function bare(text: string): string {
+  return JSON.parse(text) as string;
+}

@@ -1,0 +1,52 @@
+import { type Context, readGiven, readGivenSecret } from '../context.ts';
+import { usageProblem } from '../errors.ts';
+import type { HeatWish } from '../metadata/heat-source.ts';
+import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
+import { flagOption, type ParsedArguments, textOption } from './command.ts';
+
+/** Larger than any credential file. */
+const MOST_CREDENTIAL_BYTES = 64 * 1024;
+
+/** Where cfn-init and cfn-get-metadata are to take metadata from. @throws Problem with exit code 2 */
+export function metadataWish(args: ParsedArguments): MetadataWish {
+  const [given] = args.operands;
+  if (given !== undefined) return { given, stack: undefined, resource: undefined, heat: heatWish(args) };
+  return { stack: stackOption(args), resource: resourceOption(args), heat: heatWish(args) };
+}
+
+/** What the options say about Heat: the address, and the credentials. */
+export function heatWish(args: ParsedArguments): HeatWish {
+  return {
+    url: textOption(args, 'url'),
+    region: textOption(args, 'region'),
+    credentialFile: textOption(args, 'credentialFile'),
+    accessKey: textOption(args, 'accessKey'),
+    secretKey: textOption(args, 'secretKey'),
+    role: textOption(args, 'role'),
+    isStrict: flagOption(args, 'strict'),
+  };
+}
+
+export function chainTools({ system, log, redactor }: Context): ChainTools {
+  return {
+    system,
+    log,
+    redactor,
+    readGiven,
+    readSecretFile: (path) => readGivenSecret(path, MOST_CREDENTIAL_BYTES),
+  };
+}
+
+/** -s; an empty one counts as not given. */
+function stackOption(args: ParsedArguments): string | undefined {
+  const stack = textOption(args, 'stack');
+  return stack === '' ? undefined : stack;
+}
+
+/** -r. @throws Problem with exit code 2: it becomes part of a file name */
+function resourceOption(args: ParsedArguments): string | undefined {
+  const resource = textOption(args, 'resource');
+  if (resource !== undefined && !/^[A-Za-z0-9_.-]{1,255}$/.test(resource))
+    throw usageProblem(`not a logical id: ${resource}`, 'letters, digits, "_", "." and "-"');
+  return resource;
+}

@@ -1,0 +1,94 @@
+import type { MetadataDocument } from '../config/decode.ts';
+import { jsonTextAt } from '../config/json-span.ts';
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+import type { HttpResponse } from '../system/http.ts';
+
+/** What DescribeStackResource tells of a resource. */
+export interface StackResource {
+  /** `{}` when the resource has none. */
+  readonly metadata: MetadataDocument;
+  /** As in CREATE_COMPLETE. */
+  readonly status: string | undefined;
+  readonly physicalId: string | undefined;
+  /** In ISO form. */
+  readonly lastUpdated: string | undefined;
+}
+
+/** An answer in one form, whether it came as JSON or XML. */
+export type Answer =
+  | { readonly kind: 'resource'; readonly resource: StackResource }
+  /** Heat's own words, or the code and message of an AWS error; without any when somebody else has answered. */
+  | { readonly kind: 'error'; readonly code: string | undefined; readonly message: string | undefined }
+  | { readonly kind: 'unintelligible'; readonly why: string };
+
+const DETAIL = ['DescribeStackResourceResponse', 'DescribeStackResourceResult', 'StackResourceDetail'] as const;
+
+/**
+ * Decodes the body of an answer. Heat says "no such stack" as a bare JSON string with status 200 when JSON was asked for,
+ * and Metadata arrives as an object (Heat) or as text (AWS, and all XML).
+ */
+export async function decodeAnswer({ body }: Pick<HttpResponse, 'body'>): Promise<Answer> {
+  return /^\s*</.test(body) ? decodeXml(body) : decodeJson(body);
+}
+
+function decodeJson(body: string): Answer {
+  const result = parseJson(body);
+  if ('problem' in result) return { kind: 'unintelligible', why: result.problem };
+  const { value } = result;
+  if (typeof value === 'string') return { kind: 'error', code: undefined, message: value };
+  const detail = valueAt(value, DETAIL);
+  if (!isRecord(detail)) {
+    const error = valueAt(value, ['ErrorResponse', 'Error']) ?? valueAt(value, ['Error']);
+    if (isRecord(error)) return { kind: 'error', code: textOf(error['Code']), message: textOf(error['Message']) };
+    return { kind: 'unintelligible', why: 'the answer does not describe a resource' };
+  }
+  const { Metadata: metadata } = detail;
+  if (typeof metadata === 'string') return resourceWith(metadata, detail);
+  if (metadata === undefined || metadata === null) return resourceWith('', detail);
+  return resourceWith(jsonTextAt(body, [...DETAIL, 'Metadata']) ?? '', detail);
+}
+
+async function decodeXml(body: string): Promise<Answer> {
+  const texts = (await import('./xml.ts')).xmlTexts(body);
+  const code = texts?.get('Code');
+  if (code !== undefined) return { kind: 'error', code, message: texts?.get('Message') };
+  if (texts === undefined || !texts.has('LogicalResourceId'))
+    return { kind: 'unintelligible', why: 'the answer does not describe a resource' };
+  return resourceWith(texts.get('Metadata') ?? '', Object.fromEntries(texts));
+}
+
+function resourceWith(text: string, detail: Readonly<Record<string, unknown>>): Answer {
+  const result = text.trim() === '' ? { value: {} } : parseJson(text);
+  if ('problem' in result) return { kind: 'unintelligible', why: `its metadata: ${result.problem}` };
+  if (!isRecord(result.value)) return { kind: 'unintelligible', why: 'its metadata is not a JSON object' };
+  return {
+    kind: 'resource',
+    resource: {
+      metadata: { value: result.value, text: text.trim() === '' ? '{}' : text },
+      status: textOf(detail['ResourceStatus']),
+      physicalId: textOf(detail['PhysicalResourceId']),
+      lastUpdated: timeOf(detail['LastUpdatedTimestamp']),
+    },
+  };
+}
+
+/** AWS gives seconds since 1970 in JSON, Heat ISO text. */
+function timeOf(value: unknown): string | undefined {
+  if (typeof value !== 'number') return textOf(value);
+  const time = new Date(value * 1000);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (!isRecord(here)) return undefined;
+    here = here[key];
+  }
+  return here;
+}

@@ -1,0 +1,112 @@
+import { describeError, Problem, usageProblem } from '../errors.ts';
+import type { Credentials } from '../signing/credentials.ts';
+import { Unasked } from './failures.ts';
+
+/** What the command line says about credentials; an empty text counts as not given: an unset variable of a script. */
+export interface CredentialWish {
+  /** -f, --credential-file */
+  readonly credentialFile: string | undefined;
+  readonly accessKey: string | undefined;
+  readonly secretKey: string | undefined;
+  /** --role */
+  readonly role: string | undefined;
+  /** --strict: refuse a credential file that others can read. */
+  readonly isStrict: boolean;
+}
+
+export interface CredentialTools {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** @throws Problem when it cannot be read */
+  readonly readSecretFile: (path: string) => { readonly text: string; readonly isOpenToOthers: boolean };
+  /** @throws Problem when the metadata service has no such role */
+  readonly roleCredentials: (role: string) => Promise<Credentials>;
+  /** Hears every secret before anything is said or done with it. */
+  readonly onSecret: (secret: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+/**
+ * The credentials to sign with (contract section 5): the credential file, the two flags, the environment, the instance
+ * role; the first that is given.
+ * @throws Problem with exit code 2 for one flag without the other; Problem for a credential file that cannot be used;
+ * Unasked when there are none
+ */
+export async function findCredentials(wish: CredentialWish, tools: CredentialTools): Promise<Credentials> {
+  const fromFlags = decodeFlags(wish);
+  const credentials =
+    (isFilled(wish.credentialFile) ? fromFile(wish.credentialFile, wish.isStrict, tools) : undefined) ??
+    fromFlags ??
+    fromEnvironment(tools) ??
+    (isFilled(wish.role) ? await fromRole(wish.role, tools) : undefined);
+  if (credentials === undefined) throw new Unasked('no credentials for heat-api-cfn');
+  tools.onSecret(credentials.secretKey);
+  if (credentials.sessionToken !== undefined) tools.onSecret(credentials.sessionToken);
+  return credentials;
+}
+
+/**
+ * Reads a credential file: lines `AWSAccessKeyId=...` and `AWSSecretKey=...`, all behind the = being the value, without
+ * the blanks around it; of a repeated one the last counts. Source: heat-cfntools, parse_creds_file.
+ */
+export function parseCredentialFile(text: string): { readonly [key in 'accessKey' | 'secretKey']: string | undefined } {
+  const lastOf = (name: string): string | undefined => {
+    const line = new RegExp(`^\\s*${name}\\s*=(.*)$`, 'i');
+    const values = text
+      .replace(/^\uFEFF/, '')
+      .split(/\r?\n/)
+      .flatMap((row) => line.exec(row)?.[1]?.trim() ?? []);
+    return values.filter((value) => value !== '').pop();
+  };
+  return { accessKey: lastOf('AWSAccessKeyId'), secretKey: lastOf('AWSSecretKey') };
+}
+
+function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, warn }: CredentialTools): Credentials {
+  const { text, isOpenToOthers } = readSecretFile(path);
+  const { accessKey, secretKey } = parseCredentialFile(text);
+  if (secretKey !== undefined) onSecret(secretKey);
+  if (isOpenToOthers) {
+    const problem = new Problem('others can read or change the credential file', { where: path, hint: 'chmod 600 it' });
+    if (isStrict) throw problem;
+    warn(problem.line);
+  }
+  if (accessKey === undefined || secretKey === undefined) {
+    const missing = [accessKey === undefined ? 'AWSAccessKeyId=' : '', secretKey === undefined ? 'AWSSecretKey=' : ''];
+    throw new Problem(`no ${missing.filter((name) => name !== '').join(' and no ')} in the credential file`, {
+      where: path,
+      hint: 'it has one line for each',
+    });
+  }
+  return { accessKey, secretKey };
+}
+
+function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | undefined {
+  if (isFilled(accessKey) && isFilled(secretKey)) return { accessKey, secretKey };
+  if (!isFilled(accessKey) && !isFilled(secretKey)) return undefined;
+  const [given, missing] = isFilled(accessKey) ? ['access', 'secret'] : ['secret', 'access'];
+  throw usageProblem(`--${given}-key without --${missing}-key`, 'give both; an empty variable?');
+}
+
+function fromEnvironment({ environment, warn }: CredentialTools): Credentials | undefined {
+  const accessKey = environment['AWS_ACCESS_KEY_ID'];
+  const secretKey = environment['AWS_SECRET_ACCESS_KEY'];
+  if (isFilled(accessKey) && isFilled(secretKey)) {
+    const sessionToken = environment['AWS_SESSION_TOKEN'];
+    return { accessKey, secretKey, sessionToken: isFilled(sessionToken) ? sessionToken : undefined };
+  }
+  if (isFilled(accessKey)) warn('AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY in the environment: passed over');
+  if (isFilled(secretKey)) warn('AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID in the environment: passed over');
+  return undefined;
+}
+
+async function fromRole(role: string, { roleCredentials }: CredentialTools): Promise<Credentials> {
+  try {
+    return await roleCredentials(role);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw new Unasked('no credentials for heat-api-cfn', { hint: describeError(error), cause: error });
+  }
+}
+
+function isFilled(text: string | undefined): text is string {
+  return text !== undefined && text !== '';
+}

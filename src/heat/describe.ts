@@ -1,0 +1,142 @@
+import { Problem } from '../errors.ts';
+import type { Credentials } from '../signing/credentials.ts';
+import type { HttpRequest, HttpResponse } from '../system/http.ts';
+import { NoAnswer } from '../system/http-problem.ts';
+import type { System } from '../system/system.ts';
+import { decodeAnswer, type StackResource } from './answer.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Refused, Unreachable } from './failures.ts';
+import { refusalOf } from './refusal.ts';
+import { isWorthRetrying, retryDelay } from './retry.ts';
+import { type SignatureVersion, signedCall } from './signed-call.ts';
+
+/** How Heat is reached: where, by whose name, and how the connection is made. */
+export interface HeatAccess {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials;
+  /** v4, and v2 only when a server does not know it, unless the operator wants v2 from the start. */
+  readonly signature: SignatureVersion;
+  readonly transport: Pick<HttpRequest, 'insecure' | 'insecurely' | 'trust' | 'proxy'>;
+}
+
+export interface DescribeTools {
+  readonly http: System['http'];
+  readonly clock: System['clock'];
+  /** Hears of attempts that failed. */
+  readonly note: (text: string) => void;
+}
+
+/** As much as any metadata may have, and as last_metadata may. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Milliseconds for all attempts together: a boot must not hang. */
+const PATIENCE = 180_000;
+/** Errors with status 400 by which CloudFormation asks for patience. */
+const ASKS_FOR_PATIENCE = new Set(['Throttling', 'ThrottlingException', 'RequestLimitExceeded']);
+
+/**
+ * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
+ * @param stack its name or id
+ * @throws Refused when the server answered, and gave none; Unreachable when it did not, however often it was tried
+ */
+export async function describeStackResource(
+  access: HeatAccess,
+  stack: string,
+  resource: string,
+  { http, clock, note }: DescribeTools,
+): Promise<StackResource> {
+  const { endpoint, credentials, transport } = access;
+  const parameters = {
+    Action: 'DescribeStackResource',
+    ContentType: 'JSON',
+    LogicalResourceId: resource,
+    StackName: stack,
+    Version: '2010-05-15',
+  };
+  const deadline = clock.elapsed() + PATIENCE;
+  let { signature } = access;
+  for (let attempt = 1; ; attempt++) {
+    let trouble: Trouble;
+    try {
+      const response = await http.exchange({
+        ...signedCall(endpoint, credentials, parameters, clock.now(), signature),
+        ...transport,
+        timeout: Math.max(1, Math.min(endpoint.timeout, deadline - clock.elapsed())),
+        mostBytes: MOST_BYTES,
+      });
+      const outcome = await judge(response, endpoint, clock.now(), signature);
+      if ('resource' in outcome) return outcome.resource;
+      if ('refused' in outcome) throw outcome.refused;
+      if ('wants' in outcome) {
+        note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
+        signature = outcome.wants;
+        attempt--;
+        continue;
+      }
+      trouble = outcome;
+    } catch (error) {
+      trouble = troubleOf(error, endpoint);
+    }
+    const delay = Math.min(
+      retryDelay(attempt + 1, trouble.retryAfter, clock.now(), clock.random()),
+      endpoint.longestDelay,
+    );
+    // Waiting past the deadline would only make the failure later.
+    if (!trouble.isPassing || attempt >= endpoint.attempts || clock.elapsed() + delay >= deadline) {
+      throw new Unreachable(trouble.what, {
+        where: endpoint.url,
+        ...(trouble.hint === undefined ? {} : { hint: trouble.hint }),
+      });
+    }
+    note(`${trouble.what}: ${endpoint.url}: trying again in ${(delay / 1000).toFixed(1)} s`);
+    await clock.sleep(delay);
+  }
+}
+
+/** Why an attempt failed that another might not. */
+interface Trouble {
+  readonly what: string;
+  readonly hint?: string | undefined;
+  readonly isPassing: boolean;
+  readonly retryAfter?: string | string[] | undefined;
+}
+
+type Outcome =
+  | { readonly resource: StackResource }
+  | { readonly refused: Refused }
+  | { readonly wants: SignatureVersion }
+  | Trouble;
+
+async function judge(
+  response: HttpResponse,
+  endpoint: Endpoint,
+  now: Date,
+  signature: SignatureVersion,
+): Promise<Outcome> {
+  const { status } = response;
+  const patience: Trouble = {
+    what: `heat-api-cfn answered with HTTP ${status}`,
+    hint: 'it or what is in front of it is in trouble; see its log',
+    isPassing: true,
+    retryAfter: response.headers['retry-after'],
+  };
+  if (isWorthRetrying(status)) return patience;
+  const answer = await decodeAnswer(response);
+  if (answer.kind === 'resource' && status === 200) return { resource: answer.resource };
+  if (answer.kind === 'error' && status === 400) {
+    if (answer.code === 'IncompleteSignature' && signature === 'v4') return { wants: 'v2' };
+    if (answer.code !== undefined && ASKS_FOR_PATIENCE.has(answer.code)) return patience;
+  }
+  const error = answer.kind === 'resource' ? ({ kind: 'unintelligible', why: `HTTP ${status}` } as const) : answer;
+  return { refused: refusalOf(response, error, endpoint, now) };
+}
+
+function troubleOf(error: unknown, { url }: Endpoint): Trouble {
+  if (error instanceof NoAnswer) return { what: error.message, hint: error.hint, isPassing: error.isPassing };
+  // A body without end, a proxy that is none: asking again would not help, and old metadata would hide it.
+  if (error instanceof Problem && !(error instanceof Refused))
+    throw new Refused(error.message, {
+      where: error.where ?? url,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  throw error;
+}

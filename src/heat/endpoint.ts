@@ -1,0 +1,144 @@
+import { usageProblem } from '../errors.ts';
+import { splitUrl } from '../url.ts';
+import { type BotoConfig, decodeBotoConfig } from './boto-config.ts';
+
+/** Where the query API is, and how to talk to it. */
+export interface Endpoint {
+  /** The base URL: it ends with a slash, its host is in lower case, and a port that is the scheme's own is left out. */
+  readonly url: string;
+  /** Who named it: an option or a file. */
+  readonly from: string;
+  /** The region that signatures name. Heat takes any. */
+  readonly region: string;
+  readonly validatesCertificates: boolean;
+  /** Certificates to trust besides the machine's. */
+  readonly caFile: string | undefined;
+  /** Used where neither the command line nor the environment names one. */
+  readonly proxy: string | undefined;
+  /** Milliseconds for one exchange. */
+  readonly timeout: number;
+  readonly attempts: number;
+  /** Milliseconds between two attempts at most. */
+  readonly longestDelay: number;
+}
+
+/** A file of the guest, when it is there and not empty. */
+export interface TextFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface EndpointSources {
+  /** -u, --url */
+  readonly url: string | undefined;
+  /** --region */
+  readonly region: string | undefined;
+  readonly metadataServer: TextFile | undefined;
+  readonly botoConfig: TextFile | undefined;
+}
+
+export interface DecodedEndpoint {
+  /** Undefined when nothing names one. */
+  readonly endpoint: Endpoint | undefined;
+  readonly warnings: readonly string[];
+  /** For the redactor. */
+  readonly secrets: readonly string[];
+}
+
+const HEAT_PORT = 8000;
+/** Where heat-api-cfn answers; at its root it only lists its versions. */
+const HEAT_PATH = '/v1/';
+/** Milliseconds. */
+const TIMEOUT = 30_000;
+const ATTEMPTS = 6;
+/** The back-off has a bound of its own; this one is for what a server asks for. */
+const LONGEST_DELAY = Number.POSITIVE_INFINITY;
+const AWS_REGION = /^[a-z]{2}(-[a-z]+)+-\d+$/;
+
+/**
+ * Finds the base URL and the options of the connection (contract section 4): --url, else cfn-metadata-server in full,
+ * else cfn_region_endpoint of cfn-boto-cfg, else CloudFormation itself when --region is one of its regions.
+ * @throws Problem with exit code 2 when --url is none
+ */
+export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
+  const warnings: string[] = [];
+  const boto = sources.botoConfig === undefined ? undefined : decodeBotoConfig(sources.botoConfig.text);
+  for (const oddity of boto?.oddities ?? []) warnings.push(`${oddity}: ${sources.botoConfig?.path}: passed over`);
+  const base = baseUrl(sources, boto, warnings);
+  const endpoint: Endpoint | undefined = base && {
+    ...base,
+    region: sources.region ?? regionOfHost(base.url) ?? boto?.regionName ?? 'heat',
+    validatesCertificates: boto?.validatesCertificates ?? true,
+    caFile: boto?.caFile,
+    proxy: boto?.proxy,
+    timeout: boto?.timeout ?? TIMEOUT,
+    attempts: boto?.retries === undefined ? ATTEMPTS : boto.retries + 1,
+    longestDelay: boto?.longestDelay ?? LONGEST_DELAY,
+  };
+  return { endpoint, warnings, secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword] };
+}
+
+function baseUrl(
+  { url, region, metadataServer, botoConfig }: EndpointSources,
+  boto: BotoConfig | undefined,
+  warnings: string[],
+): Pick<Endpoint, 'url' | 'from'> | undefined {
+  if (url !== undefined) {
+    const normal = normalUrl(url.trim());
+    if (normal === undefined)
+      throw usageProblem(
+        `not the base URL of an API: ${url}`,
+        'write it as http://HOST:PORT/PATH/, without a user or a query',
+      );
+    return { url: normal, from: '--url' };
+  }
+  if (metadataServer !== undefined) {
+    const normal = normalUrl(metadataServer.text.trim());
+    if (normal !== undefined) return { url: withHeatPath(normal), from: metadataServer.path };
+    warnings.push(`not the URL of a server: ${metadataServer.path}: passed over`);
+  }
+  if (botoConfig !== undefined && boto?.regionEndpoint !== undefined) {
+    const normal = normalUrl(regionUrl(boto.regionEndpoint, boto.isSecure === true));
+    if (normal !== undefined) return { url: withHeatPath(normal), from: botoConfig.path };
+    warnings.push(`cfn_region_endpoint is not a host: ${botoConfig.path}: passed over`);
+  }
+  if (region !== undefined && AWS_REGION.test(region)) {
+    const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+    return { url: `https://cloudformation.${region}.${domain}/`, from: '--region' };
+  }
+  return undefined;
+}
+
+/** HOST, HOST:PORT, an IPv6 address with or without brackets, or a whole URL. */
+function regionUrl(endpoint: string, isSecure: boolean): string {
+  if (/^https?:\/\//i.test(endpoint)) return endpoint;
+  const host = /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(endpoint) ? `[${endpoint}]` : endpoint;
+  const port = /:\d+$/.test(host.replace(/^\[.*\]/, '')) ? '' : `:${HEAT_PORT}`;
+  return `${isSecure ? 'https' : 'http'}://${host}${port}${HEAT_PATH}`;
+}
+
+/** @returns undefined when it is no URL that paths can be added to */
+function normalUrl(text: string): string | undefined {
+  if (/[?#\s]/.test(text) || !URL.canParse(text) || !/^https?:\/\//i.test(text)) return undefined;
+  try {
+    const { scheme, host, port, target, userInfo } = splitUrl(text);
+    // A user would take the place of the signature in the Authorization header.
+    if (userInfo !== undefined) return undefined;
+    const shownPort = port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
+    return `${scheme}://${host}${shownPort}${target.endsWith('/') ? target : `${target}/`}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Heat wrote cfn-metadata-server without its path for years. Source: heat, get_cfn_metadata_server_url. */
+function withHeatPath(url: string): string {
+  return splitUrl(url).target === '/' ? url.slice(0, -1) + HEAT_PATH : url;
+}
+
+/** cloudformation.REGION.amazonaws.com, and the private endpoints VPCE.cloudformation.REGION.vpce.amazonaws.com. */
+function regionOfHost(url: string): string | undefined {
+  return /(?:^|\.)cloudformation(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.com(?:\.cn)?$/.exec(
+    splitUrl(url).host,
+  )?.[1];
+}

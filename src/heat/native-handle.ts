@@ -1,0 +1,31 @@
+import { usageProblem } from '../errors.ts';
+import { commonHint, nativeBody, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
+
+/**
+ * The endpoint of an OS::Heat::WaitConditionHandle, signalled with its token as its `curl_cli` attribute does.
+ * @throws Problem when the token cannot be one
+ */
+export function tokenHandle(url: string, token: string): SignalTarget {
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw usageProblem('not a token', 'give --token the "token" attribute of the handle; an empty variable?');
+  const server = serverOf(url);
+  return {
+    server,
+    request: (signal) => ({
+      method: 'POST',
+      url,
+      headers: { 'X-Auth-Token': token, 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: nativeBody(signal),
+    }),
+    refusal: (response) => refusal(response, server, hintFor(response.status)),
+  };
+}
+
+function hintFor(status: number): string {
+  if (status === 401) return "the token is wrong or has expired: it lives as long as keystone's tokens do";
+  if (status === 403)
+    return 'the token is for another stack, the stack is deleted, or this is a pre-signed URL, which takes no --token';
+  if (status === 404 || status === 405)
+    return 'there is no such handle; the stack may be deleted, or the URL is not the "endpoint" attribute of the handle';
+  return commonHint(status, 'heat-api');
+}

@@ -1,0 +1,65 @@
+import type { HttpResponse } from '../system/http.ts';
+import { splitUrl } from '../url.ts';
+import type { Answer } from './answer.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Refused } from './failures.ts';
+
+/** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
+const WORTH_A_WORD = 5 * 60_000;
+const LONGEST_MESSAGE = 300;
+
+/** A refusal in words: what the server said, and what a person can look at. */
+export function refusalOf(
+  { status, headers, body }: HttpResponse,
+  answer: Exclude<Answer, { kind: 'resource' }>,
+  endpoint: Pick<Endpoint, 'url' | 'from'>,
+  now: Date,
+): Refused {
+  const said = answer.kind === 'error' ? (answer.message ?? answer.code) : undefined;
+  const what =
+    status >= 200 && status < 300
+      ? answer.kind === 'error'
+        ? `heat-api-cfn refused: ${short(said ?? 'it does not say why')}`
+        : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
+      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${short(said)})`}`;
+  const hint =
+    status === 401 || status === 403
+      ? (clockHint(headers['date'], now) ??
+        'check the access key and its secret, and that they are for this resource and stack')
+      : hintFor(status, body, said ?? '', endpoint);
+  return new Refused(what, { where: endpoint.url, hint });
+}
+
+function hintFor(status: number, body: string, said: string, { url, from }: Pick<Endpoint, 'url' | 'from'>): string {
+  const check = `check the URL, which comes from ${from}`;
+  if (status === 300) {
+    const version = /"href": *"(https?:\/\/[^"\s]{1,200})"/.exec(body)?.[1];
+    return `this is the list of its versions: the base URL is ${version ?? `${serverOf(url)}/v1/`}; ${check}`;
+  }
+  if (status === 404) return `nothing is at this path: the base URL of heat-api-cfn ends with /v1/; ${check}`;
+  if (status === 407) return 'the proxy wants a user and a password';
+  if (status >= 300 && status < 400) return `a redirect is not followed; ${check}`;
+  if (/not authori[sz]ed/i.test(said)) return 'the access key is for another resource or stack';
+  if (/could not be found|does not exist/i.test(said)) return 'check --stack and --resource';
+  if (status >= 200 && status < 300) return `is it heat-api-cfn? ${check}`;
+  return `see the log of heat-api-cfn; ${check}`;
+}
+
+/** A clock that is off makes every signature wrong, and nothing in the answer says so. */
+function clockHint(date: string | string[] | undefined, now: Date): string | undefined {
+  const there = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  const ahead = now.getTime() - there;
+  if (!(Math.abs(ahead) > WORTH_A_WORD)) return undefined;
+  const minutes = Math.round(Math.abs(ahead) / 60_000);
+  return `the clock here is ${minutes} minutes ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
+}
+
+function serverOf(url: string): string {
+  const { scheme, authority } = splitUrl(url);
+  return `${scheme}://${authority}`;
+}
+
+function short(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}...` : line;
+}

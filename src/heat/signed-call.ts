@@ -1,0 +1,39 @@
+import { canonicalPath } from '../signing/canonical-path.ts';
+import { canonicalQuery, type Parameter } from '../signing/canonical-query.ts';
+import type { Credentials } from '../signing/credentials.ts';
+import { sha256Hex } from '../signing/sha256.ts';
+import { signV2 } from '../signing/signature-v2.ts';
+import { signV4 } from '../signing/signature-v4.ts';
+import type { HttpRequest } from '../system/http.ts';
+import { splitUrl } from '../url.ts';
+import type { Endpoint } from './endpoint.ts';
+
+export type SignatureVersion = 'v4' | 'v2';
+
+const SERVICE = 'cloudformation';
+
+/**
+ * A signed GET of the query API. Heat wants the host signed with its port, and takes no unsigned payload (seen on the
+ * real one). It is good for 15 minutes: sign each attempt anew.
+ */
+export function signedCall(
+  { url, region }: Pick<Endpoint, 'url' | 'region'>,
+  credentials: Credentials,
+  parameters: Readonly<Record<string, string>>,
+  time: Date,
+  version: SignatureVersion = 'v4',
+): Pick<HttpRequest, 'method' | 'url' | 'headers'> {
+  const { authority: host, target: path } = splitUrl(url);
+  const all: readonly Parameter[] = Object.entries(parameters);
+  if (version === 'v2') {
+    const query = signV2({ method: 'GET', host, path, parameters: all, time }, credentials);
+    return { method: 'GET', url: `${url}?${query}`, headers: {} };
+  }
+  const query = canonicalQuery(all);
+  const headers = signV4(
+    { method: 'GET', path: canonicalPath(path), query, headers: { Host: host }, payloadHash: sha256Hex('') },
+    { time, region, service: SERVICE },
+    credentials,
+  );
+  return { method: 'GET', url: `${url}?${query}`, headers };
+}

@@ -1,0 +1,122 @@
+import { Problem } from '../errors.ts';
+import type { StackResource } from '../heat/answer.ts';
+import { type CredentialWish, findCredentials } from '../heat/credentials.ts';
+import type { HeatAccess } from '../heat/describe.ts';
+import { decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
+import { Unasked } from '../heat/failures.ts';
+import type { Log } from '../log.ts';
+import { paths } from '../paths.ts';
+import type { Redactor } from '../redact.ts';
+import { readSettings } from '../settings.ts';
+import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+
+/** What a command line, or cfn-hup.conf, says about Heat. */
+export interface HeatWish extends CredentialWish {
+  /** -u, --url */
+  readonly url: string | undefined;
+  readonly region: string | undefined;
+}
+
+export interface HeatTools {
+  readonly system: System;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Reads the file that the command line names. @throws Problem */
+  readonly readSecretFile: (path: string) => { readonly text: string; readonly isOpenToOthers: boolean };
+}
+
+/** Larger than any of these files. */
+const MOST_BYTES = 1024 * 1024;
+
+/**
+ * Finds out how Heat is reached: credentials, address, certificates, proxy. Nothing goes over the network yet, but for
+ * the credentials of a role.
+ * @throws Unasked when there are no credentials or nobody names an address; Problem for what is wrong with either
+ */
+export async function findHeatAccess(
+  wish: HeatWish,
+  { system, log, redactor, readSecretFile }: HeatTools,
+): Promise<HeatAccess> {
+  const { files } = system;
+  const credentials = await findCredentials(wish, {
+    environment: system.environment,
+    readSecretFile,
+    roleCredentials: async (role) => (await import('./instance-role.ts')).roleCredentials(system, role),
+    onSecret: (secret) => redactor.addSecret(secret),
+    warn: (text) => log.warning(text),
+  });
+  const { endpoint, warnings, secrets } = decodeEndpoint({
+    url: filled(wish.url),
+    region: filled(wish.region),
+    metadataServer: readBootFile(files, paths.bootMetadataServer),
+    botoConfig: readBootFile(files, paths.bootBotoConfig),
+  });
+  for (const secret of secrets) redactor.addSecret(secret);
+  for (const warning of warnings) log.warning(warning);
+  if (endpoint === undefined) {
+    const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
+    throw new Unasked('nothing names the address of heat-api-cfn', { where: places.join(', '), hint: 'give --url' });
+  }
+  return {
+    endpoint,
+    credentials,
+    signature: await signatureSetting(files, log),
+    transport: {
+      insecure: !endpoint.validatesCertificates,
+      insecurely: `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`,
+      trust: readCertificates(files, endpoint, log),
+      proxy: endpoint.proxy,
+    },
+  };
+}
+
+/** Asks Heat for a resource. @throws Refused, Unreachable */
+export async function fetchFromHeat(
+  access: HeatAccess,
+  stack: string,
+  resource: string,
+  { system, log }: Pick<HeatTools, 'system' | 'log'>,
+): Promise<StackResource> {
+  // Loaded here: hashing costs 5 ms of CPU, which a run without credentials need not pay.
+  const { describeStackResource } = await import('../heat/describe.ts');
+  return describeStackResource(access, stack, resource, {
+    http: system.http,
+    clock: system.clock,
+    note: (text) => log.info(text),
+  });
+}
+
+/** The operator's word on signatures, `signature` in cfntools.conf. */
+async function signatureSetting(files: FileSystem, log: Log): Promise<HeatAccess['signature']> {
+  const wanted = (await readSettings(files)).get('signature') ?? 'v4';
+  if (wanted === 'v2' || wanted === 'v4') return wanted;
+  log.warning(`no signature ${JSON.stringify(wanted)}: ${paths.settings}: there are v4 and v2; using v4`);
+  return 'v4';
+}
+
+/** The first of the two boot directories that has the file decides; an empty one is as good as none. */
+function readBootFile(files: FileSystem, name: string): TextFile | undefined {
+  for (const directory of paths.bootData) {
+    const path = `${directory}/${name}`;
+    const text = files.readIfPresent(path, MOST_BYTES)?.toString('utf8');
+    if (text !== undefined && text.trim() !== '') return { path, text };
+  }
+  return undefined;
+}
+
+/** A CA file that cannot be read is no reason not to try: the machine may know the CA as well. */
+function readCertificates(files: FileSystem, { url, caFile }: Endpoint, log: Log): string | undefined {
+  if (caFile === undefined || !url.startsWith('https:')) return undefined;
+  try {
+    return files.read(caFile, MOST_BYTES).toString('utf8');
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    log.warning(`${error.line}: ca_certificates_file is passed over`);
+    return undefined;
+  }
+}
+
+function filled(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

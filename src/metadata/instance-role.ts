@@ -1,0 +1,58 @@
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+import { Problem, usageProblem } from '../errors.ts';
+import type { System } from '../system/system.ts';
+import { MOST_PATIENCE, metadataService } from './metadata-service.ts';
+
+/** Credentials that a metadata service hands to the instance. The caller tells the redactor about them. */
+export interface RoleCredentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly sessionToken: string | undefined;
+}
+
+const ROLES = '/latest/meta-data/iam/security-credentials/';
+
+/**
+ * The credentials of an instance role, from EC2's metadata service (--role, and "roleName" of an authentication block).
+ * @throws Problem when there is no such service, when it does not have the role, or has no credentials for it
+ */
+export async function roleCredentials(system: System, roleName: string): Promise<RoleCredentials> {
+  if (roleName.trim() === '') throw usageProblem('a role without a name', 'an empty variable?');
+  const service = metadataService(system, MOST_PATIENCE);
+  const where = `the role ${JSON.stringify(roleName)}`;
+  const { status, body } = await service.getFromEc2(ROLES + encodeURIComponent(roleName));
+  if (status === 200) {
+    const credentials = decodeRoleCredentials(body);
+    if (typeof credentials !== 'string') return credentials;
+    throw new Problem('no credentials from the metadata service', { where, hint: credentials });
+  }
+  if (status === 404) {
+    const roles = await service.getFromEc2(ROLES);
+    throw new Problem('the metadata service has no such role', {
+      where,
+      hint: roles.status === 200 ? rolesHint(roles.body) : 'this instance has no role; give --access-key or -f instead',
+    });
+  }
+  throw new Problem(`the metadata service answered with HTTP ${status}`, { where });
+}
+
+/** @returns the credentials, or what is wrong with the answer: its text can hold a secret and is not repeated */
+export function decodeRoleCredentials(text: string): RoleCredentials | string {
+  const result = parseJson(text);
+  if (!('value' in result) || !isRecord(result.value)) return 'its answer is not a JSON object';
+  const { Code: code, AccessKeyId: accessKey, SecretAccessKey: secretKey, Token: sessionToken } = result.value;
+  if (typeof code === 'string' && code !== 'Success') return `it says ${JSON.stringify(code.slice(0, 100))}`;
+  if (!isFilled(accessKey) || !isFilled(secretKey)) return 'its answer has no AccessKeyId and SecretAccessKey';
+  return { accessKey, secretKey, sessionToken: isFilled(sessionToken) ? sessionToken : undefined };
+}
+
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function rolesHint(list: string): string {
+  const names = list.split('\n').map((line) => line.trim());
+  const roles = names.filter((name) => /^[\w+=,.@-]{1,128}$/.test(name));
+  return roles.length === 0 ? 'this instance has no role' : `there is: ${roles.join(', ')}`;
+}

@@ -1,0 +1,130 @@
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+import { Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { paths } from '../paths.ts';
+import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+import { configDriveDevice, readConfigDrive, searchConfigDrive } from './config-drive.ts';
+import type { MetadataService } from './metadata-service.ts';
+
+/** What Nova says of this instance: meta_data.json. */
+export interface NovaMetadata {
+  readonly uuid: string;
+  readonly document: Readonly<Record<string, unknown>>;
+  /** The document as it came. */
+  readonly text: string;
+}
+
+const MOST_BYTES = 1024 * 1024;
+/** Newest first. The dated one is what heat-cfntools asked for, and what the oldest Nova has. */
+const DOCUMENTS = ['/openstack/latest/meta_data.json', '/openstack/2012-08-10/meta_data.json'];
+/** In the cached copy: what cloud-init called the instance it was fetched by, where that is not the uuid itself. */
+const FETCHED_BY = 'cfntools_instance_id';
+const PASSWORD = 'admin_pass';
+
+/** @returns undefined for what is no answer of Nova: a page of a proxy, a document without a uuid */
+export function decodeNovaMetadata(text: string): NovaMetadata | undefined {
+  const result = parseJson(text);
+  if (!('value' in result) || !isRecord(result.value)) return undefined;
+  const { uuid } = result.value;
+  return typeof uuid === 'string' && /^[\x21-\x7e]{1,255}$/.test(uuid)
+    ? { uuid, document: result.value, text }
+    : undefined;
+}
+
+/** The copy of an earlier lookup, or undefined when there is none that can be used. */
+export function readCachedNova(files: FileSystem): NovaMetadata | undefined {
+  try {
+    const content = files.readIfPresent(paths.novaMetadata, MOST_BYTES);
+    return content === undefined ? undefined : decodeNovaMetadata(content.toString('utf8'));
+  } catch (error) {
+    if (error instanceof Problem) return undefined; // not ours to read: an ordinary user may signal as well
+    throw error;
+  }
+}
+
+/**
+ * Is a cached copy about this instance? An image captured from a running guest brings the copy of that one along, so it
+ * is compared with what cloud-init calls this instance, which cloud-init finds out at each boot.
+ * @param cloudInitId undefined when cloud-init has not run
+ * @returns 'unknown' when the two cannot be compared: cloud-init knows the instance by an EC2 id, and the copy does not
+ *   tell by which it was fetched
+ */
+export function isOfThisInstance(cached: NovaMetadata, cloudInitId: string | undefined): 'yes' | 'no' | 'unknown' {
+  if (cloudInitId === undefined || isSame(cached.uuid, cloudInitId)) return 'yes';
+  if (isUuid(cloudInitId)) return 'no';
+  const fetchedBy = cached.document[FETCHED_BY];
+  if (typeof fetchedBy !== 'string') return 'unknown';
+  return fetchedBy === cloudInitId ? 'yes' : 'no';
+}
+
+/** True for what Nova, and cloud-init on an instance of it, use as the id of an instance. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/**
+ * Asks Nova about this instance: the config drive where udev knows one, the metadata service, a config drive that has to
+ * be searched for. A valid answer is cached.
+ * @param cloudInitId what cloud-init calls this instance
+ * @returns undefined when there is no answer, or none that is Nova's
+ */
+export async function fetchNova(
+  system: System,
+  log: Log,
+  service: MetadataService,
+  cloudInitId: string | undefined,
+): Promise<NovaMetadata | undefined> {
+  const device = configDriveDevice(system.files);
+  const found =
+    // Before the network: an instance that was given a config drive often has no metadata service to wait for.
+    (device === undefined ? undefined : decodeIfAny(await readConfigDrive(system, log, device))) ??
+    (await askService(service, log)) ??
+    (device === undefined ? decodeIfAny(await searchConfigDrive(system, log)) : undefined);
+  if (found !== undefined) cache(found, cloudInitId, system, log);
+  return found;
+}
+
+async function askService(service: MetadataService, log: Log): Promise<NovaMetadata | undefined> {
+  for (const path of DOCUMENTS) {
+    try {
+      const { status, body } = await service.get(path);
+      const found = status === 200 ? decodeNovaMetadata(body) : undefined;
+      if (found !== undefined) return found;
+      log.debug(`the metadata service has no metadata of Nova: ${path}: HTTP ${status}`);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      log.debug(error.line);
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+function cache(found: NovaMetadata, cloudInitId: string | undefined, { files, self }: System, log: Log): void {
+  try {
+    const directory = paths.novaMetadata.slice(0, paths.novaMetadata.lastIndexOf('/'));
+    if (files.makeDirectory(directory).length > 0) files.setAttributes(directory, { mode: 0o700, ...self });
+    files.write(paths.novaMetadata, Buffer.from(copyToKeep(found, cloudInitId)), { mode: 0o600, ...self });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    log.debug(`Nova's metadata is not cached: ${error.line}`);
+  }
+}
+
+/** The document as it came where that will do. A config drive's has the administrator's password, which stays there. */
+function copyToKeep({ uuid, document, text }: NovaMetadata, cloudInitId: string | undefined): string {
+  const isKnownOtherwise = cloudInitId !== undefined && !isSame(uuid, cloudInitId);
+  if (!isKnownOtherwise && !(PASSWORD in document)) return text;
+  const { [PASSWORD]: _, ...rest } = document;
+  return JSON.stringify(isKnownOtherwise ? { ...rest, [FETCHED_BY]: cloudInitId } : rest);
+}
+
+function decodeIfAny(text: string | undefined): NovaMetadata | undefined {
+  return text === undefined ? undefined : decodeNovaMetadata(text);
+}
+
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}

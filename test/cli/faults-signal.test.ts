@@ -1,0 +1,154 @@
+/** Servers that break the rules, and what cfn-signal makes of them: exit code, the words of the one line on stderr, time and memory. */
+import { describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { answer, head, type Script } from '../support/fault-server.ts';
+import { badCertificates, type FaultName, faults, flood, oneLine, useFaults } from '../support/faults.ts';
+import { unusedPort } from '../support/http-server.ts';
+import { measuredRun } from '../support/measured-run.ts';
+import { serveInView } from '../support/serve-in-view.ts';
+import { HANDLE } from '../support/signal-rig.ts';
+import { useMachine, useSandbox } from '../support/use-machine.ts';
+
+const machine = useMachine();
+const { breaking, secure, environment } = useFaults(() => machine().shared);
+
+describe.concurrent('a signal', () => {
+  const signal = (args: readonly string[], env = environment()) =>
+    machine().run([binary('cfn-signal'), '-i', 'me', ...args], { env });
+
+  /** With --timeout 2: not accepted, or not known to be. The time may run out in an attempt as well as before the next. */
+  test.each<[name: FaultName, words: RegExp]>([
+    ['reset before the answer', /the server closed the connection/],
+    ['closed before the answer', /no answer/],
+    ['reset in the body', /the server closed the connection/],
+    ['stall before the head', /nothing within 2 s/],
+    ['stall in the head', /nothing within 2 s/],
+    ['stall after the head', /nothing within 2 s/],
+    ['a head by drops', /nothing within 2 s/],
+    ['a body by drops', /nothing within 2 s/],
+    ['a length too long', /the server closed the connection/],
+    ['a length that is none', /no answer/],
+    ['two lengths', /no answer/],
+    ['a bad chunk', /no answer/],
+    ['no HTTP', /no answer/],
+    ['a head without end', /no answer/],
+  ])('%s: exit 75 when the time is over', async (name, words) => {
+    const server = await breaking(faults[name]);
+    const { code, stdout, stderr, milliseconds } = await signal(['--timeout', '2', server.url + HANDLE]);
+    expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
+    expect(stderr).toMatch(
+      oneLine(
+        'cfn-signal',
+        new RegExp(`not accepted within 2 s: ${server.url}.*(${words.source}|nothing within [12] s)`),
+      ),
+    );
+    expect(milliseconds).toBeLessThan(4_000);
+  });
+
+  test.each<[name: string, script: Script]>([
+    ['a length too short', faults['a length too short']],
+    ['JSON cut short', () => answer(200, '{"DescribeStackResourceResponse": {"Descr')],
+    ['100 MB', flood(200)],
+    ['a body without a length', () => [{ send: `${head(200)}done` }, 'close']],
+  ])('a 2xx is an acceptance, whatever its body: %s', async (_, script) => {
+    const server = await breaking(script);
+    const { code, stderr, milliseconds } = await signal([server.url + HANDLE]);
+    expect({ code, stderr, asked: server.requests.length }).toEqual({ code: 0, stderr: '', asked: 1 });
+    expect(milliseconds).toBeLessThan(3_000);
+  });
+
+  test.each<[name: string, script: Script, words: RegExp]>([
+    ['403 with half an explanation', () => answer(403, '<ErrorResponse><Error><Mess'), /HTTP 403: .*expired/],
+    ['403 with 100 MB of explanation', flood(403), /HTTP 403: .*expired/],
+    ['a redirect without a place', () => answer(302), /HTTP 302: .*redirect/],
+  ])('refused, exit 1: %s', async (_, script, words) => {
+    const server = await breaking(script);
+    const { code, stderr, milliseconds } = await signal(['--timeout', '2', server.url + HANDLE]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(oneLine('cfn-signal', words));
+    expect(milliseconds).toBeLessThan(4_000);
+  });
+
+  test.each<[name: string, status: number, retryAfter: () => string, least: number, most: number]>([
+    ['seconds', 429, () => '1', 1_000, 4_000],
+    ['a date', 503, () => new Date(Date.now() + 3_000).toUTCString(), 1_000, 6_000],
+    ['a date that is over', 503, () => 'Thu, 01 Jan 1970 00:00:00 GMT', 0, 2_000],
+    ['less than nothing', 503, () => '-5', 0, 3_000],
+    ['no number', 429, () => 'soon', 0, 3_000],
+  ])('Retry-After with %s (%i) is heeded or passed over, then exit 0', async (_, status, retryAfter, least, most) => {
+    const server = await breaking((count) =>
+      count === 1 ? answer(status, '', { 'Retry-After': retryAfter() }) : answer(200),
+    );
+    expect(await signal([server.url + HANDLE])).toMatchObject({ code: 0, stderr: '' });
+    const [first, second] = server.requests;
+    const waited = (second?.time ?? 0) - (first?.time ?? 0);
+    expect(waited).toBeGreaterThanOrEqual(least - 100);
+    expect(waited).toBeLessThan(most);
+  });
+
+  test.each<[string]>([['999999999'], ['Fri, 01 Jan 2999 00:00:00 GMT']])(
+    'Retry-After with more patience than there is ends at once: %s',
+    async (retryAfter) => {
+      const server = await breaking(() => answer(503, '', { 'Retry-After': retryAfter }));
+      const { code, stderr, milliseconds } = await signal(['--timeout', '3', server.url + HANDLE]);
+      expect({ code, asked: server.requests.length }).toEqual({ code: 75, asked: 1 });
+      expect(stderr).toMatch(oneLine('cfn-signal', /HTTP 503/));
+      expect(milliseconds).toBeLessThan(1_500);
+    },
+  );
+
+  test('refused: exit 75 when the time is over', async ({ expect }) => {
+    const url = `http://127.0.0.1:${await unusedPort()}${HANDLE}`;
+    const { code, stderr } = await signal(['--timeout', '2', url]);
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/nothing listens there[^\n]*\n$/) });
+  });
+
+  test('a redirect to another host is not followed', async ({ expect }) => {
+    const other = await breaking(() => answer(200));
+    const server = await breaking(() => answer(307, '', { Location: `${other.url}/elsewhere` }));
+    const { code, stderr } = await signal([server.url + HANDLE]);
+    expect({ code, asked: other.requests.length }).toEqual({ code: 1, asked: 0 });
+    expect(stderr).toMatch(oneLine('cfn-signal', /a redirect is not followed/));
+  });
+
+  test.each(badCertificates)(
+    'does not go to a server whose certificate is %s: exit 1 at once',
+    async (_, certificate, knowsCa, words) => {
+      const server = await secure(certificate);
+      const { code, stderr, milliseconds } = await signal([server.url + HANDLE], environment(knowsCa));
+      expect({ code, asked: server.requests }).toEqual({ code: 1, asked: [] });
+      expect(stderr).toMatch(oneLine('cfn-signal', new RegExp(`${words.source}.*-k`)));
+      expect(milliseconds).toBeLessThan(2_000);
+    },
+  );
+});
+
+describe('a redirect of a signal to the metadata service', () => {
+  const view = useSandbox({}, ['ip']);
+  test('is not followed', async () => {
+    await view().run('ip addr add 169.254.169.254/32 dev lo');
+    const service = await serveInView(view(), { '*': { status: 200 } }, { host: '169.254.169.254', port: 80 });
+    await serveInView(view(), { '*': { status: 307, headers: { Location: 'http://169.254.169.254/latest/' } } });
+    const { code, stderr } = await view().run([binary('cfn-signal'), '-i', 'me', 'http://127.0.0.1:8080/x']);
+    expect({ code, asked: service.requests() }).toEqual({ code: 1, asked: [] });
+    expect(stderr).toMatch(oneLine('cfn-signal', /a redirect is not followed/));
+  });
+});
+
+describe('memory', () => {
+  let least: number | undefined;
+  const peak = async (script: Script): Promise<number> => {
+    const server = await breaking(script);
+    const command = [binary('cfn-signal'), '-i', 'me', '--timeout', '3', server.url + HANDLE];
+    return (await measuredRun(machine(), command, { env: environment() })).peakMegabytes;
+  };
+  test.each<[what: string, script: Script]>([
+    ['a body of 100 MB', flood(200)],
+    ['a refusal of 100 MB', flood(403)],
+    ['a body without end', faults['a body without end']],
+    ['a head without end', faults['a head without end']],
+  ])('%s costs 40 MB at most', async (_, script) => {
+    least ??= await peak(() => answer(200));
+    expect((await peak(script)) - least).toBeLessThan(40);
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import {
+  type CredentialTools,
+  type CredentialWish,
+  findCredentials,
+  parseCredentialFile,
+} from '../../../src/heat/credentials.ts';
+import { Unasked } from '../../../src/heat/failures.ts';
+
+const NONE: CredentialWish = {
+  credentialFile: undefined,
+  accessKey: undefined,
+  secretKey: undefined,
+  role: undefined,
+  isStrict: false,
+};
+const FILE = 'AWSAccessKeyId=from-file\nAWSSecretKey=file-secret\n';
+
+function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; secrets: string[]; warnings: string[] } {
+  const secrets: string[] = [];
+  const warnings: string[] = [];
+  const tools: CredentialTools = {
+    environment: {},
+    readSecretFile: () => ({ text: FILE, isOpenToOthers: false }),
+    roleCredentials: async () => ({ accessKey: 'from-role', secretKey: 'role-secret', sessionToken: 'role-token' }),
+    onSecret: (secret) => secrets.push(secret),
+    warn: (text) => warnings.push(text),
+    ...more,
+  };
+  return { tools, secrets, warnings };
+}
+
+describe('the order', () => {
+  const environment = { AWS_ACCESS_KEY_ID: 'from-environment', AWS_SECRET_ACCESS_KEY: 'environment-secret' };
+  const all: CredentialWish = {
+    ...NONE,
+    credentialFile: '/f',
+    accessKey: 'from-flags',
+    secretKey: 'flag-secret',
+    role: 'r',
+  };
+
+  it.each<[name: string, wish: CredentialWish, environment: Record<string, string>, accessKey: string]>([
+    ['the file', all, environment, 'from-file'],
+    ['the flags', { ...all, credentialFile: undefined }, environment, 'from-flags'],
+    ['the environment', { ...NONE, role: 'r' }, environment, 'from-environment'],
+    ['the role', { ...NONE, role: 'r' }, {}, 'from-role'],
+    [
+      'empty ones count as not given',
+      { ...NONE, credentialFile: '', accessKey: '', secretKey: '', role: 'r' },
+      {},
+      'from-role',
+    ],
+  ])('%s', async (_, wish, variables, accessKey) => {
+    const { tools, secrets } = rig({ environment: variables });
+    const credentials = await findCredentials(wish, tools);
+    expect(credentials.accessKey).toBe(accessKey);
+    expect(secrets).toContain(credentials.secretKey);
+  });
+
+  it('none', async () => {
+    await expect(findCredentials(NONE, rig().tools)).rejects.toBeInstanceOf(Unasked);
+  });
+});
+
+it('a session token comes from the environment, and is a secret', async () => {
+  const environment = {
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'environment-secret',
+    AWS_SESSION_TOKEN: 'token',
+  };
+  const { tools, secrets } = rig({ environment });
+  expect((await findCredentials(NONE, tools)).sessionToken).toBe('token');
+  expect(secrets).toEqual(['environment-secret', 'token']);
+});
+
+it.each([{ accessKey: 'a' }, { secretKey: 's3cret' }, { accessKey: 'a', secretKey: '' }])(
+  'one flag without the other is a usage error: %j',
+  async (flags) => {
+    const { tools } = rig();
+    const problem = await findCredentials({ ...NONE, credentialFile: '/f', ...flags }, tools).catch((error) => error);
+    expect(problem).toMatchObject({ exitCode: 2 });
+    expect(problem.line).not.toContain('s3cret');
+  },
+);
+
+it.each([{ AWS_ACCESS_KEY_ID: 'a' }, { AWS_SECRET_ACCESS_KEY: 's3cret' }])(
+  'half of an environment is passed over with a warning: %j',
+  async (environment) => {
+    const { tools, warnings } = rig({ environment });
+    await expect(findCredentials(NONE, tools)).rejects.toBeInstanceOf(Unasked);
+    expect(warnings).toEqual([expect.stringContaining(Object.keys(environment)[0] ?? '')]);
+    expect(warnings[0]).not.toContain('s3cret');
+  },
+);
+
+it('a role that cannot be had counts as no credentials, and says why', async () => {
+  const { tools } = rig({
+    roleCredentials: async () => {
+      throw new Problem('no such role', { where: 'r' });
+    },
+  });
+  const problem = await findCredentials({ ...NONE, role: 'r' }, tools).catch((error) => error);
+  expect(problem).toBeInstanceOf(Unasked);
+  expect(problem.line).toContain('no such role');
+});
+
+describe('the credential file', () => {
+  it.each<[text: string, accessKey: string | undefined, secretKey: string | undefined]>([
+    [FILE, 'from-file', 'file-secret'],
+    [
+      'AWSAccessKeyId=a\r\nAWSSecretKey=&hf9*8Dh1G0#XEEiE9BG8yDE5qDX9K7yK\r\n',
+      'a',
+      '&hf9*8Dh1G0#XEEiE9BG8yDE5qDX9K7yK',
+    ],
+    ['AWSAccessKeyId = a\nAWSSecretKey =  =b=%c;d  \n', 'a', '=b=%c;d'],
+    ['\uFEFF  awsaccesskeyid=a\n\tAWSSECRETKEY=b', 'a', 'b'],
+    ['AWSSecretKey=1\nAWSAccessKeyId=a\nAWSSecretKey=2', 'a', '2'],
+    ['# AWSAccessKeyId=x\nAWSAccessKeyId="a b"\nAWSSecretKey=\'c\'', '"a b"', "'c'"],
+    ['AWSSecretKey=\n', undefined, undefined],
+    ['', undefined, undefined],
+  ])('%j', (text, accessKey, secretKey) => {
+    expect(parseCredentialFile(text)).toEqual({ accessKey, secretKey });
+  });
+
+  it.each<[text: string, missing: string]>([
+    ['AWSAccessKeyId=a', 'AWSSecretKey='],
+    ['AWSSecretKey=s3cret', 'AWSAccessKeyId='],
+    ['', 'AWSAccessKeyId= and no AWSSecretKey='],
+  ])('%j misses %s', async (text, missing) => {
+    const { tools } = rig({ readSecretFile: () => ({ text, isOpenToOthers: false }) });
+    const problem = await findCredentials({ ...NONE, credentialFile: '/f' }, tools).catch((error) => error);
+    expect(problem.line).toContain(missing);
+    expect(problem.line).toContain('/f');
+    expect(problem.line).not.toContain('s3cret');
+    expect(problem).not.toBeInstanceOf(Unasked);
+  });
+
+  it('that others can read: a warning, refused when strict', async () => {
+    const { tools, warnings, secrets } = rig({ readSecretFile: () => ({ text: FILE, isOpenToOthers: true }) });
+    const wish = { ...NONE, credentialFile: '/f' };
+    expect((await findCredentials(wish, tools)).accessKey).toBe('from-file');
+    expect(warnings).toEqual([expect.stringContaining('/f')]);
+    await expect(findCredentials({ ...wish, isStrict: true }, tools)).rejects.toThrow('others can read');
+    expect(secrets).toContain('file-secret');
+  });
+});

@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import { describeStackResource, type HeatAccess } from '../../../src/heat/describe.ts';
+import { Refused, Unreachable } from '../../../src/heat/failures.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
+import { NoAnswer } from '../../../src/system/http-problem.ts';
+
+const ACCESS: HeatAccess = {
+  endpoint: {
+    url: 'http://h:8000/v1/',
+    from: '/the/file',
+    region: 'heat',
+    validatesCertificates: true,
+    caFile: undefined,
+    proxy: undefined,
+    timeout: 30_000,
+    attempts: 6,
+    longestDelay: Number.POSITIVE_INFINITY,
+  },
+  credentials: { accessKey: 'key', secretKey: 's3cret' },
+  signature: 'v4',
+  transport: {},
+};
+const FOUND = {
+  status: 200,
+  body: '{"DescribeStackResourceResponse": {"DescribeStackResourceResult": {"StackResourceDetail": {"Metadata": {"a": 1}}}}}',
+};
+const error = (code: string): string =>
+  `<ErrorResponse><Error><Code>${code}</Code><Message>no</Message></Error></ErrorResponse>`;
+
+type Step = Partial<HttpResponse> | Error | { readonly after: number; readonly fails: Error };
+
+/** Asks with a server that answers in this order, the last answer for ever, and a clock that only sleeping moves. */
+async function ask(
+  steps: readonly Step[],
+  access: Partial<HeatAccess['endpoint']> = {},
+  signature: HeatAccess['signature'] = 'v4',
+) {
+  const requests: HttpRequest[] = [];
+  const delays: number[] = [];
+  let elapsed = 0;
+  const outcome = await describeStackResource(
+    { ...ACCESS, signature, endpoint: { ...ACCESS.endpoint, ...access } },
+    's1',
+    'r & d',
+    {
+      http: {
+        exchange: async (request) => {
+          requests.push(request);
+          const step = steps[Math.min(requests.length, steps.length) - 1] as Step;
+          if ('after' in step) {
+            elapsed += step.after;
+            throw step.fails;
+          }
+          if (step instanceof Error) throw step;
+          return { status: 200, headers: {}, body: '', ...step };
+        },
+        download: () => Promise.reject(new Error('not here')),
+      },
+      clock: {
+        now: () => new Date('2026-11-22T07:04:45Z'),
+        elapsed: () => elapsed,
+        sleep: async (milliseconds) => {
+          delays.push(milliseconds);
+          elapsed += milliseconds;
+        },
+        random: () => 1,
+      },
+      note: () => {},
+    },
+  ).catch((thrown: unknown) => thrown);
+  return { outcome, requests, delays, elapsed };
+}
+
+const silence = new NoAnswer({ where: 'http://h:8000', hint: 'nothing listens' }, true);
+
+it('asks by a signed GET, the query sorted', async () => {
+  const { outcome, requests } = await ask([FOUND]);
+  expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+  expect(requests).toEqual([
+    {
+      method: 'GET',
+      url: 'http://h:8000/v1/?Action=DescribeStackResource&ContentType=JSON&LogicalResourceId=r%20%26%20d&StackName=s1&Version=2010-05-15',
+      headers: {
+        'X-Amz-Date': '20261122T070445Z',
+        Authorization: expect.stringContaining('Credential=key/20261122/heat/cloudformation/aws4_request'),
+      },
+      timeout: 30_000,
+      mostBytes: 64 * 1024 * 1024,
+    },
+  ]);
+});
+
+describe('signature v2', () => {
+  it('after IncompleteSignature only', async () => {
+    const { outcome, requests } = await ask([{ status: 400, body: error('IncompleteSignature') }, FOUND]);
+    expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+    expect(requests).toHaveLength(2);
+    expect(requests[1]?.headers).toEqual({});
+    expect(requests[1]?.url).toContain('&SignatureVersion=2&');
+  });
+
+  it.each<[status: number, code: string]>([
+    [403, 'AccessDenied'],
+    [403, 'IncompleteSignature'],
+    [401, 'IncompleteSignature'],
+    [400, 'InvalidParameterValue'],
+  ])('not after %i %s', async (status, code) => {
+    const { outcome, requests } = await ask([{ status, body: error(code) }, FOUND]);
+    expect(outcome).toBeInstanceOf(Refused);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is not asked for a second time', async () => {
+    const { outcome, requests } = await ask([{ status: 400, body: error('IncompleteSignature') }]);
+    expect(outcome).toBeInstanceOf(Refused);
+    expect(requests).toHaveLength(2);
+  });
+
+  it('from the start when the operator wants it', async () => {
+    const { requests } = await ask([FOUND], {}, 'v2');
+    expect(requests[0]?.url).toContain('SignatureVersion=2');
+  });
+});
+
+describe('refused', () => {
+  it.each<[answer: Partial<HttpResponse>, ...said: string[]]>([
+    [{ body: '"The Stack (s1) could not be found."' }, 'The Stack (s1) could not be found.', '--stack'],
+    [{ body: '"You are not authorized to use this action."' }, 'another resource'],
+    [{ status: 403, body: error('AccessDenied') }, 'HTTP 403 (no)', 'access key'],
+    [
+      { status: 403, body: error('AccessDenied'), headers: { date: 'Sun, 22 Nov 2026 07:27:45 GMT' } },
+      'the clock here is 23 minutes behind',
+    ],
+    [
+      { status: 403, body: error('AccessDenied'), headers: { date: 'Sun, 22 Nov 2026 06:04:45 GMT' } },
+      'the clock here is 60 minutes ahead of',
+    ],
+    [{ status: 403, body: error('AccessDenied'), headers: { date: 'Sun, 22 Nov 2026 07:08:45 GMT' } }, 'access key'],
+    [{ status: 401, body: '' }, 'HTTP 401', 'access key'],
+    [
+      { status: 300, body: '{"versions": [{"id": "v1.0", "links": [{"rel": "self", "href": "http://h:8000/v1/"}]}]}' },
+      'HTTP 300',
+      'the base URL is http://h:8000/v1/',
+      '/the/file',
+    ],
+    [{ status: 404, body: '404 Not Found' }, 'HTTP 404', 'ends with /v1/', '/the/file'],
+    [{ status: 302, body: '' }, 'HTTP 302', 'not followed'],
+    [{ status: 407, body: '' }, 'HTTP 407', 'proxy'],
+    [{ status: 400, body: error('InvalidParameterValue') }, 'HTTP 400 (no)'],
+    [{ body: '<html>captive portal</html>' }, 'cannot be used', '/the/file'],
+    [{ body: FOUND.body.slice(0, -5) }, 'cannot be used', 'truncated'],
+    [{ status: 201, body: FOUND.body }, 'cannot be used'],
+  ])('%j', async (answer, ...said) => {
+    const { outcome, requests } = await ask([answer]);
+    expect(outcome).toBeInstanceOf(Refused);
+    for (const text of [...said, 'http://h:8000/v1/']) expect((outcome as Refused).line).toContain(text);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('an answer without end', async () => {
+    const { outcome, requests } = await ask([
+      new Problem('the answer is larger than 5 bytes', { where: 'http://h:8000' }),
+    ]);
+    expect(outcome).toBeInstanceOf(Refused);
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('trouble', () => {
+  it.each<[name: string, step: Step]>([
+    ['no answer', silence],
+    ['500', { status: 500, body: error('InternalFailure') }],
+    ['503', { status: 503 }],
+    ['429', { status: 429 }],
+    ['408', { status: 408 }],
+    ['Throttling', { status: 400, body: error('Throttling') }],
+  ])('%s is tried again', async (_, step) => {
+    const { outcome, requests, delays } = await ask([step, step, FOUND]);
+    expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+    expect(requests).toHaveLength(3);
+    expect(delays).toEqual([1000, 2000]);
+  });
+
+  it.each<[name: string, step: Step, said: string]>([
+    ['no answer', silence, 'no answer: http://h:8000/v1/: nothing listens'],
+    ['503', { status: 503 }, 'heat-api-cfn answered with HTTP 503: http://h:8000/v1/'],
+  ])('%s: unreachable when the attempts are used up', async (_, step, said) => {
+    const { outcome, requests } = await ask([step]);
+    expect(outcome).toBeInstanceOf(Unreachable);
+    expect((outcome as Unreachable).line).toContain(said);
+    expect(requests).toHaveLength(6);
+  });
+
+  it('a bad certificate is not tried again', async () => {
+    const { outcome, requests } = await ask([new NoAnswer({ hint: 'an unknown CA' }, false)]);
+    expect(outcome).toBeInstanceOf(Unreachable);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('num_retries and max_retry_delay bound it', async () => {
+    const { requests, delays } = await ask([silence], { attempts: 4, longestDelay: 1500 });
+    expect(requests).toHaveLength(4);
+    expect(delays).toEqual([1000, 1500, 1500]);
+    expect((await ask([silence], { attempts: 1 })).requests).toHaveLength(1);
+  });
+
+  it('Retry-After is honoured', async () => {
+    const { delays } = await ask([{ status: 503, headers: { 'retry-after': '7' } }, FOUND]);
+    expect(delays).toEqual([7000]);
+  });
+
+  it('all attempts together end within three minutes', async () => {
+    const slow = { after: 30_000, fails: silence };
+    const { outcome, elapsed } = await ask([slow], { attempts: 101, timeout: 30_000 });
+    expect(outcome).toBeInstanceOf(Unreachable);
+    expect(elapsed).toBeLessThanOrEqual(180_000);
+  });
+
+  it('the last attempt has only the time that is left', async () => {
+    const { requests } = await ask([{ after: 100_000, fails: silence }], { timeout: 100_000 });
+    expect(requests.map(({ timeout }) => timeout)).toEqual([100_000, 79_000]);
+  });
+
+  it('each attempt is signed anew', async () => {
+    const { requests } = await ask([silence, FOUND]);
+    expect(requests).toHaveLength(2);
+    expect(requests[0]?.headers).not.toBe(requests[1]?.headers);
+  });
+});
+
+it('a bug is a bug', async () => {
+  const { outcome } = await ask([new TypeError('x is not a function')]);
+  expect(outcome).toBeInstanceOf(TypeError);
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { decodeRoleCredentials, roleCredentials } from '../../../src/metadata/instance-role.ts';
+import { fakeGuest, type Reply } from './fake-system.ts';
+
+const ROLES = '/latest/meta-data/iam/security-credentials/';
+const answer = {
+  Code: 'Success',
+  Type: 'AWS-HMAC',
+  AccessKeyId: 'ASIA4711',
+  SecretAccessKey: 's3cr&t/#*',
+  Token: 'session==',
+  Expiration: '2026-01-01T06:00:00Z',
+};
+const credentials = { accessKey: 'ASIA4711', secretKey: 's3cr&t/#*', sessionToken: 'session==' };
+
+describe('decodeRoleCredentials', () => {
+  it.each<[answer: unknown, expected: object | string]>([
+    [answer, credentials],
+    [{ ...answer, Code: undefined }, credentials],
+    [
+      { ...answer, Token: undefined },
+      { ...credentials, sessionToken: undefined },
+    ],
+    [
+      { ...answer, Token: '' },
+      { ...credentials, sessionToken: undefined },
+    ],
+    [{ ...answer, Code: 'AssumeRoleUnauthorizedAccess' }, 'it says "AssumeRoleUnauthorizedAccess"'],
+    [{ ...answer, SecretAccessKey: '' }, 'its answer has no AccessKeyId and SecretAccessKey'],
+    [{ ...answer, AccessKeyId: 7 }, 'its answer has no AccessKeyId and SecretAccessKey'],
+    [[], 'its answer is not a JSON object'],
+    ['<html>', 'its answer is not a JSON object'],
+  ])('%j', (given, expected) => {
+    expect(decodeRoleCredentials(typeof given === 'string' ? given : JSON.stringify(given))).toEqual(expected);
+  });
+});
+
+describe('roleCredentials', () => {
+  it.each<[what: string, replies: Record<string, Reply>, asked: string[]]>([
+    [
+      'with a token',
+      { 'PUT /latest/api/token': 'T0ken==', [`${ROLES}web%20role`]: JSON.stringify(answer) },
+      ['PUT /latest/api/token', `GET ${ROLES}web%20role T0ken==`],
+    ],
+    [
+      'without',
+      { [`${ROLES}web%20role`]: JSON.stringify(answer) },
+      ['PUT /latest/api/token', `GET ${ROLES}web%20role`],
+    ],
+    [
+      'when the token is too many hops away',
+      { 'PUT /latest/api/token': 'no answer', [`${ROLES}web%20role`]: JSON.stringify(answer) },
+      ['PUT /latest/api/token', `GET ${ROLES}web%20role`],
+    ],
+    [
+      'when the token is a page of HTML',
+      { 'PUT /latest/api/token': '<html> </html>', [`${ROLES}web%20role`]: JSON.stringify(answer) },
+      ['PUT /latest/api/token', `GET ${ROLES}web%20role`],
+    ],
+  ])('%s', async (_, replies, asked) => {
+    const guest = fakeGuest(replies);
+    expect(await roleCredentials(guest.system, 'web role')).toEqual(credentials);
+    expect(guest.asked).toEqual(asked);
+  });
+
+  it.each<[what: string, role: string, replies: Record<string, Reply>, says: RegExp]>([
+    ['no service', 'web', { [`${ROLES}web`]: 'no answer' }, /^the metadata service does not answer: http:\/\/169/],
+    [
+      'no roles, as on Nova',
+      'web',
+      {},
+      /^.*no such role: the role "web": this instance has no role; give --access-key/,
+    ],
+    ['another role', 'web', { [ROLES]: 'db\nother-role\n' }, /no such role: the role "web": there is: db, other-role$/],
+    [
+      'a page for the list',
+      'web',
+      { [ROLES]: '<html>\n</html>' },
+      /no such role: the role "web": this instance has no/,
+    ],
+    ['a page for the role', 'web', { [`${ROLES}web`]: '<html>' }, /^no credentials .*"web": its answer is not a JSON/],
+    ['a refusal', 'web', { [`${ROLES}web`]: 401 }, /HTTP 401: the role "web"$/],
+    ['no name', '', {}, /^a role without a name/],
+  ])('%s', async (_, role, replies, says) => {
+    const guest = fakeGuest(replies);
+    await expect(roleCredentials(guest.system, role)).rejects.toThrow(
+      expect.objectContaining({ line: expect.stringMatching(says) }),
+    );
+    expect(guest.passed()).toBeLessThanOrEqual(6000);
+  });
+});
