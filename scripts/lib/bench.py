@@ -16,7 +16,19 @@ for path in ('/var/lib/heat-cfntools/cfn-init-data', '/var/cache/heat-cfntools/l
         json.dump(metadata, file)
 
 
+description = json.dumps({'DescribeStackResourceResponse': {'DescribeStackResourceResult': {'StackResourceDetail': {
+    'Description': '', 'LastUpdatedTimestamp': '2026-01-01T00:00:00Z', 'LogicalResourceId': 'r', 'Metadata': metadata,
+    'ResourceType': 'OS::Nova::Server', 'StackName': 's', 'ResourceStatus': 'CREATE_COMPLETE'}}}}).encode()
+
+
 class Endpoint(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(description)))
+        self.end_headers()
+        self.wfile.write(description)
+
     def do_PUT(self):
         self.rfile.read(int(self.headers['Content-Length']))
         self.send_response(200)
@@ -27,9 +39,17 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Endpoint)
+# The port of heat-api-cfn, because the reference finds no other. The network is our own.
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 8000), Endpoint)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = 'http://127.0.0.1:%d/v1/waitcondition/x?Signature=x' % server.server_port
+# What cloud-init leaves in a guest of Heat's.
+with open('/var/lib/heat-cfntools/cfn-metadata-server', 'w') as file:
+    file.write('http://127.0.0.1:%d/v1/' % server.server_port)
+with open('/var/lib/heat-cfntools/cfn-boto-cfg', 'w') as file:
+    file.write('[Boto]\ndebug = 0\nis_secure = 0\nhttps_validate_certificates = 1\ncfn_region_name = heat\n'
+               'cfn_region_endpoint = 127.0.0.1\n')
+describe = ['-s', 's', '-r', 'r', '--access-key', 'bench', '--secret-key', 'bench-secret']
 signal = ['-e', '0', '-i', 'bench', url]
 cases = {
     'node -e 0': [node, '-e', '0'],
@@ -37,6 +57,8 @@ cases = {
     'cfn-init --version': [ours + 'cfn-init', '--version'],
     'cfn-signal': [ours + 'cfn-signal', *signal],
     'cfn-signal, reference': ['/usr/bin/cfn-signal', *signal],
+    'cfn-get-metadata': [ours + 'cfn-get-metadata', *describe],
+    'cfn-get-metadata, reference': ['/usr/bin/cfn-get-metadata', *describe],
     'cfn-init local': [ours + 'cfn-init'],
     'cfn-init local, reference': ['/usr/bin/cfn-init'],
 }
@@ -69,6 +91,7 @@ for name, spent in times.items():
 budgets = [
     ('cfn-signal', 'cfn-signal, reference', 0.50),
     ('cfn-signal', 'node -e 0', 1.7),
+    ('cfn-get-metadata', 'cfn-get-metadata, reference', 0.60),
     ('cfn-init local', 'cfn-init local, reference', 0.60),
 ]
 print('\n| ratio of medians | is | budget | |\n|---|---|---|---|')

@@ -3,37 +3,14 @@
 set -euo pipefail
 
 project=$1
-title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-[ -t 1 ] || title() { printf '\n== %s\n' "$*"; }
-
-# The view: what is written goes to a tmpfs of this mount namespace and is gone with it.
-layers=$(mktemp -d)
-mount -t tmpfs tmpfs "$layers"
-rmdir_later() { umount -l "$layers" 2>/dev/null; rmdir "$layers" 2>/dev/null; }
-trap rmdir_later EXIT
-mkdir "$layers"/{upper,work,view}
-view=$layers/view
-mount -t overlay overlay -o "lowerdir=/,upperdir=$layers/upper,workdir=$layers/work" "$view"
-mount -t proc proc "$view/proc"
-mount --rbind /dev "$view/dev"
-mount -t tmpfs tmpfs "$view/run"
-mount -t tmpfs tmpfs "$view/tmp"
-# A checkout on another file system than / would be missing from the view.
-mkdir -p "$view/run/project" && mount --bind "$project" "$view/run/project"
-ip link set lo up
-
-inside() { chroot "$view" /usr/bin/env -i PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME=/root "$@"; }
+. "$project/scripts/lib/demo-view.sh"
 
 title 'The stack: a WordPress site (examples/wordpress.json), and the wait condition it waits for'
 echo 'This machine is not touched: everything happens in a copy-on-write view of it.'
-inside /run/project/node_modules/.bin/node /run/project/scripts/lib/demo-server.ts &
-server=$!
-for _ in $(seq 50); do [ -s "$view/tmp/endpoint" ] && break; sleep 0.1; done
-endpoint=$(cat "$view/tmp/endpoint")
+start_demo_server
 mkdir -p -m 700 "$view/var/lib/heat-cfntools"
 cp "$project/examples/wordpress.json" "$view/var/lib/heat-cfntools/cfn-init-data"
-cp --remove-destination "$project/dist/linux-x64/cfntools" "$view/usr/bin/cfntools"
-ln -sf cfntools "$view/usr/bin/cfn-init"; ln -sf cfntools "$view/usr/bin/cfn-signal"
+install_commands
 
 title "The user data runs: cfn-init, then cfn-signal -e \$? URL"
 status=0

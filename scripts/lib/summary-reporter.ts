@@ -5,8 +5,9 @@ export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
     for (const module of modules) {
-      // A file that cannot be loaded holds no tests, and is a failure all the same.
-      if (module.state() === 'failed' && [...module.children.allTests()].length === 0) count.failed++;
+      // A file that cannot be loaded, or whose preparation fails, is a failure although none of its tests is.
+      const states = [...module.children.allTests()].map((test) => test.result().state);
+      if (module.state() === 'failed' && !states.includes('failed')) count.failed++;
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === 'pending') continue;
