@@ -52,3 +52,8 @@ function decodeUserInfo(text: string, url: string): string {
     throw new Problem('a URL whose user or password is badly encoded', { where: url, hint: 'write % as %25' });
   }
 }
+
+/** A URL as it may be shown: the query can hold a signature. */
+export function urlWithoutQuery(url: string): string {
+  return url.replace(/[?#].*$/, '');
+}

@@ -1,6 +1,5 @@
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
-import { isWorthRetrying, retryDelay } from '../heat/retry.ts';
 import {
   decodeSignalUrl,
   judge,
@@ -10,6 +9,7 @@ import {
   signalOf,
   signedHandle,
 } from '../heat/wait-condition.ts';
+import { isWorthRetrying, retryDelay } from '../retry.ts';
 import type { HttpResponse } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';

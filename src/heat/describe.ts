@@ -1,4 +1,5 @@
 import { Problem } from '../errors.ts';
+import { isWorthRetrying, retryDelay } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
@@ -7,7 +8,6 @@ import { decodeAnswer, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Refused, Unreachable } from './failures.ts';
 import { refusalOf } from './refusal.ts';
-import { isWorthRetrying, retryDelay } from './retry.ts';
 import { type SignatureVersion, signedCall } from './signed-call.ts';
 
 /** How Heat is reached: where, by whose name, and how the connection is made. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
 import type { Credentials } from '../signing/credentials.ts';
+import { urlWithoutQuery } from '../url.ts';
 import type { World } from './step.ts';
 
 export interface Fetch {
@@ -60,11 +61,6 @@ async function s3Credentials(
       hint: 'give accessKeyId and secretKey',
     });
   return roleCredentials(roleName);
-}
-
-/** A URL as it may be shown: the query can hold a signature. */
-export function urlWithoutQuery(url: string): string {
-  return url.replace(/[?#].*$/, '');
 }
 
 function localPath(url: string): string | undefined {

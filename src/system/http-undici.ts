@@ -3,7 +3,8 @@ import type { LookupFunction } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { Problem } from '../errors.ts';
-import { splitUrl } from '../url.ts';
+import { isWorthRetrying } from '../retry.ts';
+import { splitUrl, urlWithoutQuery } from '../url.ts';
 import { BodyKeeper } from './body-keeper.ts';
 import type { DownloadRequest, HttpRequest, HttpResponse } from './http.ts';
 import { NoAnswer, noAnswer } from './http-problem.ts';
@@ -93,7 +94,7 @@ async function downloadOnce(
   let headers = request.headers();
   for (let redirects = 0; ; redirects++) {
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
-    if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(urlForPeople(request.url));
+    if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(urlWithoutQuery(request.url));
     const dispatcher = dispatcherFor(proxyFor(url), tls, isRedirectedOut ? lookupElsewhere : undefined);
     try {
       const { origin, target } = originAndTarget(url);
@@ -116,7 +117,8 @@ async function downloadOnce(
         return;
       }
       await response.body.dump();
-      if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where: urlForPeople(request.url) });
+      if (redirects === MOST_REDIRECTS)
+        throw new Problem('redirected too often', { where: urlWithoutQuery(request.url) });
       // Credentials are for the host they were given for (RFC 9110 section 15.4).
       if (originAndTarget(next).origin !== origin) headers = withoutCredentials(headers);
       url = next;
@@ -127,14 +129,14 @@ async function downloadOnce(
 }
 
 async function receive(url: string, response: Dispatcher.ResponseData, write: (chunk: Buffer) => void): Promise<void> {
-  const where = urlForPeople(url);
+  const where = urlWithoutQuery(url);
   if (response.statusCode < 200 || response.statusCode > 299) {
     await response.body.dump();
     const problem = new Problem(`the download failed with HTTP ${response.statusCode}`, {
       where,
       hint: statusHint(response.statusCode),
     });
-    throw isPassing(response.statusCode)
+    throw isWorthRetrying(response.statusCode)
       ? new PassingFault(problem, retryAfter(response.headers['retry-after']))
       : problem;
   }
@@ -159,7 +161,7 @@ function redirectTarget(url: string, response: Dispatcher.ResponseData): string 
   if (![301, 302, 303, 307, 308].includes(response.statusCode) || typeof location !== 'string') return undefined;
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
-    throw new Problem('redirected to something that is no web address', { where: urlForPeople(url) });
+    throw new Problem('redirected to something that is no web address', { where: urlWithoutQuery(url) });
   return /^https?:\/\//i.test(location) ? location : next.href;
 }
 
@@ -206,10 +208,6 @@ async function bodyOf({ body }: Dispatcher.ResponseData, { url, mostBytes }: Htt
   return keeper.text();
 }
 
-function isPassing(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
-}
-
 function retryAfter(header: string | string[] | undefined): number | undefined {
   const seconds = Number(header);
   return header !== undefined && Number.isFinite(seconds) ? Math.min(seconds, 60) * 1000 : undefined;
@@ -219,9 +217,4 @@ function statusHint(status: number): string {
   if (status === 401 || status === 403) return 'the server wants credentials; see "authentication" of the file';
   if (status === 404 || status === 410) return 'there is nothing at this address';
   return 'the server did not give the file';
-}
-
-/** The query of a URL can hold a signature. */
-function urlForPeople(url: string): string {
-  return url.replace(/[?#].*$/, '');
 }

@@ -2,7 +2,8 @@ import type { FileContent, FileEntry } from '../../config/config.ts';
 import { renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
-import { fetchUrl, urlWithoutQuery } from '../download.ts';
+import { urlWithoutQuery } from '../../url.ts';
+import { fetchUrl } from '../download.ts';
 import type { Outcome, Probe, Section, World } from '../step.ts';
 
 /** Whatever the umask (contract section 3, files). */

@@ -1,6 +1,7 @@
 import { Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
-import { fetchUrl, urlWithoutQuery } from '../download.ts';
+import { urlWithoutQuery } from '../../url.ts';
+import { fetchUrl } from '../download.ts';
 import type { World } from '../step.ts';
 
 /**

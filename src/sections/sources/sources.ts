@@ -1,5 +1,6 @@
 import type { SourceEntry } from '../../config/config.ts';
-import { fetchUrl, urlWithoutQuery } from '../download.ts';
+import { urlWithoutQuery } from '../../url.ts';
+import { fetchUrl } from '../download.ts';
 import type { Section } from '../step.ts';
 
 /** Unpacks archives into directories. What is there already is only known after the download. */

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noControlCharactersInRegex: signatures are made of them, and they tell data from text
 /** How the bytes of a file are packed, judged by the bytes alone: names and Content-Type lie. */
 export type Format = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'zip' | 'tar';
 export type Compression = Exclude<Format, 'zip' | 'tar'>;

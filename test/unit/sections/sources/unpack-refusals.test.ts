@@ -5,16 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
 import { createFileSystem } from '../../../../src/system/file-system.ts';
 import { layOut, makePax, makeTar, pipe, type TarEntry, temporaryDirectory } from '../../system/archive/samples.ts';
-import { listed, self, URL, unpack } from './unpacking.ts';
-
-const entries: readonly TarEntry[] = [
-  { name: './', type: '5', mode: 0o700 },
-  { name: 'bin/', type: '5', mode: 0o550 },
-  { name: 'bin/tool', content: 'tool', mode: 0o6755 },
-  { name: 'bin/alias', type: '2', target: 'tool' },
-  { name: 'share/doc/notes', content: 'notes', mode: 0o440, mtime: 1_234_567_890 },
-  { name: 'share/doc/same', type: '1', target: './share/doc/notes' },
-];
+import { entries, listed, self, URL, unpack } from './unpacking.ts';
 
 describe('an archive is refused whole', () => {
   const good: readonly TarEntry[] = [

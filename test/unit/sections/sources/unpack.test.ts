@@ -20,16 +20,8 @@ import {
   type TarEntry,
   temporaryDirectory,
 } from '../../system/archive/samples.ts';
-import { listed, self, URL, unpack } from './unpacking.ts';
+import { entries, listed, self, URL, unpack } from './unpacking.ts';
 
-const entries: readonly TarEntry[] = [
-  { name: './', type: '5', mode: 0o700 },
-  { name: 'bin/', type: '5', mode: 0o550 },
-  { name: 'bin/tool', content: 'tool', mode: 0o6755 },
-  { name: 'bin/alias', type: '2', target: 'tool' },
-  { name: 'share/doc/notes', content: 'notes', mode: 0o440, mtime: 1_234_567_890 },
-  { name: 'share/doc/same', type: '1', target: './share/doc/notes' },
-];
 const everything = ['bin', 'bin/alias', 'bin/tool', 'share', 'share/doc', 'share/doc/notes', 'share/doc/same'];
 
 describe('unpackArchive', () => {

@@ -27,3 +27,13 @@ export function listed(directory: string, prefix = ''): string[] {
       return [`${prefix}${name} ${mode} ${readFileSync(path, 'utf8')}`];
     });
 }
+
+/** A bit of everything that an archive may hold. */
+export const entries: readonly TarEntry[] = [
+  { name: './', type: '5', mode: 0o700 },
+  { name: 'bin/', type: '5', mode: 0o550 },
+  { name: 'bin/tool', content: 'tool', mode: 0o6755 },
+  { name: 'bin/alias', type: '2', target: 'tool' },
+  { name: 'share/doc/notes', content: 'notes', mode: 0o440, mtime: 1_234_567_890 },
+  { name: 'share/doc/same', type: '1', target: './share/doc/notes' },
+];

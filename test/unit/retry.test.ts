@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isWorthRetrying, retryDelay } from '../../../src/heat/retry.ts';
+import { isWorthRetrying, retryDelay } from '../../src/retry.ts';
 
 it.each<[status: number, isWorth: boolean]>([
   [200, false],
