@@ -28,6 +28,9 @@ export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
   'services',
 ]);
 
+/** Exit codes of what is a failure of a step, and neither a usage error nor a bug. */
+const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([ExitCode.failed, ExitCode.deadline]);
+
 /** Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run. */
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
   const { system, log, roleCredentials } = options;
@@ -60,7 +63,7 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
         outcome.state === 'changed' ? outcome.what : outcome.state === 'skipped' ? outcome.reason : '',
       );
     } catch (error) {
-      if (!(error instanceof Problem) || error.exitCode !== ExitCode.failed) throw error;
+      if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
       finish('failed', error.line, error);
       if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
       if (options.tolerated.has(step.section)) log.warning(`${error.line}: going on, as heat-cfntools did`);

@@ -11,7 +11,17 @@ export interface EntryPlace {
   readonly pointer: string;
 }
 
-export type PackageManagerName = 'dpkg' | 'rpm' | 'apt' | 'yum' | 'dnf' | 'zypper' | 'python' | 'rubygems';
+export type PackageManagerName =
+  | 'dpkg'
+  | 'rpm'
+  | 'apt'
+  | 'yum'
+  | 'dnf'
+  | 'zypper'
+  | 'apk'
+  | 'pacman'
+  | 'python'
+  | 'rubygems';
 
 export interface PackageRequest {
   readonly name: string;

@@ -240,6 +240,8 @@ const packageManagers = {
   yum: section(packageList),
   dnf: section(packageList),
   zypper: section(packageList),
+  apk: section(packageList),
+  pacman: section(packageList),
   python: section(packageList),
   rubygems: section(packageList),
   msi: refused('the package manager msi is for Windows'),

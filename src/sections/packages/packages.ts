@@ -1,15 +1,17 @@
 import type { PackageManagerName, PackagesEntry } from '../../config/config.ts';
 import type { Section } from '../step.ts';
 import type { PackageManager } from './manager.ts';
+import { apk } from './managers/apk.ts';
 import { apt } from './managers/apt.ts';
 import { dpkg } from './managers/dpkg.ts';
+import { pacman } from './managers/pacman.ts';
 import { python } from './managers/python.ts';
 import { rpm } from './managers/rpm.ts';
 import { dnf, yum, zypper } from './managers/rpm-repositories.ts';
 import { rubygems } from './managers/rubygems.ts';
 
 /** In the order in which they run (contract section 3): single files first, then repositories, then the languages. */
-const managers: readonly PackageManager[] = [dpkg, rpm, apt, yum, dnf, zypper, python, rubygems];
+const managers: readonly PackageManager[] = [dpkg, rpm, apt, yum, dnf, zypper, apk, pacman, python, rubygems];
 
 /** Brings in packages, one transaction a manager. */
 export const packagesSection: Section<PackagesEntry> = {

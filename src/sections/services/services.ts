@@ -1,9 +1,8 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import type { Changes, Probe, Section, World } from '../step.ts';
+import { initSystem } from './init-system.ts';
 import type { ServiceManager } from './manager.ts';
-import { systemd } from './managers/systemd.ts';
-import { sysvinit } from './managers/sysvinit.ts';
 
 type Action = 'enable' | 'disable' | 'start' | 'stop' | 'restart';
 
@@ -28,13 +27,13 @@ export const servicesSection: Section<ServiceEntry> = {
   plan: (entries) => entries,
 
   async probe(entry, world): Promise<Probe> {
-    const actions = await neededActions(entry, managerFor(world), world);
+    const actions = await neededActions(entry, initSystem(world.system), world);
     if (actions.length === 0) return { state: 'unchanged' };
     return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
   },
 
   async apply(entry, world) {
-    const manager = managerFor(world);
+    const manager = initSystem(world.system);
     const done: string[] = [];
     for (const action of await neededActions(entry, manager, world)) {
       if (!manager.canStart && action !== 'enable' && action !== 'disable') {
@@ -81,11 +80,4 @@ async function tellOfUnitFiles(manager: ServiceManager, { changes }: World): Pro
   if (count === 0 || reloaded.get(changes) === count) return;
   reloaded.set(changes, count);
   if (manager.canStart) await manager.reload();
-}
-
-function managerFor({ system }: World): ServiceManager {
-  const hasSystemctl = system.exec.find('systemctl') !== undefined;
-  if (hasSystemctl && system.files.entry('/run/systemd/system') !== undefined) return systemd(system, true);
-  const hasInit = system.exec.find('service') !== undefined || system.exec.find('rc-service') !== undefined;
-  return hasSystemctl && !hasInit ? systemd(system, false) : sysvinit(system);
 }

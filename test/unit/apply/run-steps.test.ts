@@ -123,12 +123,17 @@ describe('a run', () => {
     expect((await run([broken, step('files', 'b')])).report).toMatchObject({ stoppedBy: problem, notRun: 1 });
   });
 
-  it.each([new TypeError('a bug'), new Problem('too late', { exitCode: ExitCode.deadline })])(
+  it.each([new TypeError('a bug'), new Problem('misused', { exitCode: ExitCode.usage })])(
     'hands on what is no failure of a step: %s',
     async (error) => {
       await expect(run([failing('files', 'a', error)], { tolerated: TOLERATED_BY_HEAT })).rejects.toBe(error);
     },
   );
+
+  it('takes a deadline that passed for a failure of the step', async () => {
+    const problem = new Problem('too late', { exitCode: ExitCode.deadline });
+    expect((await run([failing('packages', 'apt', problem)])).report).toMatchObject({ stoppedBy: problem });
+  });
 });
 
 describe('as heat-cfntools', () => {

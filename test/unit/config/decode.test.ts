@@ -57,7 +57,7 @@ describe('the document', () => {
 describe('problems', () => {
   it('are all told at once, with exact pointers', () => {
     const decoded = decodeConfig({
-      packages: { pacman: { x: [] }, msi: { y: 'z' }, yum: 'httpd' },
+      packages: { portage: { x: [] }, msi: { y: 'z' }, yum: 'httpd' },
       groups: { g: { gid: 'many' } },
       users: { u: { uid: -1, homeDir: 'home' }, '-x': {} },
       sources: { 'relative/dir': 'http://h/a.tgz', '/opt': 'ftp://h/a.tgz' },
@@ -71,7 +71,7 @@ describe('problems', () => {
     });
     expect(places(decoded)).toEqual(
       [
-        'error packages/pacman',
+        'error packages/portage',
         'error packages/msi',
         'error packages/yum',
         'error groups/g/gid',

@@ -3,11 +3,8 @@ import { lastLine, Problem } from '../../../errors.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
+import { callPackageTool, type ToolSigns } from '../package-tool.ts';
 import { type InstalledPackage, installedPackages, newestVersion } from './dpkg-database.ts';
-
-/** Seconds to wait for another apt or dpkg, unattended-upgrades at boot above all. */
-const LOCK_TIMEOUT = 300;
-const LOCK_PAUSE = 2_000;
 
 /** Nobody is there to answer: configuration files that were changed stay, services are not restarted behind our back. */
 const QUIET = {
@@ -16,16 +13,7 @@ const QUIET = {
   APT_LISTCHANGES_FRONTEND: 'none',
   NEEDRESTART_SUSPEND: '1',
 };
-const OPTIONS = [
-  '-y',
-  '-q',
-  '-o',
-  `DPkg::Lock::Timeout=${LOCK_TIMEOUT}`,
-  '-o',
-  'Dpkg::Options::=--force-confdef',
-  '-o',
-  'Dpkg::Options::=--force-confold',
-];
+const OPTIONS = ['-y', '-q', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold'];
 
 export const apt: PackageManager = {
   name: 'apt',
@@ -59,14 +47,13 @@ export const apt: PackageManager = {
  * @throws Problem that names the package apt could not have
  */
 export async function installWithAptGet(args: readonly string[], world: World): Promise<ToolResult> {
-  const install = ['apt-get', ...OPTIONS, 'install', ...args] as const;
-  let result = await unlocked(install, world);
+  let result = await aptGet(['install', ...args], world);
   if (result.exitCode !== 0 && isIndexOld(result.output)) {
     world.log.info('apt does not know all packages, updating its index');
-    const update = await unlocked(['apt-get', ...OPTIONS, 'update'], world);
+    const update = await aptGet(['update'], world);
     if (update.exitCode !== 0)
       world.log.warning(`apt-get update ended with exit code ${update.exitCode}: ${lastError(update.output)}`);
-    result = await unlocked(install, world);
+    result = await aptGet(['install', ...args], world);
   }
   if (result.exitCode !== 0) {
     throw new Problem(`apt-get ended with exit code ${result.exitCode}`, {
@@ -78,16 +65,14 @@ export async function installWithAptGet(args: readonly string[], world: World): 
   return result;
 }
 
-/** apt waits for dpkg's lock itself, but not for that of its package lists, and older ones for neither. */
-async function unlocked(command: readonly [string, ...string[]], { system, log }: World): Promise<ToolResult> {
-  const deadline = system.clock.elapsed() + LOCK_TIMEOUT * 1000;
-  for (let told = false; ; told = true) {
-    const result = await system.exec.tool(command, { env: QUIET });
-    const isLocked = result.exitCode !== 0 && /Could not get lock|Unable to (?:acquire|lock)/.test(result.output);
-    if (!isLocked || system.clock.elapsed() > deadline) return result;
-    if (!told) log.info('another program holds the lock of apt, waiting for it');
-    await system.clock.sleep(LOCK_PAUSE);
-  }
+const signs: ToolSigns = {
+  isLocked: (output) => /Could not get lock|Unable to (?:acquire|lock)/.test(output),
+  troubledRepository: () => undefined,
+};
+
+/** apt can wait for dpkg's lock itself, but not for that of its package lists, and older ones for neither: so we wait. */
+function aptGet(args: readonly string[], world: World): Promise<ToolResult> {
+  return callPackageTool({ manager: 'apt', command: ['apt-get', ...OPTIONS, ...args], env: QUIET, signs }, world);
 }
 
 function isMet({ versions }: PackageRequest, installed: InstalledPackage | undefined): boolean {

@@ -1,0 +1,87 @@
+import { ExitCode, lastLine, Problem } from '../../errors.ts';
+import { paths } from '../../paths.ts';
+import { readSettings } from '../../settings.ts';
+import type { Environment, ToolResult } from '../../system/exec.ts';
+import type { World } from '../step.ts';
+
+/** How a package tool says what is the matter; each looks at what a failed call printed. */
+export interface ToolSigns {
+  /** Another program holds its lock. */
+  readonly isLocked: (output: string) => boolean;
+  /** A repository could not be reached or was in trouble, so that another attempt may help: the repository's name or URL. */
+  readonly troubledRepository: (output: string) => string | undefined;
+}
+
+export interface ToolCall {
+  /** The manager as the metadata names it. */
+  readonly manager: string;
+  readonly command: readonly [string, ...string[]];
+  readonly env?: Environment;
+  readonly signs: ToolSigns;
+}
+
+/** Seconds to wait for another holder of the lock, unattended upgrades at boot above all. */
+const LOCK_TIMEOUT = 300;
+const LOCK_PAUSE = 2_000;
+/** Milliseconds before each further attempt at a repository that is in trouble. */
+const REPOSITORY_PAUSES = [2_000, 8_000];
+
+/** Seconds that a package tool's lock is waited for: `package-lock-timeout` in cfntools.conf, or 300. */
+export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Promise<number> {
+  const wanted = (await readSettings(system.files)).get('package-lock-timeout');
+  if (wanted === undefined) return LOCK_TIMEOUT;
+  if (/^\d{1,6}$/.test(wanted)) return Number(wanted);
+  log.warning(`package-lock-timeout is not a number of seconds: ${paths.settings}: using ${LOCK_TIMEOUT}`);
+  return LOCK_TIMEOUT;
+}
+
+/**
+ * Calls a package tool with patience: its lock is waited for, and a repository in trouble is tried again.
+ * @returns the last result; a non-zero exit is a result
+ * @throws Problem with exit code 75 when the lock was not to be had in time (contract section 5)
+ */
+export async function callPackageTool(call: ToolCall, world: World): Promise<ToolResult> {
+  const { system, log } = world;
+  const patience = await lockTimeout(world);
+  const begin = system.clock.elapsed();
+  let told = false;
+  let troubles = 0;
+  for (;;) {
+    const result = await system.exec.tool(call.command, call.env === undefined ? {} : { env: call.env });
+    if (result.exitCode === 0) return result;
+    if (call.signs.isLocked(result.output)) {
+      if (system.clock.elapsed() - begin >= patience * 1000) throw lockProblem(call, patience, result);
+      if (!told) log.info(`another program holds the lock of ${call.command[0]}, waiting for it`);
+      told = true;
+      await system.clock.sleep(LOCK_PAUSE);
+      continue;
+    }
+    const pause = REPOSITORY_PAUSES[troubles];
+    const repository = call.signs.troubledRepository(result.output);
+    if (repository === undefined || pause === undefined) return result;
+    troubles++;
+    log.info(`the repository ${repository} is in trouble, trying again in ${pause / 1000} s`);
+    await system.clock.sleep(pause);
+  }
+}
+
+/**
+ * What to throw when a package tool did not succeed.
+ * @param hint what it says is wrong, with the package or the repository; its last line when left out
+ */
+export function packageToolProblem(
+  { manager, command: [program] }: Pick<ToolCall, 'manager' | 'command'>,
+  { exitCode, output }: ToolResult,
+  hint = lastLine(output),
+): Problem {
+  return new Problem(`${program} ended with exit code ${exitCode}`, { where: `packages ${manager}`, hint, output });
+}
+
+function lockProblem({ manager, command: [program] }: ToolCall, seconds: number, { output }: ToolResult): Problem {
+  return new Problem(`another program has held the lock of ${program} for ${seconds} seconds`, {
+    where: `packages ${manager}`,
+    hint: `wait for it, or set package-lock-timeout in ${paths.settings}`,
+    output,
+    exitCode: ExitCode.deadline,
+  });
+}
