@@ -60,7 +60,7 @@ export function fakeGuest(replies: Readonly<Record<string, Reply>>): FakeGuest {
         },
         download: nothing,
       },
-      exec: { find: () => undefined, tool: nothing, command: nothing },
+      exec: { find: () => undefined, tool: nothing, query: nothing, command: nothing },
       accounts: {} as System['accounts'],
       clock: {
         now: () => new Date(time),
