@@ -1,4 +1,8 @@
 import { Problem } from '../errors.ts';
+import { busyboxTools } from './accounts-busybox.ts';
+import { callAccountTool } from './accounts-call.ts';
+import { shadowTools } from './accounts-shadow.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Exec } from './exec.ts';
 import type { FileSystem } from './file-system.ts';
 
@@ -7,85 +11,176 @@ export interface User {
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
+  /** False for one of another name service (LDAP, SSSD, systemd-userdb). */
+  readonly isLocal: boolean;
 }
 
 export interface Group {
   readonly name: string;
   readonly gid: number;
   readonly members: readonly string[];
+  readonly isLocal: boolean;
 }
 
-/** The one door to users and groups. Names and numbers are both understood, as chown does. */
-export interface Accounts {
-  /** The user of this name, or of this number when no user has it as a name; undefined when there is none. */
-  user(nameOrUid: string): Promise<User | undefined>;
-  group(nameOrGid: string): Promise<Group | undefined>;
-  /** The groups that list the user as a member, without the primary one. */
-  groupsOf(name: string): Promise<readonly string[]>;
-  /** Runs useradd, groupmod and their kin on the accounts below the root. Exit codes are results. */
-  change(tool: 'useradd' | 'usermod' | 'groupadd' | 'groupmod', args: readonly string[]): Promise<AccountChange>;
+export interface NewGroup {
+  readonly name: string;
+  /** Any system gid that is free, when left out. */
+  readonly gid: number | undefined;
 }
 
-export interface AccountChange {
-  readonly exitCode: number;
-  readonly output: string;
+export interface NewUser {
+  readonly name: string;
+  /** Any system uid that is free, when left out. */
+  readonly uid: number | undefined;
+  readonly home: string | undefined;
+  readonly shell: string;
+  /** A group that is there already; a new one of the user's name, when left out. */
+  readonly primary: Group | undefined;
+  /** Local groups besides. */
+  readonly groups: readonly Group[];
+}
+
+/** What is to be different; undefined stays as it is. */
+export interface UserChange {
+  readonly home: string | undefined;
+  /** The local groups that list the user from now on, without the primary one: these and no others. */
+  readonly groups: readonly Group[] | undefined;
 }
 
 /**
- * Local files are read at once; other name services (LDAP, SSSD) are asked through getent, on the running machine only.
+ * How accounts are changed: by shadow-utils, or by busybox's applets where there are only those. Another holder of the
+ * accounts' lock is waited for.
+ * @throws Problem that names the account, with the tool's own words; exit code 75 when the lock was not to be had
  */
-export function createAccounts(files: FileSystem, exec: Exec): Accounts {
+export interface AccountTools {
+  createGroup(group: NewGroup): Promise<void>;
+  /** A system user without a password and without a home directory made. */
+  createUser(user: NewUser): Promise<void>;
+  /** The home of a user of another name service cannot be changed. */
+  changeUser(user: User, change: UserChange): Promise<void>;
+}
+
+/** The one door to users and groups. */
+export interface Accounts extends AccountTools {
+  /** The user of this name, or of this number when no user has it as a name, as chown does; undefined when there is none. */
+  user(nameOrUid: string): Promise<User | undefined>;
+  userNamed(name: string): Promise<User | undefined>;
+  userNumbered(uid: number): Promise<User | undefined>;
+  group(nameOrGid: string): Promise<Group | undefined>;
+  groupNamed(name: string): Promise<Group | undefined>;
+  groupNumbered(gid: number): Promise<Group | undefined>;
+  /** The names of the local groups that list the user, sorted. */
+  groupsOf(name: string): readonly string[];
+  /** The gids of all groups of a user of the running machine, those of other name services too. */
+  gidsOf(name: string): Promise<readonly number[]>;
+}
+
+type Row = readonly string[];
+
+/**
+ * Local files are read at once; other name services are asked through getent, on the running machine only.
+ * @param files its root is where the accounts are changed
+ */
+export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = systemClock): Accounts {
   const isMachine = files.root === '/';
 
+  const rows = (database: 'passwd' | 'group'): Row[] =>
+    (files.readIfPresent(`/etc/${database}`)?.toString('utf8') ?? '')
+      .split('\n')
+      .map((line) => line.split(':'))
+      // The rest are blank lines, comments, and NIS's `+::::::`.
+      .filter(([name = '', , id = '']) => /^[^+#-]/.test(name) && /^\d+$/.test(id));
+
+  /**
+   * The first row that fits best. Of getent a name is taken as it comes, since SSSD may spell it otherwise; digits it
+   * reads as a number.
+   */
   const lookUp = async <T>(
     database: 'passwd' | 'group',
     key: string,
-    parse: (fields: string[]) => T | undefined,
+    fits: readonly ((row: Row) => boolean)[],
+    parse: (row: Row, isLocal: boolean) => T,
   ): Promise<T | undefined> => {
-    const rows = (files.readIfPresent(`/etc/${database}`)?.toString('utf8') ?? '')
-      .split('\n')
-      .map((line) => line.split(':'));
-    const row = rows.find(([name]) => name === key) ?? rows.find(([, , id]) => id === key);
-    if (row !== undefined) return parse(row);
+    const local = rows(database);
+    for (const suits of fits) {
+      const row = local.find(suits);
+      if (row !== undefined) return parse(row, true);
+    }
     if (!isMachine || exec.find('getent') === undefined) return undefined;
-    const answer = await exec.tool(['getent', database, key]);
-    return answer.exitCode === 0 ? parse(answer.stdout.trim().split(':')) : undefined;
+    const { exitCode, stdout } = await exec.tool(['getent', database, key]);
+    const row = stdout.trim().split(':');
+    return exitCode === 0 && (!/^\d+$/.test(key) || fits.some((suits) => suits(row))) ? parse(row, false) : undefined;
+  };
+
+  const hasName =
+    (name: string) =>
+    ([own]: Row): boolean =>
+      own === name;
+  const hasNumber =
+    (id: string) =>
+    ([, , own]: Row): boolean =>
+      own === id;
+
+  const groupsOf = (user: string): readonly string[] =>
+    rows('group')
+      .map((row) => parseGroup(row, true))
+      .filter(({ members }) => members.includes(user))
+      .map(({ name }) => name)
+      .sort();
+
+  const chooseTools = async (): Promise<AccountTools> => {
+    if (!isMachine && files.entry('/etc/passwd') === undefined) {
+      throw new Problem('there are no accounts to change', {
+        where: `${files.root}/etc/passwd`,
+        hint: 'put passwd, group, shadow and gshadow there first',
+      });
+    }
+    const call = callAccountTool(exec, clock);
+    if (exec.find('useradd') !== undefined) return shadowTools({ call, groupsOf, root: files.root });
+    if (exec.find('adduser') !== undefined && (await exec.tool(['adduser', '--help'])).output.includes('BusyBox')) {
+      if (isMachine) return busyboxTools({ call, groupsOf });
+      throw new Problem("busybox's adduser changes the running machine only", {
+        where: files.root,
+        hint: 'install the package shadow, whose useradd can work below another root',
+      });
+    }
+    throw new Problem('no tools that change accounts', {
+      where: 'PATH',
+      hint: 'install the package that has useradd: passwd, shadow or shadow-utils',
+    });
+  };
+  let chosen: Promise<AccountTools> | undefined;
+  const tools = (): Promise<AccountTools> => {
+    chosen ??= chooseTools();
+    return chosen;
   };
 
   return {
-    user: (key) =>
-      lookUp('passwd', key, ([name = '', , uid, gid, , home = '']) =>
-        name === '' ? undefined : { name, uid: Number(uid), gid: Number(gid), home },
-      ),
-    group: (key) => lookUp('group', key, parseGroup),
-    groupsOf: async (user) =>
-      (files.readIfPresent('/etc/group')?.toString('utf8') ?? '')
-        .split('\n')
-        .map((line) => parseGroup(line.split(':')))
-        .filter((group) => group?.members.includes(user) === true)
-        .map((group) => (group as Group).name)
-        .sort(),
-    change: async (tool, args) => {
-      if (!isMachine && files.entry('/etc/passwd') === undefined) {
-        throw new Problem('there are no accounts to change', {
-          where: `${files.root}/etc/passwd`,
-          hint: 'put passwd, group, shadow and gshadow there first',
-        });
-      }
-      const { exitCode, output } = await exec.tool([tool, ...(isMachine ? [] : ['--prefix', files.root]), ...args]);
-      return { exitCode, output };
+    user: (key) => lookUp('passwd', key, [hasName(key), hasNumber(key)], parseUser),
+    userNamed: (name) => lookUp('passwd', name, [hasName(name)], parseUser),
+    userNumbered: (uid) => lookUp('passwd', String(uid), [hasNumber(String(uid))], parseUser),
+    group: (key) => lookUp('group', key, [hasName(key), hasNumber(key)], parseGroup),
+    groupNamed: (name) => lookUp('group', name, [hasName(name)], parseGroup),
+    groupNumbered: (gid) => lookUp('group', String(gid), [hasNumber(String(gid))], parseGroup),
+    groupsOf,
+    gidsOf: async (name) => {
+      const { exitCode, stdout } = await exec.tool(['id', '-G', name]);
+      return exitCode === 0 ? stdout.trim().split(/\s+/).map(Number) : [];
     },
+    createGroup: async (group) => (await tools()).createGroup(group),
+    createUser: async (user) => (await tools()).createUser(user),
+    changeUser: async (user, change) => (await tools()).changeUser(user, change),
   };
 }
 
-function parseGroup([name = '', , gid, members = '']: string[]): Group | undefined {
-  if (name === '') return undefined;
-  return {
-    name,
-    gid: Number(gid),
-    members: members
-      .trim()
-      .split(',')
-      .filter((member) => member !== ''),
-  };
+function parseUser([name = '', , uid, gid, , home = '']: Row, isLocal: boolean): User {
+  return { name, uid: Number(uid), gid: Number(gid), home, isLocal };
+}
+
+function parseGroup([name = '', , gid, members = '']: Row, isLocal: boolean): Group {
+  const names = members
+    .trim()
+    .split(',')
+    .filter((member) => member !== '');
+  return { name, gid: Number(gid), members: names, isLocal };
 }

@@ -68,6 +68,42 @@ describe('users', () => {
     expect(summary(await apply(document))).toBe('2 unchanged');
   });
 
+  test('have /sbin/nologin as their shell even where it is not there', async () => {
+    await view().run('mv /usr/sbin/nologin /usr/sbin/nologin.away');
+    const document = { users: { shellless: {} } };
+    const first = await apply(document);
+    await view().run('mv /usr/sbin/nologin.away /usr/sbin/nologin');
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await out('getent passwd shellless | cut -d: -f7')).toBe('/sbin/nologin');
+    expect(summary(await apply(document))).toBe('1 unchanged');
+  });
+
+  test.each([70_000, 4_294_967_294])('a uid of %d is fine', async (uid) => {
+    const document = { users: { [`big${uid % 7}`]: { uid } } };
+    expect(summary(await apply(document))).toBe('1 changed');
+    expect(await out(`id -u big${uid % 7}`)).toBe(String(uid));
+    // No entry of 292 bytes for each number below.
+    expect(Number(await out('stat -c %s /var/log/lastlog || echo 0'))).toBeLessThan(1_000_000);
+    expect(summary(await apply(document))).toBe('1 unchanged');
+  });
+
+  test('groups may be numbers; a group whose name is a number comes first', async () => {
+    await view().run('echo 5101:x:5150: >>/etc/group; echo 5101:!:: >>/etc/gshadow');
+    const document = { users: { numbers: { groups: [5100, '5101', '5102', 'third'] } } };
+    const first = await apply(document);
+    expect({ code: first.code, stderr: first.stderr, summary: summary(first) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: '1 changed',
+    });
+    const supplementary = 'id -G numbers | cut -d" " -f2- | tr " " "\\n" | sort | tr "\\n" " "';
+    expect(await out(supplementary)).toBe('5100 5102 5150');
+    expect(summary(await apply(document))).toBe('1 unchanged');
+    expect(summary(await apply({ users: { numbers: { groups: ['5101'] } } }))).toBe('1 changed');
+    expect(await out(supplementary)).toBe('5150');
+    await view().run("sed -i '/^5101:/d' /etc/group /etc/gshadow");
+  });
+
   test('without a wish get a system uid', async () => {
     const document = { users: { plain: {} } };
     expect(summary(await apply(document))).toBe('1 changed');
@@ -101,12 +137,23 @@ describe('users', () => {
     expect(summary(await apply({ users: { app: { groups: [] } } }))).toBe('1 changed');
     expect(await out('id -Gn app')).toBe('there');
     expect(summary(await apply({ users: { app: {} } }))).toBe('1 unchanged');
+    expect(summary(await apply({ users: { app: { homeDir: '/srv/new/', groups: ['there'] } } }))).toBe('1 unchanged');
+  });
+
+  test('the home of one whose processes run is left, and they are named', async () => {
+    await view().run('setpriv --reuid=5200 --regid=5100 --clear-groups setsid sleep 60 >/dev/null 2>&1 </dev/null &');
+    const before = await out('getent passwd app');
+    const { code, stderr } = await apply({ users: { app: { homeDir: '/srv/busy' } } });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: error('user app', 'currently used by process [0-9]+') });
+    expect(await out('getent passwd app')).toBe(before);
+    await view().run('kill "$(pgrep -u 5200 sleep)"');
   });
 
   test.each<[string, object, string[]]>([
     ['another uid', { app: { uid: 5999 } }, ['app', '5200', '5999']],
     ['a taken uid', { newcomer: { uid: 5200 } }, ['5200', 'app']],
     ['a group that is not there', { newcomer: { groups: ['no-such-group'] } }, ['no-such-group']],
+    ['more of them', { newcomer: { groups: ['no1', 'there', 'no2', '59999'] } }, ['"no1", "no2", "59999"']],
     ['a group that is not there, for an existing user', { app: { groups: ['no-such-group'] } }, ['no-such-group']],
   ])('%s is an error that names what is in conflict', async (_, users, parts) => {
     const before = await out('cat /etc/passwd /etc/group');
@@ -126,6 +173,19 @@ describe('users', () => {
   });
 });
 
+describe('the lock', () => {
+  test.each([
+    ['/etc/passwd.lock', { users: { patient1: {} } }, 'passwd patient1'],
+    ['/etc/group.lock', { groups: { patient2: {} } }, 'group patient2'],
+  ])('%s of another program is waited for', async (lock, document, account) => {
+    await view().run(`echo -n 1 >${lock}; (sleep 3; rm ${lock}) >/dev/null 2>&1 </dev/null &`);
+    const result = await apply(document);
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(result.milliseconds).toBeGreaterThan(2500);
+    expect(await out(`getent ${account} | wc -l`)).toBe('1');
+  });
+});
+
 describe('--root with accounts of its own', () => {
   const root = (): string => join(view().shared, 'root');
   const document = {
@@ -142,6 +202,19 @@ describe('--root with accounts of its own', () => {
     expect(readFileSync(join(root(), 'etc/group'), 'utf8')).toMatch(/^inside:x:6301:inner$/m);
     expect(await out('getent passwd inner; getent group inside')).toBe('');
     expect(summary(await apply(document, '--root', root()))).toBe('2 unchanged');
+  });
+
+  test('the shell is /sbin/nologin where there is only /usr/sbin/nologin', async () => {
+    await view().run(`mkdir -p ${root()}/usr/sbin ${root()}/sbin && cp /usr/sbin/nologin ${root()}/usr/sbin/`);
+    const users = { shellless: { groups: ['inside', '6301'] } };
+    expect(summary(await apply({ users }, '--root', root()))).toBe('1 changed');
+    expect(readFileSync(join(root(), 'etc/passwd'), 'utf8')).toMatch(/^shellless:.*:\/sbin\/nologin$/m);
+    expect(summary(await apply({ users }, '--root', root()))).toBe('1 unchanged');
+    expect(summary(await apply({ users: { shellless: { groups: [], homeDir: '/y' } } }, '--root', root()))).toBe(
+      '1 changed',
+    );
+    expect(readFileSync(join(root(), 'etc/group'), 'utf8')).toMatch(/^inside:x:6301:inner$/m);
+    expect(readFileSync(join(root(), 'etc/passwd'), 'utf8')).toMatch(/^shellless:.*:\/y:\/sbin\/nologin$/m);
   });
 
   test('without any is an error that says what is missing', async () => {

@@ -1,5 +1,5 @@
 import type { GroupEntry } from '../../config/config.ts';
-import { lastLine, Problem } from '../../errors.ts';
+import { Problem } from '../../errors.ts';
 import type { Section } from '../step.ts';
 
 /** Creates groups. One that is there with another gid is not renumbered: its files would change hands. */
@@ -8,8 +8,8 @@ export const groupsSection: Section<GroupEntry> = {
   worksOnRoot: true,
   plan: (entries) => entries,
 
-  async probe(entry, { system }) {
-    const present = await system.accounts.group(entry.name);
+  async probe(entry, { system: { accounts } }) {
+    const present = await accounts.groupNamed(entry.name);
     if (present !== undefined) {
       if (entry.gid === undefined || entry.gid === present.gid) return { state: 'unchanged' };
       throw new Problem(`group ${entry.name} has gid ${present.gid}, not ${entry.gid}`, {
@@ -17,25 +17,22 @@ export const groupsSection: Section<GroupEntry> = {
         hint: 'change the gid in the template or the group on the machine',
       });
     }
-    const holder = entry.gid === undefined ? undefined : await system.accounts.group(String(entry.gid));
+    const holder = entry.gid === undefined ? undefined : await accounts.groupNumbered(entry.gid);
     if (holder !== undefined) {
       throw new Problem(`gid ${entry.gid} belongs to group ${holder.name}`, {
         where: entry.pointer,
         hint: `choose another gid for ${entry.name}`,
       });
     }
-    return { state: 'differs', what: entry.gid === undefined ? 'created' : `created with gid ${entry.gid}` };
+    return { state: 'differs', what: describeNew(entry) };
   },
 
   async apply(entry, { system }) {
-    const args = ['--system', ...(entry.gid === undefined ? [] : ['--gid', String(entry.gid)]), entry.name];
-    const { exitCode, output } = await system.accounts.change('groupadd', args);
-    if (exitCode !== 0)
-      throw new Problem(`groupadd ended with exit code ${exitCode}`, {
-        where: entry.pointer,
-        hint: lastLine(output),
-        output,
-      });
-    return { state: 'changed', what: entry.gid === undefined ? 'created' : `created with gid ${entry.gid}` };
+    await system.accounts.createGroup({ name: entry.name, gid: entry.gid });
+    return { state: 'changed', what: describeNew(entry) };
   },
 };
+
+function describeNew({ gid }: GroupEntry): string {
+  return gid === undefined ? 'created' : `created with gid ${gid}`;
+}

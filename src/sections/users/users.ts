@@ -1,21 +1,26 @@
 import type { UserEntry } from '../../config/config.ts';
-import { lastLine, Problem } from '../../errors.ts';
-import type { User } from '../../system/accounts.ts';
+import { Problem } from '../../errors.ts';
+import type { Accounts, Group, User, UserChange } from '../../system/accounts.ts';
 import type { Section, World } from '../step.ts';
 
 /** Users are for services: no login, no home directory made (contract section 3, users). */
 const SHELL = '/sbin/nologin';
 
-/** Creates users and brings existing ones to the groups and home that are asked for. */
+/**
+ * Creates users and brings existing ones to the groups and home that are asked for. `groups` are all the local groups
+ * that list the user, besides the primary one; groups that another name service gives a user are not looked at.
+ */
 export const usersSection: Section<UserEntry> = {
   name: 'users',
   worksOnRoot: true,
   plan: (entries) => entries,
 
   async probe(entry, world) {
-    const present = await world.system.accounts.user(entry.name);
+    refuseUnfitHome(entry);
+    const present = await world.system.accounts.userNamed(entry.name);
     if (present === undefined) {
       await refuseTakenUid(entry, world);
+      await localGroups(entry, undefined, world.system.accounts);
       return { state: 'differs', what: describeNew(entry) };
     }
     if (entry.uid !== undefined && entry.uid !== present.uid) {
@@ -24,67 +29,116 @@ export const usersSection: Section<UserEntry> = {
         hint: 'change the uid in the template or the user on the machine',
       });
     }
-    const { words } = await modifications(entry, present, world);
+    const { words } = await difference(entry, present, world);
     return words.length === 0 ? { state: 'unchanged' } : { state: 'differs', what: words.join(', ') };
   },
 
   async apply(entry, world) {
     const { accounts } = world.system;
-    const present = await accounts.user(entry.name);
+    const present = await accounts.userNamed(entry.name);
     if (present === undefined) {
-      await change(entry, world, 'useradd', await creation(entry, world));
+      const primary = await accounts.groupNamed(entry.name);
+      const groups = await localGroups(entry, undefined, accounts);
+      await accounts.createUser({
+        name: entry.name,
+        uid: entry.uid,
+        home: entry.home,
+        shell: SHELL,
+        primary,
+        groups: (groups ?? []).filter(({ name }) => name !== primary?.name),
+      });
       return { state: 'changed', what: describeNew(entry) };
     }
-    const { args, words } = await modifications(entry, present, world);
-    await change(entry, world, 'usermod', [...args, entry.name]);
+    const { change, words } = await difference(entry, present, world);
+    await accounts.changeUser(present, change);
     return { state: 'changed', what: words.join(', ') };
   },
 };
 
-async function creation(entry: UserEntry, { system }: World): Promise<string[]> {
-  const namesake = await system.accounts.group(entry.name);
-  return [
-    '--system',
-    '--no-create-home',
-    '--shell',
-    SHELL,
-    ...(entry.uid === undefined ? [] : ['--uid', String(entry.uid)]),
-    ...(entry.home === undefined ? [] : ['--home-dir', entry.home]),
-    ...(entry.groups === undefined || entry.groups.length === 0 ? [] : ['--groups', entry.groups.join(',')]),
-    // useradd makes a group of the same name and fails when there is one already, unless told to use it.
-    ...(namesake === undefined ? [] : ['--gid', entry.name]),
-    entry.name,
-  ];
-}
-
-async function modifications(
+/** What of an existing user is not as the entry wants it, for the tools and for a person. */
+async function difference(
   entry: UserEntry,
   present: User,
-  { system }: World,
-): Promise<{ args: string[]; words: string[] }> {
-  const args: string[] = [];
+  { system: { accounts } }: World,
+): Promise<{ change: UserChange; words: string[] }> {
   const words: string[] = [];
-  if (entry.home !== undefined && entry.home !== present.home) {
-    args.push('--home', entry.home);
+  let home: string | undefined;
+  if (entry.home !== undefined && bare(entry.home) !== bare(present.home)) {
+    if (!present.isLocal) {
+      throw new Problem(`the home of user ${entry.name} is ${present.home}, not ${entry.home}`, {
+        where: entry.pointer,
+        hint: 'the user comes from another name service: change it there, or leave homeDir out',
+      });
+    }
+    home = entry.home;
     words.push(`home ${present.home} -> ${entry.home}`);
   }
-  if (entry.groups !== undefined) {
-    // The primary group counts whether or not it lists the user.
-    const primary = await system.accounts.group(String(present.gid));
-    const supplementary = (names: readonly string[]): string[] =>
-      [...new Set(names)].filter((name) => name !== primary?.name).sort();
-    const now = supplementary(await system.accounts.groupsOf(entry.name));
-    const wanted = supplementary(entry.groups);
-    if (wanted.join() !== now.join()) {
-      args.push('--groups', wanted.join(','));
-      words.push(`groups ${now.join() || 'none'} -> ${wanted.join() || 'none'}`);
+  // The primary group counts whether or not it lists the user.
+  const primary = await accounts.groupNumbered(present.gid);
+  const isBesides = (name: string): boolean => name !== primary?.name;
+  let groups = (await localGroups(entry, present, accounts))?.filter(({ name }) => isBesides(name));
+  if (groups !== undefined) {
+    const now = accounts.groupsOf(entry.name).filter(isBesides).join();
+    const wanted = groups
+      .map(({ name }) => name)
+      .sort()
+      .join();
+    if (wanted === now) groups = undefined;
+    else words.push(`groups ${now || 'none'} -> ${wanted || 'none'}`);
+  }
+  return { change: { home, groups }, words };
+}
+
+/**
+ * The groups of the entry that /etc/group is to list the user in, each once; undefined when the entry has no wish.
+ * @throws Problem when there are no such groups, with the names of all of them, or when a group is not ours to change
+ */
+async function localGroups(
+  entry: UserEntry,
+  present: User | undefined,
+  accounts: Accounts,
+): Promise<Group[] | undefined> {
+  if (entry.groups === undefined) return undefined;
+  const found = new Map<string, Group>();
+  const missing: string[] = [];
+  for (const name of new Set(entry.groups)) {
+    // The group that useradd makes for the user, or has made.
+    if (name === entry.name && present === undefined) continue;
+    const group = await accounts.group(name);
+    if (group === undefined) missing.push(JSON.stringify(name));
+    else found.set(group.name, group);
+  }
+  if (missing.length > 0) {
+    throw new Problem(`no group${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`, {
+      where: entry.pointer,
+      hint: 'list what is missing under groups, or correct the name',
+    });
+  }
+  const foreign = [...found.values()].filter(({ isLocal }) => !isLocal);
+  if (foreign.length > 0) {
+    const gids = present === undefined ? [] : await accounts.gidsOf(entry.name);
+    const out = foreign.filter(({ gid, members }) => !gids.includes(gid) && !members.includes(entry.name));
+    if (out.length > 0) {
+      throw new Problem(`user ${entry.name} is not in ${out.map(({ name }) => name).join(', ')}`, {
+        where: entry.pointer,
+        hint: 'the group comes from another name service: add the user there',
+      });
     }
   }
-  return { args, words };
+  return [...found.values()].filter(({ isLocal }) => isLocal);
+}
+
+function refuseUnfitHome(entry: UserEntry): void {
+  // busybox would write them into /etc/passwd as they are.
+  if (entry.home === undefined || !/[:\n]/.test(entry.home)) return;
+  throw new Problem('a home with ":" or a line break', {
+    where: `${entry.pointer}/homeDir`,
+    hint: 'these part the fields and lines of /etc/passwd',
+  });
 }
 
 async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void> {
-  const holder = entry.uid === undefined ? undefined : await system.accounts.user(String(entry.uid));
+  const holder = entry.uid === undefined ? undefined : await system.accounts.userNumbered(entry.uid);
   if (holder === undefined) return;
   throw new Problem(`uid ${entry.uid} belongs to user ${holder.name}`, {
     where: entry.pointer,
@@ -92,19 +146,9 @@ async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void
   });
 }
 
-async function change(
-  entry: UserEntry,
-  { system }: World,
-  tool: 'useradd' | 'usermod',
-  args: readonly string[],
-): Promise<void> {
-  const { exitCode, output } = await system.accounts.change(tool, args);
-  if (exitCode !== 0)
-    throw new Problem(`${tool} ended with exit code ${exitCode}`, {
-      where: entry.pointer,
-      hint: lastLine(output),
-      output,
-    });
+/** A path without what its end may have or not: the tools differ in whether they keep it. */
+function bare(path: string): string {
+  return path.replace(/\/+$/, '') || '/';
 }
 
 function describeNew(entry: UserEntry): string {
