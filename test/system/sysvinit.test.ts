@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
+import { type ConfigDocument, cfnInit, complaints, summary } from '../support/cfn-init.ts';
+import { watchFor } from '../support/systemd-units.ts';
 import { useSandbox } from '../support/use-machine.ts';
 
-// No init system runs in the view: /run/systemd/system is not there, so that init scripts count.
+// The pipe of sysvinit's own init stands in the view, so that it is what runs; its scripts and tools are real.
 const view = useSandbox({}, ['service', 'update-rc.d']);
 const script = (name: string): string => `#!/bin/sh
 ### BEGIN INIT INFO
@@ -38,7 +39,9 @@ const links = async (name: string): Promise<string> =>
   (await view().run(`cd /etc && ls -d rc[2-5].d/S*${name} 2>/dev/null | wc -l`)).stdout.trim();
 
 beforeAll(async () => {
-  if (process.geteuid?.() === 0) await view().run('rm -rf /run/systemd');
+  if (process.geteuid?.() !== 0) return;
+  await view().run('rm -rf /run/systemd; mkfifo /run/initctl');
+  await watchFor(view(), 1);
 });
 
 describe('an init script', () => {
@@ -103,6 +106,69 @@ describe('an init script', () => {
   });
 });
 
+describe('an init script that does not tell its status', () => {
+  const mute = (name: string, usage = 'exit 1') => ({
+    [`/etc/init.d/${name}`]: {
+      content: script(name).replace(
+        /^status\).*$/m,
+        `status) echo "status" >>/run/${name}.log; echo "Usage: $0 {start|stop|restart}" >&2; ${usage} ;;`,
+      ),
+      mode: '000755',
+    },
+  });
+
+  test.each(['exit 0', 'exit 1', 'exit 2', 'exit 3'])('and has a pid file, is known by that: %s', async (usage) => {
+    const services = { mute: { ensureRunning: true } };
+    expect((await apply(services, mute('mute', usage))).code).toBe(0);
+    expect(await told('mute')).toEqual(['start']);
+    expect(summary(await apply(services))).toBe('1 unchanged');
+    await apply({ mute: { ensureRunning: false } });
+    expect(await told('mute')).toEqual(['stop']);
+    expect(summary(await apply({ mute: {} }))).toBe('1 unchanged');
+  });
+
+  test('nor has a pid file, is told each time what is wanted', async () => {
+    const [[path = '', file] = []] = Object.entries(mute('blind'));
+    const blind = { [path]: { ...file, content: file?.content.replaceAll('/run/blind.pid', '/run/hidden') } };
+    const run = async (wish: ConfigDocument, files: ConfigDocument = {}) => {
+      const { code, stderr } = await apply({ blind: wish }, files);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      return told('blind');
+    };
+    expect(await run({ ensureRunning: true }, blind)).toEqual(['start']);
+    expect(await run({ ensureRunning: true })).toEqual(['start']);
+    const wish = { ensureRunning: true, files: ['/etc/blind.conf'] };
+    expect(await run(wish, { '/etc/blind.conf': { content: 'a' } })).toContain('restart');
+    expect(await run({ ensureRunning: false })).toEqual(['stop']);
+    expect(await run({ files: ['/etc/blind.conf'] }, { '/etc/blind.conf': { content: 'b' } })).toEqual([]);
+  });
+});
+
+describe("with chkconfig (a stand-in that does with the links what Red Hat's does)", () => {
+  test('a script is added, enabled, and disabled', async () => {
+    await view().run(`cat >/usr/local/sbin/chkconfig <<'END'
+#!/bin/sh
+echo "$*" >>/run/chkconfig.log
+links() { for level in 2 3 4 5; do rm -f /etc/rc$level.d/[SK]??$1; ln -s ../init.d/$1 /etc/rc$level.d/$2$1; done; }
+case "$1 $2" in
+'--add '*) ls /etc/rc3.d/[SK]??$2 >/dev/null 2>&1 || links $2 K50 ;;
+*' on') ls /etc/rc3.d/[SK]??$1 >/dev/null 2>&1 && links $1 S50 ;;
+*' off') links $1 K50 ;;
+*) ls /etc/rc3.d/S??$1 >/dev/null 2>&1 ;;
+esac
+END
+chmod 755 /usr/local/sbin/chkconfig`);
+    const calls = async () => (await view().run('grep -v "^red$" /run/chkconfig.log; rm /run/chkconfig.log')).stdout;
+    expect((await apply({ red: { enabled: true } }, file('red'))).code).toBe(0);
+    expect({ calls: await calls(), links: await links('red') }).toEqual({ calls: '--add red\nred on\n', links: '4' });
+    expect(summary(await apply({ red: { enabled: true } }))).toBe('1 unchanged');
+    expect(summary(await apply({ red: { enabled: false } }))).toBe('1 changed');
+    expect({ calls: await calls(), links: await links('red') }).toEqual({ calls: 'red off\n', links: '0' });
+    expect(summary(await apply({ red: { enabled: false } }))).toBe('1 unchanged');
+    await view().run('rm /usr/local/sbin/chkconfig');
+  });
+});
+
 describe('failures', () => {
   test('an unknown service is named', async () => {
     const { code, stderr } = await apply({ nonsense: { enabled: true, ensureRunning: true } });
@@ -110,6 +176,25 @@ describe('failures', () => {
       code: 1,
       stderr: expect.stringMatching(/^cfn-init: [^\n]*"?nonsense"?[^\n]*\n$/),
     });
+  });
+
+  test.each(['dumyd', 'dummdy.service', '/etc/init.d/dummy'])('the nearest name is told: %s', async (name) => {
+    const { stderr } = await apply({ [name]: { ensureRunning: true } });
+    expect(stderr).toMatch(/did you mean dummyd\?\n$/);
+  });
+
+  test('one that does not stay up is named, with what its status says', async () => {
+    const content = script('frail')
+      .replace('sleep 300', 'sleep 0.3')
+      .replace('kill -0 "$(cat $pid)"', '{ kill -0 "$(cat $pid)" 2>/dev/null || { echo "frail is dead"; exit 1; }; }');
+    const result = await apply(
+      { frail: { ensureRunning: true } },
+      { '/etc/init.d/frail': { content, mode: '000755' } },
+    );
+    expect({ code: result.code, lines: complaints(result).length }).toEqual({ code: 1, lines: 1 });
+    expect(result.stderr).toMatch(
+      /^cfn-init: service "frail" did not stay up: [^\n]*\/frail: service frail status ended with exit code 1; [^\n]*frail is dead\n$/,
+    );
   });
 
   test('an unknown one that is not wanted is fine', async () => {

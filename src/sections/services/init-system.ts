@@ -1,12 +1,27 @@
 import type { System } from '../../system/system.ts';
 import type { ServiceManager } from './manager.ts';
+import { hasBooted, openrc } from './managers/openrc.ts';
 import { systemd } from './managers/systemd.ts';
+import { systemdOffline } from './managers/systemd-offline.ts';
 import { sysvinit } from './managers/sysvinit.ts';
 
-/** The init system that runs here; where none does, the one that is installed, which can then only enable and disable. */
+/** The pipe by which sysvinit is told things, in its new and its old place. */
+const INIT_PIPES = ['/run/initctl', '/dev/initctl'];
+
+/**
+ * The init system that runs here, whichever one the metadata names. Where none does (an image being built, a container,
+ * a chroot) it is the one that is installed, and would run at the next boot.
+ */
 export function initSystem(system: System): ServiceManager {
-  const hasSystemctl = system.exec.find('systemctl') !== undefined;
-  if (hasSystemctl && system.files.entry('/run/systemd/system') !== undefined) return systemd(system, true);
-  const hasInit = system.exec.find('service') !== undefined || system.exec.find('rc-service') !== undefined;
-  return hasSystemctl && !hasInit ? systemd(system, false) : sysvinit(system);
+  const { exec, files, environment } = system;
+  const has = (program: string): boolean => exec.find(program) !== undefined;
+  const stands = (path: string): boolean => files.entry(path) !== undefined;
+  // systemd's own way to say so, for the tools that build images.
+  const isOffline = /^(1|y|yes|t|true|on)$/i.test(environment['SYSTEMD_OFFLINE'] ?? '');
+  const hasSystemctl = has('systemctl');
+  if (hasSystemctl && !isOffline && stands('/run/systemd/system')) return systemd(system);
+  if (has('rc-service') && hasBooted(system)) return openrc(system);
+  if (INIT_PIPES.some(stands) && !stands('/run/systemd/system')) return sysvinit(system);
+  if (hasSystemctl) return systemdOffline(system);
+  return has('rc-service') ? openrc(system) : sysvinit(system);
 }

@@ -1,16 +1,44 @@
+/** What an init system says of a service. An optional mark that is left out means no. */
 export interface ServiceStatus {
   readonly isKnown: boolean;
+  /** It starts at boot. */
   readonly isEnabled: boolean;
+  /** It runs, or is being started. One that its init system has to restart again and again does not. */
   readonly isRunning: boolean;
+  /** The name that `enable` and the other methods are to be called with: an alias or a path is resolved. */
+  readonly id: string;
+  /** False where nothing runs that could start it (an image being built, a container): it can only be enabled. */
+  readonly canStart: boolean;
+  readonly isMasked?: boolean;
+  /** Nothing can enable it at boot: something else starts it. */
+  readonly isStatic?: boolean;
+  /** Its files on the disk are newer than what the init system has read. */
+  readonly needsReload?: boolean;
+  /** Its script does not tell whether it runs: `isRunning` is a guess. */
+  readonly isGuess?: boolean;
+  /** A oneshot that has not failed: it does its work and ends, so that it is not down when it does not run. */
+  readonly isOneshot?: boolean;
 }
 
-/** What an init system must be able to do. To add one: a file in managers/, and its line in services.ts. */
+/** What is the matter with a service that was started. */
+export interface Trouble {
+  /** Completes the sentence that begins with its name, as in "did not stay up". */
+  readonly what: string;
+  readonly hint: string;
+  /** What it printed, for the log. */
+  readonly output?: string;
+}
+
+/** A second look at a service that was started: what has become of it since, when it is not well. */
+export type Check = () => Promise<Trouble | undefined>;
+
+/**
+ * What an init system must be able to do. To add one: a file in managers/, and its line in init-system.ts. Services may
+ * be named as in the metadata, or by the `id` of their status. Methods throw a Problem with what the tool said.
+ */
 export interface ServiceManager {
   readonly name: string;
-  /** False where no init system runs (a container, an image being built): services can be enabled, not started. */
-  readonly canStart: boolean;
   status(service: string): Promise<ServiceStatus>;
-  /** @throws Problem with what the tool said */
   enable(service: string): Promise<void>;
   disable(service: string): Promise<void>;
   start(service: string): Promise<void>;
@@ -18,4 +46,13 @@ export interface ServiceManager {
   restart(service: string): Promise<void>;
   /** Makes the init system read its unit files again. */
   reload(): Promise<void>;
+  /** The services there are, to name near ones when one is not there. */
+  names(): Promise<readonly string[]>;
+  /**
+   * To be called right after a service was started or restarted.
+   * @param since when that was begun
+   * @returns the check to be made seconds later; what is the matter, when that is plain at once; undefined when there is
+   * nothing to wait for
+   */
+  watch(service: string, since: Date): Promise<Check | Trouble | undefined>;
 }

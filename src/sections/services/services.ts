@@ -1,8 +1,11 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import type { Changes, Probe, Section, World } from '../step.ts';
+import type { Probe, Section, World } from '../step.ts';
 import { initSystem } from './init-system.ts';
-import type { ServiceManager } from './manager.ts';
+import type { ServiceManager, ServiceStatus } from './manager.ts';
+import { nearestNames } from './nearest-names.ts';
+import { hasReasonToRestart, memoryOf } from './run-memory.ts';
+import { beginWatch, endWatch } from './watch.ts';
 
 type Action = 'enable' | 'disable' | 'start' | 'stop' | 'restart';
 
@@ -17,67 +20,101 @@ const DONE: Readonly<Record<Action, string>> = {
 /** Unit files and init scripts: systemd knows what it read before, not what lies on the disk now. */
 const UNIT_FILES = /^\/(?:(?:etc|run|usr\/lib|lib|usr\/local\/lib)\/systemd\/|etc\/init\.d\/)/;
 
-/** How many changed unit files the init system has been told of, in each run. */
-const reloaded = new WeakMap<Changes, number>();
+interface PlannedService extends ServiceEntry {
+  /** The last service of its config: there it is seen whether all that were started have stayed up. */
+  readonly isLast?: boolean;
+}
 
 /** Enables, starts, stops and restarts services by the init system that runs, whichever one the entry is listed under. */
-export const servicesSection: Section<ServiceEntry> = {
+export const servicesSection: Section<PlannedService> = {
   name: 'services',
   worksOnRoot: false,
-  plan: (entries) => entries,
+  plan: (entries) => entries.map((entry, index) => ({ ...entry, isLast: index === entries.length - 1 })),
 
   async probe(entry, world): Promise<Probe> {
-    const actions = await neededActions(entry, initSystem(world.system), world);
-    if (actions.length === 0) return { state: 'unchanged' };
-    return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
+    const status = await look(entry, initSystem(world.system), world);
+    if (entry.enabled === true && status.isStatic === true && !status.isEnabled)
+      world.log.warning(`${entry.name} cannot be enabled: ${entry.pointer}: its unit leaves it to others to start it`);
+    const actions = neededActions(entry, status, world);
+    if (actions.length > 0) return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
+    if (entry.isLast === true) await endWatch(world);
+    return { state: 'unchanged' };
   },
 
   async apply(entry, world) {
     const manager = initSystem(world.system);
+    const status = await look(entry, manager, world);
+    const actions = neededActions(entry, status, world);
     const done: string[] = [];
-    for (const action of await neededActions(entry, manager, world)) {
-      if (!manager.canStart && action !== 'enable' && action !== 'disable') {
-        world.log.warning(`no init system runs here, ${entry.name} is not ${DONE[action]}: ${entry.pointer}`);
+    for (const action of actions) {
+      if (!status.canStart && action !== 'enable' && action !== 'disable') {
+        world.log.warning(notNow(entry, action, entry.enabled ?? status.isEnabled));
         continue;
       }
-      await manager[action](entry.name);
+      const since = world.system.clock.now();
+      await manager[action](status.id);
       done.push(DONE[action]);
+      if (action === 'start' || action === 'restart') await beginWatch(entry, status.id, manager, since, world);
     }
-    return done.length === 0
-      ? { state: 'skipped', reason: 'no init system runs here' }
-      : { state: 'changed', what: done.join(', ') };
+    if (entry.isLast === true) await endWatch(world);
+    if (done.length > 0) return { state: 'changed', what: done.join(', ') };
+    return actions.length === 0 ? { state: 'unchanged' } : { state: 'skipped', reason: 'no init system runs here' };
   },
 };
 
-async function neededActions(entry: ServiceEntry, manager: ServiceManager, world: World): Promise<Action[]> {
+/** @throws Problem for a service that is wanted and is not there, or is masked */
+async function look(entry: ServiceEntry, manager: ServiceManager, world: World): Promise<ServiceStatus> {
   await tellOfUnitFiles(manager, world);
+  const isWanted = entry.enabled === true || entry.ensureRunning === true;
   const status = await manager.status(entry.name);
-  const wantsNothingOfIt = entry.enabled === false && entry.ensureRunning !== true;
-  if (!status.isKnown && !wantsNothingOfIt)
-    throw new Problem(`no service ${JSON.stringify(entry.name)}`, {
-      where: entry.pointer,
-      hint: 'check its name, and that the package which brings it is installed',
+  const isUnwanted = !isWanted && (entry.enabled === false || entry.ensureRunning === false);
+  const isMissed = !status.isKnown && !isUnwanted;
+  if (!isMissed && status.needsReload !== true) return refuseMasked(entry, status, isWanted);
+  // What a package or a command has put there may not have been read yet.
+  await manager.reload();
+  const fresh = await manager.status(entry.name);
+  if (fresh.isKnown || !isMissed) return refuseMasked(entry, fresh, isWanted);
+  const near = nearestNames(entry.name, await manager.names());
+  throw new Problem(`no service ${JSON.stringify(entry.name)}`, {
+    where: entry.pointer,
+    hint:
+      near.length > 0
+        ? `did you mean ${near.join(' or ')}?`
+        : 'check its name, and that the package which brings it is installed',
+  });
+}
+
+function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted: boolean): ServiceStatus {
+  if (status.isMasked === true && isWanted)
+    throw new Problem(`${status.id} is masked`, {
+      where: pointer,
+      hint: `run systemctl unmask ${status.id}, or do not ask for it`,
     });
+  return status;
+}
+
+function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: World): Action[] {
+  const { isEnabled, isRunning, isStatic, isMasked, isGuess, id } = status;
   const actions: Action[] = [];
-  if (entry.enabled === true && !status.isEnabled) actions.push('enable');
-  if (entry.enabled === false && status.isEnabled) actions.push('disable');
-  if (entry.ensureRunning === true && !status.isRunning) actions.push('start');
-  else if (entry.ensureRunning === false && status.isRunning) actions.push('stop');
-  else if (status.isRunning && hasReasonToRestart(entry, world.changes)) actions.push('restart');
+  if (entry.enabled === true && !isEnabled && isStatic !== true) actions.push('enable');
+  if (entry.enabled === false && isEnabled) actions.push('disable');
+  const hasReason = isMasked !== true && hasReasonToRestart(entry, id, changes);
+  if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
+  else if (entry.ensureRunning === false && (isRunning || isGuess === true)) actions.push('stop');
+  else if (isRunning && hasReason) actions.push('restart');
   return actions;
 }
 
-function hasReasonToRestart({ restartOn }: ServiceEntry, changes: Changes): boolean {
-  return (['files', 'sources', 'packages', 'commands'] as const).some((section) =>
-    restartOn[section].some((name) => changes.has(section, name)),
-  );
+function notNow({ name, pointer }: ServiceEntry, action: Action, isEnabled: boolean): string {
+  const later = isEnabled ? 'it starts at the next boot' : 'it is not enabled, so that no boot starts it either';
+  return `${name} is not ${DONE[action]}, no init system runs here: ${pointer}: ${later}`;
 }
 
 async function tellOfUnitFiles(manager: ServiceManager, { changes }: World): Promise<void> {
-  const count = [...changes.names('files'), ...changes.names('sources')].filter((path) =>
-    UNIT_FILES.test(`${path}/`),
-  ).length;
-  if (count === 0 || reloaded.get(changes) === count) return;
-  reloaded.set(changes, count);
-  if (manager.canStart) await manager.reload();
+  const memory = memoryOf(changes);
+  const paths = [...changes.names('files'), ...changes.names('sources')];
+  const count = paths.filter((path) => UNIT_FILES.test(`${path}/`)).length;
+  if (count === memory.unitFiles) return;
+  memory.unitFiles = count;
+  await manager.reload();
 }

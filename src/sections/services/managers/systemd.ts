@@ -1,60 +1,201 @@
 import { lastLine, Problem } from '../../../errors.ts';
 import type { System } from '../../../system/system.ts';
-import type { ServiceManager } from '../manager.ts';
+import type { Check, ServiceManager, ServiceStatus, Trouble } from '../manager.ts';
+import { initScripts } from './init-scripts.ts';
+import { journalLines } from './journal.ts';
+import { lastWords } from './last-words.ts';
+import { systemdOffline } from './systemd-offline.ts';
+import { alsoOf, serviceNames, unitName } from './unit-name.ts';
 
-/** systemctl's words for units that start at boot, or that something else starts and `enable` cannot change. */
-const ENABLED = new Set(['enabled', 'enabled-runtime', 'static', 'alias', 'indirect']);
 const RUNNING = new Set(['active', 'reloading', 'activating', 'refreshing']);
+/** Words for unit files that start at boot. `enabled-runtime` does not: it is gone by then. */
+const ENABLED = new Set(['enabled', 'alias']);
+const STATIC = new Set(['static', 'transient', 'generated']);
+const TOO_OFTEN = /attempted too often|reset-failed/;
+const PROPERTIES = [
+  'Id',
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'UnitFileState',
+  'NeedDaemonReload',
+  'Type',
+  'Result',
+  'NRestarts',
+  'ExecMainCode',
+  'ExecMainStatus',
+  'TriggeredBy',
+  'SourcePath',
+];
 
-/** @param isRunning false where systemd is installed but does not run: then only enabling works */
-export function systemd({ exec }: System, isRunning: boolean): ServiceManager {
-  const systemctl = async (verb: string, ...units: string[]): Promise<void> => {
-    const offline = isRunning ? [] : ['--root=/'];
-    const { exitCode, output } = await exec.tool(['systemctl', ...offline, verb, ...units]);
-    if (exitCode === 0) return;
-    const hint = `${lastLine(output)}${verb.includes('start') ? `; see journalctl -u ${units.join(' ')}` : ''}`;
-    throw new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { where: units.join(' '), hint, output });
+type Unit = Readonly<Record<string, string>>;
+
+/** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
+export function systemd(system: System): ServiceManager {
+  const { exec, files, clock } = system;
+  /** The units that were found failed, or failing again and again. */
+  const troubled = new Map<string, 'failed' | 'auto-restart'>();
+
+  /** systemd takes a service with an init script for running, whatever becomes of it: only the script can tell. */
+  const scripts = initScripts(system, (script, verb) => [
+    'env',
+    'SYSTEMCTL_SKIP_REDIRECT=1', // the script itself shall answer, and not pass it on to systemctl
+    `/etc/init.d/${script}`,
+    verb,
+  ]);
+
+  const failure = async (
+    verb: string,
+    unit: string,
+    since: Date,
+    { exitCode, output }: Ran,
+    asksJournal: boolean,
+  ): Promise<Problem> => {
+    const words = asksJournal ? await journalLines(exec, unit, since) : [];
+    // Its last line but says where to look.
+    const [said = ''] = output.trim().split('\n');
+    const hint = asksJournal ? startHint(said, words, unit) : lastLine(output);
+    return new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { where: unit, hint, output });
   };
+
+  const systemctl = async (verb: string, service?: string): Promise<void> => {
+    const since = clock.now();
+    const unit = service === undefined ? [] : [unitName(service)];
+    const starts = verb === 'start' || verb === 'restart';
+    const trouble = starts ? troubled.get(unit[0] ?? '') : undefined;
+    // To one that waits to be restarted a start would wait as long.
+    const begin = () => exec.tool(['systemctl', trouble === 'auto-restart' ? 'restart' : verb, ...unit]);
+    const forget = () => exec.tool(['systemctl', 'reset-failed', ...unit]);
+    // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
+    if (trouble !== undefined) await forget();
+    let ran = await begin();
+    if (starts && ran.exitCode !== 0 && TOO_OFTEN.test(ran.output)) {
+      await forget();
+      ran = await begin();
+    }
+    if (ran.exitCode !== 0) throw await failure(verb, unit.join(' '), since, ran, starts);
+  };
+
+  /** @returns undefined when systemctl finds itself in a chroot */
+  const show = async (unit: string): Promise<Unit | undefined> => {
+    const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, unit]);
+    const properties = Object.fromEntries(
+      [...ran.stdout.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, text]) => [key, text]),
+    );
+    if (properties['LoadState'] !== undefined) return properties;
+    if (/^Running in chroot/m.test(ran.output)) return undefined;
+    if (ran.exitCode === 0 && ran.output.trim() === '') return { LoadState: 'not-found' };
+    throw await failure('show', unit, clock.now(), ran, false);
+  };
+
+  /** Whether it is enabled, for the states of a unit file that do not say. */
+  const isEnabled = async (unit: string, fileState: string): Promise<boolean> => {
+    // Of a SysV script systemd knows no state; systemctl asks the distribution's own tool for it.
+    if (fileState === '' || fileState === 'generated')
+      return (await exec.tool(['systemctl', 'is-enabled', unit])).exitCode === 0;
+    if (fileState !== 'indirect') return ENABLED.has(fileState);
+    const also = alsoOf((await exec.tool(['systemctl', 'cat', unit])).stdout);
+    if (also.length === 0) return true;
+    const { stdout } = await exec.tool(['systemctl', 'is-enabled', ...also]);
+    return stdout
+      .trim()
+      .split(/\s+/)
+      .every((word) => ENABLED.has(word) || STATIC.has(word));
+  };
+
   return {
     name: 'systemd',
-    canStart: isRunning,
-    async status(service) {
-      const unit = unitName(service);
-      if (!isRunning) {
-        const { exitCode, stdout } = await exec.tool(['systemctl', '--root=/', 'is-enabled', unit]);
-        return {
-          isKnown: stdout.trim() !== '' && stdout.trim() !== 'not-found',
-          isEnabled: exitCode === 0,
-          isRunning: false,
-        };
-      }
-      const { stdout } = await exec.tool(['systemctl', 'show', '--property=LoadState,ActiveState,UnitFileState', unit]);
-      const property = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1] ?? '';
-      const fileState = property('UnitFileState');
-      // Of a SysV script systemd knows no state; systemctl asks the distribution's own tool for it.
-      const isEnabled =
-        fileState === '' || fileState === 'generated'
-          ? (await exec.tool(['systemctl', 'is-enabled', unit])).exitCode === 0
-          : ENABLED.has(fileState);
+    async status(service): Promise<ServiceStatus> {
+      const name = unitName(service);
+      const unit = await show(name);
+      if (unit === undefined) return systemdOffline(system).status(service);
+      const isKnown = unit['LoadState'] !== 'not-found';
+      const id = unit['Id'] ?? name;
+      if (!isKnown) return { isKnown, isEnabled: false, isRunning: false, id, canStart: true };
+      const fileState = unit['UnitFileState'] ?? '';
+      if (unit['ActiveState'] === 'failed') troubled.set(id, 'failed');
+      if (isWaitingForRestart(unit)) troubled.set(id, 'auto-restart');
+      const isMasked = unit['LoadState'] === 'masked';
       return {
-        isKnown: property('LoadState') !== 'not-found',
-        isEnabled,
-        isRunning: RUNNING.has(property('ActiveState')),
+        isKnown,
+        isEnabled: !isMasked && (await isEnabled(id, fileState)),
+        isRunning: isUp(unit),
+        id,
+        canStart: true,
+        isMasked,
+        isStatic: fileState === 'static' || fileState === 'transient',
+        needsReload: unit['NeedDaemonReload'] === 'yes',
+        isOneshot: unit['Type'] === 'oneshot' && unit['Result'] === 'success',
       };
     },
-    enable: (service) => systemctl('enable', unitName(service)),
-    disable: (service) => systemctl('disable', unitName(service)),
-    start: (service) => systemctl('start', unitName(service)),
-    stop: (service) => systemctl('stop', unitName(service)),
-    restart: (service) => systemctl('restart', unitName(service)),
+    enable: (service) => systemctl('enable', service),
+    disable: (service) => systemctl('disable', service),
+    start: (service) => systemctl('start', service),
+    stop: (service) => systemctl('stop', service),
+    restart: (service) => systemctl('restart', service),
     reload: () => systemctl('daemon-reload'),
+    async names() {
+      const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
+      const scripts = files.entry('/etc/init.d') === undefined ? [] : files.names('/etc/init.d');
+      return serviceNames((await exec.tool(command)).stdout, scripts);
+    },
+    async watch(service, since): Promise<Check | Trouble | undefined> {
+      const name = unitName(service);
+      // Sockets, timers and the like run no program of their own that could end.
+      if (!name.endsWith('.service')) return undefined;
+      const before = (await show(name)) ?? {};
+      const trouble = async (now: Unit): Promise<Trouble | undefined> => {
+        const what = troubleOf(now, before);
+        if (what === undefined) return undefined;
+        const words = await journalLines(exec, name, since);
+        return { what: what.what, hint: startHint(what.why, words, name) };
+      };
+      const atOnce = await trouble(before);
+      if (atOnce !== undefined || before['Type'] === 'oneshot') return atOnce;
+      const script = before['SourcePath']?.startsWith('/etc/init.d/') ? await scripts.check(name) : undefined;
+      return async () => (await trouble((await show(name)) ?? {})) ?? (await script?.());
+    },
   };
 }
 
-/** `httpd`, `httpd.service`, `getty@tty1`, `foo.socket`; a path of an init script counts by its name. */
-function unitName(service: string): string {
-  const base = service.split('/').pop() ?? service;
-  return /\.(service|socket|timer|path|target|mount|automount|swap|slice|scope|device)$/.test(base)
-    ? base
-    : `${base}.service`;
+interface Ran {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+function isUp(unit: Unit): boolean {
+  return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);
+}
+
+/** How a program that dies again and again looks most of the time, although it is `activating`. */
+function isWaitingForRestart(unit: Unit): boolean {
+  return unit['SubState']?.startsWith('auto-restart') === true;
+}
+
+/** What is wrong with a unit that was started, compared with how it was right after its start. */
+function troubleOf(now: Unit, before: Unit): { what: string; why: string } | undefined {
+  const restarts = Number(now['NRestarts'] ?? 0) - Number(before['NRestarts'] ?? 0);
+  if (isUp(now) && restarts <= 0) return undefined;
+  const isQuiet = now['Result'] === 'success' && now['ActiveState'] === 'inactive';
+  // Work that is done, and a daemon that comes when it is called for.
+  if (isQuiet && (now['Type'] === 'oneshot' || (now['TriggeredBy'] ?? '') !== '')) return undefined;
+  // systemd forgets how a unit ended that ended well; or a condition of it was not met, which its journal says.
+  if (isQuiet && !isUp(before)) return { what: 'does not run', why: 'it is inactive, without an error' };
+  const again = restarts > 0 ? `systemd has had to restart it ${restarts === 1 ? 'once' : `${restarts} times`}` : '';
+  return { what: 'did not stay up', why: [endOf(now), again].filter((text) => text !== '').join(', ') };
+}
+
+/** `exit code 4`, `signal 9`, or systemd's word for it (`timeout`, `oom-kill`, `watchdog`). */
+function endOf(unit: Unit): string {
+  const { Result = '', ExecMainCode, ExecMainStatus } = unit;
+  if (Result === 'exit-code') return `exit code ${ExecMainStatus}`;
+  if (Result === 'signal' || Result === 'core-dump') return `signal ${ExecMainStatus}`;
+  if (Result !== 'success') return Result;
+  return isUp(unit) ? '' : ExecMainCode === '1' ? 'exit code 0' : 'it ended without an error';
+}
+
+function startHint(why: string, words: readonly string[], unit: string): string {
+  return [why, words.length === 0 ? '' : lastWords(words), `see journalctl -u ${unit}`]
+    .filter((text) => text !== '')
+    .join('; ');
 }

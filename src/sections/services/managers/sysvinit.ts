@@ -1,21 +1,22 @@
 import { lastLine, Problem } from '../../../errors.ts';
 import type { System } from '../../../system/system.ts';
-import type { ServiceManager } from '../manager.ts';
+import type { ServiceManager, ServiceStatus } from '../manager.ts';
+import { type InitScript, initScripts, scriptName } from './init-scripts.ts';
 
-const RUN_LEVELS = ['2', '3', '4', '5'];
+const RUN_LEVELS = ['S', '2', '3', '4', '5'];
 
 /** Init scripts: `service` runs them; chkconfig (Red Hat) or update-rc.d (Debian) enables them. */
-export function sysvinit({ exec, files }: System): ServiceManager {
+export function sysvinit(system: System): ServiceManager {
+  const { exec, files } = system;
+  const scripts = initScripts(system, (name, verb) =>
+    exec.find('service') === undefined ? [`/etc/init.d/${name}`, verb] : ['service', name, verb],
+  );
+  const hasChkconfig = (): boolean => exec.find('chkconfig') !== undefined;
   const run = async (...command: [string, ...string[]]): Promise<void> => {
     const { exitCode, output } = await exec.tool(command);
     if (exitCode !== 0)
-      throw new Problem(`${command.join(' ')} ended with exit code ${exitCode}`, {
-        where: scriptOf(command[1] ?? ''),
-        hint: lastLine(output),
-        output,
-      });
+      throw new Problem(`${command.join(' ')} ended with exit code ${exitCode}`, { hint: lastLine(output), output });
   };
-  const hasChkconfig = (): boolean => exec.find('chkconfig') !== undefined;
   const isEnabled = async (service: string): Promise<boolean> => {
     if (hasChkconfig()) return (await exec.tool(['chkconfig', service])).exitCode === 0;
     const link = new RegExp(`^S\\d\\d${service.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
@@ -27,37 +28,31 @@ export function sysvinit({ exec, files }: System): ServiceManager {
   };
   return {
     name: 'sysvinit',
-    canStart: true,
-    async status(service) {
-      const name = baseName(service);
-      const isKnown = files.entry(scriptOf(name)) !== undefined;
-      if (!isKnown) return { isKnown, isEnabled: false, isRunning: false };
-      return {
-        isKnown,
-        isEnabled: await isEnabled(name),
-        isRunning: (await exec.tool(['service', name, 'status'])).exitCode === 0,
-      };
+    async status(service): Promise<ServiceStatus> {
+      const id = scriptName(service);
+      if (!scripts.isThere(id)) return { isKnown: false, isEnabled: false, isRunning: false, id, canStart: true };
+      const { isRunning, isGuess }: InitScript = await scripts.status(id);
+      return { isKnown: true, isEnabled: await isEnabled(id), isRunning, id, canStart: true, isGuess };
     },
     async enable(service) {
-      const name = baseName(service);
-      if (hasChkconfig()) return run('chkconfig', name, 'on');
+      const name = scriptName(service);
       // A script that was never registered has no links to enable.
+      if (hasChkconfig()) {
+        await run('chkconfig', '--add', name);
+        return run('chkconfig', name, 'on');
+      }
       await run('update-rc.d', name, 'defaults');
       return run('update-rc.d', name, 'enable');
     },
     disable: (service) =>
-      hasChkconfig() ? run('chkconfig', baseName(service), 'off') : run('update-rc.d', baseName(service), 'disable'),
-    start: (service) => run('service', baseName(service), 'start'),
-    stop: (service) => run('service', baseName(service), 'stop'),
-    restart: (service) => run('service', baseName(service), 'restart'),
+      hasChkconfig()
+        ? run('chkconfig', scriptName(service), 'off')
+        : run('update-rc.d', scriptName(service), 'disable'),
+    start: (service) => scripts.run(service, 'start'),
+    stop: (service) => scripts.run(service, 'stop'),
+    restart: (service) => scripts.run(service, 'restart'),
     reload: async () => {}, // init scripts are read each time
+    names: async () => scripts.names(),
+    watch: async (service) => scripts.check(service),
   };
-}
-
-function baseName(service: string): string {
-  return (service.split('/').pop() ?? service).replace(/\.service$/, '');
-}
-
-function scriptOf(name: string): string {
-  return `/etc/init.d/${name}`;
 }

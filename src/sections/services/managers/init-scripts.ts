@@ -1,0 +1,86 @@
+import { Problem } from '../../../errors.ts';
+import type { System } from '../../../system/system.ts';
+import type { Check } from '../manager.ts';
+import { lastWords } from './last-words.ts';
+
+const DIRECTORY = '/etc/init.d';
+
+export interface InitScript {
+  readonly isRunning: boolean;
+  /** The script has no action `status`. */
+  readonly isGuess: boolean;
+  readonly exitCode: number;
+}
+
+export interface InitScripts {
+  isThere(service: string): boolean;
+  names(): readonly string[];
+  status(service: string): Promise<InitScript>;
+  /** @throws Problem with what the script said */
+  run(service: string, verb: 'start' | 'stop' | 'restart'): Promise<void>;
+  /** The later look at a service that was started; undefined for a script that does not tell. */
+  check(service: string): Promise<Check | undefined>;
+}
+
+/**
+ * The scripts in /etc/init.d.
+ * @param command runs one of them
+ * @param running exit codes of the action `status` for a service that runs (LSB: 0)
+ */
+export function initScripts(
+  { exec, files }: Pick<System, 'exec' | 'files'>,
+  command: (name: string, verb: string) => [string, ...string[]],
+  running: ReadonlySet<number> = new Set([0]),
+): InitScripts {
+  /** Without an action `status` a script answers with its usage; its pid file is all there is to look at then. */
+  const hasPid = (name: string): boolean => {
+    const pid = files.readIfPresent(`/run/${name}.pid`, 4096)?.toString('utf8').trim() ?? '';
+    return /^\d+$/.test(pid) && files.entry(`/proc/${pid}`) !== undefined;
+  };
+  const ask = async (name: string) => {
+    const { exitCode, output } = await exec.tool(command(name, 'status'));
+    const isGuess = isUsage(output);
+    return { isRunning: isGuess ? hasPid(name) : running.has(exitCode), isGuess, exitCode, output };
+  };
+  return {
+    isThere: (service) => files.entry(`${DIRECTORY}/${scriptName(service)}`) !== undefined,
+    names: () => (files.entry(DIRECTORY) === undefined ? [] : files.names(DIRECTORY)),
+    status: (service) => ask(scriptName(service)),
+    async run(service, verb) {
+      const name = scriptName(service);
+      const words = command(name, verb);
+      const { exitCode, output } = await exec.tool(words);
+      if (exitCode === 0) return;
+      throw new Problem(`${words.join(' ')} ended with exit code ${exitCode}`, {
+        where: `${DIRECTORY}/${name}`,
+        hint: wordsOf(output),
+        output,
+      });
+    },
+    async check(service) {
+      const name = scriptName(service);
+      return async () => {
+        const { isRunning, isGuess, exitCode, output } = await ask(name);
+        if (isRunning || isGuess) return undefined;
+        const hint = `${command(name, 'status').join(' ')} ended with exit code ${exitCode}; ${wordsOf(output)}`;
+        return { what: 'did not stay up', hint, output };
+      };
+    },
+  };
+}
+
+/** `nginx`, `nginx.service` and `/etc/init.d/nginx` have the same script. */
+export function scriptName(service: string): string {
+  return (service.split('/').pop() ?? service).replace(/\.service$/, '');
+}
+
+/** What a script prints that was told something it does not know: `Usage: /etc/init.d/x {start|stop|restart}`. */
+export function isUsage(output: string): boolean {
+  return /\busage\b.*\bstart\b/is.test(output);
+}
+
+/** OpenRC speaks of itself in between, at times on the line of another message. */
+function wordsOf(output: string): string {
+  const lines = output.replaceAll(/[ *]*Caching service dependencies \.\.\./g, '\n').split('\n');
+  return lastWords(lines.filter((line) => line.trim() !== '[ ok ]'));
+}

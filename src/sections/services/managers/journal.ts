@@ -1,0 +1,38 @@
+import type { Exec } from '../../../system/exec.ts';
+
+/** How many messages are looked through: systemd's own stand between those of the program. */
+const MESSAGES = 20;
+/** What systemd says of every unit that fails. */
+const COMMONPLACE =
+  /^(Starting|Started|Stopping|Stopped|Failed to start) |: (Main|Control) process exited|: Failed with /;
+
+/**
+ * What the journal has on a unit since a time: its program's own lines, or systemd's when it said nothing.
+ * @returns its last lines, maybe more than a person wants to read; none when there is no journal
+ */
+export async function journalLines(exec: Exec, unit: string, since: Date): Promise<readonly string[]> {
+  if (exec.find('journalctl') === undefined) return [];
+  // What a program has just printed may still be on its way.
+  await exec.tool(['journalctl', '--sync']);
+  const command = ['journalctl', '-u', unit, '-n', String(MESSAGES), '--no-pager', '-q', '-o', 'json'] as const;
+  return wordsOf((await exec.tool(command)).stdout, since);
+}
+
+/** @param journal one JSON object a line, as `journalctl -o json` prints */
+export function wordsOf(journal: string, since: Date): readonly string[] {
+  const messages = journal
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .filter((entry) => Number(entry['__REALTIME_TIMESTAMP']) / 1000 >= since.getTime())
+    .map((entry) => ({ isSystemd: entry['_PID'] === '1', text: textOf(entry['MESSAGE']) }))
+    .filter(({ text }) => text !== '');
+  const own = messages.filter(({ isSystemd }) => !isSystemd);
+  const chosen = own.length > 0 ? own : messages.filter(({ text }) => !COMMONPLACE.test(text));
+  return chosen.map(({ text }) => text);
+}
+
+/** Text that is not UTF-8 comes as a list of bytes, and text that is too long as null. */
+function textOf(message: unknown): string {
+  return (Array.isArray(message) ? Buffer.from(message as number[]).toString('utf8') : String(message ?? '')).trim();
+}

@@ -1,0 +1,66 @@
+import { lastLine, Problem } from '../../../errors.ts';
+import type { System } from '../../../system/system.ts';
+import type { ServiceManager, ServiceStatus } from '../manager.ts';
+import { initScripts, scriptName } from './init-scripts.ts';
+
+/** The levels that every boot passes through. */
+const RUN_LEVELS = ['sysinit', 'boot', 'default'];
+/** Exit codes of `rc-service NAME status`: started; being started; started, and waiting for something of the machine. */
+const RUNNING = new Set([0, 8, 16]);
+/** The exit code for one that was started, and whose program has ended since. */
+const CRASHED = 32;
+
+/** OpenRC (Alpine, Gentoo): `rc-service` runs its scripts, `rc-update` puts them into the runlevel `default`. */
+export function openrc(system: System): ServiceManager {
+  const { exec, files } = system;
+  const levelsOf = (name: string): string[] =>
+    RUN_LEVELS.filter((level) => files.entry(`/etc/runlevels/${level}/${name}`) !== undefined);
+  const scripts = initScripts(system, (name, verb) => ['rc-service', name, verb], RUNNING);
+  /** The services that were found crashed. */
+  const crashed = new Set<string>();
+  const update = async (...words: string[]): Promise<void> => {
+    const { exitCode, output } = await exec.tool(['rc-update', ...words]);
+    if (exitCode !== 0)
+      throw new Problem(`rc-update ${words.join(' ')} ended with exit code ${exitCode}`, {
+        hint: lastLine(output),
+        output,
+      });
+  };
+  const start = async (name: string): Promise<void> => {
+    // For OpenRC it is still started, so that a start would do nothing.
+    if (crashed.has(name)) await exec.tool(['rc-service', name, 'zap']);
+    await scripts.run(name, 'start');
+  };
+  return {
+    name: 'openrc',
+    async status(service): Promise<ServiceStatus> {
+      const id = scriptName(service);
+      const isKnown = scripts.isThere(id);
+      const canStart = hasBooted(system);
+      const script = isKnown && canStart ? await scripts.status(id) : undefined;
+      if (script?.exitCode === CRASHED) crashed.add(id);
+      return {
+        isKnown,
+        isEnabled: levelsOf(id).length > 0,
+        isRunning: script?.isRunning === true,
+        id,
+        canStart,
+      };
+    },
+    enable: (service) => update('add', scriptName(service), 'default'),
+    // Not `--all`, which ends with an error for each runlevel that has it not.
+    disable: (service) => update('del', scriptName(service), ...levelsOf(scriptName(service))),
+    start: (service) => start(scriptName(service)),
+    stop: (service) => scripts.run(service, 'stop'),
+    restart: (service) =>
+      crashed.has(scriptName(service)) ? start(scriptName(service)) : scripts.run(service, 'restart'),
+    reload: async () => {}, // scripts are read again when they have changed
+    names: async () => scripts.names(),
+    watch: async (service) => scripts.check(service),
+  };
+}
+
+/** OpenRC refuses to start anything on a machine that it has not booted. */
+export function hasBooted({ files }: Pick<System, 'files'>): boolean {
+  return files.entry('/run/openrc/softlevel') !== undefined;
+}

@@ -1,0 +1,28 @@
+import { Problem } from '../../../errors.ts';
+
+/**
+ * `httpd`, `httpd.service`, `getty@tty1`, `foo.socket`: the name of a unit; a path of an init script counts by its name.
+ * @throws Problem for a template, which has no instance that could run
+ */
+export function unitName(service: string): string {
+  const base = service.split('/').pop() ?? service;
+  const hasSuffix = /\.(service|socket|timer|path|target|mount|automount|swap|slice|scope|device)$/.test(base);
+  const unit = hasSuffix ? base : `${base}.service`;
+  if (/@\.\w+$/.test(unit))
+    throw new Problem(`${unit} is a template`, {
+      where: service,
+      hint: `name an instance of it, as in ${unit.replace(/@\.service$/, '@NAME').replace('@.', '@NAME.')}`,
+    });
+  return unit;
+}
+
+/** The units that `systemctl list-unit-files` printed, and init scripts, without `.service`, as metadata names them. */
+export function serviceNames(listing: string, scripts: readonly string[]): string[] {
+  const units = listing.split('\n').map((line) => line.trim().split(/\s+/)[0] ?? '');
+  return [...units, ...scripts].filter((name) => name !== '').map((name) => name.replace(/\.service$/, ''));
+}
+
+/** What the `Also=` lines of a unit's files list: other units that are enabled with it. */
+export function alsoOf(unitFiles: string): string[] {
+  return [...unitFiles.matchAll(/^Also=(.*)$/gm)].flatMap(([, list = '']) => list.trim().split(/\s+/)).filter(Boolean);
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { isUsage, scriptName } from '../../../../src/sections/services/managers/init-scripts.ts';
+import { wordsOf } from '../../../../src/sections/services/managers/journal.ts';
+import { lastWords } from '../../../../src/sections/services/managers/last-words.ts';
+import { alsoOf, serviceNames, unitName } from '../../../../src/sections/services/managers/unit-name.ts';
+
+describe('unitName', () => {
+  test.each([
+    ['nginx', 'nginx.service'],
+    ['nginx.service', 'nginx.service'],
+    ['/etc/init.d/nginx', 'nginx.service'],
+    ['tap.socket', 'tap.socket'],
+    ['getty@tty1', 'getty@tty1.service'],
+    ['dbus-org.freedesktop.login1', 'dbus-org.freedesktop.login1.service'],
+    ['backup@a.timer', 'backup@a.timer'],
+  ])('%s: %s', (service, unit) => {
+    expect(unitName(service)).toBe(unit);
+  });
+
+  test.each([
+    ['getty@', 'getty@NAME'],
+    ['getty@.service', 'getty@NAME'],
+    ['backup@.timer', 'backup@NAME.timer'],
+  ])('%s is a template', (service, example) => {
+    expect(() => unitName(service)).toThrow(expect.objectContaining({ hint: expect.stringContaining(example) }));
+  });
+});
+
+test('serviceNames: without .service, scripts included', () => {
+  const listing = 'nginx.service enabled enabled\ngetty@.service enabled enabled\ntap.socket disabled enabled\n';
+  expect(serviceNames(listing, ['olden'])).toEqual(['nginx', 'getty@', 'tap.socket', 'olden']);
+});
+
+test('alsoOf: all of its lines', () => {
+  expect(alsoOf('[Install]\nAlso=a.socket  b.socket\nWantedBy=x\nAlso=c.timer\n')).toEqual([
+    'a.socket',
+    'b.socket',
+    'c.timer',
+  ]);
+  expect(alsoOf('[Install]\nWantedBy=x\n')).toEqual([]);
+});
+
+describe('isUsage', () => {
+  test.each([
+    ['Usage: /etc/init.d/x {start|stop|restart}', true],
+    ['usage: x start|stop', true],
+    ['* Usage: service x\n  [start|stop]', true],
+    ['x is stopped', false],
+    ['x is not running', false],
+    ['disk usage: 30%', false],
+    ['', false],
+  ])('%s: %s', (output, is) => {
+    expect(isUsage(output)).toBe(is);
+  });
+});
+
+test.each(['nginx', 'nginx.service', '/etc/init.d/nginx'])('scriptName: %s', (service) => {
+  expect(scriptName(service)).toBe('nginx');
+});
+
+describe('lastWords', () => {
+  test.each([
+    [[], 'it said nothing'],
+    [['', ' '], 'it said nothing'],
+    [['one'], 'its last words: one'],
+    [['one', '', ' two\tthree ', 'four', 'five'], 'its last words: two three | four | five'],
+    [['x'.repeat(300)], `its last words: ${'x'.repeat(200)}...`],
+  ])('%o', (lines, words) => {
+    expect(lastWords(lines)).toBe(words);
+  });
+});
+
+describe('wordsOf', () => {
+  const since = new Date(1_000_000);
+  const entry = (seconds: number, pid: string, message: unknown): string =>
+    JSON.stringify({ __REALTIME_TIMESTAMP: String(seconds * 1_000_000), _PID: pid, MESSAGE: message });
+  const of = (...entries: string[]) => wordsOf(`${entries.join('\n')}\n`, since);
+
+  test("the program's own, of this time", () => {
+    expect(of(entry(999, '7', 'old'), entry(1001, '1', 'Started x'), entry(1002, '7', 'new'))).toEqual(['new']);
+  });
+
+  test("systemd's when there are none, without what it says each time", () => {
+    const lines = [
+      'Starting x',
+      'x: Failed to load environment files',
+      "x: Failed with result 'r'.",
+      'Failed to start x.',
+    ];
+    expect(of(...lines.map((line) => entry(1001, '1', line)))).toEqual(['x: Failed to load environment files']);
+  });
+
+  test('bytes, nothing, and a line that is cut', () => {
+    const cut = '{"__REALTIME_TIMESTAMP":"10010000';
+    expect(of(entry(1001, '7', [104, 105, 255]), entry(1001, '7', null), cut)).toEqual(['hi\ufffd']);
+  });
+});
