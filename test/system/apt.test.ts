@@ -1,22 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
-import { installedOf, makeRepository } from '../support/debian-packages.ts';
-import { serveInView } from '../support/serve-in-view.ts';
+import { aptCalls, installedOf, makeRepository } from '../support/debian-packages.ts';
 import { useSandbox } from '../support/use-machine.ts';
 
 const view = useSandbox({}, ['apt-get', 'dpkg-deb', 'dpkg-scanpackages']);
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
-const DUMMIES = ['cfn-dummy', 'cfn-needy', 'cfn-other'];
+const DUMMIES = ['cfn-dummy', 'cfn-mta1', 'cfn-mta2', 'cfn-mailer', 'cfn-needy', 'cfn-other', 'cfn-plus+', 'cfn-rival'];
 
 const apply = (apt: ConfigDocument, ...args: string[]) => cfnInit(view(), { packages: { apt } }, args, { env: ENV });
 const installed = () => installedOf(view(), ...DUMMIES);
-
-/** The verbs that apt-get was called with since the last look. */
-async function aptCalls(): Promise<string[]> {
-  const { stdout } = await view().run('cat /run/apt-get.calls 2>/dev/null; rm -f /run/apt-get.calls');
-  return stdout.split('\n').flatMap((line) => /\b(update|install)\b/.exec(line)?.[1] ?? (line === '' ? [] : [line]));
-}
 
 beforeAll(async () => {
   if (process.geteuid?.() !== 0) return;
@@ -26,6 +18,11 @@ beforeAll(async () => {
     'cfn-dummy=2:0.5',
     'cfn-needy=3.0 needs cfn-dummy',
     'cfn-other=1.0',
+    'cfn-plus+=1.0',
+    { name: 'cfn-mta1', version: '1.0', fields: { Provides: 'cfn-mta' } },
+    { name: 'cfn-mta2', version: '1.0', fields: { Provides: 'cfn-mta' } },
+    { name: 'cfn-mailer', version: '1.0', fields: { Provides: 'cfn-sends-mail' } },
+    { name: 'cfn-rival', version: '1.0', fields: { Conflicts: 'cfn-other' } },
   ]);
 });
 
@@ -34,7 +31,7 @@ async function prepare(...files: string[]): Promise<void> {
   await view().run(['dpkg', '--purge', '--force-all', ...DUMMIES]);
   if (files.length > 0) await view().run(['dpkg', '--install', ...files.map((name) => `/repo/${name}_all.deb`)]);
   await view().run(['apt-get', 'update'], { env: ENV });
-  await aptCalls();
+  await aptCalls(view());
 }
 
 describe('apt', () => {
@@ -51,7 +48,7 @@ describe('apt', () => {
       summary: '1 changed',
     });
     expect(await installed()).toEqual(['cfn-dummy=2:0.5', 'cfn-other=1.0']);
-    expect(await aptCalls()).toEqual(['install', 'update', 'install']);
+    expect(await aptCalls(view())).toEqual(['update', 'install']);
   });
 
   test.each<[string, unknown, string]>([
@@ -69,9 +66,9 @@ describe('apt', () => {
       summary: '1 changed',
     });
     expect(await installed()).toEqual([expected, 'cfn-other=1.0']);
-    expect(await aptCalls()).toEqual(['install']);
+    expect(await aptCalls(view())).toEqual(['install']);
     expect(summary(await apply(packages))).toBe('1 unchanged');
-    expect(await aptCalls()).toEqual([]);
+    expect(await aptCalls(view())).toEqual([]);
   });
 
   test('what a package needs comes with it', async () => {
@@ -83,7 +80,7 @@ describe('apt', () => {
     await prepare('cfn-dummy_1.0-1');
     expect(summary(await apply({ 'cfn-dummy': [] }))).toBe('1 unchanged');
     expect(await installed()).toEqual(['cfn-dummy=1.0-1']);
-    expect(await aptCalls()).toEqual([]);
+    expect(await aptCalls(view())).toEqual([]);
   });
 
   test.each([
@@ -97,16 +94,168 @@ describe('apt', () => {
     expect(summary(await apply({ 'cfn-dummy': version }))).toBe('1 unchanged');
   });
 
-  test.each<[string, ConfigDocument, string]>([
-    ['an unknown package', { 'cfn-other': [], 'cfn-nonsense': [] }, 'cfn-nonsense'],
-    ['an unknown version', { 'cfn-dummy': '9.9' }, 'cfn-dummy'],
-  ])('%s is a failure that names it', async (_, packages, name) => {
-    const { code, stderr } = await apply(packages);
+  test.each<[string, string | undefined, readonly string[], string]>([
+    ['the newest that there is comes', undefined, ['1.0-1', '9.9', '1.1-1'], '1.1-1'],
+    ['the newest counts the epoch', undefined, ['1.1-1', '2:0.5'], '2:0.5'],
+    ['an installed one is enough', 'cfn-dummy_1.0-1', ['1.1-1', '1.0-1'], '1.0-1'],
+    ['another installed one is replaced', 'cfn-dummy_2:0.5', ['1.0-1', '1.1-1'], '1.1-1'],
+    ['a star stands for anything', 'cfn-dummy_2:0.5', ['1.*'], '1.1-1'],
+  ])('of a list of versions: %s', async (_, before, versions, expected) => {
+    await prepare(...(before === undefined ? [] : [before]));
+    const first = await apply({ 'cfn-dummy': versions });
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await installed()).toEqual([`cfn-dummy=${expected}`]);
+    await aptCalls(view());
+    expect(summary(await apply({ 'cfn-dummy': versions }))).toBe('1 unchanged');
+    expect(await aptCalls(view())).toEqual([]);
+  });
+
+  test('all that is not available is named, with the versions that there are, after one update; nothing is installed', async () => {
+    const { code, stderr } = await apply({ 'cfn-other': [], 'cfn-nil': [], 'cfn-dummy': '9.9', 'cfn-nought': '1' });
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(new RegExp(`^cfn-init: [^\\n]*${name}[^\\n]*\\n$`)),
+      stderr:
+        'cfn-init: not available: no package cfn-nil; no version 9.9 of cfn-dummy (there is: 2:0.5, 1.1-1, 1.0-1); ' +
+        'no package cfn-nought: packages apt: check the names and /etc/apt/sources.list\n',
     });
-    expect((await aptCalls()).filter((verb) => verb === 'update')).toHaveLength(1);
+    expect(await aptCalls(view())).toEqual(['update']);
+    expect(await installed()).toEqual([]);
+  });
+
+  test.each<[string, string]>([
+    ['cfn-dummy-', 'no package cfn-dummy-'],
+    ['cfn-dummy+', 'no package cfn-dummy+'],
+    ['cfn.dummy', 'no package cfn.dummy'],
+    ['cfn-dum.*', 'not the name of a Debian package'],
+    ['cfn-dummy/stable', 'not the name of a Debian package'],
+    ['cfn-dummy=1.0-1', 'not the name of a Debian package'],
+    ['?installed', 'not the name of a Debian package'],
+    ['cfn-dummy^', 'not the name of a Debian package'],
+  ])('the name %s is no order and no pattern for apt-get: nothing is removed or installed', async (name, what) => {
+    await prepare('cfn-dummy_1.0-1');
+    const { code, stderr } = await apply({ [name]: [], 'cfn-other': [] });
+    expect({ code, installed: await installed() }).toEqual({ code: 1, installed: ['cfn-dummy=1.0-1'] });
+    expect(stderr).toContain(what);
+  });
+
+  test('a name that ends in + is one where there is such a package', async () => {
+    expect(summary(await apply({ 'cfn-plus+': [] }))).toBe('1 changed');
+    expect(await installed()).toEqual(['cfn-plus+=1.0']);
+    expect(summary(await apply({ 'cfn-plus+': '1.0' }))).toBe('1 unchanged');
+  });
+
+  test('a name with an architecture', async () => {
+    const { stdout } = await view().run(['dpkg', '--print-architecture']);
+    const packages = { [`cfn-other:${stdout.trim()}`]: [] };
+    expect(summary(await apply(packages))).toBe('1 changed');
+    await aptCalls(view());
+    expect(summary(await apply(packages))).toBe('1 unchanged');
+    expect(await aptCalls(view())).toEqual([]);
+  });
+
+  test.each<[string, string, readonly string[], readonly string[]]>([
+    ['its only provider comes', 'cfn-sends-mail', [], ['cfn-mailer=1.0']],
+    ['one of several providers that is installed is enough', 'cfn-mta', ['cfn-mta2_1.0'], ['cfn-mta2=1.0']],
+  ])('a virtual package: %s; the second run does not call apt-get', async (_, name, before, expected) => {
+    await prepare(...before);
+    const first = await apply({ [name]: [] });
+    expect({ code: first.code, stderr: first.stderr, summary: summary(first) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: before.length === 0 ? '1 changed' : '1 unchanged',
+    });
+    expect(await installed()).toEqual(expected);
+    await aptCalls(view());
+    expect(summary(await apply({ [name]: [] }))).toBe('1 unchanged');
+    expect(await aptCalls(view())).toEqual([]);
+  });
+
+  test('a virtual package that several provide is a failure that names them', async () => {
+    const { code, stderr } = await apply({ 'cfn-mta': [] });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/cfn-mta is provided by .*cfn-mta1/) });
+    expect(stderr).toContain('cfn-mta2');
+  });
+
+  test('what had to go for a package is told', async () => {
+    await prepare('cfn-other_1.0');
+    const { code, stderr } = await apply({ 'cfn-rival': [] });
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: 'cfn-init: warning: apt-get removed what stood in the way: cfn-other\n',
+    });
+  });
+
+  describe('a held package', () => {
+    const hold = (name: string, verb = 'hold') => view().run(['apt-mark', verb, name]);
+
+    test('is enough where no version, or its own, is asked for', async () => {
+      await prepare('cfn-dummy_1.0-1');
+      await hold('cfn-dummy');
+      expect(summary(await apply({ 'cfn-dummy': [] }))).toBe('1 unchanged');
+      expect(summary(await apply({ 'cfn-dummy': '1.0-1' }))).toBe('1 unchanged');
+      expect(await aptCalls(view())).toEqual([]);
+    });
+
+    test('of which another version is asked for is a failure, and stays', async () => {
+      await prepare('cfn-dummy_1.0-1');
+      await hold('cfn-dummy');
+      const { code, stderr } = await apply({ 'cfn-dummy': '1.1-1' });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr:
+          'cfn-init: held back: cfn-dummy at 1.0-1: packages apt: apt-mark unhold cfn-dummy, or ask for the version that is installed\n',
+      });
+      expect(await installed()).toEqual(['cfn-dummy=1.0-1']);
+      await hold('cfn-dummy', 'unhold');
+      expect(summary(await apply({ 'cfn-dummy': '1.1-1' }))).toBe('1 changed');
+    });
+
+    test('that is not installed is not installed', async () => {
+      await hold('cfn-other');
+      const { code, stderr } = await apply({ 'cfn-other': [] });
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('apt-mark unhold cfn-other') });
+      expect(await installed()).toEqual([]);
+    });
+  });
+
+  test('only what has changed is said to have changed', async () => {
+    await prepare('cfn-dummy_1.0-1', 'cfn-mta1_1.0');
+    const { stdout } = await apply({ 'cfn-dummy': '1.1-1', 'cfn-mta1': [], 'cfn-mta': [], 'cfn-other': [] });
+    expect(stdout).toContain('(installed cfn-dummy, cfn-other)');
+  });
+
+  test('services restart on what has really changed', async () => {
+    await view().run(
+      `printf '#!/bin/sh\\necho "$0 $1" | sed s,.*/,, >>/run/services.calls\\n' >/etc/init.d/cfn-one
+      chmod 755 /etc/init.d/cfn-one; cp /etc/init.d/cfn-one /etc/init.d/cfn-two`,
+    );
+    await prepare('cfn-dummy_1.0-1', 'cfn-other_1.0');
+    const services = {
+      sysvinit: {
+        'cfn-one': { ensureRunning: true, packages: { apt: ['cfn-dummy'] } },
+        'cfn-two': { ensureRunning: true, packages: { apt: ['cfn-other'] } },
+      },
+    };
+    const document = { packages: { apt: { 'cfn-dummy': '1.1-1', 'cfn-other': [] } }, services };
+    expect((await cfnInit(view(), document, [], { env: ENV })).code).toBe(0);
+    const calls = view().read('/run/services.calls');
+    expect(calls).toContain('cfn-one restart');
+    expect(calls).not.toContain('cfn-two restart');
+  });
+
+  test('in two configs of one set: each is a step, and the second run changes nothing', async () => {
+    const document = JSON.stringify({
+      'AWS::CloudFormation::Init': {
+        configSets: { default: ['base', 'web'] },
+        base: { packages: { apt: { 'cfn-other': [] } } },
+        web: { packages: { apt: { 'cfn-dummy': '1.0-1', 'cfn-other': [] } } },
+      },
+    });
+    expect(summary(await cfnInit(view(), document, [], { env: ENV }))).toBe('2 changed');
+    expect(await installed()).toEqual(['cfn-dummy=1.0-1', 'cfn-other=1.0']);
+    await aptCalls(view());
+    expect(summary(await cfnInit(view(), document, [], { env: ENV }))).toBe('2 unchanged');
+    expect(await aptCalls(view())).toEqual([]);
   });
 
   test('under --compat heat it is a warning', async () => {
@@ -115,25 +264,6 @@ describe('apt', () => {
       code: 0,
       stderr: expect.stringMatching(/^cfn-init: warning: [^\n]*cfn-nonsense/m),
     });
-  });
-
-  test('while another program installs, it waits for the lock', async () => {
-    const built = await view().run(`
-      mkdir -p /tmp/slow/DEBIAN && cd /tmp/slow/DEBIAN
-      printf '%s\\n' 'Package: cfn-slow' 'Version: 1' 'Architecture: all' 'Maintainer: n <n@example.test>' \\
-        'Description: slow' >control
-      printf '#!/bin/sh\\ntouch /run/slow\\nsleep 3\\n' >preinst && chmod 755 preinst
-      dpkg-deb --build /tmp/slow /run/slow.deb`);
-    expect(built.code).toBe(0);
-    const slow = view().run(['/usr/bin/apt-get', 'install', '-y', '/run/slow.deb'], { env: ENV });
-    for (let waited = 0; !view().exists('/run/slow') && waited < 20_000; waited += 50) await sleep(50);
-    const { code, milliseconds } = await apply({ 'cfn-other': [] });
-    expect({ code, installed: await installed(), slow: (await slow).code }).toEqual({
-      code: 0,
-      installed: ['cfn-other=1.0'],
-      slow: 0,
-    });
-    expect(milliseconds).toBeGreaterThan(2_000);
   });
 
   test("the caller's PATH and proxies reach apt-get, and it asks nobody", async () => {
@@ -152,71 +282,5 @@ describe('apt', () => {
       'DEBIAN_FRONTEND=noninteractive',
     ])
       expect(seen).toContain(`${line}\n`);
-  });
-});
-
-describe('dpkg', () => {
-  beforeEach(async () => {
-    if (process.geteuid?.() === 0) await prepare();
-  });
-  const dpkg = (packages: ConfigDocument, ...args: string[]) =>
-    cfnInit(view(), { packages: { dpkg: packages } }, args, { env: ENV });
-
-  test.each(['/repo/cfn-other_1.0_all.deb', 'file:///repo/cfn-other_1.0_all.deb'])(
-    'by %s; the second run is unchanged',
-    async (address) => {
-      expect(summary(await dpkg({ any: address }))).toBe('1 changed');
-      expect(await installed()).toEqual(['cfn-other=1.0']);
-      expect(summary(await dpkg({ any: [address] }))).toBe('1 unchanged');
-      expect(view().exists('/repo/cfn-other_1.0_all.deb')).toBe(true);
-    },
-  );
-
-  test('by http; the downloaded file does not stay', async () => {
-    await serveInView(view(), { '/a/p.deb?x=1': { status: 200, body: { file: '/repo/cfn-other_1.0_all.deb' } } });
-    const packages = { any: 'http://127.0.0.1:8080/a/p.deb?x=1' };
-    const first = await dpkg(packages);
-    expect({ code: first.code, stderr: first.stderr, summary: summary(first) }).toEqual({
-      code: 0,
-      stderr: '',
-      summary: '1 changed',
-    });
-    expect(await installed()).toEqual(['cfn-other=1.0']);
-    expect(summary(await dpkg(packages))).toBe('1 unchanged');
-    expect((await view().run('find /var/cache/heat-cfntools /tmp -name "p.deb*"')).stdout).toBe('');
-    const missing = await dpkg({ any: 'http://127.0.0.1:8080/nothing.deb' });
-    expect({ code: missing.code, stderr: missing.stderr }).toEqual({
-      code: 1,
-      stderr: expect.stringMatching(/^cfn-init: [^\n]*404/),
-    });
-  });
-
-  test('what it needs comes from apt', async () => {
-    expect((await dpkg({ any: '/repo/cfn-needy_3.0_all.deb' })).code).toBe(0);
-    expect(await installed()).toEqual(['cfn-dummy=2:0.5', 'cfn-needy=3.0']);
-  });
-
-  test('an older file than what is installed goes in: it was asked for', async () => {
-    await prepare('cfn-dummy_1.1-1');
-    expect((await dpkg({ any: '/repo/cfn-dummy_1.0-1_all.deb' })).code).toBe(0);
-    expect(await installed()).toEqual(['cfn-dummy=1.0-1']);
-  });
-
-  test('comes before apt', async () => {
-    const packages = { apt: { 'cfn-needy': [] }, dpkg: { any: '/repo/cfn-dummy_1.0-1_all.deb' } };
-    const result = await cfnInit(view(), { packages }, [], { env: ENV });
-    expect({ code: result.code, summary: summary(result) }).toEqual({ code: 0, summary: '2 changed' });
-    expect(await installed()).toEqual(['cfn-dummy=1.0-1', 'cfn-needy=3.0']);
-  });
-
-  test.each<[string, string, RegExp]>([
-    ['a file that is not there', '/repo/nothing.deb', /\/repo\/nothing\.deb/],
-    ['a file that is no package', '/etc/passwd', /passwd/],
-    ['a version', '1.0', /cfn-other/],
-  ])('%s is a failure', async (_, address, what) => {
-    const { code, stderr } = await dpkg({ 'cfn-other': address });
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]+\n$/) });
-    expect(stderr).toMatch(what);
-    expect(await installed()).toEqual([]);
   });
 });

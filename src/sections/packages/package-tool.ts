@@ -8,6 +8,8 @@ import type { World } from '../step.ts';
 export interface ToolSigns {
   /** Another program holds its lock. */
   readonly isLocked: (output: string) => boolean;
+  /** Which program that is, where it says so: `process 123 (apt-get)`. */
+  readonly lockHolder?: (output: string) => string | undefined;
   /** A repository could not be reached or was in trouble, so that another attempt may help: the repository's name or URL. */
   readonly troubledRepository: (output: string) => string | undefined;
 }
@@ -24,7 +26,7 @@ export interface ToolCall {
 const LOCK_TIMEOUT = 300;
 const LOCK_PAUSE = 2_000;
 /** Milliseconds before each further attempt at a repository that is in trouble. */
-const REPOSITORY_PAUSES = [2_000, 8_000];
+export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
 /** Seconds that a package tool's lock is waited for: `package-lock-timeout` in cfntools.conf, or 300. */
 export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Promise<number> {
@@ -51,7 +53,10 @@ export async function callPackageTool(call: ToolCall, world: World): Promise<Too
     if (result.exitCode === 0) return result;
     if (call.signs.isLocked(result.output)) {
       if (system.clock.elapsed() - begin >= patience * 1000) throw lockProblem(call, patience, result);
-      if (!told) log.info(`another program holds the lock of ${call.command[0]}, waiting for it`);
+      if (!told)
+        log.info(
+          `${call.signs.lockHolder?.(result.output) ?? 'another program'} holds the lock of ${call.command[0]}, waiting for it`,
+        );
       told = true;
       await system.clock.sleep(LOCK_PAUSE);
       continue;
@@ -77,8 +82,13 @@ export function packageToolProblem(
   return new Problem(`${program} ended with exit code ${exitCode}`, { where: `packages ${manager}`, hint, output });
 }
 
-function lockProblem({ manager, command: [program] }: ToolCall, seconds: number, { output }: ToolResult): Problem {
-  return new Problem(`another program has held the lock of ${program} for ${seconds} seconds`, {
+function lockProblem(
+  { manager, command: [program], signs }: ToolCall,
+  seconds: number,
+  { output }: ToolResult,
+): Problem {
+  const holder = signs.lockHolder?.(output) ?? 'another program';
+  return new Problem(`${holder} has held the lock of ${program} for ${seconds} seconds`, {
     where: `packages ${manager}`,
     hint: `wait for it, or set package-lock-timeout in ${paths.settings}`,
     output,

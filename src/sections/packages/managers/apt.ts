@@ -1,24 +1,24 @@
 import type { PackageRequest } from '../../../config/config.ts';
-import { lastLine, Problem } from '../../../errors.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import { Problem } from '../../../errors.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
-import { callPackageTool, type ToolSigns } from '../package-tool.ts';
-import { type InstalledPackage, installedPackages, newestVersion } from './dpkg-database.ts';
+import { REPOSITORY_PAUSES } from '../package-tool.ts';
+import { installWithAptGet, updateIndex, warnOfFailures } from './apt-get.ts';
+import { type Found, lookUp, versionMatches } from './apt-index.ts';
+import type { FetchFailure } from './apt-output.ts';
+import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
 
-/** Nobody is there to answer: configuration files that were changed stay, services are not restarted behind our back. */
-const QUIET = {
-  DEBIAN_FRONTEND: 'noninteractive',
-  DEBCONF_NONINTERACTIVE_SEEN: 'true',
-  APT_LISTCHANGES_FRONTEND: 'none',
-  NEEDRESTART_SUSPEND: '1',
-};
-const OPTIONS = ['-y', '-q', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold'];
+/** deb-control(5), with the architecture that apt lets follow. Anything else apt-get would take for a pattern or an order. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$/;
+/** deb-version(7), with `*` for anything. */
+const VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
 
+/** Debian packages by name. Of several versions any that is installed is enough, else the newest that there is comes. */
 export const apt: PackageManager = {
   name: 'apt',
 
   async missing(requests, world) {
+    refuseOddNames(requests, world);
     const installed = await installedPackages(
       requests.map(({ name }) => name),
       world,
@@ -29,86 +29,76 @@ export const apt: PackageManager = {
   async install(requests, world) {
     const names = requests.map(({ name }) => name);
     const before = await installedPackages(names, world);
-    const specifications = await Promise.all(requests.map((request) => specificationOf(request, world)));
-    // Going down a version is done only where a version was asked for.
-    const downgrade = requests.some(({ versions }) => versions.length > 0) ? ['--allow-downgrades'] : [];
-    const result = await installWithAptGet([...downgrade, ...specifications], world);
-    if (hasChangedNothing(result.output)) return [];
-    const after = await installedPackages(names, world);
-    return names.filter(
-      (name) => before.get(name)?.version !== after.get(name)?.version || after.get(name) === undefined,
+    refuseHeld(
+      'apt',
+      names.map((name) => before.get(name)),
     );
+    const available = (await findAll(requests, world)).filter((one) => one.kind === 'available');
+    if (available.length === 0) return [];
+    // Going down a version is done only where a version was asked for.
+    const downgrade = available.some(({ request }) => request.versions.length > 0) ? ['--allow-downgrades'] : [];
+    await installWithAptGet('apt', [...downgrade, ...available.map(({ specification }) => specification)], world);
+    const after = await installedPackages(names, world);
+    return available
+      .filter(({ request: { name }, specification }) => {
+        // What stands in for a virtual package was not there before.
+        const isVirtual = specification !== name && !specification.startsWith(`${name}=`);
+        return isVirtual || before.get(name)?.version !== after.get(name)?.version;
+      })
+      .map(({ request }) => request.name);
   },
 };
 
-/**
- * Runs `apt-get install`. A package that apt does not know, or whose file has gone from the mirror, means an old index:
- * it is updated once.
- * @throws Problem that names the package apt could not have
- */
-export async function installWithAptGet(args: readonly string[], world: World): Promise<ToolResult> {
-  let result = await aptGet(['install', ...args], world);
-  if (result.exitCode !== 0 && isIndexOld(result.output)) {
-    world.log.info('apt does not know all packages, updating its index');
-    const update = await aptGet(['update'], world);
-    if (update.exitCode !== 0)
-      world.log.warning(`apt-get update ended with exit code ${update.exitCode}: ${lastError(update.output)}`);
-    result = await aptGet(['install', ...args], world);
-  }
-  if (result.exitCode !== 0) {
-    throw new Problem(`apt-get ended with exit code ${result.exitCode}`, {
+/** Finds all requests in apt's index, which is updated once when one is not there, and again only when a repository was in trouble. */
+async function findAll(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
+  const { log, system } = world;
+  let failures: readonly FetchFailure[] = [];
+  for (const pause of [undefined, 0, ...REPOSITORY_PAUSES]) {
+    if (pause !== undefined) {
+      if (pause > 0) {
+        log.info(`${failures[0]?.repository} is in trouble, updating apt's index again in ${pause / 1000} s`);
+        await system.clock.sleep(pause);
+      } else log.info('apt does not know all packages, updating its index');
+      failures = await updateIndex('apt', world);
+    }
+    const found = await lookUp(requests, world);
+    const unavailable = found.filter((one) => one.kind === 'unavailable');
+    const isLast =
+      pause !== undefined && (!failures.some(({ isFinal }) => !isFinal) || pause === REPOSITORY_PAUSES.at(-1));
+    if (unavailable.length > 0 && !isLast) continue;
+    warnOfFailures(failures, world);
+    if (unavailable.length === 0) return found;
+    const repositories = [...new Set(failures.map(({ repository }) => repository))];
+    throw new Problem(`not available: ${unavailable.map(({ reason }) => reason).join('; ')}`, {
       where: 'packages apt',
-      hint: lastError(result.output),
-      output: result.output,
+      hint:
+        repositories.length === 0
+          ? 'check the names and /etc/apt/sources.list'
+          : `could not be read: ${repositories.join(', ')}`,
     });
   }
-  return result;
-}
-
-const signs: ToolSigns = {
-  isLocked: (output) => /Could not get lock|Unable to (?:acquire|lock)/.test(output),
-  troubledRepository: () => undefined,
-};
-
-/** apt can wait for dpkg's lock itself, but not for that of its package lists, and older ones for neither: so we wait. */
-function aptGet(args: readonly string[], world: World): Promise<ToolResult> {
-  return callPackageTool({ manager: 'apt', command: ['apt-get', ...OPTIONS, ...args], env: QUIET, signs }, world);
+  return [];
 }
 
 function isMet({ versions }: PackageRequest, installed: InstalledPackage | undefined): boolean {
   if (installed === undefined) return false;
-  return versions.length === 0 || versions.some((version) => matches(installed.version, version));
+  return versions.length === 0 || versions.some((version) => versionMatches(installed.version, version));
 }
 
-/** apt lets a version end in `*`. */
-function matches(installed: string, wanted: string): boolean {
-  if (!wanted.includes('*')) return installed === wanted;
-  const pattern = wanted.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${pattern.join('.*')}$`).test(installed);
-}
-
-async function specificationOf({ name, versions }: PackageRequest, world: World): Promise<string> {
-  const version = await newestVersion(versions, world);
-  return version === undefined ? name : `${name}=${version}`;
-}
-
-function isIndexOld(output: string): boolean {
-  return /Unable to locate package|was not found|has no installation candidate|Couldn't find any package|Failed to fetch|404 +Not Found/.test(
-    output,
-  );
-}
-
-function hasChangedNothing(output: string): boolean {
-  return /^0 upgraded, 0 newly installed, 0 (?:downgraded, 0 )?to remove/m.test(output);
-}
-
-/** apt says what is wrong in lines that begin with `E:`. */
-function lastError(output: string): string {
-  const errors = output.split('\n').filter((line) => line.startsWith('E: '));
-  return errors.length === 0
-    ? lastLine(output)
-    : errors
-        .map((line) => line.slice(3))
-        .slice(0, 3)
-        .join('; ');
+/** @throws Problem that names all that is no name and no version of a Debian package */
+function refuseOddNames(requests: readonly PackageRequest[], { system }: World): void {
+  const odd = requests.flatMap(({ name, versions }) => [
+    ...(NAME.test(name) ? [] : [`${JSON.stringify(name)} is not the name of a Debian package`]),
+    ...versions.filter((one) => !VERSION.test(one)).map((one) => `${JSON.stringify(one)} is not a version of ${name}`),
+  ]);
+  if (odd.length > 0)
+    throw new Problem(odd.join('; '), {
+      where: 'packages apt',
+      hint: 'write { "name": "version" }, and URLs and paths of .deb files under dpkg',
+    });
+  if (system.exec.find('apt-get') === undefined)
+    throw new Problem('apt is not on this machine', {
+      where: 'packages apt',
+      hint: 'list the packages under the manager that this distribution has',
+    });
 }

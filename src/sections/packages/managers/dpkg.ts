@@ -1,67 +1,84 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine, Problem } from '../../../errors.ts';
+import { urlWithoutQuery } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { type PackageManager, requireAddresses } from '../manager.ts';
-import { withPackageFile } from '../package-file.ts';
-import { installWithAptGet } from './apt.ts';
-import { installedPackages } from './dpkg-database.ts';
+import { type PackageFile, withPackageFiles } from '../package-file.ts';
+import { installWithAptGet, installWithDpkg } from './apt-get.ts';
+import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
 
-/** Package files by URL or path. Where apt-get is there, it does the work, since it also brings what the file depends on. */
+/**
+ * Package files by URL or path; of several under one name all. Where apt-get is there, it does the work, since it also
+ * brings what a file depends on. Which package a file is, it says itself: the name in the document is only a name.
+ */
 export const dpkg: PackageManager = {
   name: 'dpkg',
 
-  async missing(requests) {
+  /** Files that are here already are looked into, so that nothing at all is done for what is installed. */
+  async missing(requests, world) {
     requireAddresses('dpkg', 'apt', requests);
-    return requests;
+    const local = addressesOf(requests)
+      .filter((address) => address.startsWith('/') && world.system.files.entry(address) !== undefined)
+      .map((address) => ({ address, path: address }));
+    const inPlace = new Set(
+      (await lookInto(local, world)).filter(({ isInPlace }) => isInPlace).map(({ file }) => file.address),
+    );
+    return requests.filter(({ versions }) => !versions.every((address) => inPlace.has(address)));
   },
 
-  async install(requests, world) {
-    const changed: string[] = [];
-    for (const request of requests) if (await installFiles(request.versions, [], world)) changed.push(request.name);
-    return changed;
+  install(requests, world) {
+    return withPackageFiles(addressesOf(requests), '.deb', world, async (files) => {
+      const lacking = (await lookInto(files, world)).filter(({ isInPlace }) => !isInPlace);
+      for (const { file, fault } of lacking) if (fault !== undefined) throw notAPackage(file, fault);
+      if (lacking.length === 0) return [];
+      refuseHeld(
+        'dpkg',
+        lacking.map(({ installed }) => installed),
+      );
+      const paths = lacking.map(({ file }) => file.path);
+      if (world.system.exec.find('apt-get') === undefined) await installWithDpkg(paths, world);
+      else await installWithAptGet('dpkg', ['--allow-downgrades', ...paths], world);
+      const changed = new Set(lacking.map(({ file }) => file.address));
+      return requests.filter(({ versions }) => versions.some((one) => changed.has(one))).map(({ name }) => name);
+    });
   },
 };
 
-/** Gathers the local paths of all files of a request, then installs those that are not there yet together. */
-async function installFiles(
-  addresses: PackageRequest['versions'],
-  ready: readonly string[],
-  world: World,
-): Promise<boolean> {
-  const [address, ...rest] = addresses;
-  if (address !== undefined) {
-    return withPackageFile(address, '.deb', world, async (path) =>
-      installFiles(rest, (await isInstalled(path, world)) ? ready : [...ready, path], world),
-    );
-  }
-  if (ready.length === 0) return false;
-  if (world.system.exec.find('apt-get') !== undefined) {
-    await installWithAptGet(['--allow-downgrades', ...ready], world);
-    return true;
-  }
-  const { exitCode, output } = await world.system.exec.tool(['dpkg', '--install', ...ready], {
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
-  });
-  if (exitCode !== 0)
-    throw new Problem(`dpkg ended with exit code ${exitCode}`, {
-      where: 'packages dpkg',
-      hint: lastLine(output),
-      output,
-    });
-  return true;
+/** A package file, and what is installed of its package. */
+interface Looked {
+  readonly file: PackageFile;
+  readonly isInPlace: boolean;
+  readonly installed?: InstalledPackage | undefined;
+  /** Why it cannot be read. */
+  readonly fault?: string;
 }
 
-async function isInstalled(path: string, world: World): Promise<boolean> {
-  const { exitCode, stdout } = await world.system.exec.tool([
-    'dpkg-deb',
-    '--field',
-    path,
-    'Package',
-    'Version',
-    'Architecture',
-  ]);
-  if (exitCode !== 0) return false; // the install will say what is wrong with it
-  const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
-  const installed = (await installedPackages([field('Package')], world)).get(field('Package'));
-  return installed?.version === field('Version') && installed.architecture === field('Architecture');
+function addressesOf(requests: readonly PackageRequest[]): readonly string[] {
+  return [...new Set(requests.flatMap(({ versions }) => versions))];
+}
+
+async function lookInto(files: readonly PackageFile[], world: World): Promise<readonly Looked[]> {
+  const asked = [];
+  for (const file of files) {
+    const fields = ['Package', 'Version', 'Architecture'];
+    asked.push({ file, ...(await world.system.exec.query(['dpkg-deb', '--field', file.path, ...fields])) });
+  }
+  const identities = asked.map(({ file, exitCode, stdout, output }) => {
+    const field = (name: string): string => new RegExp(`^${name}: *(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
+    const [name, version, architecture] = [field('Package'), field('Version'), field('Architecture')];
+    return { file, name, version, architecture, fault: exitCode === 0 ? undefined : lastLine(output) };
+  });
+  const keyOf = (name: string, architecture: string): string => `${name}:${architecture}`;
+  const keys = identities.filter(({ fault }) => fault === undefined).map((one) => keyOf(one.name, one.architecture));
+  const present = await installedPackages(keys, world);
+  return identities.map(({ file, name, version, architecture, fault }): Looked => {
+    if (fault !== undefined) return { file, isInPlace: false, fault };
+    const installed = present.get(keyOf(name, architecture));
+    const isInPlace = installed?.version === version && installed.architecture === architecture;
+    return { file, isInPlace, installed };
+  });
+}
+
+function notAPackage({ address }: PackageFile, fault: string): Problem {
+  return new Problem('not a Debian package', { where: urlWithoutQuery(address), hint: fault });
 }

@@ -1,64 +1,83 @@
 import type { PackageRequest } from '../../../config/config.ts';
-import { lastLine, Problem } from '../../../errors.ts';
 import type { World } from '../../step.ts';
-import { isPackageFile, type PackageManager } from '../manager.ts';
+import type { PackageManager } from '../manager.ts';
+import { highestPythonVersion, pipInstall } from './pip.ts';
+import {
+  canonicalName,
+  type InstalledDistribution,
+  type PipEnvironment,
+  readPipEnvironment,
+} from './pip-environment.ts';
+import { isPipSource, isSameSource } from './pip-source.ts';
 
-const QUIET = ['--disable-pip-version-check', '--no-input'];
-
-/** Python packages by pip. */
+/**
+ * Python packages by pip. Of a list of versions each will do when it is installed, else the highest is installed; of a
+ * list with URLs or paths the first of these. What pip alone can judge is left to it: extras (`name[extra]`), `1.*`,
+ * `>=1.2`.
+ */
 export const python: PackageManager = {
   name: 'python',
 
   async missing(requests, world) {
-    const { stdout } = await world.system.exec.tool([...pip(world), 'list', '--format=freeze', ...QUIET]);
-    const installed = new Map(
-      stdout
-        .split('\n')
-        .map((line) => line.split('=='))
-        .map(([name = '', version = '']) => [canonical(name), version]),
-    );
-    return requests.filter(({ name, versions }) => {
-      const present = installed.get(canonical(name));
-      return present === undefined || (versions.length > 0 && !versions.includes(present));
-    });
+    const environment = await readPipEnvironment(hasSources(requests), world);
+    const met = await Promise.all(requests.map((request) => isMet(request, environment, world)));
+    return requests.filter((_, index) => met[index] === false);
   },
 
   async install(requests, world) {
-    const { exitCode, output } = await world.system.exec.tool([
-      ...pip(world),
-      'install',
-      ...QUIET,
-      ...requests.map(specificationOf),
-    ]);
-    if (exitCode !== 0)
-      throw new Problem(`pip ended with exit code ${exitCode}`, {
-        where: 'packages python',
-        hint: lastLine(output),
-        output,
-      });
-    return requests.map(({ name }) => name);
+    const withSources = hasSources(requests);
+    const before = await readPipEnvironment(withSources, world);
+    const requirements: string[] = [];
+    for (const request of requests) requirements.push(await requirementOf(request, world));
+    await pipInstall(requirements, world);
+    const after = await readPipEnvironment(withSources, world);
+    const changed = [...after.keys()].filter((name) => !isSame(before.get(name), after.get(name)));
+    return requests.filter((request) => hasChanged(request, changed, after)).map(({ name }) => name);
   },
 };
 
-/** The system's own pip first: what is installed must not depend on whose shell, with whose virtual environment, called us. */
-function pip({ system }: World): readonly [string, ...string[]] {
-  const program = ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find(
-    (candidate) => system.exec.find(candidate) !== undefined,
+function hasSources(requests: readonly PackageRequest[]): boolean {
+  return requests.some(({ versions }) => versions.some(isPipSource));
+}
+
+async function isMet({ name, versions }: PackageRequest, environment: PipEnvironment, world: World): Promise<boolean> {
+  const source = versions.find(isPipSource);
+  if (source !== undefined) {
+    // The name need not be the distribution's own, since pip is given the URL alone.
+    for (const installed of environment.values())
+      if (installed.source !== undefined && (await isSameSource(source, installed.source, world))) return true;
+    return false;
+  }
+  const present = isPlain(name) ? environment.get(canonicalName(name)) : undefined;
+  if (present === undefined) return false;
+  return versions.length === 0 || (present.version !== undefined && versions.includes(present.version));
+}
+
+async function requirementOf({ name, versions }: PackageRequest, world: World): Promise<string> {
+  const source = versions.find(isPipSource);
+  if (source !== undefined) return source;
+  if (versions.length === 0) return name;
+  const version = await highestPythonVersion(name, versions, world);
+  return /^[<>=!~]/.test(version) ? `${name}${version}` : `${name}==${version}`;
+}
+
+/** Whether pip has changed what was asked for; of extras, and of a URL that it did not note down, whether it has changed anything. */
+function hasChanged({ name, versions }: PackageRequest, changed: readonly string[], after: PipEnvironment): boolean {
+  const own = canonicalName(name.replace(/[^A-Za-z0-9._-].*$/, ''));
+  if (changed.includes(own)) return true;
+  const isOpen = versions.some(isPipSource) ? !after.has(own) : name.includes('[');
+  return isOpen && changed.length > 0;
+}
+
+function isSame(one: InstalledDistribution | undefined, other: InstalledDistribution | undefined): boolean {
+  return (
+    one?.version === other?.version &&
+    one?.source?.url === other?.source?.url &&
+    one?.source?.fingerprint === other?.source?.fingerprint
   );
-  if (program !== undefined) return [program];
-  return ['python3', '-m', 'pip'];
 }
 
-/** Upper and lower case and `-`, `_`, `.` are alike in names (PEP 503). */
-function canonical(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replace(/[-_.]+/g, '-');
-}
-
-function specificationOf({ name, versions }: PackageRequest): string {
-  const [version] = versions;
-  if (version === undefined) return name;
-  return isPackageFile(version) ? version : `${name}==${version}`;
+/** False for `name[extra]` and `name>=1`: whether these are met is for pip to say. */
+function isPlain(name: string): boolean {
+  return /^[A-Za-z0-9._-]+$/.test(name);
 }

@@ -1,67 +1,219 @@
 import type { PackageManagerName, PackageRequest } from '../../../config/config.ts';
-import { lastLine, Problem } from '../../../errors.ts';
+import { Problem } from '../../../errors.ts';
+import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
-import { type InstalledVersions, installedRpms, newestRpmVersion } from './rpm-database.ts';
+import { isPackageFile, type PackageManager } from '../manager.ts';
+import { callPackageTool, packageToolProblem } from '../package-tool.ts';
+import { dnfTool } from './dnf-tool.ts';
+import { allRpms, type InstalledRpms, identityOf, installedRpms, isBeyondNames, isMetBy } from './rpm-database.ts';
+import { shorten } from './rpm-output.ts';
+import type { Command, RepositoryTool, Unavailable, Wanted } from './rpm-repository-tool.ts';
+import { keepNewest } from './rpm-version.ts';
+import { zypperTool } from './zypper-tool.ts';
 
-export const yum = rpmRepositories('yum', ['yum', 'dnf'], ['-y', 'install'], '-');
-export const dnf = rpmRepositories('dnf', ['dnf', 'yum'], ['-y', 'install'], '-');
-export const zypper = rpmRepositories(
-  'zypper',
-  ['zypper'],
-  ['--non-interactive', 'install', '--auto-agree-with-licenses', '--oldpackage'],
-  '=',
-);
+/** On newer machines yum is another name of dnf, or is not there at all (contract section 3). */
+export const yum = rpmRepositories('yum', ['yum', 'dnf', 'dnf5'], dnfTool);
+export const dnf = rpmRepositories('dnf', ['dnf', 'dnf5', 'yum'], dnfTool);
+export const zypper = rpmRepositories('zypper', ['zypper'], zypperTool);
+
+const MOST_VERSIONS = 10;
 
 /**
- * A tool that installs rpm packages from repositories.
+ * A manager of rpm packages from repositories.
  * @param programs the first that the machine has is used
- * @param joint what stands between name and version
  */
 function rpmRepositories(
-  name: PackageManagerName,
+  manager: PackageManagerName,
   programs: readonly string[],
-  verb: readonly string[],
-  joint: string,
+  tool: RepositoryTool,
 ): PackageManager {
   return {
-    name,
+    name: manager,
 
     async missing(requests, world) {
-      const installed = await installedRpms(
-        requests.map((request) => request.name),
+      refuseAddresses(manager, requests);
+      const installed = await installedRpms(namesOf(requests), world);
+      // Where a package is not there at all, it does not matter which of its versions is the newest.
+      const present = await keepNewest(
+        requests.filter(({ name }) => installed.has(name)),
         world,
       );
-      return requests.filter((request) => !isMet(request, installed));
+      const met = new Set(namesOf(present.filter((request) => isMetBy(request, installed))));
+      return requests.filter(({ name }) => !met.has(name));
     },
 
     async install(requests, world) {
+      refuseAddresses(manager, requests);
       const { exec } = world.system;
       const program = programs.find((candidate) => exec.find(candidate) !== undefined);
       if (program === undefined)
-        throw new Problem(`${name} is not installed`, {
-          where: `packages ${name}`,
+        throw new Problem(`${manager} is not installed`, {
+          where: `packages ${manager}`,
           hint: 'list the packages under the manager that this distribution has',
         });
-      const specifications = await Promise.all(requests.map((request) => specificationOf(request, joint, world)));
-      const { exitCode, output } = await exec.tool([program, ...verb, ...specifications]);
-      if (exitCode !== 0)
-        throw new Problem(`${program} ended with exit code ${exitCode}`, {
-          where: `packages ${name}`,
-          hint: lastLine(output),
-          output,
-        });
-      return requests.map((request) => request.name);
+      const wanted = (await keepNewest(requests, world)).map((request): Wanted => {
+        const [version] = request.versions;
+        return { request, version, specification: tool.specification(request.name, version) };
+      });
+      return bringIn({ manager, program, tool, wanted }, world);
     },
   };
 }
 
-function isMet({ name, versions }: PackageRequest, installed: InstalledVersions): boolean {
-  const present = installed.get(name);
-  return present !== undefined && (versions.length === 0 || versions.some((version) => present.has(version)));
+interface Call {
+  readonly manager: string;
+  readonly program: string;
+  readonly tool: RepositoryTool;
+  readonly wanted: readonly Wanted[];
 }
 
-async function specificationOf({ name, versions }: PackageRequest, joint: string, world: World): Promise<string> {
-  const version = await newestRpmVersion(versions, world);
-  return version === undefined ? name : `${name}${joint}${version}`;
+/** @returns the names whose installed versions have changed @throws Problem that names what could not be had */
+async function bringIn(call: Call, world: World): Promise<readonly string[]> {
+  const { manager, program, tool, wanted } = call;
+  const names = namesOf(wanted.map(({ request }) => request));
+  const before = await installedRpms(names, world);
+  const allBefore = await allRpms(world);
+  const command = tool.install(
+    program,
+    wanted.map(({ specification }) => specification),
+  );
+  const result = await installFrom(call, command, world);
+  let after = await installedRpms(names, world);
+  const others = wanted.filter((one) => isThereInAnother(one, after));
+  if (others.length > 0 && tool.downgrade !== undefined) {
+    // yum 3: its install only goes up.
+    const specifications = others.map(({ specification }) => specification);
+    await installFrom({ ...call, wanted: others }, tool.downgrade(program, specifications), world);
+    after = await installedRpms(names, world);
+  }
+  for (const warning of tool.warnings(result)) world.log.warning(`${program}: ${warning}`);
+  const unmet = wanted.filter(
+    ({ request, version }) => version !== undefined && !isBeyondNames(request.name) && !isMetBy(request, after),
+  );
+  if (unmet.length > 0)
+    throw new Problem(`${program} did not bring in ${unmet.map(({ specification }) => specification).join(', ')}`, {
+      where: `packages ${manager}`,
+      hint: shorten([...(await describeVersions(call, unmet, world)), ...tool.complaints(result.output)]),
+      output: result.output,
+    });
+  return changedNames(names, before, after, await changedRpms(allBefore, world));
+}
+
+/**
+ * Runs the tool, a second time with a new index when it does not know a package or the package's file has gone.
+ * @throws Problem when it did not do all that it was asked for
+ */
+async function installFrom(call: Call, command: Command, world: World): Promise<ToolResult> {
+  const { manager, program, tool } = call;
+  const run = (words: Command): Promise<ToolResult> =>
+    callPackageTool({ manager, command: words, signs: tool.signs, ...(tool.env && { env: tool.env }) }, world);
+  let result = await run(command);
+  const isTroubled = tool.signs.troubledRepository(result.output) !== undefined;
+  if (isShort(tool, result) && !isTroubled && tool.isIndexOld(result.output)) {
+    world.log.info(`${program} does not have all packages, getting the repositories' indexes anew`);
+    await run(tool.refresh(program));
+    result = await run(command);
+  }
+  const missing = tool.unavailable(result.output);
+  if (!isShort(tool, result)) return result;
+  const complaints = [...(await describeUnavailable(call, missing, world)), ...tool.complaints(result.output)];
+  if (!tool.isDone(result.exitCode)) throw packageToolProblem({ manager, command }, result, complaints.join('; '));
+  throw new Problem(`${program} left packages out`, {
+    where: `packages ${manager}`,
+    hint: complaints.join('; '),
+    output: result.output,
+  });
+}
+
+/** yum 3, and dnf with `strict=0`, leave out what they do not know and end well. */
+function isShort(tool: RepositoryTool, { exitCode, output }: ToolResult): boolean {
+  return !tool.isDone(exitCode) || tool.unavailable(output).length > 0;
+}
+
+async function describeUnavailable(
+  call: Call,
+  missing: readonly Unavailable[],
+  world: World,
+): Promise<readonly string[]> {
+  const named = (excluded: boolean): string =>
+    missing
+      .filter((one) => one.excluded === excluded)
+      .map(({ specification }) => specification)
+      .join(', ');
+  const unknown = call.wanted.filter(({ specification, version }) => {
+    return version !== undefined && missing.some((one) => !one.excluded && one.specification === specification);
+  });
+  return [
+    ...(named(true) === '' ? [] : [`held back by an exclude or a version lock: ${named(true)}`]),
+    ...(named(false) === '' ? [] : [`not to be found: ${named(false)}`]),
+    ...(await describeVersions(call, unknown, world)),
+  ];
+}
+
+/** `of NAME there is 1.0-1, 2.0-1`, as the tool lists them, for the packages of which the repositories have others. */
+async function describeVersions(
+  { program, tool }: Call,
+  wanted: readonly Wanted[],
+  world: World,
+): Promise<readonly string[]> {
+  const names = namesOf(wanted.map(({ request }) => request));
+  if (names.length === 0) return [];
+  const { stdout } = await world.system.exec.tool(tool.list(program, names), tool.env && { env: tool.env });
+  return [...tool.parseList(stdout)].map(([name, versions]) => `of ${name} there is ${listed(versions)}`);
+}
+
+/** Of a long list both ends: some tools list the newest first, and others last. */
+function listed(versions: readonly string[]): string {
+  const half = MOST_VERSIONS / 2;
+  const shown =
+    versions.length <= MOST_VERSIONS ? versions : [...versions.slice(0, half), '...', ...versions.slice(-half)];
+  return shown.join(', ');
+}
+
+/** True when a version was asked for and the package is there in another one, under its own name. */
+function isThereInAnother({ request, version }: Wanted, installed: InstalledRpms): boolean {
+  const present = installed.get(request.name) ?? [];
+  return (
+    version !== undefined &&
+    present.some(({ providedVersion }) => providedVersion === undefined) &&
+    !isMetBy(request, installed)
+  );
+}
+
+/** Identities that are new on the machine, or gone. */
+async function changedRpms(before: Awaited<ReturnType<typeof allRpms>>, world: World): Promise<readonly string[]> {
+  const after = await allRpms(world);
+  return [
+    ...[...after.keys()].filter((identity) => !before.has(identity)),
+    ...[...before.keys()].filter((identity) => !after.has(identity)),
+  ];
+}
+
+/** What only the tool could resolve has changed when something changed that belongs to no other name. */
+function changedNames(
+  names: readonly string[],
+  before: InstalledRpms,
+  after: InstalledRpms,
+  changed: readonly string[],
+): readonly string[] {
+  const of = (installed: InstalledRpms, name: string): string[] => (installed.get(name) ?? []).map(identityOf).sort();
+  const claimed = new Set(names.flatMap((name) => [...of(before, name), ...of(after, name)]));
+  const unclaimed = changed.some((identity) => !claimed.has(identity));
+  return names.filter((name) =>
+    after.has(name) || before.has(name) ? of(before, name).join() !== of(after, name).join() : unclaimed,
+  );
+}
+
+function refuseAddresses(manager: string, requests: readonly PackageRequest[]): void {
+  for (const { name, versions } of requests) {
+    if (!versions.some(isPackageFile)) continue;
+    throw new Problem(`${manager} takes versions of ${name}, not a URL or path`, {
+      where: `packages ${manager}`,
+      hint: 'list the package under rpm',
+    });
+  }
+}
+
+function namesOf(requests: readonly PackageRequest[]): readonly string[] {
+  return requests.map(({ name }) => name);
 }

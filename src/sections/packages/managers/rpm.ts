@@ -1,39 +1,147 @@
+import { pathToFileURL } from 'node:url';
+import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine, Problem } from '../../../errors.ts';
+import { urlWithoutQuery } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { type PackageManager, requireAddresses } from '../manager.ts';
-import { withPackageFile } from '../package-file.ts';
+import { type PackageFile, withPackageFiles } from '../package-file.ts';
+import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { type InstalledRpms, identityOf, installedRpms, type RpmPackage, rpmFiles } from './rpm-database.ts';
+import { failedScripts, isRpmLocked, rpmErrors } from './rpm-output.ts';
+import { keepNewest } from './rpm-version.ts';
 
-/** Package files by URL or path. */
+/** Package files by URL or path, all of them in one transaction. What they need must be among them or be there. */
 export const rpm: PackageManager = {
   name: 'rpm',
 
-  async missing(requests) {
+  async missing(requests, world) {
     requireAddresses('rpm', 'yum', requests);
-    return requests;
+    requireRpm(world);
+    const local = requests.filter(({ versions }) => versions.every((version) => version.startsWith('/')));
+    if (local.length === 0) return requests;
+    const present = local.flatMap(({ versions }) => versions).filter((path) => isReadable(path, world));
+    const found = await identify(
+      present.map((path) => ({ address: path, path })),
+      world,
+    );
+    const installed = await installedRpms(
+      found.flatMap(({ rpm }) => rpm?.name ?? []),
+      world,
+    );
+    const newest = await newestOf(found, world);
+    const isMet = ({ versions }: PackageRequest): boolean =>
+      versions.every((path) => {
+        const file = found.find(({ address }) => address === path);
+        const best = file?.rpm === undefined ? undefined : newest.get(kindOf(file.rpm));
+        return best !== undefined && isInstalled(best, installed);
+      });
+    return requests.filter((request) => !local.includes(request) || !isMet(request));
   },
 
   async install(requests, world) {
-    const changed: string[] = [];
-    for (const { name, versions } of requests) {
-      for (const address of versions) {
-        const isNew = await withPackageFile(address, '.rpm', world, (path) => installFile(path, world));
-        if (isNew && !changed.includes(name)) changed.push(name);
-      }
-    }
-    return changed;
+    const addresses = [...new Set(requests.flatMap(({ versions }) => versions))];
+    return withPackageFiles(addresses.map(asRpmTakesIt), '.rpm', world, async (files) => {
+      const found = await identify(files, world);
+      for (const { address, path, rpm } of found) if (rpm === undefined) await refuse(address, path, world);
+      const names = found.flatMap(({ rpm }) => rpm?.name ?? []);
+      const installed = await installedRpms(names, world);
+      const newest = await newestOf(found, world);
+      const wanted = found.filter(
+        ({ rpm }) => rpm !== undefined && newest.get(kindOf(rpm)) === rpm && !isInstalled(rpm, installed),
+      );
+      if (wanted.length === 0) return [];
+      await upgrade(
+        wanted.map(({ path }) => path),
+        world,
+      );
+      const changed = new Set(wanted.map(({ address }) => address));
+      return requests
+        .filter(({ versions }) => versions.some((one) => changed.has(asRpmTakesIt(one))))
+        .map(({ name }) => name);
+    });
   },
 };
 
-async function installFile(path: string, { system }: World): Promise<boolean> {
-  const identity = await system.exec.tool(['rpm', '-q', '--package', path]);
-  if (identity.exitCode === 0 && (await system.exec.tool(['rpm', '-q', identity.stdout.trim()])).exitCode === 0)
-    return false;
-  const { exitCode, output } = await system.exec.tool(['rpm', '--upgrade', '--oldpackage', path]);
-  if (exitCode !== 0)
-    throw new Problem(`rpm ended with exit code ${exitCode}`, {
-      where: 'packages rpm',
-      hint: lastLine(output),
-      output,
-    });
-  return true;
+interface IdentifiedFile extends PackageFile {
+  readonly rpm: RpmPackage | undefined;
+}
+
+const signs: ToolSigns = { isLocked: isRpmLocked, troubledRepository: () => undefined };
+
+async function upgrade(files: readonly string[], world: World): Promise<void> {
+  // Never `--force`, which would also put packages over one another's files.
+  const call = { manager: 'rpm', command: ['rpm', '--upgrade', '--oldpackage', ...files], signs } as const;
+  const result = await callPackageTool(call, world);
+  if (result.exitCode !== 0) throw packageToolProblem(call, result, rpmErrors(result.output));
+  for (const { script, rpm } of failedScripts(result.output, 'warning'))
+    world.log.warning(`rpm: the script ${script} of ${rpm} failed`);
+}
+
+async function identify(files: readonly PackageFile[], world: World): Promise<readonly IdentifiedFile[]> {
+  const identities = await rpmFiles(
+    files.map(({ path }) => path),
+    world,
+  );
+  return files.map((file, at) => ({ ...file, rpm: identities[at] }));
+}
+
+/** Of several files of a package the newest, by kindOf: rpm would take no other (contract section 3). */
+async function newestOf(files: readonly IdentifiedFile[], world: World): Promise<ReadonlyMap<string, RpmPackage>> {
+  const byKind = Map.groupBy(
+    files.flatMap(({ rpm }) => rpm ?? []),
+    kindOf,
+  );
+  const lists = [...byKind].map(([name, rpms]) => ({ name, versions: [...new Set(rpms.map(versionOf))] }));
+  const newest = await keepNewest(lists, world);
+  return new Map(
+    newest.flatMap(({ name, versions }) => {
+      const rpm = byKind.get(name)?.find((one) => versions.includes(versionOf(one)));
+      return rpm === undefined ? [] : [[name, rpm] as const];
+    }),
+  );
+}
+
+/** What a machine has one version of, as a rule. */
+function kindOf({ name, architecture }: RpmPackage): string {
+  return `${name}.${architecture}`;
+}
+
+function versionOf({ epoch, version, release }: RpmPackage): string {
+  return `${epoch}:${version}-${release}`;
+}
+
+function isInstalled(rpm: RpmPackage, installed: InstalledRpms): boolean {
+  return (installed.get(rpm.name) ?? []).some((other) => identityOf(other) === identityOf(rpm));
+}
+
+/** True for a path that rpm takes as it stands; another it may read as a pattern, and then find nothing. */
+function isPlainPath(path: string): boolean {
+  return /^[A-Za-z0-9._+~/@:^,=-]+$/.test(path);
+}
+
+/** A path that rpm would not take as it stands becomes a URL, so that the file is copied to where it does. */
+function asRpmTakesIt(address: string): string {
+  return address.startsWith('/') && !isPlainPath(address) ? pathToFileURL(address).href : address;
+}
+
+/** What a look can tell about; installing finds out about the rest. */
+function isReadable(path: string, { system }: World): boolean {
+  return isPlainPath(path) && system.files.entry(path) !== undefined;
+}
+
+function requireRpm({ system }: World): void {
+  if (system.exec.find('rpm') !== undefined) return;
+  throw new Problem('rpm is not installed', {
+    where: 'packages rpm',
+    hint: 'list the packages under the manager that this distribution has',
+  });
+}
+
+async function refuse(address: string, path: string, { system }: World): Promise<never> {
+  const { output } = await system.exec.tool(['rpm', '-q', '--package', '--nomanifest', path]);
+  throw new Problem('not a package that rpm can read', {
+    where: urlWithoutQuery(address),
+    hint: output.trim() === '' ? 'check the URL or path' : lastLine(output),
+    output,
+  });
 }

@@ -1,38 +1,95 @@
-import { lastLine, Problem } from '../../../errors.ts';
+import type { PackageRequest } from '../../../config/config.ts';
+import { Problem } from '../../../errors.ts';
+import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
+import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { requireVersions } from './versions-only.ts';
 
-/** Ruby gems; several versions of one gem may be installed side by side. */
+/** The versions of each gem that are installed. */
+type InstalledGems = ReadonlyMap<string, readonly string[]>;
+
+/** Ruby gems. Several versions of a gem stand side by side, so every version of a list is installed, and none removed. */
 export const rubygems: PackageManager = {
   name: 'rubygems',
 
-  async missing(requests, { system }) {
-    const { stdout } = await system.exec.tool(['gem', 'list', '--local', '--no-verbose']);
-    const installed = new Map<string, readonly string[]>();
-    for (const line of stdout.split('\n')) {
-      const [, name, versions] = /^(\S+) \((.*)\)$/.exec(line.trim()) ?? [];
-      if (name !== undefined && versions !== undefined)
-        installed.set(
-          name,
-          versions.split(',').map((version) => version.replace('default:', '').trim()),
-        );
-    }
+  async missing(requests, world) {
+    requireVersions('rubygems', requests);
+    const installed = await installedGems(world);
     return requests.filter(({ name, versions }) => {
       const present = installed.get(name);
       return present === undefined || !versions.every((version) => present.includes(version));
     });
   },
 
-  async install(requests, { system }) {
-    const gems = requests.flatMap(({ name, versions }) =>
-      versions.length === 0 ? [name] : versions.map((version) => `${name}:${version}`),
-    );
-    const { exitCode, output } = await system.exec.tool(['gem', 'install', '--no-document', ...gems]);
-    if (exitCode !== 0)
-      throw new Problem(`gem ended with exit code ${exitCode}`, {
-        where: 'packages rubygems',
-        hint: lastLine(output),
-        output,
-      });
-    return requests.map(({ name }) => name);
+  async install(requests, world) {
+    if (world.system.exec.find('gem') === undefined) throw gemMissing();
+    const before = await installedGems(world);
+    // What is met by another spelling of a version (1.0 is 1.0.0) is not installed over again.
+    const command = ['gem', 'install', '--no-document', '--conservative', ...requests.flatMap(gemsOf)] as const;
+    const result = await callPackageTool({ manager: 'rubygems', command, signs }, world);
+    if (result.exitCode !== 0)
+      throw packageToolProblem({ manager: 'rubygems', command }, result, parseGemErrors(result.output));
+    const after = await installedGems(world);
+    const names = requests.map(({ name }) => name);
+    return names.filter((name) => String(before.get(name)) !== String(after.get(name)));
   },
 };
+
+/** Asks `gem list` once; empty where there is no Ruby. */
+async function installedGems({ system }: World): Promise<InstalledGems> {
+  if (system.exec.find('gem') === undefined) return new Map();
+  const command = ['gem', 'list', '--local', '--no-verbose'] as const;
+  const result = await system.exec.query(command);
+  if (result.exitCode !== 0) throw packageToolProblem({ manager: 'rubygems', command }, result);
+  return parseGemList(result.stdout);
+}
+
+/** Reads lines `name (2.0 ruby java, default: 1.0)`. */
+export function parseGemList(text: string): InstalledGems {
+  const installed = new Map<string, readonly string[]>();
+  for (const line of text.split('\n')) {
+    const [, name, versions] = /^(\S+) \((.*)\)$/.exec(line.trim()) ?? [];
+    if (name === undefined || versions === undefined) continue;
+    installed.set(
+      name,
+      versions.split(',').map((version) => version.replace('default:', '').trim().split(' ')[0] ?? ''),
+    );
+  }
+  return installed;
+}
+
+function gemsOf({ name, versions }: PackageRequest): readonly string[] {
+  return versions.length === 0 ? [name] : versions.map((version) => `${name}:${version}`);
+}
+
+const signs: ToolSigns = {
+  isLocked: () => false, // gem has no lock
+  troubledRepository: parseTroubledSource,
+};
+
+/** The gem source that did not answer; one that has no such file is not in trouble. */
+export function parseTroubledSource(output: string): string | undefined {
+  const [, source, why = ''] = /Unable to download data from (\S+) - (.*)/.exec(output) ?? [];
+  if (source !== undefined && !/bad response .* 4\d\d|ENOENT/.test(why)) return withoutUser(source);
+  const [, reason = '', url] = /\(Gem::RemoteFetcher::\w+\)\s+(.*) \((\w+:\/\/\S+)\)/.exec(output) ?? [];
+  return url === undefined || /bad response .* 4\d\d|ENOENT/.test(reason) ? undefined : withoutUser(url);
+}
+
+/** What gem says is wrong; the reason stands in the line below `here is why:`. */
+export function parseGemErrors(output: string): string | undefined {
+  const errors = [...output.matchAll(/^ERROR: +(.*(?:here is why:|\(Gem::[\w:]+\))\n.*|.*)$/gm)]
+    .map(([, text = '']) => withoutUser(text.replace(/\s+/g, ' ').trim()))
+    .slice(0, 3);
+  return errors.length === 0 ? undefined : errors.join('; ');
+}
+
+function withoutUser(text: string): string {
+  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
+}
+
+function gemMissing(): Problem {
+  return new Problem('gem is not installed', {
+    where: 'packages rubygems',
+    hint: 'install it first, by ruby under apt, apk or pacman, or rubygems under yum, dnf or zypper',
+  });
+}

@@ -1,0 +1,128 @@
+import type { PackageRequest } from '../../../config/config.ts';
+import type { World } from '../../step.ts';
+import { installedPackages, splitName } from './dpkg-database.ts';
+
+/** What apt's index says about a request. */
+export type Found =
+  /** `specification` is what apt-get is called with. */
+  | { readonly kind: 'available'; readonly request: PackageRequest; readonly specification: string }
+  /** Other packages, one of them installed already, provide it: it is in place. */
+  | { readonly kind: 'provided'; readonly request: PackageRequest }
+  /** `reason` names the package, and says what there is instead. */
+  | { readonly kind: 'unavailable'; readonly request: PackageRequest; readonly reason: string };
+
+/** Most versions that an error lists. */
+const MOST_VERSIONS = 10;
+
+/**
+ * Looks the requests up in apt's index. apt-get itself would take a name that it does not know for a pattern, `name-`
+ * for an order to remove and `name+` for `name`, so it only gets names and versions that are in the index as they stand.
+ */
+export async function lookUp(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
+  const { exec } = world.system;
+  const policy = await exec.query(['apt-cache', 'policy', ...requests.map(({ name }) => name)]);
+  const known = parsePolicy(policy.stdout);
+  const versionsOf = (name: string): readonly string[] | undefined =>
+    known.get(name) ?? known.get(splitName(name).base);
+  const virtual = requests.map(({ name }) => name).filter((name) => versionsOf(name)?.length === 0);
+  const providers = await lookUpProviders(virtual, world);
+  return requests.map((request): Found => {
+    const { name, versions } = request;
+    const there = versionsOf(name) ?? [];
+    if (there.length === 0) return foundVirtual(request, providers.get(name) ?? []);
+    if (versions.length === 0) return { kind: 'available', request, specification: name };
+    // The index lists them from the newest to the oldest: of several versions the newest that there is will do.
+    const version = there.find((candidate) => versions.some((wanted) => versionMatches(candidate, wanted)));
+    if (version !== undefined) return { kind: 'available', request, specification: `${name}=${version}` };
+    const list = there.slice(0, MOST_VERSIONS).join(', ') + (there.length > MOST_VERSIONS ? ', ...' : '');
+    return {
+      kind: 'unavailable',
+      request,
+      reason: `no version ${versions.join(' or ')} of ${name} (there is: ${list})`,
+    };
+  });
+}
+
+/** As apt does, `*` in a wanted version stands for anything. */
+export function versionMatches(version: string, wanted: string): boolean {
+  if (!wanted.includes('*')) return version === wanted;
+  const parts = wanted.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(version);
+}
+
+interface Provider {
+  readonly name: string;
+  readonly isInstalled: boolean;
+}
+
+function foundVirtual(request: PackageRequest, providers: readonly Provider[]): Found {
+  const { name, versions } = request;
+  const names = [...new Set(providers.map((provider) => provider.name))];
+  const only = names[0];
+  if (only === undefined) return { kind: 'unavailable', request, reason: `no package ${name}` };
+  if (versions.length > 0)
+    return { kind: 'unavailable', request, reason: `${name} has no versions, ${names.join(', ')} provide it` };
+  if (providers.some(({ isInstalled }) => isInstalled)) return { kind: 'provided', request };
+  if (names.length === 1) return { kind: 'available', request, specification: only };
+  return {
+    kind: 'unavailable',
+    request,
+    reason: `${name} is provided by several packages, name one: ${names.join(', ')}`,
+  };
+}
+
+async function lookUpProviders(
+  virtual: readonly string[],
+  world: World,
+): Promise<ReadonlyMap<string, readonly Provider[]>> {
+  if (virtual.length === 0) return new Map();
+  const { stdout } = await world.system.exec.query(['apt-cache', 'showpkg', ...virtual]);
+  const providers = parseProviders(stdout);
+  const installed = await installedPackages([...providers.values()].flat(), world);
+  return new Map(
+    [...providers].map(([name, list]) => [
+      name,
+      list.map((provider) => ({ name: provider, isInstalled: installed.has(provider) })),
+    ]),
+  );
+}
+
+/**
+ * The versions that `apt-cache policy` lists for each package, newest first. None: a name that others only mention or
+ * provide. What dpkg alone remembers, of a package that was removed, cannot be installed and is left out.
+ */
+export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  let versions: string[] = [];
+  let version = '';
+  for (const line of text.split('\n')) {
+    const name = /^(\S+):$/.exec(line)?.[1];
+    const listed = /^ (?:\*\*\*| {3}) (\S+)(?: -?\d+)?$/.exec(line)?.[1];
+    const source = /^ {8,}-?\d+ (\S+)/.exec(line)?.[1];
+    if (name !== undefined) {
+      versions = found.get(name) ?? [];
+      found.set(name, versions);
+    } else if (listed !== undefined) version = listed;
+    else if (source !== undefined && source !== '/var/lib/dpkg/status' && !versions.includes(version))
+      versions.push(version);
+  }
+  return found;
+}
+
+/** The names of the packages that `apt-cache showpkg` lists behind `Reverse Provides:`, by the name they provide. */
+export function parseProviders(text: string): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  let providers: string[] = [];
+  let isList = false;
+  for (const line of text.split('\n')) {
+    const name = /^Package: (\S+)/.exec(line)?.[1];
+    if (name !== undefined) {
+      providers = [];
+      found.set(name, providers);
+    }
+    const provider = /^(\S+) \S/.exec(line)?.[1];
+    if (isList && name === undefined && provider !== undefined) providers.push(provider);
+    else isList = line.startsWith('Reverse Provides:');
+  }
+  return found;
+}

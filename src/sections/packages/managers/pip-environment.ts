@@ -1,0 +1,119 @@
+import { isRecord } from '../../../config/record.ts';
+import { Problem } from '../../../errors.ts';
+import type { World } from '../../step.ts';
+import { packageToolProblem } from '../package-tool.ts';
+import { askPip } from './pip.ts';
+
+/** Where a distribution came from when no index gave it: what pip notes down (PEP 610). */
+export interface DirectSource {
+  readonly url: string;
+  /** Of an archive: `sha256=...`; of a repository: the commit. */
+  readonly fingerprint?: string | undefined;
+  /** The branch or tag that was asked for. */
+  readonly revision?: string | undefined;
+  /** The file where pip noted this down, where pip tells. */
+  readonly note?: string | undefined;
+}
+
+export interface InstalledDistribution {
+  /** Unknown where an old pip tells the source alone. */
+  readonly version: string | undefined;
+  readonly source: DirectSource | undefined;
+}
+
+/** By canonical name. */
+export type PipEnvironment = ReadonlyMap<string, InstalledDistribution>;
+
+/** Upper and lower case and `-`, `_`, `.` are alike in names (PEP 503). */
+export function canonicalName(name: string): string {
+  return name
+    .trim()
+    .toLowerCase()
+    .replace(/[-_.]+/g, '-');
+}
+
+/**
+ * All that is installed, in one query.
+ * @param withSources also where each came from, which takes pip longer; older ones are asked twice
+ * @returns an empty map where there is no pip
+ * @throws Problem when pip itself is broken
+ */
+export async function readPipEnvironment(withSources: boolean, world: World): Promise<PipEnvironment> {
+  if (withSources) {
+    const inspected = await askPip(['inspect'], world); // from pip 22.2 on
+    if (inspected === undefined) return new Map();
+    if (inspected.exitCode === 0) return decodeInspection(inspected.stdout);
+  }
+  const listed = await askPip(['list', '--format=freeze'], world);
+  if (listed === undefined) return new Map();
+  if (listed.exitCode === 0 && !withSources) return parseFreeze(listed.stdout);
+  const frozen = await askPip(['freeze', '--all'], world);
+  if (frozen?.exitCode !== 0) throw packageToolProblem({ manager: 'python', command: ['pip'] }, frozen ?? listed);
+  if (listed.exitCode !== 0) return parseFreeze(frozen.stdout);
+  const environment = new Map(parseFreeze(listed.stdout));
+  for (const [name, { source }] of parseFreeze(frozen.stdout))
+    environment.set(name, { version: environment.get(name)?.version, source });
+  return environment;
+}
+
+/** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are passed over. */
+export function parseFreeze(text: string): PipEnvironment {
+  const environment = new Map<string, InstalledDistribution>();
+  for (const line of text.split('\n')) {
+    const [, name = '', joint = '', rest = ''] = /^([A-Za-z0-9._-]+)(===?| @ )(\S+)/.exec(line) ?? [];
+    if (name === '') continue;
+    if (joint !== ' @ ') environment.set(canonicalName(name), { version: rest, source: undefined });
+    else environment.set(canonicalName(name), { version: undefined, source: parseFrozenUrl(rest) });
+  }
+  return environment;
+}
+
+/** `URL#sha256=...` of an archive, `git+URL@COMMIT` of a repository. */
+function parseFrozenUrl(text: string): DirectSource {
+  const [, url = text, fragment] = /^([^#]*)#(.*)$/.exec(text) ?? [];
+  const [, base, commit] = /^\w+\+(.+)@([^@/]+)$/.exec(url) ?? [];
+  if (base !== undefined) return { url: base, fingerprint: commit };
+  return { url, fingerprint: /sha256=[0-9a-f]+/.exec(fragment ?? '')?.[0] };
+}
+
+/** Reads what `pip inspect` prints. @throws Problem when it is something else */
+export function decodeInspection(text: string): PipEnvironment {
+  const environment = new Map<string, InstalledDistribution>();
+  let report: unknown;
+  try {
+    report = JSON.parse(text);
+  } catch (cause) {
+    throw new Problem('pip inspect printed no JSON', { where: 'packages python', cause });
+  }
+  const installed = isRecord(report) && Array.isArray(report['installed']) ? report['installed'] : [];
+  for (const entry of installed) {
+    if (!isRecord(entry) || !isRecord(entry['metadata'])) continue;
+    const name = textOf(entry['metadata'], 'name');
+    if (name === undefined) continue;
+    environment.set(canonicalName(name), {
+      version: textOf(entry['metadata'], 'version'),
+      source: decodeSource(entry['direct_url'], textOf(entry, 'metadata_location')),
+    });
+  }
+  return environment;
+}
+
+function decodeSource(direct: unknown, place: string | undefined): DirectSource | undefined {
+  if (!isRecord(direct)) return undefined;
+  const url = textOf(direct, 'url');
+  if (url === undefined) return undefined;
+  const { archive_info: archive, vcs_info: repository } = direct;
+  if (isRecord(repository))
+    return { url, fingerprint: textOf(repository, 'commit_id'), revision: textOf(repository, 'requested_revision') };
+  const hash = isRecord(archive) ? textOf(archive, 'hash') : undefined;
+  return {
+    url,
+    fingerprint: hash?.startsWith('sha256=') === true ? hash : undefined,
+    note: place === undefined ? undefined : `${place}/direct_url.json`,
+  };
+}
+
+function textOf(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = record[key];
+  return typeof value === 'string' ? value : undefined;
+}

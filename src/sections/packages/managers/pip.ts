@@ -1,0 +1,152 @@
+import { Problem } from '../../../errors.ts';
+import type { Environment, ToolResult } from '../../../system/exec.ts';
+import type { World } from '../../step.ts';
+import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+
+type Command = readonly [string, ...string[]];
+
+const OPTIONS = ['--disable-pip-version-check', '--no-input'];
+const DEFAULT_INDEX = 'https://pypi.org/simple';
+/** What pip says of a server that does not answer, or answers 5xx. After that an index just looks empty to it. */
+const TROUBLE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTimeoutError|IncompleteRead/;
+
+/**
+ * Runs a pip command that only reads.
+ * @returns undefined where there is no pip
+ */
+export async function askPip(args: readonly string[], world: World): Promise<ToolResult | undefined> {
+  const command = pipCommand(world);
+  if (command === undefined) return undefined;
+  const result = await world.system.exec.tool([...command, ...args, ...OPTIONS], { env: environment(world) });
+  return isPipMissing(result) ? undefined : result;
+}
+
+/**
+ * Runs `pip install`. Where the distribution marks its Python as its own (PEP 668), it is run once more with
+ * `--break-system-packages`: the metadata asks for the packages of this very machine, and pip refuses before it has
+ * done anything. A pip that knows no such mark never gets the flag, which it would not know either.
+ * @throws Problem that names the package or the index
+ */
+export async function pipInstall(requirements: readonly string[], world: World): Promise<void> {
+  let result = await install(requirements, world);
+  if (result.exitCode !== 0 && /^error: externally-managed-environment/m.test(result.output)) {
+    world.log.info('this Python belongs to the distribution (PEP 668): pip is told --break-system-packages');
+    result = await install(['--break-system-packages', ...requirements], world);
+  }
+  if (isPipMissing(result)) throw pipMissing();
+  if (result.exitCode !== 0)
+    throw packageToolProblem({ manager: 'python', command: ['pip'] }, result, parsePipErrors(result.output));
+}
+
+function install(args: readonly string[], world: World): Promise<ToolResult> {
+  const command = pipCommand(world);
+  if (command === undefined) throw pipMissing();
+  return callPackageTool(
+    { manager: 'python', command: [...command, 'install', ...OPTIONS, ...args], env: environment(world), signs },
+    world,
+  );
+}
+
+/**
+ * The highest of several versions, by the judgement of pip's own library (PEP 440).
+ * @throws Problem when one of them is no version
+ */
+export async function highestPythonVersion(name: string, versions: readonly string[], world: World): Promise<string> {
+  const [first = '', ...rest] = versions;
+  if (rest.length === 0) return first;
+  const script = [
+    'import sys',
+    'try: from pip._vendor.packaging.version import Version',
+    'except ImportError: from packaging.version import Version',
+    'print(max(sys.argv[1:], key=Version))',
+  ].join('\n');
+  const { exitCode, stdout, output } = await world.system.exec.tool([
+    python(world) ?? 'python3',
+    '-c',
+    script,
+    ...versions,
+  ]);
+  const highest = stdout.trim();
+  if (exitCode === 0 && versions.includes(highest)) return highest;
+  throw new Problem(`cannot tell which is the highest of ${versions.join(', ')}`, {
+    where: `packages python ${name}`,
+    hint: 'list one version',
+    output,
+  });
+}
+
+/**
+ * The system's own pip first: what is installed must not depend on whose shell, with whose virtual environment, called
+ * us.
+ */
+function pipCommand(world: World): Command | undefined {
+  const program = pipProgram(world);
+  if (program !== undefined) return [program];
+  const interpreter = python(world);
+  return interpreter === undefined ? undefined : [interpreter, '-m', 'pip'];
+}
+
+function pipProgram({ system: { exec } }: World): string | undefined {
+  return ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find((name) => exec.find(name) !== undefined);
+}
+
+/** The interpreter that stands beside pip, or the system's. */
+function python(world: World): string | undefined {
+  const { exec } = world.system;
+  const program = exec.find(pipProgram(world) ?? '/usr/bin/python3');
+  const beside = program?.replace(/[^/]*$/, 'python3');
+  return [...(beside === undefined ? [] : [beside]), 'python3'].find((name) => exec.find(name) !== undefined);
+}
+
+/** What the caller has set stays. pip's five attempts take minutes at a dead index, and the call is repeated anyway. */
+function environment({ system }: World): Environment {
+  const ours = { PIP_ROOT_USER_ACTION: 'ignore', PIP_RETRIES: '1' };
+  return Object.fromEntries(Object.entries(ours).filter(([name]) => system.environment[name] === undefined));
+}
+
+const signs: ToolSigns = {
+  isLocked: () => false, // pip has no lock
+  troubledRepository: parseTroubledIndex,
+};
+
+function isPipMissing({ exitCode, output }: ToolResult): boolean {
+  return exitCode !== 0 && /No module named '?pip\b/.test(output);
+}
+
+function pipMissing(): Problem {
+  return new Problem('pip is not installed', {
+    where: 'packages python',
+    hint: 'install it first, by python3-pip under apt, yum, dnf or zypper, py3-pip under apk, or python-pip under pacman',
+  });
+}
+
+/** The index, or the server of a URL, that did not answer; without credentials. */
+export function parseTroubledIndex(output: string): string | undefined {
+  if (!TROUBLE.test(output)) return undefined;
+  const [, url] = /HTTP error 5\d\d while getting (\S+)/.exec(output) ?? [];
+  if (url !== undefined) return withoutUser(url);
+  const [, kind, host, port] = /(HTTPS?)ConnectionPool\(host='([^']+)', port=(\d+)\)/.exec(output) ?? [];
+  if (kind !== undefined) return `${kind.toLowerCase()}://${host}:${port}`;
+  const [, indexes] = /^Looking in indexes: (.+)$/m.exec(output) ?? [];
+  return indexes === undefined ? DEFAULT_INDEX : withoutUser(indexes);
+}
+
+/** What pip says is wrong, in one line: its lines of errors, and the index if that is to blame. */
+export function parsePipErrors(output: string): string | undefined {
+  const lines = [...output.matchAll(/^ *error: (.+)$/gim)].map(([, line = '']) => withoutUser(line.trim()));
+  const errors = [...new Set(lines)]
+    .filter((line, _, all) => !(line.startsWith('No matching distribution found') && all.length > 1))
+    .slice(0, 3);
+  const index = parseTroubledIndex(output);
+  if (index !== undefined) {
+    const [, why] = /\[Errno -?\d+\] ([^'"()]+)|too many (\d+ error responses)/.exec(output) ?? [];
+    errors.unshift(`${index} cannot be reached${why === undefined ? '' : ` (${why.trim()})`}`);
+  }
+  if (errors.length === 0) return undefined;
+  const text = errors.join('; ');
+  return text.length > 600 ? `${text.slice(0, 600)}...` : text;
+}
+
+function withoutUser(text: string): string {
+  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
+}

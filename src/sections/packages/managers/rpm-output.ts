@@ -1,0 +1,53 @@
+import { lastLine } from '../../../errors.ts';
+
+/** A script of a package that failed while it was installed or removed. */
+export interface FailedScript {
+  /** As rpm names it: `%prein`. */
+  readonly script: string;
+  /** NAME-VERSION-RELEASE.ARCH */
+  readonly rpm: string;
+}
+
+/** rpm itself never waits for its lock where nobody can be asked: it says so, through whichever tool called it. */
+export function isRpmLocked(output: string): boolean {
+  return /can't create transaction lock|Failed to obtain rpm transaction lock/.test(output);
+}
+
+/**
+ * The scripts that rpm said have failed, through whichever tool called it.
+ * @param kind 'error' for those that kept the package out, 'warning' for those that ran after it was in
+ */
+export function failedScripts(output: string, kind: 'error' | 'warning'): readonly FailedScript[] {
+  const pattern = new RegExp(`${kind}: (%\\w+)\\(([^)\\s]+)\\) scriptlet failed`, 'g');
+  const found = [...output.matchAll(pattern)].map(([, script = '', rpm = '']) => ({ script, rpm }));
+  return found.filter((one, at) => found.findIndex((other) => other.rpm === one.rpm) === at);
+}
+
+/** For a hint: what rpm says in lines that begin with `error:`, and in the indented ones that explain them. */
+export function rpmErrors(output: string): string {
+  const scripts = describeScripts(output);
+  if (scripts !== undefined) return scripts;
+  const lines = output
+    .split('\n')
+    .filter((line) => /^(?:error: |\t|file )/.test(line) && !/^error: Failed dependencies:$/.test(line))
+    .map((line) => line.replace(/^error: /, '').trim());
+  return lines.length === 0 ? lastLine(output) : shorten(lines);
+}
+
+/** For a hint: the scripts that kept packages out. */
+export function describeScripts(output: string): string | undefined {
+  const failed = failedScripts(output, 'error').map(({ script, rpm }) => `the script ${script} of ${rpm} failed`);
+  return failed.length === 0 ? undefined : shorten(failed);
+}
+
+/** The first few of several texts, and how many more there are. */
+export function shorten(texts: readonly string[], most = 4): string {
+  const unique = [...new Set(texts)];
+  const more = unique.length - most;
+  return `${unique.slice(0, most).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+}
+
+/** All first groups of a pattern, each once. */
+export function allMatches(text: string, pattern: RegExp): readonly string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, group = '']) => group))];
+}

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { dnf, yum } from '../../../../../src/sections/packages/managers/rpm-repositories.ts';
+import type { World } from '../../../../../src/sections/step.ts';
+import type { ToolResult } from '../../../../../src/system/exec.ts';
+import { fakeGuest } from '../../../metadata/fake-system.ts';
+
+interface Machine {
+  readonly world: World;
+  readonly calls: readonly string[];
+  readonly installed: Map<string, string>;
+}
+
+/** A machine whose package tool is a stand-in: `act` changes what is installed and prints. */
+function machineWith(
+  program: string,
+  before: Readonly<Record<string, string>>,
+  act: (words: readonly string[], installed: Map<string, string>) => [exitCode: number, output: string],
+): Machine {
+  const { system, log } = fakeGuest({});
+  const installed = new Map(Object.entries(before));
+  const calls: string[] = [];
+  const result = (exitCode: number, output: string): ToolResult => ({ exitCode, stdout: output, output });
+  const rpm = (words: readonly string[]): ToolResult => {
+    const lines = [...installed]
+      .filter(([name]) => words.includes('--all') || words.includes(name))
+      .map(([name, version]) => `${name}\t0\t${version}\t1\tnoarch\t${name}=${version}-1 \n`);
+    return result(0, lines.join(''));
+  };
+  const exec: World['system']['exec'] = {
+    ...system.exec,
+    find: (name) => (name === program || name === 'rpm' ? `/usr/bin/${name}` : undefined),
+    query: async ([, ...words]) => rpm(words),
+    async tool([name, ...words]) {
+      const plain = words.filter((word) => !word.startsWith('-'));
+      calls.push([name, ...plain].join(' '));
+      return result(...act(plain, installed));
+    },
+  };
+  return {
+    world: { system: { ...system, exec }, log, changes: { has: () => false, names: () => [] } },
+    calls,
+    installed,
+  };
+}
+
+/** yum 3 of CentOS 7, after its sources: `install` goes up only, and leaves out what it does not know. */
+function yum3(words: readonly string[], installed: Map<string, string>): [number, string] {
+  const [verb, ...specifications] = words;
+  if (verb === 'list') return [0, 'one.noarch  1.0-1  base\none.noarch  2.0-1  base\n'];
+  if (verb === 'clean') return [0, ''];
+  let done = false;
+  const said = specifications.map((word) => {
+    const [, name = '', version = '2.0'] = /^([a-z]+)(?:-(.*))?$/.exec(word) ?? [];
+    if ((name !== 'one' && name !== 'two') || !['1.0', '2.0'].includes(version)) return `No package ${word} available.`;
+    done = true;
+    if (verb === 'install' && Number(version) <= Number(installed.get(name)))
+      return `Package matching ${word}-1.noarch already installed. Checking for update.`;
+    installed.set(name, version);
+    return `${name} ${version}`;
+  });
+  return done ? [0, said.join('\n')] : [1, `${said.join('\n')}\nError: Nothing to do`];
+}
+
+const request = (name: string, ...versions: string[]) => ({ name, versions });
+
+test('yum 3: where install does not go down a version, downgrade does', async () => {
+  const { world, calls, installed } = machineWith('yum', { one: '2.0' }, yum3);
+  expect(await yum.install([request('one', '1.0'), request('two')], world)).toEqual(['one', 'two']);
+  expect([...installed]).toEqual([
+    ['one', '1.0'],
+    ['two', '2.0'],
+  ]);
+  expect(calls).toEqual(['yum install one-1.0 two', 'yum downgrade one-1.0']);
+});
+
+test('yum 3: what downgrade does not bring about either is a failure', async () => {
+  const { world, calls } = machineWith('yum', { one: '2.0' }, ([verb = '']) => [
+    0,
+    verb === 'list'
+      ? Array.from({ length: 12 }, (_, at) => `one.noarch  1.${at}-1  base\n`).join('')
+      : 'Nothing to do\n',
+  ]);
+  await expect(yum.install([request('one', '1.0')], world)).rejects.toMatchObject({
+    line: expect.stringContaining(
+      'of one there is 1.0-1, 1.1-1, 1.2-1, 1.3-1, 1.4-1, ..., 1.7-1, 1.8-1, 1.9-1, 1.10-1, 1.11-1',
+    ),
+  });
+  expect(calls).toEqual(['yum install one-1.0', 'yum downgrade one-1.0', 'yum list one']);
+});
+
+test('yum 3: what it leaves out is a failure, though it ends well', async () => {
+  const { world, calls } = machineWith('yum', {}, yum3);
+  await expect(yum.install([request('two'), request('none'), request('one', '9.9')], world)).rejects.toMatchObject({
+    line: 'yum left packages out: packages yum: not to be found: none, one-9.9; of one there is 1.0-1, 2.0-1',
+  });
+  expect(calls.slice(0, 3)).toEqual([
+    'yum install two none one-9.9',
+    'yum clean expire-cache',
+    'yum install two none one-9.9',
+  ]);
+});
+
+test('dnf under the name of dnf5 alone', async () => {
+  const { world, calls } = machineWith('dnf5', {}, (words, installed) => {
+    installed.set(words[1] ?? '', '1.0');
+    return [0, 'Complete!\n'];
+  });
+  expect(await dnf.install([request('one')], world)).toEqual(['one']);
+  expect(calls).toEqual(['dnf5 install one']);
+});
+
+test('a tool that ends well and does not bring in the version is a failure', async () => {
+  const { world } = machineWith('dnf', { one: '1.0' }, () => [0, 'Nothing to do.\n']);
+  await expect(dnf.install([request('one', '2.0')], world)).rejects.toThrow('dnf did not bring in one-2.0');
+});
