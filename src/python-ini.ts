@@ -1,53 +1,183 @@
-export interface PythonIni {
-  /** Values by key, in lower case, by section. What stands before the first section is in the section ''. */
-  readonly sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** Lines that are neither a section nor a setting, as in `line 3: neither a section nor a setting`. */
-  readonly oddities: readonly string[];
+/** A value as it stands in the file: lines joined by newlines, `%` not looked at yet. */
+export interface Setting {
+  readonly raw: string;
+  readonly line: number;
 }
 
+export interface Section {
+  readonly line: number;
+  /** By key, in lower case. */
+  readonly settings: ReadonlyMap<string, Setting>;
+}
+
+/** Something for which Python's configparser gives the whole file up. */
+export interface Fault {
+  /** Undefined when it is not about a line. */
+  readonly line: number | undefined;
+  readonly what: string;
+}
+
+export interface PythonIni {
+  /** In the order of the file, without [DEFAULT]. */
+  readonly sections: ReadonlyMap<string, Section>;
+  /** What [DEFAULT] gives to every section. */
+  readonly defaults: ReadonlyMap<string, Setting>;
+  /** Python reads nothing from a file with one of these; what could be understood is here all the same. */
+  readonly faults: readonly Fault[];
+}
+
+export type Resolved = { readonly value: string } | { readonly fault: string };
+
+/** The blanks that Python's str.strip() and `\s` know; JavaScript's are others (U+FEFF, but not U+001C or U+0085). */
+const BLANK = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+const BLANKS_IN_FRONT = new RegExp(`^${BLANK}+`);
+const BLANKS_BEHIND = new RegExp(`${BLANK}+$`);
+const DEFAULT_SECTION = 'DEFAULT';
+/** Python's MAX_INTERPOLATION_DEPTH. */
+const DEEPEST = 10;
+/** Bounds of ours for values that multiply: references followed, and characters put out. */
+const MOST_REFERENCES = 1000;
+const MOST_CHARACTERS = 1024 * 1024;
+/** A file that is no INI file at all has as many faults as lines. */
+const MOST_FAULTS = 20;
+
 /**
- * Reads an INI file as Python's configparser does, which heat, boto and cfn-hup's templates write for: `=` or `:`, whole
- * lines of comment with `#` or `;` (a value may hold both), continuation lines by indentation, `%%` for a `%`. Of a
- * repeated key the last one counts. Source: Python 3 documentation, configparser, "Supported INI File Structure".
+ * Reads an INI file as Python 3's strict ConfigParser does, which heat, boto and cfn-hup's templates write for: `=` or
+ * `:`, whole lines of comment with `#` or `;` (a value may hold both), continuation lines by indentation, keys in any
+ * case, [DEFAULT], whatever stands behind a section's `]` ignored. Source: Python 3 documentation, configparser. The
+ * package `ini` knows neither continuation lines nor `:`, [DEFAULT] or errors, and takes quotes and dots apart.
+ *
+ * Other than Python's: a byte order mark is fine, a NUL is a fault (no program could be given it). Of a repeated key the
+ * last one counts for those who go on in spite of the fault.
  */
 export function parsePythonIni(text: string): PythonIni {
-  const sections = new Map<string, Map<string, string>>();
-  const oddities: string[] = [];
-  let section = '';
-  let key: string | undefined;
+  const sections = new Map<string, { line: number; settings: Map<string, Setting> }>();
+  const defaults = new Map<string, Setting>();
+  const faults: Fault[] = [];
+  const addFault = (line: number, what: string): void => {
+    if (faults.length < MOST_FAULTS) faults.push({ line, what });
+  };
+  /** `seen` has the keys that stood below this header: those of an earlier one may come again. */
+  let section: { readonly settings: Map<string, Setting>; readonly seen: Map<string, Setting> } | undefined;
+  let open: { readonly key: string | undefined; readonly line: number; readonly lines: string[] } | undefined;
   let indentation = 0;
-  const values = (): Map<string, string> => {
-    const known = sections.get(section) ?? new Map<string, string>();
-    sections.set(section, known);
-    return known;
+  let isLost = false;
+  const close = (): void => {
+    if (open?.key !== undefined) {
+      const setting = { raw: open.lines.join('\n').replace(BLANKS_BEHIND, ''), line: open.line };
+      section?.settings.set(open.key, setting);
+      section?.seen.set(open.key, setting);
+    }
+    open = undefined;
   };
   for (const [index, raw] of text
     .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
+    .split(/\r\n|[\r\n]/)
     .entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
-    const indent = raw.length - raw.trimStart().length;
-    if (key !== undefined && indent > indentation) {
-      values().set(key, `${values().get(key) ?? ''}\n${withoutDoubledPercent(line)}`);
+    const number = index + 1;
+    const value = strip(raw);
+    if (value.startsWith('#') || value.startsWith(';')) continue;
+    if (value.includes('\0')) addFault(number, 'a NUL byte');
+    if (value === '') {
+      open?.lines.push('');
       continue;
     }
+    const indent = BLANKS_IN_FRONT.exec(raw)?.[0].length ?? 0;
+    if (open !== undefined && indent > indentation) {
+      open.lines.push(value);
+      continue;
+    }
+    close();
     indentation = indent;
-    const header = /^\[(.+)\]$/.exec(line)?.[1];
-    if (header !== undefined) {
-      section = header;
-      key = undefined;
-      values();
-      continue;
-    }
-    const [, name = '', value = ''] = /^([^=:]*?)\s*[=:]\s*(.*)$/.exec(line) ?? [];
-    key = name === '' ? undefined : name.toLowerCase();
-    if (key === undefined) oddities.push(`line ${index + 1}: neither a section nor a setting`);
-    else values().set(key, withoutDoubledPercent(value));
+    const header = /^\[(.+)\]/s.exec(value)?.[1];
+    if (header === DEFAULT_SECTION) section = { settings: defaults, seen: defaults };
+    else if (header !== undefined) {
+      const known = sections.get(header);
+      if (known !== undefined) addFault(number, `the section [${header}] once more, first in line ${known.line}`);
+      const settings = known?.settings ?? new Map<string, Setting>();
+      if (known === undefined) sections.set(header, { line: number, settings });
+      section = { settings, seen: known === undefined ? settings : new Map() };
+    } else if (section === undefined) {
+      if (!isLost) addFault(number, 'text before the first section');
+      isLost = true;
+    } else open = openSetting(value, number, section.seen, addFault);
   }
-  return { sections, oddities };
+  close();
+  return { sections, defaults, faults };
 }
 
-function withoutDoubledPercent(value: string): string {
-  return value.replaceAll('%%', '%');
+/** As parsePythonIni, for the bytes of a file; other text than UTF-8 is a fault. */
+export function decodePythonIni(content: Uint8Array): PythonIni {
+  try {
+    return parsePythonIni(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    return { sections: new Map(), defaults: new Map(), faults: [{ line: undefined, what: 'not UTF-8 text' }] };
+  }
+}
+
+function openSetting(
+  value: string,
+  line: number,
+  known: ReadonlyMap<string, Setting>,
+  addFault: (line: number, what: string) => void,
+): { readonly key: string | undefined; readonly line: number; readonly lines: string[] } {
+  const delimiter = value.search(/[=:]/);
+  const key = delimiter < 0 ? '' : strip(value.slice(0, delimiter)).toLowerCase();
+  const earlier = known.get(key);
+  if (key === '') addFault(line, 'neither a section nor a setting');
+  else if (earlier !== undefined) addFault(line, `the key ${key} once more, first in line ${earlier.line}`);
+  // What hangs below a line that is nothing is swallowed with it.
+  return { key: key === '' ? undefined : key, line, lines: [strip(value.slice(delimiter + 1))] };
+}
+
+/**
+ * The value of a key with `%%` and `%(name)s` resolved, as Python's BasicInterpolation does.
+ *
+ * Other than Python's: a `%` that begins neither stands for itself, where Python gives up. `date +%F` in an action, or a
+ * password with a `%`, can mean nothing else.
+ * @param settings of the section, those of [DEFAULT] among them
+ * @returns undefined when there is no such key; a fault for a name that is not there, a circle, or a value without end
+ */
+export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'>>, key: string): Resolved | undefined {
+  const start = settings.get(key)?.raw;
+  if (start === undefined) return undefined;
+  let references = 0;
+  let length = 0;
+  const parts: string[] = [];
+  const put = (text: string): undefined => {
+    length += text.length;
+    parts.push(text);
+  };
+  const expand = (raw: string, depth: number): string | undefined => {
+    if (depth > DEEPEST) return `${key} refers to itself, or through more than ${DEEPEST} others`;
+    for (const [piece, name] of raw.matchAll(/%%|%\(([^)]+)\)s|%|[^%]+/g)) {
+      if (name === undefined) put(piece === '%%' ? '%' : piece);
+      else {
+        const other = settings.get(name.toLowerCase())?.raw;
+        if (other === undefined) return `${key} refers to %(${name})s, and there is no such key`;
+        if (++references > MOST_REFERENCES) return `${key} refers to too many others`;
+        const fault = other.includes('%') ? expand(other, depth + 1) : put(other);
+        if (fault !== undefined) return fault;
+      }
+      if (length > MOST_CHARACTERS) return `${key} is longer than ${MOST_CHARACTERS} characters`;
+    }
+    return undefined;
+  };
+  const fault = expand(start, 1);
+  return fault === undefined ? { value: parts.join('') } : { fault };
+}
+
+/** The values of a section, [DEFAULT]'s among them; one that cannot be resolved is taken as it is written. */
+export function valuesOf({ sections, defaults }: PythonIni, name: string): ReadonlyMap<string, string> {
+  const settings = new Map([...defaults, ...(sections.get(name)?.settings ?? [])]);
+  return new Map(
+    [...settings].map(([key, { raw }]) => {
+      const resolved = resolveSetting(settings, key);
+      return [key, resolved !== undefined && 'value' in resolved ? resolved.value : raw];
+    }),
+  );
+}
+
+function strip(text: string): string {
+  return text.replace(BLANKS_IN_FRONT, '').replace(BLANKS_BEHIND, '');
 }

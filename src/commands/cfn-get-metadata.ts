@@ -1,9 +1,9 @@
 import { jsonLikePython, jsonTextAt } from '../config/json-span.ts';
+import { parseKeyPath } from '../config/key-path.ts';
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { findMetadata } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
-import { parseKeyPath } from './key-path.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
 
 /** cfn-get-metadata: prints the metadata of a resource, or the value at a key of it (contract section 2). */

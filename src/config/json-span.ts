@@ -2,12 +2,13 @@
  * The text of the value at a path of a valid JSON text, just as it stands there: key order and digits are kept, which
  * JSON.parse loses. Of a repeated key the last one counts, as in JSON.parse. Neither recurses nor copies: a document may
  * be large.
+ * @param throughLists whether a number, counted from 0, leads into a list
  * @returns undefined when nothing is at the path
  */
-export function jsonTextAt(text: string, path: readonly string[]): string | undefined {
+export function jsonTextAt(text: string, path: readonly string[], throughLists = false): string | undefined {
   let start = skipBlanks(text, text.startsWith('\uFEFF') ? 1 : 0);
   for (const key of path) {
-    const found = memberOf(text, start, key);
+    const found = memberOf(text, start, key) ?? (throughLists ? itemOf(text, start, key) : undefined);
     if (found === undefined) return undefined;
     start = found;
   }
@@ -50,6 +51,18 @@ function memberOf(text: string, start: number, key: string): number | undefined 
     if (text[index] === ',') index = skipBlanks(text, index + 1);
   }
   return found;
+}
+
+/** Where the item at this index begins, in the list that begins at `start`. */
+function itemOf(text: string, start: number, key: string): number | undefined {
+  if (text[start] !== '[' || !/^(?:0|[1-9]\d{0,8})$/.test(key)) return undefined;
+  let index = skipBlanks(text, start + 1);
+  for (let left = Number(key); text[index] !== ']'; left--) {
+    if (left === 0) return index;
+    index = skipBlanks(text, valueEnd(text, index));
+    if (text[index] === ',') index = skipBlanks(text, index + 1);
+  }
+  return undefined;
 }
 
 /** The index behind the value that begins at `start`. */

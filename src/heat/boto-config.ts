@@ -1,5 +1,5 @@
 import { parseBoolean } from '../config/boolean.ts';
-import { parsePythonIni } from '../python-ini.ts';
+import { parsePythonIni, valuesOf } from '../python-ini.ts';
 
 /** What cfn-boto-cfg says (contract section 4); a key that is not there or makes no sense is undefined. */
 export interface BotoConfig {
@@ -27,10 +27,10 @@ const MOST_RETRIES = 100;
 
 /** Decodes the section [Boto] of cfn-boto-cfg. Source: boto's documentation, "Boto Config". */
 export function decodeBotoConfig(text: string): BotoConfig {
-  const { sections, oddities: odd } = parsePythonIni(text);
-  const oddities = [...odd];
-  const values = sections.get('Boto') ?? new Map<string, string>();
-  if (!sections.has('Boto')) oddities.push('there is no section [Boto]');
+  const ini = parsePythonIni(text);
+  const oddities = ini.faults.map(({ line, what }) => (line === undefined ? what : `line ${line}: ${what}`));
+  const values = valuesOf(ini, 'Boto');
+  if (!ini.sections.has('Boto')) oddities.push('there is no section [Boto]');
 
   const textOf = (key: string): string | undefined => {
     const value = values.get(key)?.trim();

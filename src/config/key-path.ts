@@ -1,6 +1,7 @@
 /**
- * Takes a key path of cfn-get-metadata apart: dots separate, single quotes around a key or a backslash before the dot
- * protect one, a dot at the end counts for nothing. Source: heat-cfntools, Metadata.display; the backslash is ours.
+ * Takes a key path of cfn-get-metadata or of a hook apart: dots separate, single quotes around a key or a backslash
+ * before the dot protect one, a dot at the end counts for nothing. Source: heat-cfntools, Metadata.display; the backslash
+ * is ours.
  * @returns undefined when it is none, as in `a..b`
  */
 export function parseKeyPath(text: string): readonly string[] | undefined {
