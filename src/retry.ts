@@ -1,3 +1,6 @@
+/** Milliseconds that one call waits at most because a server asked for it. */
+const LONGEST_WAIT = 120_000;
+
 /** Whether to try again after this answer: the server was not at its best, or asked for patience. */
 export function isWorthRetrying(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
@@ -13,14 +16,16 @@ export function retryDelay(
   now: Date,
   random: number,
 ): number {
-  const asked = typeof retryAfter === 'string' ? parseRetryAfter(retryAfter, now) : undefined;
-  return asked ?? random * Math.min(1000 * 2 ** (attempt - 2), 16_000);
+  const asked = parseRetryAfter(retryAfter, now);
+  return asked === undefined ? random * Math.min(1000 * 2 ** (attempt - 2), 16_000) : Math.min(asked, LONGEST_WAIT);
 }
 
-function parseRetryAfter(value: string, now: Date): number | undefined {
+/** Milliseconds that a Retry-After asks for; undefined without one that makes sense. */
+export function parseRetryAfter(value: string | string[] | undefined, now: Date): number | undefined {
+  if (typeof value !== 'string') return undefined;
   const text = value.trim();
   // Date.parse would take "-5" or "1.5" for a day long ago.
   const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
-  const seconds = /^\d+$/.test(text) ? Number(text) : (date - now.getTime()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 120) * 1000 : undefined;
+  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : date - now.getTime();
+  return Number.isFinite(milliseconds) ? Math.max(milliseconds, 0) : undefined;
 }

@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts';
-import { isWorthRetrying, retryDelay } from '../retry.ts';
+import { isWorthRetrying, parseRetryAfter, retryDelay } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
+import { sha256Hex } from '../signing/sha256.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
@@ -24,6 +25,21 @@ export interface DescribeTools {
   readonly clock: System['clock'];
   /** Hears of attempts that failed. */
   readonly note: (text: string) => void;
+  /** Who asks again and again keeps one of these for each resource: an answer with the same bytes is not parsed again. */
+  readonly known?: KnownAnswer | undefined;
+}
+
+/** The last answer about a resource. */
+export interface KnownAnswer {
+  /** SHA-256 of the body, in hexadecimal. */
+  readonly digest: string;
+  readonly resource: StackResource;
+}
+
+/** A resource, and what to hand in as `known` the next time. */
+export interface Described extends KnownAnswer {
+  /** The very object that was known. */
+  readonly isKnown: boolean;
 }
 
 /** As much as any metadata may have, and as last_metadata may. */
@@ -42,8 +58,8 @@ export async function describeStackResource(
   access: HeatAccess,
   stack: string,
   resource: string,
-  { http, clock, note }: DescribeTools,
-): Promise<StackResource> {
+  { http, clock, note, known }: DescribeTools,
+): Promise<Described> {
   const { endpoint, credentials, transport } = access;
   const parameters = {
     Action: 'DescribeStackResource',
@@ -63,8 +79,10 @@ export async function describeStackResource(
         timeout: Math.max(1, Math.min(endpoint.timeout, deadline - clock.elapsed())),
         mostBytes: MOST_BYTES,
       });
+      const digest = sha256Hex(response.body);
+      if (response.status === 200 && digest === known?.digest) return { ...known, isKnown: true };
       const outcome = await judge(response, endpoint, clock.now(), signature);
-      if ('resource' in outcome) return outcome.resource;
+      if ('resource' in outcome) return { digest, resource: outcome.resource, isKnown: false };
       if ('refused' in outcome) throw outcome.refused;
       if ('wants' in outcome) {
         note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
@@ -85,6 +103,7 @@ export async function describeStackResource(
       throw new Unreachable(trouble.what, {
         where: endpoint.url,
         ...(trouble.hint === undefined ? {} : { hint: trouble.hint }),
+        retryAfter: parseRetryAfter(trouble.retryAfter, clock.now()),
       });
     }
     note(`${trouble.what}: ${endpoint.url}: trying again in ${(delay / 1000).toFixed(1)} s`);

@@ -1,10 +1,18 @@
-import { Problem } from '../errors.ts';
+import { Problem, type ProblemDetails } from '../errors.ts';
 
 /** Heat was not asked: there are no credentials, or nobody knows its address. Older metadata may do instead. */
 export class Unasked extends Problem {}
 
 /** Heat did not answer, or was in trouble, for as long as it was tried. Older metadata may do instead. */
-export class Unreachable extends Problem {}
+export class Unreachable extends Problem {
+  /** Milliseconds that the server wants to be left alone for, if it said so. */
+  readonly retryAfter: number | undefined;
+
+  constructor(what: string, details: ProblemDetails & { readonly retryAfter?: number | undefined } = {}) {
+    super(what, details);
+    this.retryAfter = details.retryAfter;
+  }
+}
 
 /** Heat answered, and gives no metadata. Older metadata must not hide that. */
 export class Refused extends Problem {}

@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import { type CredentialWish, findCredentials } from '../heat/credentials.ts';
-import type { HeatAccess } from '../heat/describe.ts';
+import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
 import { decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
 import type { Log } from '../log.ts';
@@ -76,14 +76,26 @@ export async function fetchFromHeat(
   access: HeatAccess,
   stack: string,
   resource: string,
-  { system, log }: Pick<HeatTools, 'system' | 'log'>,
+  tools: Pick<HeatTools, 'system' | 'log'>,
 ): Promise<StackResource> {
+  return (await fetchFromHeatAgain(access, stack, resource, tools, undefined)).resource;
+}
+
+/** Asks Heat for a resource of which `known` was the last answer. @throws Refused, Unreachable */
+export async function fetchFromHeatAgain(
+  access: HeatAccess,
+  stack: string,
+  resource: string,
+  { system, log }: Pick<HeatTools, 'system' | 'log'>,
+  known: KnownAnswer | undefined,
+): Promise<Described> {
   // Loaded here: hashing costs 5 ms of CPU, which a run without credentials need not pay.
   const { describeStackResource } = await import('../heat/describe.ts');
   return describeStackResource(access, stack, resource, {
     http: system.http,
     clock: system.clock,
     note: (text) => log.info(text),
+    known,
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { describeStackResource, type HeatAccess } from '../../../src/heat/describe.ts';
+import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../../src/heat/describe.ts';
 import { Refused, Unreachable } from '../../../src/heat/failures.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import { NoAnswer } from '../../../src/system/http-problem.ts';
@@ -35,6 +35,7 @@ async function ask(
   steps: readonly Step[],
   access: Partial<HeatAccess['endpoint']> = {},
   signature: HeatAccess['signature'] = 'v4',
+  known?: KnownAnswer,
 ) {
   const requests: HttpRequest[] = [];
   const delays: number[] = [];
@@ -67,6 +68,7 @@ async function ask(
         random: () => 1,
       },
       note: () => {},
+      known,
     },
   ).catch((thrown: unknown) => thrown);
   return { outcome, requests, delays, elapsed };
@@ -76,7 +78,7 @@ const silence = new NoAnswer({ where: 'http://h:8000', hint: 'nothing listens' }
 
 it('asks by a signed GET, the query sorted', async () => {
   const { outcome, requests } = await ask([FOUND]);
-  expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+  expect(outcome).toMatchObject({ resource: { metadata: { text: '{"a": 1}' } }, isKnown: false });
   expect(requests).toEqual([
     {
       method: 'GET',
@@ -94,7 +96,7 @@ it('asks by a signed GET, the query sorted', async () => {
 describe('signature v2', () => {
   it('after IncompleteSignature only', async () => {
     const { outcome, requests } = await ask([{ status: 400, body: error('IncompleteSignature') }, FOUND]);
-    expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+    expect(outcome).toMatchObject({ resource: { metadata: { text: '{"a": 1}' } }, isKnown: false });
     expect(requests).toHaveLength(2);
     expect(requests[1]?.headers).toEqual({});
     expect(requests[1]?.url).toContain('&SignatureVersion=2&');
@@ -177,7 +179,7 @@ describe('trouble', () => {
     ['Throttling', { status: 400, body: error('Throttling') }],
   ])('%s is tried again', async (_, step) => {
     const { outcome, requests, delays } = await ask([step, step, FOUND]);
-    expect(outcome).toMatchObject({ metadata: { text: '{"a": 1}' } });
+    expect(outcome).toMatchObject({ resource: { metadata: { text: '{"a": 1}' } }, isKnown: false });
     expect(requests).toHaveLength(3);
     expect(delays).toEqual([1000, 2000]);
   });
@@ -226,6 +228,40 @@ describe('trouble', () => {
     const { requests } = await ask([silence, FOUND]);
     expect(requests).toHaveLength(2);
     expect(requests[0]?.headers).not.toBe(requests[1]?.headers);
+  });
+});
+
+describe('asked again', () => {
+  it('the same bytes are not parsed again', async () => {
+    const { outcome: first } = await ask([FOUND]);
+    const { outcome: second } = await ask([FOUND], {}, 'v4', first as KnownAnswer);
+    expect(second).toMatchObject({ isKnown: true, digest: (first as KnownAnswer).digest });
+    expect((second as KnownAnswer).resource).toBe((first as KnownAnswer).resource);
+  });
+
+  it('another answer is', async () => {
+    const { outcome: first } = await ask([FOUND]);
+    const { outcome } = await ask([{ ...FOUND, body: FOUND.body.replace('1', '2') }], {}, 'v4', first as KnownAnswer);
+    expect(outcome).toMatchObject({ isKnown: false, resource: { metadata: { text: '{"a": 2}' } } });
+  });
+
+  it('and so is an error, whatever was known', async () => {
+    const { outcome: first } = await ask([FOUND]);
+    const { outcome } = await ask([{ ...FOUND, status: 201 }], {}, 'v4', first as KnownAnswer);
+    expect(outcome).toBeInstanceOf(Refused);
+  });
+});
+
+describe('unreachable says for how long the server wants to be left alone', () => {
+  it.each<[header: string | undefined, milliseconds: number | undefined]>([
+    ['600', 600_000],
+    ['Sun, 22 Nov 2026 07:24:45 GMT', 1_200_000],
+    ['soon', undefined],
+    [undefined, undefined],
+  ])('%j', async (header, milliseconds) => {
+    const headers = header === undefined ? {} : { 'retry-after': header };
+    const { outcome } = await ask([{ status: 503, headers }], { attempts: 1 });
+    expect((outcome as Unreachable).retryAfter).toBe(milliseconds);
   });
 });
 
