@@ -15,8 +15,17 @@ export const paths = {
   lastMetadata: 'last_metadata',
   hosts: '/etc/hosts',
   settings: '/etc/cfn/cfntools.conf',
+  /** The configuration of cfn-hup. */
+  hupRoot: '/etc/cfn',
+  hupHooksDirectory: 'hooks.d',
+  /** What each hook has acknowledged, and the locks: ours alone. */
+  hupState: '/var/lib/cfn-hup',
+  /** When each hook was looked at; need not outlive a boot. */
+  hupLastCheck: '/run/cfn-hup/last-check.json',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',
+  /** What tells one machine from another. */
+  machineId: '/etc/machine-id',
   packageDownloads: '/var/cache/heat-cfntools/packages',
 } as const;

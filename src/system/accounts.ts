@@ -71,8 +71,11 @@ export interface Accounts extends AccountTools {
   groupNumbered(gid: number): Promise<Group | undefined>;
   /** The names of the local groups that list the user, sorted. */
   groupsOf(name: string): readonly string[];
-  /** The gids of all groups of a user of the running machine, those of other name services too. */
-  gidsOf(name: string): Promise<readonly number[]>;
+  /**
+   * The gids of all groups that a login gives a user of the running machine, the primary one first; every name service is
+   * asked. @throws Problem
+   */
+  gidsOf(user: User): Promise<readonly number[]>;
 }
 
 type Row = readonly string[];
@@ -163,9 +166,11 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     groupNamed: (name) => lookUp('group', name, [hasName(name)], parseGroup),
     groupNumbered: (gid) => lookUp('group', String(gid), [hasNumber(String(gid))], parseGroup),
     groupsOf,
-    gidsOf: async (name) => {
-      const { exitCode, stdout } = await exec.tool(['id', '-G', name]);
-      return exitCode === 0 ? stdout.trim().split(/\s+/).map(Number) : [];
+    gidsOf: async ({ name, gid }) => {
+      const { exitCode, output } = await exec.query(['id', '-G', '--', name]);
+      if (exitCode !== 0)
+        throw new Problem('cannot find out the groups of a user', { where: name, hint: output.trim() });
+      return [...new Set([gid, ...(output.match(/\b\d+\b/g) ?? []).map(Number)])];
     },
     createGroup: async (group) => (await tools()).createGroup(group),
     createUser: async (user) => (await tools()).createUser(user),

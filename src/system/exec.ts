@@ -17,6 +17,8 @@ export interface CommandResult {
   readonly exitCode: number;
   /** The end of what the command printed, stdout and stderr as they came. */
   readonly output: string;
+  /** Why it was ended before its time; absent when it ended by itself. */
+  readonly cut?: 'timeout' | 'abort';
 }
 
 /** The one door to other programs. */
@@ -52,6 +54,17 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** The whole environment of the command; ours when left out. */
   readonly env?: Environment;
+  /** The file mode mask of the command; ours when left out. */
+  readonly umask?: number;
+  /**
+   * Milliseconds that the command may run. Then it is ended with all that it started: its process group, which is one of
+   * its own where this or `abort` is given, gets SIGTERM, and what is left of it 10 s later SIGKILL.
+   */
+  readonly timeout?: number;
+  /** Ends the command in the same way as soon as it is aborted. */
+  readonly abort?: AbortSignal;
+  /** Another user to run as: real, effective and saved ids, and just these groups. Needs root, and setpriv of util-linux. */
+  readonly as?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
 }
 
 /** Where administrators' tools live; cron and sudo often leave these out of PATH. */
@@ -123,8 +136,10 @@ export function createExec(environment: Environment): Exec {
     },
     command: async (command, options) => {
       const { runToExit } = await import('./run-to-exit.ts');
-      return runToExit(typeof command === 'string' ? ['/bin/sh', '-c', command] : command, {
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      const { as, ...others } = options;
+      const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+      return runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
+        ...others,
         env: { ...(options.env ?? environment) } as NodeJS.ProcessEnv,
       });
     },
@@ -145,6 +160,21 @@ export function commandEnvironment(machine: Environment, wanted: Environment | u
     USER: machine['USER'] ?? user.username,
     ...(wanted ?? machine),
   };
+}
+
+/** Node's own uid and gid options would leave the command without the supplementary groups of its user. */
+function changeUser(
+  find: Exec['find'],
+  { uid, gid, groups }: NonNullable<CommandOptions['as']>,
+): readonly [string, ...string[]] {
+  const setpriv = find('setpriv');
+  if (setpriv === undefined)
+    throw new Problem('setpriv is not installed', {
+      where: 'PATH',
+      hint: 'install util-linux, without it nothing can run as another user',
+    });
+  const list = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
+  return [setpriv, '--reuid', String(uid), '--regid', String(gid), ...list, '--'];
 }
 
 function pathWithSystemDirectories(path: string | undefined): string[] {

@@ -1,36 +1,88 @@
-import { spawn } from 'node:child_process';
-import { errnoOf, Problem } from '../errors.ts';
-import { type CommandResult, DRAIN_MILLISECONDS } from './exec.ts';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { describeError, errnoOf, Problem } from '../errors.ts';
+import { type CommandOptions, type CommandResult, DRAIN_MILLISECONDS } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
 import { exitCodeOfSignal } from './signal.ts';
+
+export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort'> {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Milliseconds between SIGTERM and SIGKILL. */
+const GRACE = 10_000;
+/** Milliseconds between two looks at whether a process group is gone. */
+const LOOK = 50;
+/** Node's timers take no longer time. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command
  * left behind among them, and costs 20 ms of CPU to load.
  * @throws Problem when the command cannot be started
  */
-export function runToExit(
-  command: readonly string[],
-  options: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
-): Promise<CommandResult> {
+export function runToExit(command: readonly string[], options: RunOptions): Promise<CommandResult> {
   const [file = '', ...args] = command;
+  const { cwd, env, timeout, abort } = options;
+  const isBounded = timeout !== undefined || abort !== undefined;
   return new Promise((resolve, reject) => {
     const tail = new OutputTail();
-    const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const start = (): ChildProcessByStdio<null, Readable, Readable> =>
+      spawn(file, args, {
+        ...(cwd === undefined ? {} : { cwd }),
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // Its own process group, by which it can be ended with all that it started.
+        detached: isBounded,
+      });
+    let child: ReturnType<typeof start>;
+    try {
+      child = withUmask(options.umask, start);
+    } catch (error) {
+      // Some errors of the start are thrown, the others are events.
+      reject(cannotStart(file, cwd, error));
+      return;
+    }
     let drained: NodeJS.Timeout | undefined;
     let exitCode: number | undefined;
-    const finish = (): void => {
+    let cut: CommandResult['cut'];
+    let groupEnd: Promise<void> | undefined;
+    let isOver = false;
+
+    const end = (why: 'timeout' | 'abort'): void => {
+      if (isOver || exitCode !== undefined || child.pid === undefined || groupEnd !== undefined) return;
+      cut = why;
+      groupEnd = endGroup(child.pid);
+    };
+    const onAbort = (): void => end('abort');
+    const timer =
+      timeout === undefined ? undefined : setTimeout(() => end('timeout'), Math.min(timeout, LONGEST_TIMER));
+    abort?.addEventListener('abort', onAbort, { once: true });
+    if (abort?.aborted === true) onAbort();
+
+    const letGo = (): void => {
+      isOver = true;
+      clearTimeout(timer);
       clearTimeout(drained);
+      abort?.removeEventListener('abort', onAbort);
       child.stdout.destroy();
       child.stderr.destroy();
-      resolve({ exitCode: exitCode ?? 1, output: tail.text() });
+    };
+    const finish = async (): Promise<void> => {
+      if (isOver) return;
+      letGo();
+      await groupEnd;
+      resolve({ exitCode: exitCode ?? 1, output: tail.text(), ...(cut === undefined ? {} : { cut }) });
     };
     const take = (chunk: Buffer): void => {
       tail.add(chunk);
     };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
-    child.on('error', (error) => reject(cannotStart(file, options.cwd, error)));
+    child.on('error', (error) => {
+      letGo();
+      reject(cannotStart(file, cwd, error));
+    });
     child.on('exit', (code, signal) => {
       exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
       drained = setTimeout(finish, DRAIN_MILLISECONDS);
@@ -39,7 +91,41 @@ export function runToExit(
   });
 }
 
-function cannotStart(file: string, cwd: string | undefined, error: Error): Problem {
+/** The mask is the process's: it is ours again before anything else can run. */
+function withUmask<T>(umask: number | undefined, start: () => T): T {
+  if (umask === undefined) return start();
+  const before = process.umask(umask);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** Ends a process group: SIGTERM, and SIGKILL for what is still there when the grace is over. */
+async function endGroup(leader: number): Promise<void> {
+  const deadline = process.hrtime.bigint() + BigInt(GRACE) * 1_000_000n;
+  if (!sendToGroup(leader, 'SIGTERM')) return;
+  while (sendToGroup(leader, 0)) {
+    if (process.hrtime.bigint() > deadline) {
+      sendToGroup(leader, 'SIGKILL');
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
+  }
+}
+
+/** @returns false when nobody is left in the group */
+function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-leader, signal);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+function cannotStart(file: string, cwd: string | undefined, error: unknown): Problem {
   const code = errnoOf(error);
   if (code === 'ENOENT')
     return new Problem('cannot run the command', {
@@ -59,5 +145,5 @@ function cannotStart(file: string, cwd: string | undefined, error: Error): Probl
       hint: 'the command is too long; put it into a file',
       cause: error,
     });
-  return new Problem('cannot run the command', { where: file, hint: code ?? error.message, cause: error });
+  return new Problem('cannot run the command', { where: file, hint: code ?? describeError(error), cause: error });
 }

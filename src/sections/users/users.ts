@@ -116,7 +116,7 @@ async function localGroups(
   }
   const foreign = [...found.values()].filter(({ isLocal }) => !isLocal);
   if (foreign.length > 0) {
-    const gids = present === undefined ? [] : await accounts.gidsOf(entry.name);
+    const gids = present === undefined ? [] : await accounts.gidsOf(present);
     const out = foreign.filter(({ gid, members }) => !gids.includes(gid) && !members.includes(entry.name));
     if (out.length > 0) {
       throw new Problem(`user ${entry.name} is not in ${out.map(({ name }) => name).join(', ')}`, {

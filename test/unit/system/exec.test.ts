@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -17,6 +17,15 @@ function script(path: string, text: string, mode = 0o755): string {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
+}
+
+/** False for a process that is gone, or has ended and waits for whoever looks after orphans. */
+function isAtWork(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 describe('tool', () => {
@@ -113,6 +122,43 @@ describe('command', () => {
     process.kill(Number(pid));
     expect(performance.now() - begin).toBeLessThan(10_000);
     expect({ exitCode, text }).toEqual({ exitCode: 0, text: 'done' });
+  });
+
+  it.each([
+    [0o077, '0077'],
+    [undefined, process.umask().toString(8).padStart(4, '0')],
+  ])('umask %s is %s, and ours stays', async (umask, shown) => {
+    const before = process.umask();
+    expect((await exec.command('umask', umask === undefined ? {} : { umask })).output).toBe(`${shown}\n`);
+    expect(process.umask()).toBe(before);
+  });
+
+  it('that is too long to start is a problem', async () => {
+    await expect(exec.command(`: ${'x'.repeat(200_000)}`, {})).rejects.toThrow(Problem);
+    await expect(exec.command('true', { env: { A: 'a\0b' } })).rejects.toThrow(Problem);
+  });
+
+  it('past its timeout is ended with all that it started, whatever they think of SIGTERM', async () => {
+    const stubborn = `sh -c 'trap "" TERM; while :; do sleep 0.1; done' & echo $!; sleep 300 & echo $!; exec sleep 300`;
+    const { exitCode, output, cut } = await exec.command(stubborn, { timeout: 300 });
+    expect({ exitCode, cut }).toEqual({ exitCode: 143, cut: 'timeout' });
+    const pids = output.trim().split('\n').map(Number);
+    expect(pids).toHaveLength(2);
+    for (const pid of pids) await expect.poll(() => isAtWork(pid)).toBe(false);
+  });
+
+  it('is ended when it is aborted, also before it began', async () => {
+    const controller = new AbortController();
+    const running = exec.command('sleep 300; sleep 300', { abort: controller.signal });
+    setTimeout(() => controller.abort(), 100);
+    expect(await running).toEqual({ exitCode: 143, output: '', cut: 'abort' });
+    expect((await exec.command('sleep 300', { abort: controller.signal })).cut).toBe('abort');
+  });
+
+  it('in time is left alone, and so is the daemon that it leaves', async () => {
+    const { output, ...rest } = await exec.command('sleep 30 & echo $!', { timeout: 10_000 });
+    expect(rest).toEqual({ exitCode: 0 });
+    process.kill(Number(output)); // throws when it is gone
   });
 
   it('takes all that it printed before it ended', async () => {

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { describeError, Problem } from '../errors.ts';
+
+export interface Detached {
+  readonly pid: number;
+  /** The exit code, or the name of a signal; undefined while it runs. */
+  readonly ended: () => number | string | undefined;
+}
+
+/** For what mostly waits: one heap of glibc's for all threads is a megabyte smaller. */
+const SMALL = { MALLOC_ARENA_MAX: '1' };
+
+/**
+ * Starts this program once more, with other arguments, in a session of its own and without a terminal, to stay when we
+ * are gone.
+ * @throws Problem when it cannot be started
+ */
+export async function startDetached(args: readonly string[]): Promise<Detached> {
+  const child = spawn(process.execPath, args, {
+    detached: true,
+    stdio: 'ignore',
+    cwd: '/',
+    env: { ...process.env, ...SMALL },
+  });
+  let ended: number | string | undefined;
+  child.on('exit', (code, signal) => {
+    ended = code ?? signal ?? undefined;
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.on('spawn', resolve);
+    child.on('error', (error) =>
+      reject(new Problem('cannot start', { where: process.execPath, hint: describeError(error), cause: error })),
+    );
+  });
+  child.unref();
+  return { pid: child.pid as number, ended: () => ended };
+}

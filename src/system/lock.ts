@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, Problem } from '../errors.ts';
+import { systemClock } from './clock.ts';
+import { fileProblem } from './file-problem.ts';
+
+export interface HeldLock {
+  release(): void;
+}
+
+const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+/** Milliseconds between two looks at a lock that somebody else holds. */
+const PAUSE = 100;
+/** Milliseconds that flock(1) may take to say yes or no. */
+const PATIENCE = 10_000;
+/** The file's descriptor within flock(1). */
+const CHILD_FD = 3;
+
+/**
+ * Takes a lock that the kernel drops when this process ends, however it ends. Node has no flock(2): flock(1) takes the
+ * lock on our open file, to which it belongs, so it stays when flock(1) is gone. The file gets our process id, for people.
+ * @param path an absolute path; the file and its directory are made, for us alone
+ * @param waitSeconds how long to wait, without doing anything else, for somebody else to let go
+ * @returns undefined when somebody else holds it
+ * @throws Problem when the file cannot be opened or there is no flock(1)
+ */
+export function tryLock(path: string, waitSeconds = 0): HeldLock | undefined {
+  const fd = openLock(path);
+  let isTaken = false;
+  try {
+    const deadline = systemClock.elapsed() + waitSeconds * 1000;
+    for (;;) {
+      isTaken = lockNow(fd, path);
+      if (isTaken || systemClock.elapsed() >= deadline) break;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+    }
+    if (!isTaken) return undefined;
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    isTaken = false;
+    throw error instanceof Problem ? error : fileProblem('cannot lock', path, error);
+  } finally {
+    if (!isTaken) closeSync(fd);
+  }
+  let isHeld = true;
+  return {
+    release() {
+      if (isHeld) closeSync(fd);
+      isHeld = false;
+    },
+  };
+}
+
+/** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */
+export function lastHolder(path: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    return Number.isInteger(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function openLock(path: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    throw fileProblem('cannot lock', path, error);
+  }
+}
+
+/** @returns false when somebody else has it */
+function lockNow(fd: number, path: string): boolean {
+  const { status, error, stderr } = spawnSync('flock', ['-n', String(CHILD_FD)], {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    timeout: PATIENCE,
+  });
+  if (status === 0) return true;
+  if (status === 1) return false;
+  if (error !== undefined && errnoOf(error) === 'ENOENT')
+    throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
+  throw new Problem('cannot lock', {
+    where: path,
+    hint: error === undefined ? `flock says: ${stderr.toString('utf8').trim()}` : error.message,
+  });
+}

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+
+/** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
+export interface Notifier {
+  /**
+   * Says that we are alive as often as systemd's watchdog wants, twice in its time, for as long as we are: nothing else
+   * wakes a waiting daemon. Returns what ends it.
+   */
+  watch(isAlive: () => boolean): () => void;
+  /** Sends assignments such as `READY=1`, in order. Never fails: a service that cannot be told of works all the same. */
+  send(...assignments: readonly string[]): void;
+  /** Ends when all is sent, or after some seconds. */
+  drain(): Promise<void>;
+}
+
+const PROGRAM = 'systemd-notify';
+/** Milliseconds. */
+const PATIENCE = 5000;
+
+/**
+ * Reads how systemd wants to be told, and takes it out of the environment: what we start is not us (sd_notify(3)).
+ * Node has no unix datagram sockets, so systemd-notify(1), which is wherever systemd is, sends in our name.
+ */
+export function createNotifier(environment: Record<string, string | undefined> = process.env): Notifier {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
+  if (socket === undefined || socket === '')
+    return { watch: () => () => undefined, send: () => undefined, drain: () => Promise.resolve() };
+  const isWatched = watched === undefined || watched === String(process.pid);
+  const watchdog = isWatched && /^\d+$/.test(interval ?? '') ? Number(interval) / 1000 : 0;
+  let last: Promise<void> = Promise.resolve();
+  const send = (...assignments: readonly string[]): void => {
+    last = last.then(() => tell(assignments, { ...environment, NOTIFY_SOCKET: socket }));
+  };
+  return {
+    send,
+    watch(isAlive) {
+      if (watchdog === 0) return () => undefined;
+      const timer = setInterval(() => {
+        if (isAlive()) send('WATCHDOG=1');
+      }, watchdog / 2);
+      return () => clearInterval(timer);
+    },
+    drain: () => last,
+  };
+}
+
+/** For RELOADING=1: systemd tells by it which reload is meant (sd_notify(3)). */
+export function monotonicMicroseconds(): string {
+  return String(process.hrtime.bigint() / 1000n);
+}
+
+function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(PROGRAM, assignments, { stdio: 'ignore', env: environment, timeout: PATIENCE });
+    child.on('error', () => resolve());
+    child.on('exit', () => resolve());
+  });
+}

@@ -1,0 +1,12 @@
+/** Calls `handle` whenever we get one of the signals, which then no longer end us. Returns what takes it back. */
+export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void {
+  for (const name of names) process.on(name, handle);
+  return () => {
+    for (const name of names) process.off(name, handle);
+  };
+}
+
+/** Ends this process at once: what it still waits for, an answer from the network say, is given up. */
+export function endProcess(exitCode: number): never {
+  process.exit(exitCode);
+}

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import { lastHolder, tryLock } from '../../../src/system/lock.ts';
+import { temporaryRoot } from '../temporary-root.ts';
+
+const newPath = (): string => `${temporaryRoot().root}/state/one.lock`;
+
+it('is had by one at a time, and again after its release', () => {
+  const path = newPath();
+  const first = tryLock(path);
+  expect(first).toBeDefined();
+  expect(tryLock(path)).toBeUndefined();
+  first?.release();
+  first?.release();
+  const second = tryLock(path);
+  expect(second).toBeDefined();
+  second?.release();
+});
+
+it('is private, and tells who took it', () => {
+  const path = newPath();
+  expect(lastHolder(path)).toBeUndefined();
+  const lock = tryLock(path);
+  expect([statSync(path).mode & 0o777, statSync(dirname(path)).mode & 0o777]).toEqual([0o600, 0o700]);
+  expect(lastHolder(path)).toBe(process.pid);
+  lock?.release();
+});
+
+it('is gone with a process that is killed, and is waited for', async () => {
+  const path = newPath();
+  tryLock(path)?.release();
+  const holder = spawn('flock', [path, 'sleep', '60'], { stdio: 'ignore', detached: true });
+  await once(holder, 'spawn');
+  for (let waited = 0; tryLockOnce(path); waited += 20) {
+    if (waited > 5000) throw new Error('flock does not hold it');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const begin = performance.now();
+  expect(tryLock(path, 0.3)).toBeUndefined();
+  expect(performance.now() - begin).toBeGreaterThanOrEqual(300);
+  spawn('sh', ['-c', `sleep 0.3; kill -KILL -${holder.pid}`], { stdio: 'ignore' });
+  const lock = tryLock(path, 10);
+  expect(lock).toBeDefined();
+  lock?.release();
+});
+
+it('is not handed on to what we start', async () => {
+  const path = newPath();
+  const lock = tryLock(path);
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  await once(child, 'spawn');
+  lock?.release();
+  const again = tryLock(path);
+  child.kill();
+  expect(again).toBeDefined();
+  again?.release();
+});
+
+it('a link in its place is not followed', () => {
+  const { root } = temporaryRoot();
+  symlinkSync(`${root}/elsewhere`, `${root}/one.lock`);
+  expect(() => tryLock(`${root}/one.lock`)).toThrow(Problem);
+  expect(existsSync(`${root}/elsewhere`)).toBe(false);
+});
+
+it('a directory that cannot be made is a problem that names the path', () => {
+  const { root } = temporaryRoot();
+  writeFileSync(`${root}/file`, '');
+  expect(() => tryLock(`${root}/file/one.lock`)).toThrow(expect.objectContaining({ where: `${root}/file/one.lock` }));
+});
+
+function tryLockOnce(path: string): boolean {
+  const lock = tryLock(path);
+  lock?.release();
+  return lock !== undefined;
+}
