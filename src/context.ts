@@ -1,6 +1,6 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
-import { createLog, fileSink, type Log, terminalSink } from './log.ts';
+import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
@@ -14,9 +14,13 @@ import { trustedBy } from './system/trust.ts';
 
 export interface Context {
   readonly system: System;
-  /** Errors and warnings also go to stderr. */
+  /** Errors and warnings also go to stderr, unless the command is a quiet one. */
   readonly log: Log;
+  /** Says an error on stderr that a quiet command has only logged. */
+  readonly insist: (line: string) => void;
   readonly verbose: boolean;
+  /** For a configuration that wants what -v does; -v itself stays in force. */
+  readonly setVerbose: (isWanted: boolean) => void;
   readonly redactor: Redactor;
   /** Prints to stdout what a person reads, with secrets taken out. */
   readonly print: (line: string) => void;
@@ -33,6 +37,8 @@ export interface Output {
 export interface ContextOptions {
   readonly command: string;
   readonly verbose: boolean;
+  /** Says nothing on stderr but what keeps the command from its work, unless a person reads there or has said -v. */
+  readonly isQuiet?: boolean;
   readonly output: Output;
   /** The directory that all paths are taken below; `/` for this machine. */
   readonly root?: string;
@@ -42,9 +48,11 @@ export interface ContextOptions {
 /** The environment's secrets reach every child, and what a child prints reaches the log. */
 const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 const OPEN_TO_OTHERS = 0o066;
+const STDERR = 2;
 
 /** Builds the outside world: the only place that does. */
-export function createContext({ command, verbose, output, root = '/', proxies = {} }: ContextOptions): Context {
+export function createContext(options: ContextOptions): Context {
+  const { command, verbose, output, root = '/', proxies = {} } = options;
   const environment = process.env;
   const files = createFileSystem(root);
   const exec = createExec(environment);
@@ -59,18 +67,40 @@ export function createContext({ command, verbose, output, root = '/', proxies = 
   };
   const redactor = new Redactor();
   for (const name of SECRET_VARIABLES) redactor.addSecret(environment[name] ?? '');
-  const log = createLog(redactor, [
-    terminalSink(command, verbose, output.stderr),
-    fileSink(command, process.pid, systemClock.now, logFile(system, command)),
-  ]);
+  const isQuietAtFirst = options.isQuiet === true && !verbose && !isTerminal(STDERR);
+  let isQuiet = isQuietAtFirst;
+  let terminal = terminalSink(command, verbose, output.stderr);
+  const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
+  const unlessQuiet: Sink = {
+    write: (level, text) => {
+      if (!isQuiet) terminal.write(level, text);
+    },
+  };
+  const log = createLog(redactor, [unlessQuiet, file]);
   return {
     system,
     log,
+    insist: (line) => {
+      if (isQuiet) terminal.write('ERROR', redactor.redact(line));
+    },
     verbose,
+    setVerbose: (isWanted) => {
+      isQuiet = isQuietAtFirst && !isWanted;
+      terminal = terminalSink(command, verbose || isWanted, output.stderr);
+    },
     redactor,
     print: (line) => output.stdout(`${redactor.redact(line)}\n`),
     give: output.stdout,
   };
+}
+
+/** Not node:tty's isatty, which would load node:net. /dev/null counts as a terminal, which does no harm. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice();
+  } catch {
+    return false; // it is closed
+  }
 }
 
 /** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */

@@ -32,10 +32,11 @@ export async function run(argv0: string, argv: readonly string[], output: Output
   }
 }
 
-function contextFor({ name }: CommandSpec, args: ParsedArguments, output: Output): Context {
+function contextFor({ name, isQuiet }: CommandSpec, args: ParsedArguments, output: Output): Context {
   const context = createContext({
     command: name,
     verbose: flagOption(args, 'verbose'),
+    isQuiet: isQuiet === true,
     output,
     root: rootOption(args),
     proxies: { http: textOption(args, 'httpProxy'), https: textOption(args, 'httpsProxy') },
@@ -77,12 +78,16 @@ function runBare([first]: readonly string[], output: Output): ExitCode {
   return ExitCode.usage;
 }
 
-function reportFailure({ name }: CommandSpec, error: unknown, { log }: Context): ExitCode {
+function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: Context): ExitCode {
+  const fail = (line: string): void => {
+    log.error(line);
+    insist(line);
+  };
   if (error instanceof Problem) {
-    log.error(error.line);
+    fail(error.line);
     return error.exitCode;
   }
-  log.error(`a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`);
+  fail(`a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`);
   log.trace(error instanceof Error ? (error.stack ?? String(error)) : String(error));
   return ExitCode.bug;
 }

@@ -18,6 +18,8 @@ export interface CommandSpec {
   /** As in `[file]`; none when left out. */
   readonly operand?: { readonly syntax: string; readonly description: string };
   readonly options: readonly OptionSpec[];
+  /** Runs from cron, which mails each line: see ContextOptions.isQuiet. */
+  readonly isQuiet?: true;
   /** Takes whatever it is given: for commands that are gone but still called. */
   readonly takesAnything?: true;
   /** Loads the command; each start pays only for the one that runs. */

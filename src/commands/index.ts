@@ -94,9 +94,16 @@ export const commands: readonly CommandSpec[] = [
       { flags: '-c, --config <directory>', description: 'directory of cfn-hup.conf, or of the hooks' },
       { flags: '-f, --no-daemon', description: 'make one pass and exit' },
       { flags: '--daemon', description: 'follow changes in the foreground', addition: true },
+      {
+        flags: '--check',
+        description: 'say what is wrong with the configuration, and what each hook does',
+        addition: true,
+      },
+      { flags: '--status', description: 'say how each hook fares', addition: true },
       VERBOSE,
     ],
-    load: () => import('./not-built.ts'),
+    isQuiet: true,
+    load: () => import('./cfn-hup.ts'),
   },
   {
     name: 'cfn-get-metadata',

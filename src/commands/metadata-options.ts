@@ -5,7 +5,7 @@ import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /** Larger than any credential file. */
-const MOST_CREDENTIAL_BYTES = 64 * 1024;
+export const MOST_CREDENTIAL_BYTES = 64 * 1024;
 
 /** Where cfn-init and cfn-get-metadata are to take metadata from. @throws Problem with exit code 2 */
 export function metadataWish(args: ParsedArguments): MetadataWish {

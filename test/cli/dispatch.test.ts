@@ -99,12 +99,6 @@ test('cfntools --version', async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: `cfntools ${version}\n` });
 });
 
-test.each([['cfn-hup', ['-f']]])('%s says that it is not built yet', async (command, args) => {
-  const { code, stdout, stderr } = await machine().run([binary(command), ...args]);
-  expect({ code, stdout }).toEqual({ code: 70, stdout: '' });
-  expect(stderr).toMatch(new RegExp(`^${command}: .*not built yet.*\\n$`));
-});
-
 describe('usage errors are one line on stderr and exit 2', () => {
   test.each<[string, string[]]>([
     ['cfn-init', ['--nonsense']],

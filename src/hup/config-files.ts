@@ -1,0 +1,192 @@
+import { basename, dirname, resolve } from 'node:path';
+import { Problem } from '../errors.ts';
+import { decodePythonIni } from '../python-ini.ts';
+import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+import {
+  type ConfigFile,
+  type ConfigSection,
+  faultLines,
+  mergeConfigFiles,
+  type Remarks,
+  remark,
+} from './config-sections.ts';
+import { decodeHooks } from './hooks.ts';
+import type { HupConfig, HupSettings } from './hup-config.ts';
+import { decodeSettings } from './settings.ts';
+import { findUntrusted } from './trusted-path.ts';
+
+const ROOT = '/etc/cfn';
+const MAIN_FILE = 'cfn-hup.conf';
+const HOOKS_FILE = 'hooks.conf';
+const HOOKS_DIRECTORY = 'hooks.d';
+/** Larger than any file of hooks. */
+const MOST_BYTES = 1024 * 1024;
+/** What editors and package managers leave beside a file, and files put aside by hand. */
+const BACKUP =
+  /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
+
+/** Where the parts of the configuration are, or would be. */
+export interface ConfigPlaces {
+  readonly main: string;
+  readonly hooksFile: string;
+  readonly hooksDirectory: string;
+}
+
+/** The configuration with all that is wrong with it. */
+export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
+  readonly places: ConfigPlaces;
+  /** What the files say, broken hooks among it. */
+  readonly sections: ReadonlyMap<string, ConfigSection>;
+  /** Undefined when [main] cannot be used; mainProblems then say why. */
+  readonly settings: HupSettings | undefined;
+  readonly mainProblems: readonly string[];
+}
+
+/**
+ * Reads cfn-hup's configuration: the main file, hooks.conf, and the files of hooks.d in the order of their names. Cheap
+ * enough for every pass.
+ * @param option what -c says: the configuration root, the hooks directory, or the main file
+ * @throws Problem when the main file is not there or cannot be used
+ */
+export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: string | undefined): HupConfig {
+  const { settings, hooks, problems, warnings, mainProblems } = inspectHupConfig(system, option);
+  if (settings === undefined || mainProblems.length > 0) {
+    throw new Problem(mainProblems.join('; '), mainProblems.length > 1 ? { hint: 'cfn-hup --check lists all' } : {});
+  }
+  return { settings, hooks, problems, warnings };
+}
+
+/** As readHupConfig, but goes on as far as it can. @throws Problem when there is no main file */
+export function inspectHupConfig(
+  { files, self }: Pick<System, 'files' | 'self'>,
+  option: string | undefined,
+): InspectedConfig {
+  const places = findConfigFiles(files, option);
+  const remarks: Remarks = { problems: [], warnings: [] };
+  const mainProblems: string[] = [];
+  const read = (path: string, complaints: string[]): ConfigFile | undefined => {
+    try {
+      const untrusted = findUntrusted(files, path, self.uid);
+      if (untrusted !== undefined) {
+        complaints.push(remark(untrusted.path, `${untrusted.what}, so it is not used`, untrusted.hint));
+        return undefined;
+      }
+      const content = files.readIfPresent(path, MOST_BYTES);
+      if (content === undefined) {
+        if (files.entry(path) !== undefined) complaints.push(remark(path, 'a link to nothing', 'mend or remove it'));
+        return undefined;
+      }
+      const file = { path, ini: decodePythonIni(content) };
+      complaints.push(...faultLines(file));
+      return file.ini.faults.length === 0 ? file : undefined;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      complaints.push(remark(path, error.message, error.hint));
+      return undefined;
+    }
+  };
+
+  const main = read(places.main, mainProblems);
+  if (main === undefined && mainProblems.length === 0) throw noMainFile(places.main);
+  const hookFiles = [places.hooksFile, ...hookFileNames(files, places.hooksDirectory, self.uid, remarks)];
+  const sections = mergeConfigFiles(
+    [main, ...hookFiles.map((path) => read(path, remarks.problems))].filter((file) => file !== undefined),
+    remarks,
+  );
+  const settings =
+    main === undefined
+      ? undefined
+      : decodeSettings(sections, places.main, { problems: mainProblems, warnings: remarks.warnings });
+  const hooks = decodeHooks(sections, remarks);
+  if (hooks.length === 0 && remarks.problems.length === 0) {
+    remarks.warnings.push(
+      remark(`${places.hooksFile}, ${places.hooksDirectory}`, 'there are no hooks', 'put some there'),
+    );
+  }
+  return { places, sections, settings, mainProblems, hooks, problems: remarks.problems, warnings: remarks.warnings };
+}
+
+/**
+ * Finds out what -c names (contract section 2, cfn-hup). A directory with a cfn-hup.conf is the configuration root, as
+ * for AWS's agent; any other is the hooks directory, as for heat-cfntools, whose main file is fixed.
+ * @throws Problem that says what was looked for
+ */
+export function findConfigFiles(files: FileSystem, option: string | undefined): ConfigPlaces {
+  if (option === undefined) return placesBelow(ROOT);
+  if (option === '')
+    throw new Problem('-c names nothing', { hint: 'an empty variable? give the configuration directory' });
+  const path = resolve(option);
+  if (!isDirectory(files, path)) {
+    if (files.entry(path) === undefined)
+      throw new Problem('there is no such directory', {
+        where: path,
+        hint: `give one with a ${MAIN_FILE}, or one of hooks for ${ROOT}/${MAIN_FILE}`,
+      });
+    if (basename(path) === MAIN_FILE) return placesBelow(dirname(path));
+    throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
+  }
+  // With hooks.d in it, it is meant as a root whose main file is missing.
+  if (files.entry(join(path, MAIN_FILE)) !== undefined || isDirectory(files, join(path, HOOKS_DIRECTORY)))
+    return placesBelow(path);
+  if (files.entry(join(ROOT, MAIN_FILE)) === undefined)
+    throw new Problem(`there is no ${MAIN_FILE}`, {
+      where: path === ROOT ? path : `${path}, ${ROOT}`,
+      hint: 'write one with [main] and a line stack=NAME',
+    });
+  return { ...placesBelow(ROOT), hooksDirectory: path };
+}
+
+function placesBelow(root: string): ConfigPlaces {
+  return {
+    main: join(root, MAIN_FILE),
+    hooksFile: join(root, HOOKS_FILE),
+    hooksDirectory: join(root, HOOKS_DIRECTORY),
+  };
+}
+
+function noMainFile(path: string): Problem {
+  return new Problem('there is no such file', { where: path, hint: 'write it with [main] and a line stack=NAME' });
+}
+
+/** The files of hooks.d, in order. */
+function hookFileNames(files: FileSystem, directory: string, self: number, { problems, warnings }: Remarks): string[] {
+  if (files.entry(directory) === undefined) return [];
+  try {
+    const untrusted = findUntrusted(files, directory, self);
+    if (untrusted !== undefined) {
+      const { path, what, hint } = untrusted;
+      const whose = path === directory ? 'its hooks are' : `the hooks in ${directory} are`;
+      problems.push(remark(path, `${what}, so ${whose} not used`, hint));
+      return [];
+    }
+    return files
+      .names(directory)
+      .filter((name) => !BACKUP.test(name))
+      .map((name) => join(directory, name))
+      .filter((path) => {
+        const kind = files.entry(path)?.kind;
+        if (kind !== 'other' && !isDirectory(files, path)) return kind !== undefined;
+        warnings.push(remark(path, kind === 'other' ? 'not a regular file' : 'a directory', 'passed over'));
+        return false;
+      });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    problems.push(remark(directory, error.message, error.hint));
+    return [];
+  }
+}
+
+function isDirectory(files: FileSystem, path: string): boolean {
+  try {
+    files.openDirectory(path).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Problem) return false;
+    throw error;
+  }
+}
+
+function join(directory: string, name: string): string {
+  return `${directory === '/' ? '' : directory}/${name}`;
+}

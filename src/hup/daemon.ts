@@ -1,0 +1,250 @@
+import { hostname } from 'node:os';
+import { describeError, ExitCode, Problem } from '../errors.ts';
+import { paths } from '../paths.ts';
+import { type HeldLock, tryLock } from '../system/lock.ts';
+import { keepSmall, type Memory } from '../system/memory.ts';
+import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
+import { createPause, type Pause } from '../system/pause.ts';
+import { endProcess, onSignals } from '../system/signals.ts';
+import type { System } from '../system/system.ts';
+import type { HupConfig } from './hup-config.ts';
+import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
+import { type RunningActions, watchActions } from './running-actions.ts';
+import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
+import { StatusLine } from './status-line.ts';
+
+export const DAEMON_LOCK = `${paths.hupState}/daemon.lock`;
+export const PASS_LOCK = `${paths.hupState}/pass.lock`;
+
+/** What the loop works with besides the passes' tools. */
+export interface DaemonParts {
+  readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
+  readonly tryLock: (path: string, waitSeconds?: number) => HeldLock | undefined;
+  readonly notifier: Notifier;
+  readonly pause: Pause;
+  readonly onSignals: typeof onSignals;
+  readonly memory: Memory;
+  /** The place of this host in an interval, see phaseOf. */
+  readonly phase: number;
+  /** Ends the process although a fetch is under way. */
+  readonly leave: () => void;
+}
+
+/** Seconds that a start waits for a daemon that is about to end, or for a single pass that only looks whether there is one. */
+const LOCK_WAIT = 2;
+/** Milliseconds between two looks at whether a single pass, from cron say, is over. */
+const PASS_LOCK_WAIT = 2000;
+/** Milliseconds that a pass without an action has, once we are told to stop, before it is left. */
+const FETCH_GRACE = 300;
+/** Milliseconds that an action has after it was aborted: 10 s until SIGKILL, and the note of its failure. */
+const ABORT_GRACE = 12_000;
+/** Milliseconds that all fetches of a pass may take before the watchdog is no longer told that we are alive. */
+const LONGEST_FETCHES = 15 * 60_000;
+const PASSES_PER_TRIM_ALL = 10;
+
+/** Takes what systemd says for us alone out of the environment. */
+export function daemonParts({ files }: System): DaemonParts {
+  const memory = createPassMemory();
+  return {
+    pass: (config, tools, options) => runPass(config, tools, memory, options),
+    tryLock,
+    notifier: createNotifier(),
+    pause: createPause(),
+    onSignals,
+    memory: keepSmall(),
+    phase: phaseOf([
+      ...[paths.machineId, paths.cloudInitInstanceId].map((path) => files.readIfPresent(path)?.toString('utf8') ?? ''),
+      hostname(),
+    ]),
+    leave: () => endProcess(ExitCode.done),
+  };
+}
+
+/**
+ * Follows changes until SIGTERM or SIGINT: a pass, a pause, the configuration anew, the next pass. SIGHUP makes a pass at
+ * once. A running action may finish within stopTimeout; then it is ended with all that it started, as a failure.
+ * A second daemon leaves at once. Problems are said when they appear, not at each poll.
+ * @param loadConfig reads the configuration; when it cannot be used any more, the last one that could stays in force
+ * @returns done, also when another daemon is there
+ * @throws Problem when the configuration cannot be used at the start
+ */
+export async function runDaemon(
+  loadConfig: () => HupConfig,
+  tools: PassTools,
+  parts: DaemonParts = daemonParts(tools.system),
+): Promise<ExitCode> {
+  const { notifier } = parts;
+  const lock = parts.tryLock(DAEMON_LOCK, LOCK_WAIT);
+  if (lock === undefined) {
+    tools.log.info('another cfn-hup follows changes already');
+    // Or else systemd takes the end before READY=1 for a failure, and starts us again and again.
+    notifier.send('READY=1', 'STATUS=Another cfn-hup follows changes already.');
+    await notifier.drain();
+    return ExitCode.done;
+  }
+  try {
+    await new Daemon(loadConfig, tools, parts).run();
+  } finally {
+    lock.release();
+  }
+  return ExitCode.done;
+}
+
+class Daemon {
+  readonly #load: () => HupConfig;
+  readonly #tools: PassTools;
+  readonly #parts: DaemonParts;
+  readonly #actions: RunningActions;
+  #config: HupConfig;
+  #pace: Pace = FIRST_PACE;
+  #isStopping = false;
+  #isReloading = false;
+  #passBegan: number | undefined;
+  readonly #status: StatusLine;
+  /** What was said last about each, so that it is not said at each poll. */
+  #problems: { config?: string | undefined; pass?: string | undefined } = {};
+
+  /** @throws Problem when the configuration cannot be used */
+  constructor(load: () => HupConfig, tools: PassTools, parts: DaemonParts) {
+    this.#load = load;
+    this.#parts = parts;
+    this.#actions = watchActions(tools.system.exec);
+    this.#tools = { ...tools, system: { ...tools.system, exec: this.#actions.exec } };
+    this.#config = load();
+    this.#status = new StatusLine(this.#config, tools.log);
+  }
+
+  async run(): Promise<void> {
+    const { notifier, pause, onSignals: listen } = this.#parts;
+    const deafen = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
+      if (name === 'SIGHUP') this.#isReloading = true;
+      else this.#isStopping = true;
+      pause.wake();
+      if (this.#isStopping) this.#wakeStop();
+    });
+    const unwatch = notifier.watch(() => this.#isAlive());
+    let passLock: HeldLock | undefined;
+    try {
+      this.#tools.log.info(`following ${this.#config.settings.stack}`);
+      // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
+      notifier.send('READY=1', `STATUS=${this.#status.line}`);
+      for (let count = 1; !this.#isStopping; count++) {
+        passLock ??= this.#parts.tryLock(PASS_LOCK);
+        if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
+        else await pause.wait(await this.#turn(count));
+      }
+      notifier.send('STOPPING=1', 'STATUS=Stopping.');
+      this.#tools.log.info('ended by a signal');
+    } finally {
+      unwatch();
+      deafen();
+      passLock?.release();
+    }
+    await notifier.drain();
+  }
+
+  #wakeStop: () => void = () => undefined;
+
+  /** A pass and what follows from it. @returns milliseconds until the next one */
+  async #turn(count: number): Promise<number> {
+    const { clock } = this.#tools.system;
+    const { notifier } = this.#parts;
+    this.#reload();
+    const result = await this.#pass();
+    if (result === 'left') return 0;
+    const { interval } = this.#config.settings;
+    const { delay, pace } = planPoll(
+      this.#pace,
+      {
+        changed: result?.changed ?? false,
+        hasFailed: result === undefined || hasFailed(result),
+        retryAfter: result?.trouble?.retryAfter,
+        nextAttempt: result?.nextAttempt,
+      },
+      { interval, phase: this.#parts.phase },
+      clock.now().getTime(),
+      clock.random,
+    );
+    this.#pace = pace;
+    if (this.#status.update(this.#config, result, clock.now())) notifier.send(`STATUS=${this.#status.line}`);
+    if (result?.changed || count % PASSES_PER_TRIM_ALL === 1) this.#parts.memory.trimAll();
+    else this.#parts.memory.trim();
+    return delay;
+  }
+
+  /** At each pass, which is cheap: a hook that a template adds is in force without a word to us. */
+  #reload(): void {
+    const isAsked = this.#isReloading;
+    this.#isReloading = false;
+    const { notifier } = this.#parts;
+    if (isAsked) notifier.send('RELOADING=1', `MONOTONIC_USEC=${monotonicMicroseconds()}`);
+    try {
+      this.#config = this.#load();
+      this.#complain('config', undefined);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#complain('config', `${error.line}: going on with the configuration as it was`);
+    }
+    if (isAsked) notifier.send('READY=1');
+  }
+
+  /** @returns undefined when the pass itself has failed; left: we are to stop, and nothing runs that is worth waiting for */
+  async #pass(): Promise<PassResult | undefined | 'left'> {
+    this.#passBegan = this.#tools.system.clock.elapsed();
+    const stopped = new Promise<void>((resolve) => {
+      this.#wakeStop = resolve;
+      if (this.#isStopping) resolve();
+    });
+    const pass = this.#parts
+      .pass(this.#config, this.#tools, { attempts: 1, isStopping: () => this.#isStopping })
+      .catch((error: unknown) => this.#passFailed(error));
+    const result = await Promise.race([pass, stopped.then(() => this.#stop(pass))]);
+    this.#passBegan = undefined;
+    if (result !== undefined) this.#complain('pass', undefined);
+    return result;
+  }
+
+  #passFailed(error: unknown): undefined {
+    if (error instanceof Problem) return this.#complain('pass', error.line);
+    this.#complain('pass', `a bug in cfntools: ${describeError(error)}: please report it`);
+    this.#tools.log.trace(error instanceof Error ? (error.stack ?? '') : String(error));
+    return undefined;
+  }
+
+  #complain(about: 'config' | 'pass', line: string | undefined): undefined {
+    if (line !== undefined && line !== this.#problems[about]) this.#tools.log.error(line);
+    this.#problems[about] = line;
+  }
+
+  async #stop(pass: Promise<PassResult | undefined>): Promise<PassResult | undefined | 'left'> {
+    const over = createPause();
+    void pass.then(() => over.wake());
+    if (await over.wait(FETCH_GRACE)) return pass;
+    if (this.#actions.count > 0) {
+      const { stopTimeout } = this.#config.settings;
+      this.#parts.notifier.send('STOPPING=1', 'STATUS=Waiting for an action to end.');
+      if (await over.wait(stopTimeout)) return pass;
+      this.#tools.log.warning(`an action still runs ${stopTimeout / 1000} s after the signal to stop: ending it`);
+      this.#actions.abort();
+      if (await over.wait(ABORT_GRACE)) return pass;
+    }
+    this.#parts.notifier.send('STOPPING=1');
+    this.#tools.log.info('ended by a signal');
+    await this.#parts.notifier.drain();
+    this.#parts.leave();
+    return 'left';
+  }
+
+  /** A pass may take long, by what its actions do, but not for ever. */
+  #isAlive(): boolean {
+    if (this.#passBegan === undefined) return true;
+    const { hooks, settings } = this.#config;
+    const longest = LONGEST_FETCHES + (hooks.length + 1) * (settings.actionTimeout + ABORT_GRACE);
+    return this.#tools.system.clock.elapsed() - this.#passBegan < longest;
+  }
+}
+
+/** Of a server that refuses one resource and gives the others, the others are still to be followed at the usual pace. */
+function hasFailed({ trouble, fetched }: PassResult): boolean {
+  return trouble?.kind === 'unreachable' || (trouble?.kind === 'refused' && fetched === 0);
+}

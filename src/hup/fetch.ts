@@ -1,0 +1,74 @@
+import { Problem } from '../errors.ts';
+import type { StackResource } from '../heat/answer.ts';
+import type { KnownAnswer } from '../heat/describe.ts';
+import { Refused, Unreachable } from '../heat/failures.ts';
+import { fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
+import type { HupSettings } from './hup-config.ts';
+
+/** Why nothing, or not all, came from Heat. */
+export interface Trouble {
+  readonly kind: 'unreachable' | 'refused' | 'unasked';
+  /** What is said of it in the log. */
+  readonly line?: string;
+  /** Milliseconds that the server asks to be left alone. */
+  readonly retryAfter?: number;
+}
+
+export interface Fetched {
+  /** By logical id. */
+  readonly resources: ReadonlyMap<string, StackResource>;
+  /** The first that came up. */
+  readonly trouble: Trouble | undefined;
+}
+
+/**
+ * Asks Heat for each resource once.
+ * @param answers what was answered before, by resource; kept up to date
+ * @param attempts of one resource; the configured ones when left out
+ */
+export async function fetchResources(
+  names: readonly string[],
+  settings: HupSettings,
+  tools: HeatTools,
+  answers: Map<string, KnownAnswer>,
+  attempts: number | undefined,
+): Promise<Fetched> {
+  const resources = new Map<string, StackResource>();
+  let trouble: Trouble | undefined;
+  const take = (error: unknown): Trouble => {
+    if (!(error instanceof Problem)) throw error;
+    tools.log.error(error.line);
+    const now = troubleOf(error);
+    trouble ??= now;
+    return now;
+  };
+  if (names.length === 0) return { resources, trouble };
+  try {
+    const { url, region, credentialFile, role } = settings;
+    const wish = { url, region, credentialFile, role, accessKey: undefined, secretKey: undefined, isStrict: false };
+    const access = await findHeatAccess(wish, tools);
+    let most = attempts ?? access.endpoint.attempts;
+    for (const name of names) {
+      try {
+        const endpoint = { ...access.endpoint, attempts: most };
+        const known = answers.get(name);
+        const answer = await fetchFromHeatAgain({ ...access, endpoint }, settings.stack, name, tools, known);
+        answers.set(name, answer);
+        resources.set(name, answer.resource);
+      } catch (error) {
+        // The others are asked for as well, since one resource alone can be in trouble, but without patience.
+        if (take(error).kind === 'unreachable') most = 1;
+      }
+    }
+  } catch (error) {
+    take(error);
+  }
+  return { resources, trouble };
+}
+
+function troubleOf(error: Problem): Trouble {
+  const { line } = error;
+  if (error instanceof Unreachable)
+    return { kind: 'unreachable', line, ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }) };
+  return { kind: error instanceof Refused ? 'refused' : 'unasked', line };
+}

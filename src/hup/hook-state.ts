@@ -1,0 +1,191 @@
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+import { sha256Hex } from '../signing/sha256.ts';
+import type { Hook, Trigger } from './hook.ts';
+import type { Observation } from './observation.ts';
+import { type Acknowledged, triggersOf } from './triggers.ts';
+
+/** What is remembered of a hook, in a file of its own. Times are ISO texts. */
+export interface HookState {
+  readonly hook: string;
+  /** As it was written when the hook last ran: another path makes it another hook. */
+  readonly path: string;
+  readonly acknowledged: Acknowledged;
+  /** A service was restarted, and the hook, which listens for that, has not succeeded since. */
+  readonly isRestartPending: boolean;
+  /** Runs of the action for what `failing` stands for, the one under way included. */
+  readonly attempts: number;
+  /** Digest of what the attempts are for. */
+  readonly failing: string | undefined;
+  /** The action does not run before; undefined: at the next pass. */
+  readonly nextAttempt: string | undefined;
+  readonly isParked: boolean;
+  readonly lastChange: string | undefined;
+  readonly lastSuccess: string | undefined;
+  readonly lastFailure: string | undefined;
+  /** Of the last failure, in one line, without secrets. */
+  readonly reason: string | undefined;
+}
+
+const VERSION = 1;
+/** Milliseconds. */
+const FIRST_WAIT = 10_000;
+const LONGEST_WAIT = 600_000;
+
+/** The state of a hook that was never seen. */
+export function newHookState(hook: Hook, acknowledged: Acknowledged): HookState {
+  return {
+    hook: hook.name,
+    path: hook.path.text,
+    acknowledged,
+    isRestartPending: false,
+    attempts: 0,
+    failing: undefined,
+    nextAttempt: undefined,
+    isParked: false,
+    lastChange: undefined,
+    lastSuccess: undefined,
+    lastFailure: undefined,
+    reason: undefined,
+  };
+}
+
+export type Decision =
+  /** Nothing has happened. */
+  | { readonly kind: 'rest' }
+  /** Something has happened that the hook does not listen for. */
+  | { readonly kind: 'acknowledge' }
+  /** The action has failed, and is not due yet. */
+  | { readonly kind: 'wait'; readonly milliseconds: number }
+  | { readonly kind: 'parked' }
+  /** `attempts` failed ones lie behind. */
+  | { readonly kind: 'run'; readonly triggers: readonly Trigger[]; readonly attempts: number };
+
+/** What is to be done for a hook that sees this value. */
+export function decide(state: HookState, value: Observation, hook: Hook, now: Date): Decision {
+  const happened = triggersOf(state.acknowledged, value, hook.path);
+  const all: readonly Trigger[] = state.isRestartPending ? [...happened, 'service.restarted'] : happened;
+  const triggers = all.filter((trigger) => hook.triggers.includes(trigger));
+  if (triggers.length === 0) {
+    const isSame = state.acknowledged.kind === 'value' && state.acknowledged.value === value;
+    // What failed may have been taken back meanwhile.
+    const isClean = !state.isRestartPending && state.failing === undefined;
+    return isSame && isClean ? { kind: 'rest' } : { kind: 'acknowledge' };
+  }
+  if (state.failing !== digestOf(value)) return { kind: 'run', triggers, attempts: 0 };
+  if (state.isParked) return { kind: 'parked' };
+  const milliseconds = waitOf(state, now);
+  return milliseconds > 0 ? { kind: 'wait', milliseconds } : { kind: 'run', triggers, attempts: state.attempts };
+}
+
+/** Before the action runs. The record bounds an action that reboots the machine as well. */
+export function afterStart(state: HookState, value: Observation, attempts: number, now: Date): HookState {
+  const isNew = state.failing !== digestOf(value);
+  return {
+    ...state,
+    attempts: attempts + 1,
+    failing: digestOf(value),
+    nextAttempt: dueAfter(attempts + 1, now),
+    isParked: false,
+    lastChange: isNew ? now.toISOString() : state.lastChange,
+    reason: isNew ? undefined : state.reason,
+  };
+}
+
+/** The hook has dealt with the value: its action succeeded, or it does not listen for what happened. */
+export function afterSuccess(state: HookState, value: Observation, now: Date, ran: boolean): HookState {
+  return {
+    ...state,
+    acknowledged: { kind: 'value', value },
+    isRestartPending: false,
+    attempts: 0,
+    failing: undefined,
+    nextAttempt: undefined,
+    isParked: false,
+    lastChange: ran ? state.lastChange : now.toISOString(),
+    lastSuccess: ran ? now.toISOString() : state.lastSuccess,
+    reason: undefined,
+  };
+}
+
+/** @param state as afterStart gave it */
+export function afterFailure(state: HookState, reason: string, maxAttempts: number, now: Date): HookState {
+  return {
+    ...state,
+    nextAttempt: dueAfter(state.attempts, now),
+    isParked: state.attempts >= maxAttempts,
+    lastFailure: now.toISOString(),
+    reason,
+  };
+}
+
+/** Milliseconds until a failed action is due. A clock that was set back must not park it: the longest wait is the bound. */
+export function waitOf({ nextAttempt }: HookState, now: Date): number {
+  const left = nextAttempt === undefined ? 0 : Date.parse(nextAttempt) - now.getTime();
+  return left > 0 && left <= LONGEST_WAIT ? left : 0;
+}
+
+/** After the first failure at the next pass; then after 10 s, doubled up to 10 min (contract section 5, cfn-hup). */
+function dueAfter(attempts: number, now: Date): string | undefined {
+  if (attempts < 2) return undefined;
+  const wait = Math.min(FIRST_WAIT * 2 ** Math.min(attempts - 2, 30), LONGEST_WAIT);
+  return new Date(now.getTime() + wait).toISOString();
+}
+
+function digestOf(value: Observation): string {
+  return value === null ? 'nothing' : sha256Hex(value);
+}
+
+export function encodeHookState(state: HookState): string {
+  return `${JSON.stringify({ version: VERSION, ...state })}\n`;
+}
+
+/** @returns what is wrong with the text, in a few words, when it is no state */
+export function decodeHookState(text: string): HookState | string {
+  const result = parseJson(text);
+  if ('problem' in result) return result.problem;
+  const { value } = result;
+  if (!isRecord(value)) return 'it is not an object';
+  if (value['version'] !== VERSION) return `its version is not ${VERSION}`;
+  const { hook, path, attempts, isParked, isRestartPending } = value;
+  const acknowledged = decodeAcknowledged(value['acknowledged']);
+  const isSound =
+    typeof hook === 'string' &&
+    typeof path === 'string' &&
+    typeof isParked === 'boolean' &&
+    typeof isRestartPending === 'boolean' &&
+    typeof attempts === 'number' &&
+    Number.isInteger(attempts) &&
+    attempts >= 0;
+  if (!isSound || acknowledged === undefined) return 'a field is missing or of a wrong kind';
+  return {
+    hook,
+    path,
+    acknowledged,
+    isRestartPending,
+    attempts,
+    isParked,
+    failing: textOf(value['failing']),
+    nextAttempt: timeOf(value['nextAttempt']),
+    lastChange: timeOf(value['lastChange']),
+    lastSuccess: timeOf(value['lastSuccess']),
+    lastFailure: timeOf(value['lastFailure']),
+    reason: textOf(value['reason']),
+  };
+}
+
+function decodeAcknowledged(value: unknown): Acknowledged | undefined {
+  if (!isRecord(value)) return undefined;
+  if (value['kind'] === 'nothing' || value['kind'] === 'unknown') return { kind: value['kind'] };
+  const acknowledged = value['value'];
+  if (value['kind'] !== 'value' || !(acknowledged === null || typeof acknowledged === 'string')) return undefined;
+  return { kind: 'value', value: acknowledged };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function timeOf(value: unknown): string | undefined {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined;
+}

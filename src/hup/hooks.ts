@@ -1,0 +1,82 @@
+import {
+  type ConfigSection,
+  placeOf,
+  type ReadSetting,
+  type Remarks,
+  readLine,
+  readSetting,
+  remark,
+  warnOfUnknownKeys,
+} from './config-sections.ts';
+import { type Hook, TRIGGERS, type Trigger } from './hook.ts';
+import { parseHookPath } from './hook-path.ts';
+
+const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
+/** Who runs an action where no runas is given. */
+export const DEFAULT_USER = 'root';
+
+/**
+ * Decodes every section but [main] as a hook (contract section 2, cfn-hup; AWS's page "cfn-hup", "hooks.conf
+ * configuration file"). One with a problem is left out, the others go on.
+ */
+export function decodeHooks(sections: ReadonlyMap<string, ConfigSection>, remarks: Remarks): readonly Hook[] {
+  return [...sections.values()]
+    .filter(({ name }) => name !== 'main')
+    .flatMap((section) => decodeHook(section, remarks) ?? []);
+}
+
+function decodeHook(section: ConfigSection, remarks: Remarks): Hook | undefined {
+  const found: string[] = [];
+  const mine = { problems: found };
+  const complain = (place: string, what: string, hint: string): void => {
+    found.push(remark(place, `hook [${section.name}]: ${what}`, hint));
+  };
+  const required = (
+    key: (typeof KEYS)[number],
+    example: string,
+    read: typeof readSetting = readLine,
+  ): ReadSetting | undefined => {
+    const before = found.length;
+    const setting = read(section, key, mine);
+    if (setting !== undefined && setting.value !== '') return setting;
+    // A value that could not be read has been complained about already.
+    if (found.length === before)
+      complain(setting?.place ?? placeOf(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
+    return undefined;
+  };
+
+  warnOfUnknownKeys(section, KEYS, remarks);
+  const triggers = decodeTriggers(required('triggers', `name some of ${TRIGGERS.join(', ')}`, readSetting), complain);
+  const pathSetting = required('path', 'as in path=Resources.RES.Metadata');
+  const path = pathSetting === undefined ? undefined : parseHookPath(pathSetting.value);
+  if (pathSetting !== undefined && path !== undefined && 'what' in path)
+    complain(pathSetting.place, path.what, path.hint);
+  const action = required('action', 'give the command to run', readSetting);
+  // An empty one is no wish for root: a variable of the template was empty.
+  const isNamed = section.settings.has('runas') || section.defaults.has('runas');
+  const runas = isNamed ? required('runas', `name a user, or leave the line out for ${DEFAULT_USER}`) : undefined;
+  remarks.problems.push(...found);
+  if (found.length > 0 || path === undefined || 'what' in path || action === undefined) return undefined;
+  return {
+    name: section.name,
+    file: section.file,
+    triggers,
+    path,
+    action: action.value,
+    runas: runas?.value ?? DEFAULT_USER,
+  };
+}
+
+function decodeTriggers(
+  setting: ReadSetting | undefined,
+  complain: (place: string, what: string, hint: string) => void,
+): readonly Trigger[] {
+  if (setting === undefined) return [];
+  const words = setting.value.split(/[\s,]+/).filter((word) => word !== '');
+  const known = (word: string): Trigger | undefined => TRIGGERS.find((trigger) => trigger === word.toLowerCase());
+  const valid = `there are ${TRIGGERS.join(', ')}`;
+  for (const word of words)
+    if (known(word) === undefined) complain(setting.place, `unknown trigger ${JSON.stringify(word)}`, valid);
+  if (words.length === 0) complain(setting.place, 'triggers names none', valid);
+  return [...new Set(words.flatMap((word) => known(word) ?? []))];
+}

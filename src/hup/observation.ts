@@ -1,0 +1,69 @@
+import { jsonTextAt } from '../config/json-span.ts';
+import type { StackResource } from '../heat/answer.ts';
+import type { HookPath } from './hook.ts';
+
+/** What a path says: JSON in its one canonical form, so that equal texts are equal values; null where nothing is. */
+export type Observation = string | null;
+
+/** What a hook's path says of a resource that was fetched. */
+export function observe(resource: StackResource, path: HookPath): Observation {
+  if (path.kind === 'physical-id')
+    return resource.physicalId === undefined ? null : JSON.stringify(resource.physicalId);
+  if (path.kind === 'last-updated')
+    return resource.lastUpdated === undefined ? null : JSON.stringify(resource.lastUpdated);
+  return observeMetadata(resource.metadata.text, path.keys);
+}
+
+/**
+ * What is at the keys of a metadata document, through objects and, by index, through lists. JSON's null is nothing.
+ * @param text a valid document, nested no deeper than parseJson allows
+ */
+export function observeMetadata(text: string, keys: readonly string[]): Observation {
+  const value = jsonTextAt(text, keys, true);
+  return value === undefined || value.trim() === 'null' ? null : canonicalJson(value);
+}
+
+/** As an action sees it: a text bare, all else as JSON; undefined where nothing is. */
+export function plainText(observation: Observation): string | undefined {
+  if (observation === null) return undefined;
+  return observation.startsWith('"') ? (JSON.parse(observation) as string) : observation;
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
+
+/**
+ * One text for each value: keys sorted, no blanks, escapes of texts alike. Numbers stay as they are written, since
+ * JSON.parse would make 64-bit integers equal that differ. Of a repeated key the last one counts.
+ */
+export function canonicalJson(text: string): string {
+  const tokens = text.match(TOKEN) ?? [];
+  let index = 0;
+  const value = (): string => {
+    const token = tokens[index++] ?? '';
+    if (token === '{') return object();
+    if (token === '[') return list();
+    return token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
+  };
+  const object = (): string => {
+    const members = new Map<string, string>();
+    while (index < tokens.length && tokens[index] !== '}') {
+      const key = value();
+      index++; // the colon
+      members.set(key, value());
+      if (tokens[index] === ',') index++;
+    }
+    index++;
+    const sorted = [...members].sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${sorted.map(([key, member]) => `${key}:${member}`).join(',')}}`;
+  };
+  const list = (): string => {
+    const items: string[] = [];
+    while (index < tokens.length && tokens[index] !== ']') {
+      items.push(value());
+      if (tokens[index] === ',') index++;
+    }
+    index++;
+    return `[${items.join(',')}]`;
+  };
+  return value();
+}

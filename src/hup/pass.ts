@@ -1,0 +1,240 @@
+import { Problem } from '../errors.ts';
+import type { StackResource } from '../heat/answer.ts';
+import type { KnownAnswer } from '../heat/describe.ts';
+import type { Log } from '../log.ts';
+import type { HeatTools } from '../metadata/heat-source.ts';
+import type { Redactor } from '../redact.ts';
+import type { System } from '../system/system.ts';
+import { baselineOf } from './baseline.ts';
+import { Complaints } from './complaints.ts';
+import { Dealer } from './dealer.ts';
+import { fetchResources, type Trouble } from './fetch.ts';
+import type { Hook } from './hook.ts';
+import { type HookState, newHookState } from './hook-state.ts';
+import type { HupConfig } from './hup-config.ts';
+import { noteLastChecks } from './last-check.ts';
+import { publish, readPublished } from './published.ts';
+import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
+import { readHookState, removeOtherStates, writeHookState } from './state-store.ts';
+
+export interface PassTools {
+  readonly system: System;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  readonly readSecretFile: HeatTools['readSecretFile'];
+}
+
+/** What is kept between the passes of one process; a new one for a single pass. */
+export interface PassMemory {
+  readonly complaints: Complaints;
+  /** By resource. */
+  readonly answers: Map<string, KnownAnswer>;
+  readonly services: ServiceMemory;
+}
+
+export interface PassOptions {
+  /** Attempts to fetch a resource; the configured ones when left out. */
+  readonly attempts?: number;
+  /** True when no further action is to be started. */
+  readonly isStopping: () => boolean;
+}
+
+export interface PassResult {
+  /** Some hook saw a change. */
+  readonly changed: boolean;
+  /** Resources that Heat told about, and that it did not. */
+  readonly fetched: number;
+  readonly unfetched: number;
+  readonly failedActions: number;
+  /** State or metadata could not be read or kept, so that hooks were passed over. */
+  readonly hasStateTrouble: boolean;
+  readonly trouble: Trouble | undefined;
+  /** Milliseconds from now until a failed action is due again. */
+  readonly nextAttempt: number | undefined;
+}
+
+export function createPassMemory(): PassMemory {
+  return { complaints: new Complaints(), answers: new Map(), services: createServiceMemory() };
+}
+
+/**
+ * Looks once at what the hooks look at, and runs the actions that are due (contract sections 2 and 5, cfn-hup).
+ *
+ * What a hook has dealt with is put down after its action succeeded; what was fetched is published before any action runs; a
+ * first sight is compared with what was published before, and that is put down before the new one is published. So a kill or
+ * a power cut at any point makes an action run again, never not at all. An action whose success could not be put down is not run.
+ */
+export async function runPass(
+  config: HupConfig,
+  tools: PassTools,
+  memory: PassMemory,
+  options: PassOptions,
+): Promise<PassResult> {
+  const log = memory.complaints.over(tools.log);
+  for (const line of config.problems) log.error(line);
+  for (const line of config.warnings) log.warning(line);
+  try {
+    return await new Pass(config, { ...tools, log }, memory, options, tools.log).run();
+  } finally {
+    memory.complaints.endPass();
+  }
+}
+
+class Pass {
+  readonly #config: HupConfig;
+  /** Its log says once what lasts. */
+  readonly #tools: PassTools;
+  readonly #memory: PassMemory;
+  readonly #options: PassOptions;
+  /** Of the hooks that can be dealt with. */
+  readonly #states = new Map<Hook, HookState>();
+  /** Resources that were fetched, are at rest and are published. */
+  readonly #ready = new Map<string, StackResource>();
+  /** Resources of which nothing may be done now. */
+  readonly #left = new Set<string>();
+  readonly #dealer: Dealer;
+  #hasStateTrouble = false;
+
+  constructor(config: HupConfig, tools: PassTools, memory: PassMemory, options: PassOptions, events: Log) {
+    this.#config = config;
+    this.#tools = tools;
+    this.#memory = memory;
+    this.#options = options;
+    this.#dealer = new Dealer({ ...tools, events }, config.settings, (hook, state) => this.#keep(hook, state));
+  }
+
+  async run(): Promise<PassResult> {
+    const { hooks, settings } = this.#config;
+    const unseen = this.#readStates();
+    const names = [...new Set(hooks.map(({ path }) => path.resource))];
+    const { resources, trouble } = await fetchResources(
+      names,
+      settings,
+      this.#tools,
+      this.#memory.answers,
+      this.#options.attempts,
+    );
+    for (const name of names) {
+      const resource = resources.get(name);
+      if (resource !== undefined) this.#settle(name, resource, unseen);
+    }
+    for (const name of names) if (!this.#left.has(name)) await this.#watchServices(name);
+    for (const hook of hooks) {
+      if (this.#options.isStopping()) break;
+      const state = this.#states.get(hook);
+      if (state === undefined || this.#left.has(hook.path.resource)) continue;
+      await this.#guard(() => this.#dealer.deal(hook, state, this.#ready.get(hook.path.resource)));
+    }
+    const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(({ name }) => name);
+    if (looked.length > 0)
+      noteLastChecks(
+        this.#tools.system,
+        looked,
+        hooks.map(({ name }) => name),
+      );
+    return {
+      ...this.#dealer.tally,
+      fetched: resources.size,
+      unfetched: names.length - resources.size,
+      hasStateTrouble: this.#hasStateTrouble,
+      trouble,
+    };
+  }
+
+  /** @returns the hooks that were never seen */
+  #readStates(): ReadonlySet<Hook> {
+    const { system, log } = this.#tools;
+    const unseen = new Set<Hook>();
+    for (const hook of this.#config.hooks) {
+      this.#attempt(() => {
+        const { state, corrupt } = readHookState(system, hook);
+        if (corrupt !== undefined) log.error(corrupt);
+        if (state === undefined) unseen.add(hook);
+        else this.#states.set(hook, state);
+      });
+    }
+    // A hook whose file cannot be read now is not gone.
+    if (this.#config.problems.length === 0) this.#attempt(() => removeOtherStates(system, this.#config.hooks));
+    return unseen;
+  }
+
+  /** Puts down what unseen hooks begin with, and publishes what was fetched: in this order. */
+  #settle(name: string, resource: StackResource, unseen: ReadonlySet<Hook>): void {
+    const { system, log } = this.#tools;
+    if (resource.status?.endsWith('_IN_PROGRESS') === true) {
+      log.info(`${name} is ${resource.status}: left until it is done`);
+      this.#left.add(name);
+      return;
+    }
+    this.#left.add(name);
+    this.#attempt(() => {
+      const fresh = this.#config.hooks.filter((hook) => unseen.has(hook) && hook.path.resource === name);
+      const before = fresh.length === 0 ? undefined : readPublished(system.files, name);
+      for (const hook of fresh) {
+        const state = newHookState(hook, baselineOf(hook, resource, before));
+        writeHookState(system, state);
+        this.#states.set(hook, state);
+      }
+      publish(system, resource.metadata.text, name);
+      this.#ready.set(name, resource);
+      this.#left.delete(name);
+    });
+  }
+
+  /** Restarts services that should run, and puts down for the hooks that listen that it did. */
+  async #watchServices(name: string): Promise<void> {
+    const { system, log } = this.#tools;
+    const listening = this.#config.hooks.filter(
+      (hook) => hook.path.resource === name && hook.triggers.includes('service.restarted') && this.#states.has(hook),
+    );
+    if (listening.length === 0 || this.#options.isStopping()) return;
+    const text = this.#ready.get(name)?.metadata.text ?? readPublished(system.files, name);
+    if (text === undefined) return;
+    const { services } = this.#memory;
+    const names = await watchedServices(name, text, this.#config.settings.configSets, services, log);
+    const marked: HookState[] = [];
+    await this.#guard(async () => {
+      const started = await restartServices(names, services, { system, log }, () => {
+        for (const hook of listening) {
+          const state = this.#states.get(hook);
+          if (state === undefined || state.isRestartPending) continue;
+          marked.push(state);
+          this.#keep(hook, { ...state, isRestartPending: true });
+        }
+      });
+      if (started > 0) return;
+      for (const hook of listening) {
+        const before = marked.find((state) => state.hook === hook.name);
+        if (before !== undefined) this.#keep(hook, before);
+      }
+    });
+  }
+
+  /** @throws Problem */
+  #keep(hook: Hook, state: HookState): void {
+    writeHookState(this.#tools.system, state);
+    this.#states.set(hook, state);
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #complain(error: unknown): void {
+    if (!(error instanceof Problem)) throw error;
+    this.#tools.log.error(error.line);
+    this.#hasStateTrouble = true;
+  }
+}

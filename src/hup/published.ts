@@ -1,0 +1,49 @@
+import { publishMetadata, readLocalMetadata } from '../metadata/local.ts';
+import { paths } from '../paths.ts';
+import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+
+/**
+ * The metadata of a resource that is known to the guest: last_metadata_RES, else last_metadata where that is not plainly
+ * another resource's. What cloud-init left at boot does not count: nobody need have applied it.
+ * @returns its text, or undefined when there is none that can be used
+ */
+export function readPublished(files: FileSystem, resource: string): string | undefined {
+  const { found } = readLocalMetadata(files, resource);
+  if (found === undefined || !found.path.startsWith(`${paths.metadataCache}/`)) return undefined;
+  const isOwn = found.path === ownPath(resource);
+  return isOwn || !isOfAnother(files, resource, found.document.text) ? found.document.text : undefined;
+}
+
+/** Makes metadata known to the other agents. What is known already costs no write: resources take turns in last_metadata. */
+export function publish({ files, self }: System, text: string, resource: string): void {
+  const common = files.entry(`${paths.metadataCache}/${paths.lastMetadata}`);
+  const isKnown =
+    common?.kind === 'file' &&
+    common.mode === 0o600 &&
+    files.entry(ownPath(resource))?.mode === 0o600 &&
+    isContent(files, ownPath(resource), Buffer.from(text));
+  if (!isKnown) publishMetadata(files, text, resource, self);
+}
+
+function isOfAnother(files: FileSystem, resource: string, text: string): boolean {
+  const prefix = `${paths.lastMetadata}_`;
+  const content = Buffer.from(text);
+  return files
+    .names(paths.metadataCache)
+    .some(
+      (name) =>
+        name.startsWith(prefix) &&
+        name !== `${prefix}${resource}` &&
+        isContent(files, `${paths.metadataCache}/${name}`, content),
+    );
+}
+
+function isContent(files: FileSystem, path: string, content: Buffer): boolean {
+  const entry = files.entry(path);
+  return entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);
+}
+
+function ownPath(resource: string): string {
+  return `${paths.metadataCache}/${paths.lastMetadata}_${resource}`;
+}

@@ -1,0 +1,32 @@
+import type { Exec } from '../system/exec.ts';
+
+/** The actions that run right now, for one who has to end. */
+export interface RunningActions {
+  /** The door for passes. */
+  readonly exec: Exec;
+  readonly count: number;
+  /** Ends them, with all that they started. */
+  abort(): void;
+}
+
+export function watchActions(exec: Exec): RunningActions {
+  const controller = new AbortController();
+  let count = 0;
+  return {
+    exec: {
+      ...exec,
+      async command(command, options) {
+        count++;
+        try {
+          return await exec.command(command, { ...options, abort: options.abort ?? controller.signal });
+        } finally {
+          count--;
+        }
+      },
+    },
+    get count() {
+      return count;
+    },
+    abort: () => controller.abort(),
+  };
+}

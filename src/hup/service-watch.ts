@@ -1,0 +1,94 @@
+import { findingLine } from '../config/findings.ts';
+import { parseJson } from '../config/json-text.ts';
+import { Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { initSystem } from '../sections/services/init-system.ts';
+import type { System } from '../system/system.ts';
+
+interface WatchedServices {
+  readonly text: string;
+  readonly configSets: string;
+  readonly names: readonly string[];
+}
+
+/** What is known of the services of a resource, and of those that do not start; kept from pass to pass. */
+export interface ServiceMemory {
+  /** By resource. */
+  readonly services: Map<string, WatchedServices>;
+  /** By service: failures to start in a row, and when to try again (milliseconds of the monotonic clock). */
+  readonly failures: Map<string, { readonly count: number; readonly notBefore: number }>;
+}
+
+export function createServiceMemory(): ServiceMemory {
+  return { services: new Map(), failures: new Map() };
+}
+
+const FIRST_WAIT = 60_000;
+const LONGEST_WAIT = 600_000;
+
+/**
+ * The services that should run: those with `ensureRunning` true in the selected configs of a resource's metadata. A text
+ * that is known is not decoded again. What is wrong with it is said for those who wonder, and is otherwise cfn-init's business.
+ */
+export async function watchedServices(
+  resource: string,
+  text: string,
+  configSets: readonly string[],
+  { services }: ServiceMemory,
+  log: Log,
+): Promise<readonly string[]> {
+  const known = services.get(resource);
+  const sets = configSets.join();
+  if (known?.text === text && known.configSets === sets) return known.names;
+  const names = await servicesOf(text, configSets, log);
+  services.set(resource, { text, configSets: sets, names });
+  return names;
+}
+
+async function servicesOf(text: string, configSets: readonly string[], log: Log): Promise<readonly string[]> {
+  const parsed = parseJson(text);
+  if ('problem' in parsed) return [];
+  const { decodeMetadata } = await import('../config/decode.ts');
+  const { configs, findings } = decodeMetadata({ value: parsed.value, text }, configSets);
+  for (const finding of findings) log.info(`services to watch: ${findingLine(finding)}`);
+  const services = configs.flatMap((config) => config.services).filter(({ ensureRunning }) => ensureRunning === true);
+  return [...new Set(services.map(({ name }) => name))];
+}
+
+/**
+ * Starts the services that should run and do not.
+ * @param names as watchedServices gives them
+ * @param beforeStart called before the first one is started, so that the event is on record whatever happens next
+ * @returns how many were started
+ */
+export async function restartServices(
+  names: readonly string[],
+  memory: ServiceMemory,
+  { system, log }: { readonly system: System; readonly log: Log },
+  beforeStart: () => void,
+): Promise<number> {
+  const manager = initSystem(system);
+  let started = 0;
+  for (const name of names) {
+    const failure = memory.failures.get(name);
+    if (failure !== undefined && system.clock.elapsed() < failure.notBefore) continue;
+    try {
+      const { id, isKnown, isRunning, isOneshot, canStart } = await manager.status(name);
+      if (isKnown && canStart && !isRunning && isOneshot !== true) {
+        beforeStart();
+        // Not start: what its init system is about to restart by itself would be waited for.
+        await manager.restart(id);
+        started++;
+        log.info(`the service ${name} was down: restarted`);
+      }
+      memory.failures.delete(name);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      const count = (failure?.count ?? 0) + 1;
+      const wait = Math.min(FIRST_WAIT * 2 ** Math.min(count - 1, 10), LONGEST_WAIT);
+      memory.failures.set(name, { count, notBefore: system.clock.elapsed() + wait });
+      log.error(`the service ${name} is down and cannot be restarted: ${error.line}`);
+    }
+  }
+  return started;
+}

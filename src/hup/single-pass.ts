@@ -1,0 +1,58 @@
+import { ExitCode } from '../errors.ts';
+import { tryLock } from '../system/lock.ts';
+import { exitCodeOfSignal } from '../system/signal.ts';
+import { endProcess, onSignals } from '../system/signals.ts';
+import { DAEMON_LOCK, PASS_LOCK } from './daemon.ts';
+import type { HupConfig } from './hup-config.ts';
+import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';
+import { watchActions } from './running-actions.ts';
+
+/**
+ * One pass, as cron makes it. It leaves it to a daemon that follows changes, or to a pass that is under way. SIGTERM and
+ * SIGINT end the running action with all that it started, and start no other.
+ * @param insist hears what is wrong with the configuration, which a person has to mend
+ * @returns failed when an action failed, when nothing could be fetched, or when state could not be kept
+ */
+export async function makeSinglePass(
+  config: HupConfig,
+  tools: PassTools,
+  insist: (line: string) => void,
+): Promise<ExitCode> {
+  const { log, system } = tools;
+  const daemon = tryLock(DAEMON_LOCK);
+  if (daemon === undefined) {
+    log.info('another cfn-hup follows changes: nothing to do');
+    return ExitCode.done;
+  }
+  daemon.release();
+  const lock = tryLock(PASS_LOCK);
+  if (lock === undefined) {
+    log.info('another cfn-hup makes a pass: nothing to do');
+    return ExitCode.done;
+  }
+  let isStopping = false;
+  const actions = watchActions(system.exec);
+  const deafen = onSignals(['SIGTERM', 'SIGINT'], (name) => {
+    // An answer of the network is not worth waiting for.
+    if (actions.count === 0) endProcess(exitCodeOfSignal(name));
+    log.warning(`${name}: ending the action that runs`);
+    isStopping = true;
+    actions.abort();
+  });
+  try {
+    const watched = { ...tools, system: { ...system, exec: actions.exec } };
+    const result = await runPass(config, watched, createPassMemory(), { isStopping: () => isStopping });
+    for (const line of config.problems) insist(line);
+    if (result.trouble?.kind === 'unasked' && result.trouble.line !== undefined) insist(result.trouble.line);
+    return isStopping || hasFailed(result, config) ? ExitCode.failed : ExitCode.done;
+  } finally {
+    deafen();
+    lock.release();
+  }
+}
+
+function hasFailed(result: PassResult, { hooks, problems }: HupConfig): boolean {
+  const { failedActions, fetched, unfetched, hasStateTrouble } = result;
+  const isNothingLeft = hooks.length === 0 && problems.length > 0;
+  return failedActions > 0 || hasStateTrouble || isNothingLeft || (fetched === 0 && unfetched > 0);
+}

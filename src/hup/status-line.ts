@@ -1,0 +1,52 @@
+import type { Log } from '../log.ts';
+import type { HupConfig } from './hup-config.ts';
+import type { PassResult } from './pass.ts';
+
+/** How a daemon fares, in one line for `systemctl status`. */
+export class StatusLine {
+  readonly #log: Log;
+  #line: string;
+  #troubleSince: string | undefined;
+  #lastChange: string | undefined;
+
+  /** @param log hears when a trouble is over */
+  constructor(config: HupConfig, log: Log) {
+    this.#log = log;
+    this.#line = sentence(config);
+  }
+
+  get line(): string {
+    return this.#line;
+  }
+
+  /**
+   * @param result undefined when the pass itself has failed
+   * @returns whether the line is another one now
+   */
+  update(config: HupConfig, result: PassResult | undefined, time: Date): boolean {
+    const now = `${time.toISOString().slice(0, 19)}Z`;
+    if (result?.changed) this.#lastChange = now;
+    if (result === undefined || result.trouble !== undefined) this.#troubleSince ??= now;
+    else if (this.#troubleSince !== undefined) {
+      this.#log.info(`all is well again, for the first time since ${this.#troubleSince}`);
+      this.#troubleSince = undefined;
+    }
+    const before = this.#line;
+    this.#line = sentence(
+      config,
+      this.#lastChange === undefined ? undefined : `last change ${this.#lastChange}`,
+      result === undefined || result.failedActions === 0 ? undefined : counted(result.failedActions, 'failed action'),
+      this.#troubleSince === undefined ? undefined : `trouble since ${this.#troubleSince}, see the log`,
+    );
+    return this.#line !== before;
+  }
+}
+
+function sentence({ hooks, settings }: HupConfig, ...more: readonly (string | undefined)[]): string {
+  const first = `Following ${settings.stack} with ${counted(hooks.length, 'hook')}`;
+  return `${[first, ...more.filter((part) => part !== undefined)].join('; ')}.`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,59 @@
+import type { Entry } from '../system/file-entry.ts';
+import type { FileSystem } from '../system/file-system.ts';
+
+/** Why somebody else decides what stands at a path. */
+export interface Untrusted {
+  /** The path itself, or a directory or link on the way to it. */
+  readonly path: string;
+  readonly what: string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+const MOST_LINKS = 40;
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+
+/**
+ * Tells whether a user other than root and ourselves could have put there what stands at the path: by writing to it, or
+ * by putting something else in the place of one of the directories on the way. Links are followed, and what they lead
+ * through counts as well. As sshd's StrictModes; access control lists are not looked at.
+ * @param path absolute
+ * @param self our user id
+ * @returns undefined when nobody else could, or when nothing stands there
+ */
+export function findUntrusted(files: FileSystem, path: string, self: number): Untrusted | undefined {
+  const passed: string[] = [];
+  const pending = path.split('/');
+  let links = 0;
+  for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
+    if (name === '' || name === '.') continue;
+    if (name === '..') {
+      passed.pop();
+      continue;
+    }
+    const at = `/${[...passed, name].join('/')}`;
+    const entry = files.entry(at);
+    if (entry === undefined) return undefined;
+    const fault = faultOf(entry, at, self);
+    if (fault !== undefined) return fault;
+    if (entry.kind !== 'symlink') {
+      passed.push(name);
+      continue;
+    }
+    if (++links > MOST_LINKS) return { path, what: 'too many symbolic links', hint: 'put the file itself there' };
+    const target = files.linkTarget(at);
+    if (target.startsWith('/')) passed.length = 0;
+    pending.unshift(...target.split('/'));
+  }
+  return undefined;
+}
+
+function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrusted | undefined {
+  if (uid !== 0 && uid !== self)
+    return { path, what: `it belongs to the user ${uid}, who could write anything there`, hint: `chown root ${path}` };
+  // The mode of a link means nothing; in a sticky directory nobody can touch what others own.
+  if (kind === 'symlink' || (kind === 'directory' && (mode & STICKY) !== 0)) return undefined;
+  if ((mode & WRITABLE_BY_OTHERS) === 0) return undefined;
+  return { path, what: 'other users may write to it', hint: `chmod go-w ${path}` };
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { prepareHupGuest } from '../support/cfn-hup.ts';
+import { measurePolls } from '../support/measure-polls.ts';
+import { useSandbox } from '../support/use-machine.ts';
+
+const view = useSandbox();
+/** An hour of one poll a second. */
+const HOUR = 3600;
+
+test('an hour of polls that find nothing new: small, no larger than after ten minutes, asleep between them', {
+  timeout: 240_000,
+}, async () => {
+  const guest = await prepareHupGuest(view());
+  const metadata = { version: 0, text: 'x'.repeat(8000) };
+  await guest.tell(metadata);
+  await guest.publish(metadata);
+  // So long that only SIGHUP makes it poll.
+  await guest.configure({ interval: '24h' }, 'true');
+  await guest.heat.close();
+  const { at, wakeUps } = await measurePolls(view(), [HOUR / 6, HOUR]);
+  const [early, late, rest] = at;
+  if (early === undefined || late === undefined || rest === undefined) throw new Error('not measured');
+  // Not the resident size: how much of the executable is mapped depends on how the page cache holds it.
+  expect.soft(rest.privateDirty, 'MiB at rest').toBeLessThanOrEqual(14);
+  expect.soft(late.privateDirty - early.privateDirty, 'MiB of growth').toBeLessThanOrEqual(2);
+  expect.soft(late.resident - early.resident, 'MiB of growth').toBeLessThanOrEqual(2);
+  expect.soft(wakeUps).toBeLessThanOrEqual(1);
+});

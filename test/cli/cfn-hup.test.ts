@@ -1,0 +1,445 @@
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { described, KEY, recorded, SECRET, useHeatReplay } from '../support/heat-replay.ts';
+import { type Answer, unusedPort } from '../support/http-server.ts';
+import type { Ended } from '../support/process.ts';
+import { useSandbox } from '../support/use-machine.ts';
+
+const CACHE = '/var/cache/heat-cfntools';
+const STATE = '/var/lib/cfn-hup';
+const LOG = '/var/log/cfn-hup.log';
+const ACTED = '/srv/acted';
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
+
+const machine = useSandbox({ network: 'shared' }, ['setpriv', 'flock', 'useradd']);
+const replay = useHeatReplay();
+const isRoot = process.geteuid?.() === 0;
+
+beforeEach(async () => {
+  if (!isRoot) return;
+  await machine().run(`
+    rm -rf ${CACHE} ${STATE} /run/cfn-hup /etc/cfn /var/log/cfn-* /srv; mkdir -p -m 1777 /srv
+    grep -q '^worker:' /etc/passwd ||
+      { groupadd -g 7001 extra; groupadd -g 7002 worker; useradd -u 7003 -g worker -G extra -d /home/worker worker; }`);
+});
+
+function put(path: string, content: string, mode = 0o600): void {
+  mkdirSync(dirname(machine().path(path)), { recursive: true });
+  writeFileSync(machine().path(path), content, { mode });
+}
+
+interface HookText {
+  readonly triggers?: string;
+  readonly path?: string;
+  readonly action?: string;
+  readonly runas?: string;
+}
+
+/** What stands in ${ACTED} behind each run: the value before and now. */
+const NOTE = `echo "\${CFN_OLD_METADATA-none} -> \${CFN_NEW_METADATA-none}" >>${ACTED}`;
+
+function configure(base: string, hooks: Readonly<Record<string, HookText>>, main: readonly string[] = []): void {
+  put('/etc/cfn/key', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`);
+  put(
+    '/etc/cfn/cfn-hup.conf',
+    ['[main]', 'stack=s1', 'credential-file=/etc/cfn/key', `url=${base}`, ...main, ''].join('\n'),
+  );
+  const texts = Object.entries(hooks).map(
+    ([name, { triggers = 'post.add, post.update', path = 'Resources.r.Metadata', action = NOTE, runas }]) =>
+      [
+        `[${name}]`,
+        `triggers=${triggers}`,
+        `path=${path}`,
+        `action=${action}`,
+        ...(runas ? [`runas=${runas}`] : []),
+        '',
+      ].join('\n'),
+  );
+  put('/etc/cfn/hooks.d/hooks.conf', texts.join('\n'));
+}
+
+/** Answers with each metadata in turn, the last one for ever. */
+const telling = (...documents: readonly object[]) =>
+  replay({ 's1/r': documents.map((document) => described(JSON.stringify(document))) });
+const hup = (...args: string[]): Promise<Ended> => machine().run([binary('cfn-hup'), ...args], { env: ENVIRONMENT });
+const quiet = { code: 0, stdout: '', stderr: '' };
+const result = ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr });
+const acted = (): string[] => (machine().exists(ACTED) ? machine().read(ACTED).trimEnd().split('\n') : []);
+const log = (): string => machine().read(LOG);
+const modeOf = (path: string): number => statSync(machine().path(path)).mode & 0o7777;
+const isAlive = async (pid: string): Promise<boolean> => (await machine().run(`kill -0 ${pid.trim()}`)).code === 0;
+
+describe('what makes an action run', () => {
+  test('first sight: once, for both triggers; then nothing; then a change', async () => {
+    const heat = await telling({ v: 1 }, { v: 1 }, { v: 2 });
+    configure(heat.base, { h: {} });
+    for (let pass = 0; pass < 4; pass++) expect(result(await hup('-f'))).toEqual(quiet);
+    expect(acted()).toEqual(['none -> {"v":1}', '{"v":1} -> {"v":2}']);
+    expect(machine().read(`${CACHE}/last_metadata_r`)).toBe('{"v":2}');
+    expect(machine().read(`${CACHE}/last_metadata`)).toBe('{"v":2}');
+  });
+
+  test('what was published before is what the first pass compares with', async () => {
+    const heat = await telling({ v: 1 }, { v: 2 });
+    configure(heat.base, { h: {} });
+    put(`${CACHE}/last_metadata_r`, '{ "v": 1 }');
+    await hup('-f');
+    expect(acted()).toEqual([]);
+    await hup('-f');
+    expect(acted()).toEqual(['{"v":1} -> {"v":2}']);
+  });
+
+  test('a change outside its sub path does not; lists are walked by index; a text is given bare', async () => {
+    const heat = await telling(
+      { a: { b: ['x', 'one'] }, c: 1 },
+      { c: 2, a: { b: ['y', 'one'] } },
+      { a: { b: ['y', 'two'] } },
+    );
+    configure(heat.base, { h: { path: 'Resources.r.Metadata.a.b.1' } });
+    for (let pass = 0; pass < 3; pass++) await hup('-f');
+    expect(acted()).toEqual(['none -> one', 'one -> two']);
+  });
+
+  test('post.remove: a key that goes away', async () => {
+    const heat = await telling({ a: 'x' }, { b: 1 }, { a: 'y' });
+    configure(heat.base, { h: { path: 'Resources.r.Metadata.a', triggers: 'post.remove' } });
+    for (let pass = 0; pass < 3; pass++) await hup('-f');
+    expect(acted()).toEqual(['x -> none']);
+  });
+
+  test('a resource that is being updated is left alone', async () => {
+    const busy = described('{"v": 2}') as { body: string };
+    const inProgress: Answer = { status: 200, body: busy.body.replace('CREATE_COMPLETE', 'UPDATE_IN_PROGRESS') };
+    const heat = await replay({ 's1/r': [described('{"v": 1}'), inProgress, described('{"v": 2}')] });
+    configure(heat.base, { h: {} });
+    await hup('-f');
+    expect(result(await hup('-f'))).toEqual(quiet);
+    expect(acted()).toHaveLength(1);
+    expect(machine().read(`${CACHE}/last_metadata`)).toBe('{"v": 1}');
+    await hup('-f');
+    expect(acted()).toHaveLength(2);
+  });
+
+  test('hooks on one resource fetch it once, each has its own state, and one added later begins with what is known', async () => {
+    const heat = await telling({ a: 1, b: 1 }, { a: 2, b: 1 }, { a: 2, b: 2 });
+    const a = { path: 'Resources.r.Metadata.a', action: `echo a >>${ACTED}` };
+    const b = { path: 'Resources.r.Metadata.b', action: `echo b >>${ACTED}` };
+    configure(heat.base, { a });
+    await hup('-f');
+    configure(heat.base, { a, b });
+    await hup('-f');
+    expect(acted()).toEqual(['a', 'a']);
+    await hup('-f');
+    expect(acted()).toEqual(['a', 'a', 'b']);
+    expect(heat.requests).toHaveLength(3);
+  });
+
+  test('an action that calls cfn-init, which fetches the same, does not trigger itself', async () => {
+    const document = (content: string) => ({
+      'AWS::CloudFormation::Init': { config: { files: { '/srv/greeting': { content } } } },
+    });
+    const heat = await telling(document('first'), document('first'), document('second'));
+    const init = `${binary('cfn-init')} -s s1 -r r -f /etc/cfn/key -u ${heat.base} && echo ran >>${ACTED}`;
+    configure(heat.base, { reload: { path: 'Resources.r.Metadata.AWS::CloudFormation::Init', action: init } });
+    for (let pass = 0; pass < 4; pass++) expect(result(await hup('-f'))).toEqual(quiet);
+    expect(acted()).toEqual(['ran', 'ran']);
+    expect(machine().read('/srv/greeting')).toBe('second');
+  });
+
+  test('a service that should run and is down is restarted, and the hooks that listen run, also without Heat', async () => {
+    const init = `#!/bin/sh\ncase $1 in start) touch /srv/up ;; status) [ -e /srv/up ] ;; *) exit 1 ;; esac\n`;
+    put('/etc/init.d/dummyd', init, 0o755);
+    const services = { sysvinit: { dummyd: { ensureRunning: 'true' } } };
+    const heat = await telling({ 'AWS::CloudFormation::Init': { config: { services } } });
+    const listening = { triggers: 'service.restarted', action: `echo restarted >>${ACTED}` };
+    configure(heat.base, { listening, other: { action: `echo other >>${ACTED}`, triggers: 'post.update' } });
+    expect((await hup('-f')).code).toBe(0);
+    expect(acted()).toEqual(['restarted', 'other']);
+    await hup('-f');
+    expect(acted()).toHaveLength(2);
+    rmSync(machine().path('/srv/up'));
+    configure(`http://127.0.0.1:${await unusedPort()}/v1/`, { listening });
+    put('/var/lib/heat-cfntools/cfn-boto-cfg', '[Boto]\nnum_retries = 0\n');
+    await hup('-f');
+    expect(acted()).toEqual(['restarted', 'other', 'restarted']);
+    await machine().run('rm -f /etc/init.d/dummyd /var/lib/heat-cfntools/cfn-boto-cfg');
+  });
+});
+
+describe('how an action runs', () => {
+  const action = async (hook: HookText, main: readonly string[] = [], document: object = { v: 1 }): Promise<Ended> => {
+    const heat = await telling(document);
+    configure(heat.base, { h: hook }, main);
+    return hup('-f');
+  };
+
+  test('as another user: all ids, just its groups, HOME, USER; several lines', async () => {
+    const text = `grep -E '^(Uid|Gid|Groups):' /proc/self/status >${ACTED}\n  echo "$HOME $USER $LOGNAME $PWD" >>${ACTED}\n  id -un >>${ACTED}`;
+    expect(result(await action({ runas: 'worker', action: text }))).toEqual(quiet);
+    expect(acted().map((line) => line.replace(/\s+/g, ' ').trim())).toEqual([
+      'Uid: 7003 7003 7003 7003',
+      'Gid: 7002 7002 7002 7002',
+      'Groups: 7001 7002',
+      '/home/worker worker worker /',
+      'worker',
+    ]);
+  });
+
+  test.each([
+    [[], '0022'],
+    [['umask=077'], '0077'],
+  ])('%j: the umask is %s', async (main, umask) => {
+    await action({ action: `umask >${ACTED}` }, main);
+    expect(acted()).toEqual([umask]);
+  });
+
+  test.each<[string, HookText, string[]]>([
+    ['Resources.r.Metadata', {}, ['none -> {"a":"x","v":[1,"ü"]}']],
+    [
+      'Resources.r.PhysicalResourceId',
+      { action: `env | grep ^CFN_ >${ACTED}` },
+      ['CFN_NEW_PHYSICAL_RESOURCE_ID=a4891e24-8286-4754-9b4a-3154b11cc3e3'],
+    ],
+    ['Resources.r', { action: `env | grep ^CFN_ >${ACTED}` }, ['CFN_NEW_LAST_UPDATED=2026-11-22T07:02:54Z']],
+  ])('%s: its variables', async (path, hook, expected) => {
+    await action({ ...hook, path }, [], { v: [1, 'ü'], a: 'x' });
+    expect(acted()).toEqual(expected);
+  });
+
+  test('a value too long for a variable is left out, and the action still runs', async () => {
+    await action({}, [], { large: 'x'.repeat(200_000) });
+    expect(acted()).toEqual(['none -> none']);
+    expect(log()).toMatch(/WARNING .*without CFN_NEW_METADATA.*128 KiB/);
+  });
+
+  test('past its time it is ended with all that it started', async () => {
+    const text = `sh -c 'trap "" TERM; sleep 300' & echo $! >/srv/child; sleep 300 & echo $! >/srv/other; wait`;
+    const { code } = await action({ action: text }, ['action-timeout=1s']);
+    expect(code).toBe(1);
+    expect(log()).toMatch(/ran longer than 1 s/);
+    for (const name of ['child', 'other']) expect(await isAlive(machine().read(`/srv/${name}`))).toBe(false);
+  });
+
+  test('a daemon that it leaves behind goes on', async () => {
+    expect((await action({ action: 'sleep 300 & echo $! >/srv/child' })).code).toBe(0);
+    const pid = machine().read('/srv/child');
+    expect(await isAlive(pid)).toBe(true);
+    await machine().run(`kill ${pid}`);
+  });
+
+  test('what it prints is in the log, which is private, without secrets', async () => {
+    const document = { password: 'hunter2-hunter2', v: { deep: 'not a secret by name' } };
+    await action(
+      { action: `echo printed; env; echo "$CFN_NEW_METADATA" | tr , '\\n'; cat /etc/cfn/key >&2` },
+      [],
+      document,
+    );
+    expect(log()).toContain('printed');
+    for (const secret of ['hunter2', SECRET, '{"password":"[redacted]","v"']) expect(log()).not.toContain(secret);
+    expect(modeOf(LOG)).toBe(0o600);
+  });
+
+  test('a user who is not there is a failure that names it', async () => {
+    expect((await action({ runas: 'nobody-at-all' })).code).toBe(1);
+    expect(log()).toContain('nobody-at-all');
+  });
+
+  test('SIGTERM ends it with all that it started, as a failure', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: { action: 'sleep 300 & echo $! >/srv/child; wait' } });
+    const ended = machine().run(
+      `${binary('cfn-hup')} -f & until [ -s /srv/child ]; do sleep 0.05; done; kill $!; wait $!`,
+    );
+    expect((await ended).code).toBe(1);
+    expect(await isAlive(machine().read('/srv/child'))).toBe(false);
+    expect(log()).toContain('told to stop');
+  });
+});
+
+describe('an action that fails', () => {
+  test('exits 1 without a word, is run again, and acknowledges once it succeeds', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: { action: `${NOTE}; echo broken >&2; [ -e /srv/fine ]` } });
+    expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: '' });
+    expect(log()).toMatch(/ERROR .*hook h failed \(attempt 1 of 10\): .*exit code 1.*broken/);
+    put('/srv/fine', '');
+    expect((await hup('-f')).code).toBe(0);
+    expect((await hup('-f')).code).toBe(0);
+    expect(acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
+  });
+
+  test('waits from the second failure on, is parked, and starts anew with new metadata', async () => {
+    const heat = await replay({ 's1/r': [...Array(5).fill(described('{"v": 1}')), described('{"v": 2}')] });
+    configure(heat.base, { h: { action: `${NOTE}; exit 3` } }, ['max-attempts=2']);
+    for (let pass = 0; pass < 4; pass++) await hup('-f');
+    expect(acted()).toHaveLength(2);
+    expect((await hup('-f')).code).toBe(0);
+    expect(log()).toContain('parked');
+    const status = await hup('--status');
+    expect(status.stdout).toMatch(/^h .*2 of 2 .*parked/m);
+    expect((await hup('-f')).code).toBe(1);
+    expect(acted()).toHaveLength(3);
+  });
+
+  test('one hook that fails keeps no other from running', async () => {
+    const heat = await telling({ v: 1 }, { v: 1 });
+    configure(heat.base, { bad: { action: 'exit 1' }, good: {} });
+    expect((await hup('-f')).code).toBe(1);
+    expect((await hup('-f')).code).toBe(1);
+    expect(acted()).toHaveLength(1);
+  });
+});
+
+describe('state', () => {
+  test('is in a directory of its own, and private', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { 'my hook/1': {}, [`long${'x'.repeat(300)}`]: {} });
+    expect((await hup('-f')).code).toBe(0);
+    expect(modeOf(STATE)).toBe(0o700);
+    const states = readdirSync(machine().path(STATE)).filter((name) => name.endsWith('.json'));
+    expect(states).toHaveLength(2);
+    for (const name of readdirSync(machine().path(STATE))) expect(modeOf(`${STATE}/${name}`)).toBe(0o600);
+  });
+
+  test('that is corrupt is set aside and reported, and the hook runs once more', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: { triggers: 'post.update' } });
+    await hup('-f');
+    put(`${STATE}/h.json`, '{"version": 1, "hook": "h", "ack');
+    expect((await hup('-f')).code).toBe(0);
+    expect(acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
+    expect(log()).toMatch(/ERROR .*state of the hook h is corrupt.*set aside/);
+    expect((await hup('--status')).stdout).toMatch(/^h: a corrupt state was set aside: \S*h\.corrupt-/m);
+    await hup('-f');
+    expect(acted()).toHaveLength(2);
+  });
+
+  test('that cannot be kept: nothing runs, exit 1', async () => {
+    const heat = await telling({ v: 1 }, { v: 2 });
+    configure(heat.base, { h: {} });
+    await hup('-f');
+    const { code } = await machine().run(
+      `mount --bind ${STATE} ${STATE} && mount -o remount,bind,ro ${STATE}; ${binary('cfn-hup')} -f; code=$?; umount ${STATE}; exit $code`,
+    );
+    expect({ code, acted: acted().length }).toEqual({ code: 1, acted: 1 });
+    expect((await hup('-f')).code).toBe(0);
+    expect(acted()).toHaveLength(2);
+  });
+});
+
+describe('what is said', () => {
+  test.each<[string, Answer | 'nobody']>([
+    ['refused', recorded.accessDenied],
+    ['no such stack', recorded.noStack],
+    ['nobody there', 'nobody'],
+  ])('%s: exit 1, nothing on stderr, the reason in the log', async (_, answer) => {
+    const heat = await replay({ 's1/r': answer === 'nobody' ? 'reset' : answer });
+    put('/var/lib/heat-cfntools/cfn-boto-cfg', '[Boto]\nnum_retries = 0\n');
+    configure(heat.base, { h: {} });
+    expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: '' });
+    expect(log()).toMatch(/ ERROR /);
+    expect(acted()).toEqual([]);
+    const { code, stderr } = await hup('-f', '-v');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-hup: .+\n/) });
+    await machine().run('rm -f /var/lib/heat-cfntools/cfn-boto-cfg');
+  });
+
+  test('verbose=true in cfn-hup.conf is as -v', async () => {
+    const heat = await telling({ v: 1 });
+    const lines = async (main: string[], ...options: string[]): Promise<string[]> => {
+      configure(heat.base, { h: { action: 'true' } }, main);
+      await machine().run(`rm -rf ${STATE} ${CACHE}`);
+      return (await hup('-f', ...options)).stderr.split('\n');
+    };
+    const asked = await lines([], '-v');
+    expect(asked).toContain('cfn-hup: the hook h: its action succeeded');
+    expect(await lines(['verbose=true'])).toEqual(asked);
+    expect(await lines(['verbose=false'])).toEqual(['']);
+    expect(await lines(['verbose=false'], '-v')).toEqual(asked);
+  });
+
+  test('a configuration that cannot be used is said on stderr in any case', async () => {
+    for (const mode of ['-f', '--status', '--daemon']) {
+      const { code, stdout, stderr } = await hup(mode);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^cfn-hup: [^\n]*cfn-hup\.conf[^\n]*\n$/);
+    }
+  });
+
+  test('a hook that cannot be used is said on stderr, and the others run', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { bad: { triggers: 'post.nonsense' }, good: {} });
+    const { code, stderr } = await hup('-f');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^cfn-hup: [^\n]*bad[^\n]*\n$/) });
+    expect(acted()).toHaveLength(1);
+  });
+
+  test('credentials that are not there are said on stderr', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: {} });
+    rmSync(machine().path('/etc/cfn/key'));
+    const { code, stderr } = await hup('-f');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cfn-hup: [^\n]*\/etc\/cfn\/key[^\n]*\n$/),
+    });
+  });
+
+  test('all is said on a terminal', async (context) => {
+    if ((await machine().run(['python3', '-c', ''])).code !== 0) context.skip('needs python3');
+    const heat = await replay({ 's1/r': recorded.accessDenied });
+    configure(heat.base, { h: {} });
+    const program = `import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(["${binary('cfn-hup')}", "-f"])))`;
+    const { code, stdout } = await machine().run(['python3', '-c', program]);
+    expect({ code, stdout }).toEqual({
+      code: 1,
+      stdout: expect.stringMatching(/^cfn-hup: heat-api-cfn refused with HTTP 403/),
+    });
+  });
+
+  test('only root can', async () => {
+    const { code, stderr } = await machine().run([
+      'setpriv',
+      '--reuid=7003',
+      '--clear-groups',
+      binary('cfn-hup'),
+      '-f',
+    ]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-hup: only root[^\n]*\n$/) });
+  });
+
+  test('--status: before the first pass, and after', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: {}, failing: { action: 'echo alas; exit 4' } });
+    const before = await hup('--status');
+    expect(before).toMatchObject({ code: 0, stderr: '' });
+    expect(before.stdout).toContain('no hook was looked at yet');
+    await hup('-f');
+    const { code, stdout } = await hup('--status');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^HOOK +LAST CHECK +LAST CHANGE +LAST SUCCESS +ATTEMPTS +STATE$/m);
+    expect(stdout).toMatch(/^h +\d{4}-\S+ \S+Z \(.*ago\).* - +ok$/m);
+    expect(stdout).toMatch(/^failing .*never +1 of 10 +failing, due at the next pass$/m);
+    expect(stdout).toMatch(/^failing: .*exit code 4.*alas$/m);
+  });
+});
+
+describe('more than one', () => {
+  test('a second pass leaves at once while one is under way', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, {
+      h: { action: `echo begin >>${ACTED}; until [ -e /srv/go ]; do sleep 0.05; done; echo end >>${ACTED}` },
+    });
+    const running = hup('-f');
+    for (let waited = 0; acted().length === 0 && waited < 20_000; waited += 50) await sleep(50);
+    const second = await hup('-f');
+    expect(result(second)).toEqual(quiet);
+    expect(acted()).toEqual(['begin']);
+    put('/srv/go', '');
+    expect((await running).code).toBe(0);
+    expect(acted()).toEqual(['begin', 'end']);
+  });
+});

@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type HupGuest, prepareHupGuest, until } from '../support/cfn-hup.ts';
+import { isInstalled, useSandbox } from '../support/use-machine.ts';
+
+const isPossible = process.geteuid?.() === 0 && isInstalled('systemd-nspawn');
+// A real systemd as the first process of the view, and the unit as it is packaged.
+const view = useSandbox({ init: 'systemd' });
+const UNIT = 'cfn-hup.service';
+const ACTED = '/srv/acted';
+const RECORD = `echo "$CFN_NEW_METADATA" >>${ACTED}`;
+let guest: HupGuest;
+
+const systemctl = (...args: readonly string[]) => view().run(['systemctl', ...args]);
+const show = async (property: string): Promise<string> =>
+  (await systemctl('show', `--property=${property}`, '--value', UNIT)).stdout.trim();
+const polls = (): number => guest.heat.requests().length;
+const said = { said: () => guest.log() };
+
+async function start(settings: Readonly<Record<string, string>> = { interval: '1s' }, action = RECORD): Promise<void> {
+  await guest.configure(settings, action);
+  const { code, stderr } = await systemctl('start', UNIT);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  await until('the first pass is over', () => view().exists('/run/cfn-hup/last-check.json'), said);
+}
+
+beforeAll(async () => {
+  if (!isPossible) return;
+  guest = await prepareHupGuest(view());
+  await systemctl('daemon-reload');
+});
+
+beforeEach(async () => {
+  await guest.tell({ version: 0 });
+  await guest.publish({ version: 0 });
+});
+
+afterEach(async () => {
+  if (!isPossible) return;
+  await view().run(`systemctl stop ${UNIT}; systemctl reset-failed ${UNIT}; rm -rf /etc/systemd/system/${UNIT}.d`);
+  await view().run(`systemctl daemon-reload; rm -rf /var/lib/cfn-hup /run/cfn-hup /var/cache/heat-cfntools ${ACTED}`);
+});
+
+describe('the service', () => {
+  test('is ready, says what it does, and acts on a change', async () => {
+    await start();
+    expect([await show('ActiveState'), await show('NotifyAccess')]).toEqual(['active', 'main']);
+    expect(await show('StatusText')).toBe('Following s1 with 1 hook.');
+    await guest.tell({ version: 1 });
+    await until('the action ran', () => guest.lines(ACTED).length > 0, said);
+    expect(guest.lines(ACTED)).toEqual(['{"version":1}']);
+    await until('the status tells', async () => /last change 20/.test(await show('StatusText')));
+  });
+
+  test('is ready before it reaches heat, says so, and recovers by itself', async () => {
+    await guest.configure({ interval: '1s', url: 'http://127.0.0.1:9/v1/' }, RECORD);
+    expect((await systemctl('start', UNIT)).code).toBe(0);
+    await until('the status tells', async () => /trouble since 20/.test(await show('StatusText')), said);
+    await guest.configure({ interval: '1s' }, RECORD);
+    await until('the trouble is over', async () => !(await show('StatusText')).includes('trouble'), said);
+    expect(await show('ActiveState')).toBe('active');
+    // Said once, however often it was tried.
+    expect(guest.log().match(/ERROR.*127\.0\.0\.1:9/g)).toHaveLength(1);
+    expect(guest.log()).toContain('all is well again');
+  });
+
+  test('SIGHUP: a pass at once, the configuration anew, and systemd sees the reload through', async () => {
+    await start({ interval: '1h' });
+    const before = polls();
+    await sleep(300);
+    expect(polls()).toBe(before);
+    await guest.tell({ version: 2 });
+    await guest.configure({ interval: '1h' }, `${RECORD}; echo again >>${ACTED}`);
+    expect((await systemctl('reload', UNIT)).code).toBe(0);
+    await until('the new action ran', () => guest.lines(ACTED).length === 2, said);
+    expect(guest.lines(ACTED)).toEqual(['{"version":2}', 'again']);
+    await until('it is done', async () => (await show('ActiveState')) === 'active');
+  });
+
+  test('a configuration that breaks is said once, and the last good one stays', async () => {
+    await start();
+    await view().run('echo nonsense >/etc/cfn/cfn-hup.conf');
+    await until('it is said', () => guest.log().includes('going on with the configuration as it was'), said);
+    const before = polls();
+    await until('it goes on', () => polls() > before + 2, said);
+    expect(guest.log().match(/going on with the configuration as it was/g)).toHaveLength(1);
+  });
+
+  test('one that cannot be used at the start is a failed unit, with the reason in the log', async () => {
+    await view().run('echo nonsense >/etc/cfn/cfn-hup.conf');
+    expect((await systemctl('start', UNIT)).code).not.toBe(0);
+    expect(guest.log()).toMatch(/ERROR .*cfn-hup\.conf/);
+  });
+
+  test('one that hangs is ended by the watchdog, and started again', async () => {
+    const dropIn = `/etc/systemd/system/${UNIT}.d`;
+    const lines = '[Service]\\nWatchdogSec=2\\nTimeoutStopSec=2\\nTimeoutAbortSec=2\\nRestartSec=100ms\\n';
+    await view().run(`mkdir -p ${dropIn}; printf '${lines}' >${dropIn}/short.conf; systemctl daemon-reload`);
+    await start();
+    const pid = await show('MainPID');
+    await sleep(5000);
+    // It lives as long as it says so.
+    expect(await show('MainPID')).toBe(pid);
+    await view().run(`kill -STOP ${pid}`);
+    await until('there is a new one', async () => {
+      const now = await show('MainPID');
+      return now !== pid && now !== '0' && (await show('ActiveState')) === 'active';
+    });
+    expect(Number(await show('NRestarts'))).toBeGreaterThan(0);
+    await guest.tell({ version: 3 });
+    await until('it acts', () => guest.lines(ACTED).includes('{"version":3}'), said);
+  });
+
+  test('SIGTERM while an action runs: the action is finished, no other is started, exit 0', async () => {
+    await start({ interval: '1s' }, `echo began >>${ACTED}; sleep 2; echo ended >>${ACTED}`);
+    await guest.tell({ version: 4 });
+    await until('the action runs', () => guest.lines(ACTED).includes('began'), said);
+    await systemctl('stop', UNIT);
+    expect(guest.lines(ACTED)).toEqual(['began', 'ended']);
+    expect([await show('Result'), await show('ExecMainStatus')]).toEqual(['success', '0']);
+    // What succeeded is known to have.
+    expect((await view().run('cfn-hup -f')).code).toBe(0);
+    expect(guest.lines(ACTED)).toEqual(['began', 'ended']);
+  });
+
+  test('an action that does not end in time is ended, with all that it started, and runs again', async () => {
+    await start({ interval: '1s', 'stop-timeout': '1' }, `echo began >>${ACTED}; sleep 300 & sleep 301`);
+    await guest.tell({ version: 5 });
+    await until('the action runs', () => guest.lines(ACTED).includes('began'), said);
+    await systemctl('stop', UNIT);
+    expect([await show('Result'), await show('ExecMainStatus')]).toEqual(['success', '0']);
+    expect((await view().run('pgrep -f "^sleep 30[01]"')).stdout).toBe('');
+    await guest.configure({ interval: '1s' }, RECORD);
+    expect((await view().run('cfn-hup -f')).code).toBe(0);
+    expect(guest.lines(ACTED)).toEqual(['began', '{"version":5}']);
+  });
+
+  test('SIGTERM while heat is silent: it ends at once', async () => {
+    await start();
+    await guest.configure({ interval: '1s', url: 'http://127.0.0.1:8001/v1/' }, RECORD);
+    const listener = view().run(['python3', '-c', SILENT_SERVER], { timeout: 60_000 });
+    await until('it asks', () => view().exists('/srv/asked'), said);
+    const begin = performance.now();
+    await systemctl('stop', UNIT);
+    expect(performance.now() - begin).toBeLessThan(5000);
+    expect([await show('Result'), await show('ExecMainStatus')]).toEqual(['success', '0']);
+    await view().run('rm /srv/asked');
+    await listener;
+  });
+});
+
+/** Takes a connection and says nothing. */
+const SILENT_SERVER = `
+import os, socket, time
+server = socket.create_server(('127.0.0.1', 8001))
+connection, _ = server.accept()
+open('/srv/asked', 'w').close()
+while os.path.exists('/srv/asked'): time.sleep(0.05)
+`;
+
+describe('beside the service', () => {
+  test('a second daemon and single passes leave at once, with exit 0', async () => {
+    await start({ interval: '1h' });
+    const before = polls();
+    for (const option of ['--daemon', '-f']) {
+      const { code, milliseconds, stderr } = await view().run(['cfn-hup', option]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(milliseconds).toBeLessThan(5000);
+    }
+    expect(polls()).toBe(before);
+    expect(await show('ActiveState')).toBe('active');
+  });
+
+  test('as a service, a second daemon is no failure', async () => {
+    await start({ interval: '1h' });
+    const second = 'systemd-run --quiet --collect --wait --service-type=notify --property=NotifyAccess=main';
+    expect((await view().run(`${second} /usr/bin/cfn-hup --daemon`)).code).toBe(0);
+  });
+
+  test('a bare call makes a pass and starts it, and does not enable it', async () => {
+    await guest.configure({ interval: '1s' }, RECORD);
+    const { code, stderr } = await view().run(['cfn-hup']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(view().exists('/var/cache/heat-cfntools/last_metadata_guest')).toBe(true);
+    await until('it is active', async () => (await show('ActiveState')) === 'active', said);
+    expect(await show('UnitFileState')).toBe('disabled');
+    await guest.tell({ version: 6 });
+    await until('it acts', () => guest.lines(ACTED).length > 0, said);
+    expect((await view().run(['cfn-hup'])).code).toBe(0);
+  });
+
+  test('with follow=false a bare call only makes the pass', async () => {
+    await guest.configure({ interval: '1s' }, RECORD);
+    await view().run('echo follow=false >/etc/cfn/cfntools.conf');
+    const { code } = await view().run(['cfn-hup']);
+    await view().run('rm /etc/cfn/cfntools.conf');
+    expect(code).toBe(0);
+    await sleep(500);
+    expect(await show('ActiveState')).toBe('inactive');
+  });
+});

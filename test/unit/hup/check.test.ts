@@ -1,0 +1,143 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect, it } from 'vitest';
+import { checkConfig } from '../../../src/hup/check.ts';
+import { createAccounts } from '../../../src/system/accounts.ts';
+import type { Exec } from '../../../src/system/exec.ts';
+import type { System } from '../../../src/system/system.ts';
+import { temporaryRoot, us } from '../temporary-root.ts';
+
+const MAIN = '[main]\nstack=s\ninterval=2\n';
+const HOOK = '[h]\ntriggers=post.update\npath=Resources.Web.Metadata\naction=true\n';
+const KEYS = 'AWSAccessKeyId=AK\nAWSSecretKey=SK\n';
+
+type Check = [files: Record<string, string>, lines: string[], exitCode: number];
+
+async function check(
+  given: Readonly<Record<string, string>>,
+  option?: string,
+  programs: readonly string[] = ['setpriv'],
+) {
+  const { root, files } = temporaryRoot();
+  // Root's number is that of the one who runs the tests: hooks of root run without a change of user.
+  const passwd = `root:x:${us.uid}:${us.gid}::/root:/bin/sh\nother:x:4711:4711::/:/bin/sh\n`;
+  for (const [name, content] of Object.entries({ '/etc/passwd': passwd, ...given })) {
+    const [path = '', mode] = name.split(' ');
+    mkdirSync(dirname(root + path), { recursive: true, mode: 0o755 });
+    writeFileSync(root + path, content);
+    chmodSync(root + path, Number.parseInt(mode ?? '600', 8));
+  }
+  const exec = { find: (name: string) => (programs.includes(name) ? `/usr/bin/${name}` : undefined) } as Exec;
+  const system: Pick<System, 'files' | 'self' | 'accounts' | 'exec'> = {
+    files,
+    exec,
+    accounts: createAccounts(files, exec),
+    self: us,
+  };
+  return checkConfig(system, option);
+}
+
+it.each<Check>([
+  [
+    { '/etc/cfn/cfn-hup.conf': MAIN, '/etc/cfn/hooks.conf': HOOK },
+    [
+      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
+      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run by root',
+      '1 hook, no problems',
+    ],
+    0,
+  ],
+  [
+    {
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\nurrl=x\n`,
+      '/etc/cfn/keys': KEYS,
+      '/etc/cfn/hooks.d/a': `${HOOK}${HOOK.replace('[h]', '[i]')}`,
+    },
+    [
+      'warning: /etc/cfn/cfn-hup.conf:5: unknown key urrl: is url meant?',
+      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
+      '/etc/cfn/hooks.d/a: hook [h]: post.update of Resources.Web.Metadata, run by root',
+      '/etc/cfn/hooks.d/a: hook [i]: post.update of Resources.Web.Metadata, run by root',
+      '2 hooks, no problems',
+    ],
+    0,
+  ],
+  [
+    { '/etc/cfn/cfn-hup.conf': MAIN },
+    [
+      'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: put some there',
+      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
+      '0 hooks, no problems',
+    ],
+    0,
+  ],
+  [{}, ['there is no such file: /etc/cfn/cfn-hup.conf: write it with [main] and a line stack=NAME'], 1],
+  [
+    {
+      '/etc/cfn/cfn-hup.conf': '[main]\ninterval=soon\n',
+      '/etc/cfn/hooks.conf': `${HOOK}runas=nobody-here\n[bad]\naction=x\npath=Resources.Web\ntriggers=post.upd\nx=y\nrunas=me\n`,
+      '/etc/cfn/hooks.d/b 666': HOOK,
+      '/etc/cfn/hooks.d/c': 'nonsense',
+    },
+    [
+      '/etc/cfn/cfn-hup.conf:1: [main] names no stack: add a line stack=NAME',
+      '/etc/cfn/cfn-hup.conf:2: interval is "soon": give minutes, or a time such as 30s, 2m or 1h, from 1s to a week',
+      '/etc/cfn/hooks.d/b: other users may write to it, so it is not used: chmod go-w /etc/cfn/hooks.d/b',
+      '/etc/cfn/hooks.d/c:1: text before the first section: the file is not used',
+      '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": there are post.add, post.update, post.remove, service.restarted',
+      '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: make the user, or correct runas',
+      '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: make the user, or correct runas',
+      'warning: /etc/cfn/hooks.conf:10: unknown key x: passed over',
+      '7 problems, 1 hook in order',
+    ],
+    1,
+  ],
+  [
+    { '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\n`, '/etc/cfn/hooks.conf': HOOK },
+    [
+      '/etc/cfn/cfn-hup.conf:4: there is no file /etc/cfn/keys: make it, or correct credential-file',
+      '1 problem, 1 hook in order',
+    ],
+    1,
+  ],
+  [
+    {
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\n`,
+      '/etc/cfn/keys 644': 'AWSAccessKeyId=AK\nAWSSecret=SK\n',
+      '/etc/cfn/hooks.conf': HOOK,
+    },
+    [
+      '/etc/cfn/keys: no AWSSecretKey= in the credential file: add the line',
+      '/etc/cfn/keys: others can read or change the credential file: chmod 600 /etc/cfn/keys',
+      '2 problems, 1 hook in order',
+    ],
+    1,
+  ],
+  [
+    { '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn\n`, '/etc/cfn/hooks.conf': HOOK },
+    ['not a regular file: /etc/cfn', '1 problem, 1 hook in order'],
+    1,
+  ],
+])('%j', async (files, lines, exitCode) => {
+  expect(await check(files)).toEqual({ lines, exitCode });
+});
+
+it('finds that -c leads nowhere', async () => {
+  expect(await check({}, '/nowhere')).toEqual({
+    lines: [
+      'there is no such directory: /nowhere: give one with a cfn-hup.conf, or one of hooks for /etc/cfn/cfn-hup.conf',
+    ],
+    exitCode: 1,
+  });
+});
+
+it('finds what another user cannot be without', async () => {
+  const files = { '/etc/cfn/cfn-hup.conf': MAIN, '/etc/cfn/hooks.conf': `${HOOK}runas=other\n` };
+  expect((await check(files, undefined, [])).lines[0]).toBe(
+    '/etc/cfn/hooks.conf:5: hook [h]: cannot run as other without setpriv: install util-linux',
+  );
+  const able = await check(files);
+  if (us.uid === 0) expect(able.exitCode).toBe(0);
+  else
+    expect(able.lines[0]).toBe('/etc/cfn/hooks.conf:5: hook [h]: only root can run it as other: run cfn-hup as root');
+});

@@ -1,0 +1,137 @@
+import { Problem } from '../../../src/errors.ts';
+import { type DaemonParts, runDaemon } from '../../../src/hup/daemon.ts';
+import type { Hook } from '../../../src/hup/hook.ts';
+import type { HupConfig, HupSettings } from '../../../src/hup/hup-config.ts';
+import { createPassMemory, runPass } from '../../../src/hup/pass.ts';
+import { createLog } from '../../../src/log.ts';
+import { Redactor } from '../../../src/redact.ts';
+import { createPause } from '../../../src/system/pause.ts';
+import { SETTINGS, type World } from './world.ts';
+
+/** What the configuration is at a look: settings that differ from the usual, or a problem. */
+export type Look = Partial<HupSettings> | 'broken';
+
+export interface DaemonRig {
+  /** The stacks of the passes that were begun, in order. */
+  readonly passes: string[];
+  /** What systemd was told, one line for each time. */
+  readonly told: string[];
+  /** Milliseconds of the pauses, in order. */
+  readonly pauses: number[];
+  /** Locks that are held. */
+  readonly held: Set<string>;
+  /** What was done to keep small. */
+  readonly trims: string[];
+  readonly isListening: () => boolean;
+  readonly hasLeft: () => boolean;
+  readonly isAlive: () => boolean;
+  signal(name: NodeJS.Signals): void;
+  /** Runs it to its end. */
+  run(): Promise<number>;
+}
+
+export interface DaemonWish {
+  readonly hooks?: readonly Hook[];
+  /** One for each look, the last for all that follow. */
+  readonly looks?: readonly Look[];
+  /** In place of a real pass. */
+  readonly pass?: DaemonParts['pass'];
+  /** How often a lock is held by somebody else, by the end of its name. */
+  readonly taken?: Readonly<Record<string, number>>;
+  /** Called in each pause, which is over at once; without it, pauses take the time they are. */
+  readonly inPause?: (count: number, rig: DaemonRig) => void;
+}
+
+/** A daemon in a world, with real passes, and with signals, locks and systemd that are the test's. */
+export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
+  const { hooks = [], looks = [{}], taken = {}, inPause } = wish;
+  const refusals = { ...taken };
+  let look = 0;
+  const loadConfig = (): HupConfig => {
+    const now = looks[Math.min(look++, looks.length - 1)] ?? {};
+    if (now === 'broken') throw new Problem('no stack', { where: '/etc/cfn/cfn-hup.conf' });
+    return { settings: { ...SETTINGS, ...now }, hooks, problems: [], warnings: [] };
+  };
+  const memory = createPassMemory();
+  const pass: DaemonParts['pass'] = wish.pass ?? ((config, tools, options) => runPass(config, tools, memory, options));
+  const real = createPause();
+  let handle: ((name: NodeJS.Signals) => void) | undefined;
+  let alive = (): boolean => true;
+  let hasLeft = false;
+  const [passes, told, pauses, trims]: [string[], string[], number[], string[]] = [[], [], [], []];
+  const held = new Set<string>();
+  const parts: DaemonParts = {
+    pass: (config, tools, options) => {
+      passes.push(config.settings.stack);
+      return pass(config, tools, options);
+    },
+    tryLock: (path) => {
+      const name = path.replace(/.*\//, '');
+      const left = refusals[name] ?? 0;
+      refusals[name] = left - 1;
+      if (left > 0) return undefined;
+      held.add(name);
+      return { release: () => held.delete(name) };
+    },
+    notifier: {
+      send: (...assignments) => told.push(assignments.join(' ')),
+      watch: (isAlive) => {
+        alive = isAlive;
+        return () => undefined;
+      },
+      drain: async () => undefined,
+    },
+    pause: {
+      async wait(milliseconds) {
+        pauses.push(milliseconds);
+        if (inPause === undefined) return real.wait(milliseconds);
+        inPause(pauses.length, rig);
+        return false;
+      },
+      wake: () => real.wake(),
+    },
+    onSignals: (_, listener) => {
+      handle = listener;
+      return () => {
+        handle = undefined;
+      };
+    },
+    memory: { trim: () => trims.push('trim'), trimAll: () => trims.push('trimAll') },
+    phase: 0,
+    leave: () => {
+      hasLeft = true;
+    },
+  };
+  const redactor = new Redactor();
+  const log = createLog(redactor, [{ write: (level, text) => world.said.push(`${level} ${text}`) }]);
+  const readSecretFile = (): never => {
+    throw new Error('not expected');
+  };
+  const rig: DaemonRig = {
+    passes,
+    told,
+    pauses,
+    held,
+    trims,
+    isListening: () => handle !== undefined,
+    hasLeft: () => hasLeft,
+    isAlive: () => alive(),
+    signal: (name) => {
+      if (handle === undefined) throw new Error(`${name}: nobody listens`);
+      handle(name);
+    },
+    run: () => runDaemon(loadConfig, { system: world.system, log, redactor, readSecretFile }, parts),
+  };
+  return rig;
+}
+
+/** What a pass says that found nothing new. */
+export const NOTHING_NEW = {
+  changed: false,
+  fetched: 1,
+  unfetched: 0,
+  failedActions: 0,
+  hasStateTrouble: false,
+  trouble: undefined,
+  nextAttempt: undefined,
+} as const;

@@ -1,0 +1,62 @@
+import { beforeEach, expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
+import { followFromNowOn } from '../../../src/hup/follow.ts';
+import { createLog } from '../../../src/log.ts';
+import { Redactor } from '../../../src/redact.ts';
+import type { Exec, ToolResult } from '../../../src/system/exec.ts';
+import { createWorld, type World } from './world.ts';
+
+const UNIT = 'cfn-hup.service';
+const START = `systemctl start --no-block ${UNIT}`;
+
+let world: World;
+beforeEach(() => {
+  world = createWorld();
+});
+
+/** Where systemd runs and knows the unit; `start` is what starting it comes to. */
+async function follow(config: string | undefined, start: Partial<ToolResult> = {}): Promise<string[]> {
+  const called: string[] = [];
+  const exec: Exec = {
+    ...world.system.exec,
+    find: (program) => `/usr/bin/${program}`,
+    tool: async (command) => {
+      called.push(command.join(' '));
+      const known = { exitCode: 0, stdout: 'loaded', output: 'loaded' };
+      return command[1] === 'start' ? { exitCode: 0, stdout: '', output: '', ...start } : known;
+    },
+  };
+  world.write('/run/systemd/system/x', '');
+  const log = createLog(new Redactor(), [{ write: (level, text) => world.said.push(`${level} ${text}`) }]);
+  await followFromNowOn({ system: { ...world.system, exec }, log }, config);
+  return called;
+}
+
+it.each([undefined, '/etc/cfn', '/etc/cfn/', '/etc/cfn/hooks.d'])(
+  'with the usual configuration (%s) starts the unit',
+  async (config) => {
+    expect((await follow(config)).at(-1)).toBe(START);
+    expect(world.said).toEqual([expect.stringContaining(`INFO ${UNIT} follows changes from now on`)]);
+  },
+);
+
+it.each<[text: string, starts: boolean, said: string]>([
+  ['follow=false', false, 'INFO changes are not followed'],
+  ['follow=0', false, 'INFO changes are not followed'],
+  ['follow=true', true, `INFO ${UNIT} follows`],
+  ['follow=perhaps', true, 'WARNING follow is not true or false'],
+])('cfntools.conf: %s', async (text, starts, said) => {
+  world.write('/etc/cfn/cfntools.conf', text);
+  expect((await follow(undefined)).includes(START)).toBe(starts);
+  expect(world.said[0]).toContain(said);
+});
+
+it('a unit that cannot be started is a problem in one line, with exit code 1', async () => {
+  const output = 'Failed to start cfn-hup.service: Access denied\nSee system logs.';
+  const error = await follow(undefined, { exitCode: 4, output }).catch((thrown: unknown) => thrown);
+  if (!(error instanceof Problem)) throw new Error('no problem');
+  expect(error.exitCode).toBe(1);
+  expect(error.line).toMatch(
+    /^cannot follow changes: cfn-hup\.service: it printed last: See system logs\.; see journalctl -u cfn-hup\.service$/,
+  );
+});

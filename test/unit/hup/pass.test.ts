@@ -1,0 +1,344 @@
+import { statSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createWorld, hookIn, type Telling, type World } from './world.ts';
+
+const CACHE = '/var/cache/heat-cfntools';
+const STATE = '/var/lib/cfn-hup';
+
+let world: World;
+beforeEach(() => {
+  world = createWorld();
+});
+
+describe('what runs', () => {
+  it.each<[name: string, triggers: string, keys: string[], told: Telling[], acted: string[]]>([
+    [
+      'first sight and a change',
+      'post.add,post.update',
+      [],
+      ['{"v":1}', '{"v": 1}', '{"v":2}'],
+      ['none -> {"v":1}', '{"v":1} -> {"v":2}'],
+    ],
+    ['first sight for post.update alone', 'post.update', [], ['{"v":1}', '{"v":1}'], ['none -> {"v":1}']],
+    ['first sight for post.remove', 'post.remove', [], ['{"v":1}', '{"v":2}'], []],
+    ['metadata that comes later', 'post.update', [], ['{}', '{}', '{"v":1}'], ['{} -> {"v":1}']],
+    ['metadata that goes', 'post.remove', [], ['{"v":1}', '{}', '{}'], ['{"v":1} -> {}']],
+    ['another order of keys', 'post.update', [], ['{"a":1,"b":2}', '{"b":2,"a":1}'], ['none -> {"a":1,"b":2}']],
+    [
+      'a sub path',
+      'post.add,post.update',
+      ['a'],
+      ['{"a":"x","b":1}', '{"a":"x","b":2}', '{"a":"y"}'],
+      ['none -> x', 'x -> y'],
+    ],
+    [
+      'a key that comes, goes, comes',
+      'post.add',
+      ['a'],
+      ['{}', '{"a":1}', '{"a":null}', '{"a":2}'],
+      ['none -> 1', 'none -> 2'],
+    ],
+    ['a key that becomes null', 'post.remove', ['a'], ['{"a":1}', '{"a":null}', '{}'], ['1 -> none']],
+    [
+      'an item of a list',
+      'post.update',
+      ['a', '1'],
+      ['{"a":[1,2]}', '{"a":[0,2]}', '{"a":[0,3]}'],
+      ['none -> 2', '2 -> 3'],
+    ],
+    [
+      'a resource in progress is left alone',
+      'post.update',
+      [],
+      [
+        '{"v":1}',
+        { metadata: '{"v":2}', status: 'UPDATE_IN_PROGRESS' },
+        { metadata: '{"v":3}', status: 'UPDATE_COMPLETE' },
+      ],
+      ['none -> {"v":1}', '{"v":1} -> {"v":3}'],
+    ],
+    [
+      'a failed update is what there is',
+      'post.update',
+      [],
+      ['{"v":1}', { metadata: '{"v":2}', status: 'UPDATE_FAILED' }],
+      ['none -> {"v":1}', '{"v":1} -> {"v":2}'],
+    ],
+    [
+      'no answer is no news',
+      'post.update,post.remove',
+      [],
+      ['{"v":1}', 'unreachable', 'refused', '{"v":1}'],
+      ['none -> {"v":1}'],
+    ],
+  ])('%s', async (_, triggers, keys, told, acted) => {
+    const hook = hookIn(world, { triggers: triggers.split(',') as never, keys });
+    for (const telling of told) {
+      world.heat['r'] = telling;
+      expect((await world.pass([hook])).failedActions).toBe(0);
+    }
+    expect(world.acted()).toEqual(acted);
+  });
+
+  it('says what it saw', async () => {
+    world.heat['r'] = '{"v":1}';
+    const hook = hookIn(world);
+    const quiet = {
+      fetched: 1,
+      unfetched: 0,
+      failedActions: 0,
+      hasStateTrouble: false,
+      trouble: undefined,
+      nextAttempt: undefined,
+    };
+    expect(await world.pass([hook])).toEqual({ ...quiet, changed: true });
+    expect(await world.pass([hook])).toEqual({ ...quiet, changed: false });
+    world.heat['r'] = 'unreachable';
+    const trouble = { kind: 'unreachable', line: 'no answer: http://127.0.0.1:1/v1/' };
+    expect(await world.pass([hook])).toEqual({ ...quiet, changed: false, fetched: 0, unfetched: 1, trouble });
+    world.heat['r'] = 'refused';
+    expect((await world.pass([hook])).trouble).toMatchObject({ kind: 'refused' });
+  });
+
+  it('ids and times of a resource, with variables of their own', async () => {
+    const action = 'env | grep ^CFN_ >>ROOT/acted';
+    world.heat['r'] = '{}';
+    await world.pass([
+      hookIn(world, { name: 'id', kind: 'physical-id', action }),
+      hookIn(world, { name: 'time', kind: 'last-updated', action }),
+    ]);
+    expect(world.acted()).toEqual([
+      'CFN_NEW_PHYSICAL_RESOURCE_ID=id-of-r',
+      'CFN_NEW_LAST_UPDATED=2026-11-22T07:02:54Z',
+    ]);
+  });
+
+  it('each resource is fetched once, and one in trouble keeps no other back', async () => {
+    world.heat['good'] = '{"v":1}';
+    world.heat['bad'] = 'unreachable';
+    const hooks = ['bad', 'good', 'bad', 'good'].map((resource, index) =>
+      hookIn(world, { name: `h${index}`, resource }),
+    );
+    expect(await world.pass(hooks)).toMatchObject({ fetched: 1, unfetched: 1 });
+    expect(world.asked).toEqual(['bad', 'good']);
+    expect(world.acted()).toHaveLength(2);
+  });
+
+  it('nothing once it is told to stop', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world)], {}, { isStopping: () => true });
+    expect(world.acted()).toEqual([]);
+    await world.pass([hookIn(world)]);
+    expect(world.acted()).toHaveLength(1);
+  });
+});
+
+describe('first sight', () => {
+  it.each<[name: string, published: Record<string, string>, acted: string[]]>([
+    ['nothing was published', {}, ['none -> {"v":2}']],
+    ['the same was published', { last_metadata_r: '{ "v": 2 }', last_metadata: '{}' }, []],
+    ['something else was published', { last_metadata_r: '{"v":1}' }, ['{"v":1} -> {"v":2}']],
+    ['it was published without a name', { last_metadata: '{"v":2}' }, []],
+    [
+      'the common one is of another resource',
+      { last_metadata: '{"w":1}', last_metadata_other: '{"w":1}' },
+      ['none -> {"v":2}'],
+    ],
+    ['what was published is broken', { last_metadata_r: '{"v":' }, ['none -> {"v":2}']],
+  ])('%s', async (_, published, acted) => {
+    for (const [name, text] of Object.entries(published)) world.write(`${CACHE}/${name}`, text);
+    world.heat['r'] = '{"v":2}';
+    for (let pass = 0; pass < 2; pass++) await world.pass([hookIn(world)]);
+    expect(world.acted()).toEqual(acted);
+  });
+
+  it('what cloud-init brought at boot need not have been applied', async () => {
+    world.write('/var/lib/heat-cfntools/cfn-init-data', '{"v":2}');
+    world.heat['r'] = '{"v":2}';
+    await world.pass([hookIn(world)]);
+    expect(world.acted()).toEqual(['none -> {"v":2}']);
+  });
+
+  it('a hook that is added later begins with what is known; one with another path is a new one', async () => {
+    world.heat['r'] = '{"a":1,"b":1}';
+    const first = hookIn(world, { name: 'first' });
+    await world.pass([first]);
+    await world.pass([first, hookIn(world, { name: 'second' }), hookIn(world, { name: 'third', keys: ['a'] })]);
+    expect(world.acted()).toHaveLength(1);
+    world.heat['r'] = '{"a":1,"b":2}';
+    await world.pass([hookIn(world, { name: 'first', keys: ['b'] })]);
+    expect(world.acted().slice(1)).toEqual(['1 -> 2']);
+  });
+
+  it('ids: where the metadata was applied already, what they are now is known', async () => {
+    world.heat['r'] = '{"v":1}';
+    world.write(`${CACHE}/last_metadata_r`, '{"v":1}');
+    await world.pass([hookIn(world, { kind: 'physical-id' })]);
+    expect(world.acted()).toEqual([]);
+  });
+});
+
+describe('what is published', () => {
+  it('is there before an action runs', async () => {
+    world.heat['r'] = '{"v": 1.0}';
+    await world.pass([
+      hookIn(world, { action: `cat ROOT${CACHE}/last_metadata_r ROOT${CACHE}/last_metadata >ROOT/acted` }),
+    ]);
+    expect(world.acted()).toEqual(['{"v": 1.0}{"v": 1.0}']);
+  });
+
+  it('is not written again by a pass without news, also for several resources', async () => {
+    world.heat['r'] = '{"v":1}';
+    world.heat['s'] = '{"v":2}';
+    const hooks = [
+      hookIn(world, { name: 'r', action: 'true' }),
+      hookIn(world, { name: 's', resource: 's', action: 'true' }),
+    ];
+    await world.pass(hooks);
+    const names = [`${CACHE}/last_metadata`, `${CACHE}/last_metadata_r`, `${CACHE}/last_metadata_s`, `${STATE}/r.json`];
+    const look = () => names.map((name) => statSync(`${world.root}${name}`, { bigint: true }).ino);
+    const before = look();
+    for (let pass = 0; pass < 3; pass++) await world.pass(hooks);
+    expect(look()).toEqual(before);
+  });
+
+  it('cannot be: no action runs, since it would see older metadata', async () => {
+    world.write(CACHE, 'a file is in the way');
+    world.heat['r'] = '{"v":1}';
+    expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
+    expect(world.acted()).toEqual([]);
+    world.files.remove(CACHE);
+    await world.pass([hookIn(world)]);
+    expect(world.acted()).toEqual(['none -> {"v":1}']);
+  });
+});
+
+describe('an action that fails', () => {
+  const failing = (): ReturnType<typeof hookIn> =>
+    hookIn(world, { action: 'echo x >>ROOT/acted; echo why >&2; [ -e ROOT/fine ]' });
+
+  it('is due at the next pass, then waits longer and longer, and is parked', async () => {
+    world.heat['r'] = '{"v":1}';
+    const waits: (number | undefined)[] = [];
+    for (let pass = 0; pass < 4; pass++) {
+      const { nextAttempt, failedActions } = await world.pass([failing()], { maxAttempts: 4 });
+      expect(failedActions).toBe(1);
+      waits.push(nextAttempt);
+      world.wait(nextAttempt ?? 0);
+    }
+    expect(waits).toEqual([undefined, 10_000, 20_000, undefined]);
+    world.wait(86_400_000);
+    expect(await world.pass([failing()], { maxAttempts: 4 })).toMatchObject({ failedActions: 0, changed: false });
+    expect(world.acted()).toHaveLength(4);
+    expect(world.said.join('\n')).toMatch(/ERROR .*attempt 2 of 4.*exit code 1.*why[\s\S]*ERROR .*parked after 4/);
+    world.heat['r'] = '{"v":2}';
+    world.write('/fine', '');
+    expect(await world.pass([failing()])).toMatchObject({ failedActions: 0, changed: true });
+    expect(world.acted()).toHaveLength(5);
+  });
+
+  it('is not run while it waits', async () => {
+    world.heat['r'] = '{"v":1}';
+    for (let pass = 0; pass < 2; pass++) await world.pass([failing()]);
+    world.wait(9_000);
+    expect(await world.pass([failing()])).toMatchObject({ failedActions: 0, nextAttempt: 1_000 });
+    expect(world.acted()).toHaveLength(2);
+  });
+
+  it('gets the old value it last dealt with, and the newest', async () => {
+    const hook = hookIn(world, { action: `${hookIn(world).action}; [ -e ROOT/fine ]` });
+    for (const v of [1, 2]) {
+      world.heat['r'] = `{"v":${v}}`;
+      await world.pass([hook]);
+    }
+    world.write('/fine', '');
+    world.heat['r'] = '{"v":3}';
+    await world.pass([hook]);
+    expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"v":2}', 'none -> {"v":3}']);
+  });
+
+  it('is on record before it runs', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world, { action: `cp ROOT${STATE}/h.json ROOT/seen` })]);
+    expect(JSON.parse(world.read('/seen') ?? '')).toMatchObject({ attempts: 1, acknowledged: { kind: 'nothing' } });
+  });
+});
+
+describe('state', () => {
+  it('of hooks that are gone is removed, but not while some of the configuration cannot be read', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world, { name: 'one' }), hookIn(world, { name: 'two' })]);
+    expect(world.read(`${STATE}/two.json`)).toBeDefined();
+    await world.pass([hookIn(world, { name: 'one' })]);
+    expect(world.read(`${STATE}/one.json`)).toBeDefined();
+    expect(world.read(`${STATE}/two.json`)).toBeUndefined();
+  });
+
+  it.each([
+    ['{"version":', 'post.update'],
+    ['', 'post.add'],
+    ['\0\0\0\0', 'post.add'],
+  ] as const)('%j is set aside, and %s runs once', async (text, trigger) => {
+    world.heat['r'] = '{"v":1}';
+    const hook = hookIn(world, { triggers: [trigger] });
+    await world.pass([hook]);
+    world.write(`${STATE}/h.json`, text);
+    for (let pass = 0; pass < 2; pass++) await world.pass([hook]);
+    expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
+    const aside = world.files.names(STATE).find((name) => name.startsWith('h.corrupt-')) ?? '';
+    expect(world.read(`${STATE}/${aside}`)).toBe(text);
+    expect(world.said.filter((line) => line.startsWith('ERROR') && line.includes('corrupt'))).toHaveLength(1);
+  });
+
+  it('cannot be written: nothing runs, and nothing is lost', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world)]);
+    world.heat['r'] = '{"v":2}';
+    // Not a permission, which root has anyway: a directory where the file should be written.
+    const state = world.read(`${STATE}/h.json`) ?? '';
+    world.files.remove(`${STATE}/h.json`);
+    world.files.makeDirectory(`${STATE}/h.json`);
+    expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
+    expect(world.acted()).toHaveLength(1);
+    world.files.remove(`${STATE}/h.json`);
+    world.write(`${STATE}/h.json`, state);
+    await world.pass([hookIn(world)]);
+    expect(world.acted()).toEqual(['none -> {"v":1}', '{"v":1} -> {"v":2}']);
+  });
+
+  it('is for us alone', async () => {
+    world.heat['r'] = '{"password":"hunter2"}';
+    await world.pass([hookIn(world)]);
+    const mode = statSync(`${world.root}${STATE}/h.json`).mode & 0o7777;
+    expect(mode).toBe(0o600);
+  });
+});
+
+describe('what is said', () => {
+  it('trouble once, until it changes', async () => {
+    world.heat['r'] = 'unreachable';
+    for (let pass = 0; pass < 3; pass++) await world.pass([hookIn(world)]);
+    world.heat['r'] = 'refused';
+    for (let pass = 0; pass < 2; pass++) await world.pass([hookIn(world)]);
+    expect(world.said.filter((line) => line.startsWith('ERROR'))).toEqual([
+      expect.stringContaining('no answer'),
+      expect.stringContaining('403'),
+    ]);
+  });
+
+  it('the same failure of something new is said again', async () => {
+    for (const v of [1, 2]) {
+      world.heat['r'] = `{"v":${v}}`;
+      await world.pass([hookIn(world, { action: 'exit 1' })]);
+    }
+    expect(world.said.filter((line) => line.includes('attempt 1 of 10'))).toHaveLength(2);
+  });
+
+  it('nothing by a pass without news', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world)]);
+    const before = world.said.length;
+    await world.pass([hookIn(world)]);
+    expect(world.said.slice(before)).toEqual([]);
+  });
+});
