@@ -76,8 +76,7 @@ export async function restartServices(
       const { id, isKnown, isRunning, isOneshot, canStart } = await manager.status(name);
       if (isKnown && canStart && !isRunning && isOneshot !== true) {
         beforeStart();
-        // Not start: what its init system is about to restart by itself would be waited for.
-        await manager.restart(id);
+        await manager.start(id);
         started++;
         log.info(`the service ${name} was down: restarted`);
       }
