@@ -97,7 +97,7 @@ describe('every problem is said with its pointer before anything changes', () =>
     ['a package manager that is a number', { packages: { apt: 5 } }, '/packages/apt'],
     ['a version that is an object', { packages: { apt: { a: {} } } }, '/packages/apt/a'],
     ['a package named like an option', { packages: { apt: { '--force': [] } } }, '/packages/apt/--force'],
-    ['an unknown package manager', { packages: { pacman: { a: [] } } }, '/packages/pacman'],
+    ['an unknown package manager', { packages: { portage: { a: [] } } }, '/packages/portage'],
     ['msi', { packages: { msi: { a: 'http://h/a.msi' } } }, '/packages/msi'],
     ['a gid that is no number', { groups: { a: { gid: 'x' } } }, '/groups/a/gid'],
     ['a gid out of range', { groups: { a: { gid: 4294967296 } } }, '/groups/a/gid'],
