@@ -1,6 +1,9 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
+import { journalSink } from './logging/journal-sink.ts';
+import type { Progress } from './logging/progress.ts';
+import { createScreen, type Output, type Tone } from './logging/screen.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
@@ -9,7 +12,9 @@ import { createExec } from './system/exec.ts';
 import { fileProblem } from './system/file-problem.ts';
 import { createFileSystem } from './system/file-system.ts';
 import { createHttp, type ProxyChoice } from './system/http.ts';
+import { createJournal } from './system/journal.ts';
 import type { System } from './system/system.ts';
+import { isTerminal } from './system/terminal.ts';
 import { trustedBy } from './system/trust.ts';
 
 export interface Context {
@@ -22,17 +27,15 @@ export interface Context {
   /** For a configuration that wants what -v does; -v itself stays in force. */
   readonly setVerbose: (isWanted: boolean) => void;
   readonly redactor: Redactor;
-  /** Prints to stdout what a person reads, with secrets taken out. */
-  readonly print: (line: string) => void;
+  /** Prints to stdout what a person reads, with secrets taken out; in colour on a terminal. */
+  readonly print: (line: string, tone?: Tone) => void;
   /** Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see. */
   readonly give: (text: string) => void;
+  /** Shows on a terminal what takes long; undefined where there is none. */
+  readonly progress: Progress | undefined;
 }
 
-/** Where text for people goes. */
-export interface Output {
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-}
+export type { Output };
 
 export interface ContextOptions {
   readonly command: string;
@@ -43,16 +46,22 @@ export interface ContextOptions {
   /** The directory that all paths are taken below; `/` for this machine. */
   readonly root?: string;
   readonly proxies?: ProxyChoice;
+  /** What the command was told to work on, for the journal. */
+  readonly stack?: string | undefined;
+  readonly resource?: string | undefined;
 }
 
 /** The environment's secrets reach every child, and what a child prints reaches the log. */
 const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 const OPEN_TO_OTHERS = 0o066;
+const STDOUT = 1;
 const STDERR = 2;
+/** A guard, where no logrotate is at work. */
+const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
 /** Builds the outside world: the only place that does. */
 export function createContext(options: ContextOptions): Context {
-  const { command, verbose, output, root = '/', proxies = {} } = options;
+  const { command, verbose, root = '/', proxies = {}, stack, resource } = options;
   const environment = process.env;
   const files = createFileSystem(root);
   const exec = createExec(environment);
@@ -67,40 +76,40 @@ export function createContext(options: ContextOptions): Context {
   };
   const redactor = new Redactor();
   for (const name of SECRET_VARIABLES) redactor.addSecret(environment[name] ?? '');
+  const redact = (text: string): string => redactor.redact(text);
+  const { output, paint, progress } = createScreen(
+    options.output,
+    environment,
+    { stdout: () => isTerminal(STDOUT), stderr: () => isTerminal(STDERR) },
+    redact,
+  );
   const isQuietAtFirst = options.isQuiet === true && !verbose && !isTerminal(STDERR);
   let isQuiet = isQuietAtFirst;
-  let terminal = terminalSink(command, verbose, output.stderr);
-  const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
+  let terminal = terminalSink(command, verbose, output.stderr, paint.stderr);
   const unlessQuiet: Sink = {
     write: (level, text) => {
       if (!isQuiet) terminal.write(level, text);
     },
   };
-  const log = createLog(redactor, [unlessQuiet, file]);
+  const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
+  const journal = journalSink({ command, processId: process.pid, stack, resource }, redact, createJournal(environment));
+  const log = createLog(redactor, [unlessQuiet, file, journal]);
   return {
     system,
     log,
     insist: (line) => {
-      if (isQuiet) terminal.write('ERROR', redactor.redact(line));
+      if (isQuiet) terminal.write('ERROR', redact(line));
     },
     verbose,
     setVerbose: (isWanted) => {
       isQuiet = isQuietAtFirst && !isWanted;
-      terminal = terminalSink(command, verbose || isWanted, output.stderr);
+      terminal = terminalSink(command, verbose || isWanted, output.stderr, paint.stderr);
     },
     redactor,
-    print: (line) => output.stdout(`${redactor.redact(line)}\n`),
+    print: (line, tone) => output.stdout(`${paint.stdout(tone, redact(line))}\n`),
     give: output.stdout,
+    progress,
   };
-}
-
-/** Not node:tty's isatty, which would load node:net. /dev/null counts as a terminal, which does no harm. */
-function isTerminal(fd: number): boolean {
-  try {
-    return fstatSync(fd).isCharacterDevice();
-  } catch {
-    return false; // it is closed
-  }
 }
 
 /** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */
@@ -109,7 +118,7 @@ function logFile({ files }: System, command: string): (text: string) => void {
   return (text) => {
     if (!works) return;
     try {
-      files.append(`${paths.logDirectory}/${command}.log`, text, 0o600);
+      files.append(`${paths.logDirectory}/${command}.log`, text, 0o600, MOST_LOG_BYTES);
     } catch {
       works = false;
     }

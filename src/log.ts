@@ -1,47 +1,58 @@
+import type { About } from './logging/events.ts';
+import { type Paint, plain, type Tone } from './logging/screen.ts';
 import type { Redactor } from './redact.ts';
 
 export type Level = 'TRACE' | 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
 /** Where a line of the log goes. */
 export interface Sink {
-  write(level: Level, text: string): void;
+  /** @param about as it was given: a sink that hands it on takes the secrets out of it */
+  write(level: Level, text: string, about?: About): void;
 }
 
 /** The one way to say something: every sink gets the line, and no sink gets a secret. */
 export interface Log {
   debug(text: string): void;
-  info(text: string): void;
-  warning(text: string): void;
-  error(text: string): void;
-  /** For the log file alone: what no person should have to read on a terminal. */
-  trace(text: string): void;
+  info(text: string, about?: About): void;
+  warning(text: string, about?: About): void;
+  error(text: string, about?: About): void;
+  /** Not for the terminal: what no person should have to read there. */
+  trace(text: string, about?: About): void;
 }
 
 /** Joins sinks into a log whose every line passes the redactor first. */
 export function createLog(redactor: Redactor, sinks: readonly Sink[]): Log {
-  const write = (level: Level, text: string): void => {
+  const write = (level: Level, text: string, about?: About): void => {
     const clean = redactor.redact(text);
-    for (const sink of sinks) sink.write(level, clean);
+    for (const sink of sinks) sink.write(level, clean, about);
   };
   return {
     debug: (text) => write('DEBUG', text),
-    info: (text) => write('INFO', text),
-    warning: (text) => write('WARNING', text),
-    error: (text) => write('ERROR', text),
-    trace: (text) => write('TRACE', text),
+    info: (text, about) => write('INFO', text, about),
+    warning: (text, about) => write('WARNING', text, about),
+    error: (text, about) => write('ERROR', text, about),
+    trace: (text, about) => write('TRACE', text, about),
   };
 }
 
 /**
  * Lines for a person on stderr: warnings and errors always, the rest only with -v.
  * @param command prefixes each line, as in `cfn-init: no such file: /x`
+ * @param paint colours for a terminal
  */
-export function terminalSink(command: string, verbose: boolean, print: (line: string) => void): Sink {
+export function terminalSink(
+  command: string,
+  verbose: boolean,
+  print: (line: string) => void,
+  paint: Paint = plain,
+): Sink {
+  const say = (tone: Tone | undefined, text: string): void => print(`${paint(tone, `${command}: ${text}`)}\n`);
   return {
-    write(level, text) {
-      if (level === 'ERROR') print(`${command}: ${text}\n`);
-      else if (level === 'WARNING') print(`${command}: warning: ${text}\n`);
-      else if (verbose && level !== 'TRACE') print(`${command}: ${text}\n`);
+    write(level, text, about) {
+      if (level === 'ERROR') say('error', text);
+      else if (level === 'WARNING') say('warning', `warning: ${text}`);
+      else if (verbose && level === 'DEBUG') say('detail', text);
+      else if (verbose && level === 'INFO') say(about?.tone, text);
     },
   };
 }

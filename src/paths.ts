@@ -5,6 +5,7 @@ export const paths = {
   bootMetadata: 'cfn-init-data',
   bootMetadataServer: 'cfn-metadata-server',
   bootBotoConfig: 'cfn-boto-cfg',
+  bootUserData: 'cfn-userdata',
   novaMetadata: '/var/lib/heat-cfntools/nova_meta.json',
   cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
   cloudInitInstanceData: '/run/cloud-init/instance-data.json',

@@ -5,6 +5,7 @@ import { commands } from './commands/index.ts';
 import { parseArguments } from './commands/parse-arguments.ts';
 import { type Context, createContext, type Output } from './context.ts';
 import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
+import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -25,6 +26,7 @@ export async function run(argv0: string, argv: readonly string[], output: Output
       return ExitCode.done;
     }
     context = contextFor(spec, parsed.arguments, output);
+    closeMetadata(context.system, context.log);
     const { run: runCommand } = await spec.load();
     return await runCommand(parsed.arguments, context);
   } catch (error) {
@@ -40,6 +42,8 @@ function contextFor({ name, isQuiet }: CommandSpec, args: ParsedArguments, outpu
     output,
     root: rootOption(args),
     proxies: { http: textOption(args, 'httpProxy'), https: textOption(args, 'httpsProxy') },
+    stack: textOption(args, 'stack'),
+    resource: textOption(args, 'resource'),
   });
   const secretKey = textOption(args, 'secretKey');
   if (secretKey !== undefined) context.redactor.addSecret(secretKey);
@@ -79,15 +83,18 @@ function runBare([first]: readonly string[], output: Output): ExitCode {
 }
 
 function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: Context): ExitCode {
-  const fail = (line: string): void => {
-    log.error(line);
+  const fail = (line: string, exitCode: ExitCode): void => {
+    log.error(line, { event: 'runEnded', exitCode });
     insist(line);
   };
   if (error instanceof Problem) {
-    fail(error.line);
+    fail(error.line, error.exitCode);
     return error.exitCode;
   }
-  fail(`a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`);
+  fail(
+    `a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`,
+    ExitCode.bug,
+  );
   log.trace(error instanceof Error ? (error.stack ?? String(error)) : String(error));
   return ExitCode.bug;
 }

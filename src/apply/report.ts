@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import type { About } from '../logging/events.ts';
 import type { Step } from '../sections/step.ts';
 
 /** How a step ended. A failed one that compatibility mode let pass is `failed` all the same. */
@@ -34,6 +35,19 @@ export function stepLine({ step, state, what, duration }: StepResult): string {
     formatDuration(duration),
   ];
   return columns.filter((column) => column !== '').join('  ');
+}
+
+/** The same as data, for the journal: an event only when the step changed something or failed. */
+export function stepAbout({ step: { section, config, entry }, state }: StepResult): About {
+  return {
+    event: state === 'changed' ? 'stepDone' : state === 'failed' ? 'stepFailed' : undefined,
+    severity: state === 'failed' ? 'ERROR' : undefined,
+    tone: state,
+    state,
+    section,
+    config,
+    entry: entry.name,
+  };
 }
 
 /** `3 changed, 1 unchanged in 1.2 s`. */

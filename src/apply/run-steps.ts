@@ -2,9 +2,9 @@ import type { SectionName } from '../config/config.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BoundStep } from '../sections/index.ts';
-import type { Changes, Outcome, World } from '../sections/step.ts';
+import type { Changes, Outcome, Step, World } from '../sections/step.ts';
 import type { System } from '../system/system.ts';
-import { type Report, type StepResult, stepLine } from './report.ts';
+import { type Report, type StepResult, stepAbout, stepLine } from './report.ts';
 
 export interface RunOptions {
   readonly system: System;
@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly isOtherRoot: boolean;
   /** The credentials of a role of this instance. @throws Problem */
   readonly roleCredentials?: World['roleCredentials'];
+  /** Hears of each step before anything is done. */
+  readonly onStep?: (step: Step) => void;
   /** Hears of each step as it ends. */
   readonly onResult: (result: StepResult) => void;
 }
@@ -52,9 +54,13 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
         ...(problem === undefined ? {} : { problem }),
       };
       results.push(result);
-      log.info(stepLine(result));
+      // A failure that is let pass is told of by a warning.
+      const { event, ...about } = stepAbout(result);
+      const isPassed = state === 'failed' && options.tolerated.has(section);
+      log.info(stepLine(result), isPassed ? about : { event, ...about });
       options.onResult(result);
     };
+    options.onStep?.(step);
     try {
       const outcome = await runStep(step, world, options.isOtherRoot);
       if (outcome.state === 'changed') changes.add(step.section, outcome.changes ?? [step.entry.name]);
@@ -66,8 +72,11 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
       finish('failed', error.line, error);
       if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
-      if (options.tolerated.has(step.section)) log.warning(`${error.line}: going on, as heat-cfntools did`);
-      else {
+      if (options.tolerated.has(step.section)) {
+        const { section, config, entry } = step;
+        const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
+        log.warning(`${error.line}: going on, as heat-cfntools did`, about);
+      } else {
         stoppedBy = error;
         break;
       }

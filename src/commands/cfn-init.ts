@@ -12,7 +12,7 @@ import { chainTools, metadataWish } from './metadata-options.ts';
 
 /** cfn-init: metadata -> config -> steps -> outcomes -> report (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const { system, log, verbose, redactor } = context;
+  const { system, log, verbose, redactor, progress } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
   if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
   const isCompatible = await isCompatibleWithHeat(args, context);
@@ -22,7 +22,10 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   for (const text of privateTexts) redactor.addPrivateText(text);
   reportFindings(findings, context);
 
-  const report = await runSteps(planSteps(configs), {
+  const steps = planSteps(configs);
+  const count = `${steps.length} step${steps.length === 1 ? '' : 's'}`;
+  log.trace(`applying ${count} of ${configs.map(({ name }) => name).join(', ')}`, { event: 'runBegun' });
+  const report = await runSteps(steps, {
     system,
     log,
     tolerated: isCompatible ? TOLERATED_BY_HEAT : new Set(),
@@ -32,17 +35,20 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
       for (const secret of [credentials.secretKey, credentials.sessionToken ?? '']) redactor.addSecret(secret);
       return credentials;
     },
+    onStep: ({ section, entry }) => progress?.begin(`${section} ${entry.name}`),
     // With -v the log says the same on stderr.
     onResult: (result) => {
-      if (!verbose && result.state !== 'unchanged') context.print(stepLine(result));
+      progress?.end();
+      if (!verbose && result.state !== 'unchanged') context.print(stepLine(result), result.state);
     },
-  });
+  }).finally(() => progress?.end());
   const summary = summaryLine(report);
-  log.info(summary);
+  log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
-  log.error(report.stoppedBy.line);
-  return report.stoppedBy.exitCode;
+  const { line, exitCode } = report.stoppedBy;
+  log.error(line, { event: 'runEnded', exitCode });
+  return exitCode;
 }
 
 /** All problems are said at once, before anything on the machine changes. */

@@ -42,7 +42,8 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const signal = signalOf(wish, status, textOption(args, 'id') ?? (await instanceIdWithin(limit, context)));
 
   await deliver(signal, target, { insecure: flagOption(args, 'insecure'), limit }, context);
-  log.info(`signalled ${signal.Status} as ${signal.UniqueId} to ${target.server}`);
+  const about = { event: 'signalSent', state: signal.Status, exitCode: ExitCode.done } as const;
+  log.info(`signalled ${signal.Status} as ${signal.UniqueId} to ${target.server}`, about);
   return ExitCode.done;
 }
 

@@ -115,7 +115,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: '--credential-file <path>', description: 'file with AWSAccessKeyId= and AWSSecretKey=' },
       URL_OPTION,
       ...[ROLE, ...PROXIES].map((option) => ({ ...option, addition: true as const })),
-      { flags: '-k, --key <path>', description: "print the value at this key, as in foo.'bar.1'.baz" },
+      { flags: '-k, --key <keys>', description: "print the value at this key, as in foo.'bar.1'.baz" },
       { flags: '--raw', description: 'print a text value without quotes', addition: true },
       STRICT,
     ],

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts';
+import type { About } from '../logging/events.ts';
 
 /** Says what is wrong when it appears or changes, not at every poll: what the pass before said as well is left out. */
 export class Complaints {
@@ -7,10 +8,10 @@ export class Complaints {
 
   /** A log whose warnings and errors are passed on when they are new. */
   over(log: Log): Log {
-    const once = (level: 'warning' | 'error') => (text: string) => {
+    const once = (level: 'warning' | 'error') => (text: string, about?: About) => {
       const isKnown = this.#before.has(text) || this.#now.has(text);
       this.#now.add(text);
-      if (!isKnown) log[level](text);
+      if (!isKnown) log[level](text, about);
     };
     return { ...log, warning: once('warning'), error: once('error') };
   }

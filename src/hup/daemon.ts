@@ -41,6 +41,7 @@ const ABORT_GRACE = 12_000;
 /** Milliseconds that all fetches of a pass may take before the watchdog is no longer told that we are alive. */
 const LONGEST_FETCHES = 15 * 60_000;
 const PASSES_PER_TRIM_ALL = 10;
+const ENDED = { event: 'runEnded', exitCode: ExitCode.done } as const;
 
 /** Takes what systemd says for us alone out of the environment. */
 export function daemonParts({ files }: System): DaemonParts {
@@ -125,7 +126,8 @@ class Daemon {
     const unwatch = notifier.watch(() => this.#isAlive());
     let passLock: HeldLock | undefined;
     try {
-      this.#tools.log.info(`following ${this.#config.settings.stack}`);
+      const { stack } = this.#config.settings;
+      this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });
       // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       for (let count = 1; !this.#isStopping; count++) {
@@ -134,7 +136,7 @@ class Daemon {
         else await pause.wait(await this.#turn(count));
       }
       notifier.send('STOPPING=1', 'STATUS=Stopping.');
-      this.#tools.log.info('ended by a signal');
+      this.#tools.log.info('ended by a signal', ENDED);
     } finally {
       unwatch();
       deafen();
@@ -229,7 +231,7 @@ class Daemon {
       if (await over.wait(ABORT_GRACE)) return pass;
     }
     this.#parts.notifier.send('STOPPING=1');
-    this.#tools.log.info('ended by a signal');
+    this.#tools.log.info('ended by a signal', ENDED);
     await this.#parts.notifier.drain();
     this.#parts.leave();
     return 'left';

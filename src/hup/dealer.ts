@@ -1,5 +1,6 @@
 import type { StackResource } from '../heat/answer.ts';
 import type { Log } from '../log.ts';
+import type { About, EventName } from '../logging/events.ts';
 import type { Redactor } from '../redact.ts';
 import type { System } from '../system/system.ts';
 import { runAction } from './action.ts';
@@ -52,7 +53,8 @@ export class Dealer {
     const { clock } = this.#tools.system;
     const decision = decide(state, value, hook, clock.now());
     if (decision.kind === 'wait') this.#await(decision.milliseconds);
-    else if (decision.kind === 'parked') this.#tools.log.error(parkedLine(state));
+    else if (decision.kind === 'parked')
+      this.#tools.log.error(parkedLine(state), this.#about(hook, 'hookParked', 'parked'));
     else if (decision.kind === 'acknowledge') {
       this.tally.changed = true;
       this.#keep(hook, afterSuccess(state, value, clock.now(), false));
@@ -71,7 +73,7 @@ export class Dealer {
     if (attempts === 0) this.tally.changed = true;
     const started = afterStart(state, value, attempts, system.clock.now());
     this.#keep(hook, started);
-    events.info(`the hook ${hook.name}: ${triggers.join(', ')}: running its action`);
+    events.info(`the hook ${hook.name}: ${triggers.join(', ')}: running its action`, this.#about(hook, 'actionBegun'));
     const reason = await runAction(
       hook,
       {
@@ -84,17 +86,24 @@ export class Dealer {
     );
     const now = system.clock.now();
     if (reason === undefined) {
-      events.info(`the hook ${hook.name}: its action succeeded`);
+      events.info(`the hook ${hook.name}: its action succeeded`, this.#about(hook, 'actionDone', 'succeeded'));
       this.#keep(hook, afterSuccess(started, value, now, true));
       return;
     }
     this.tally.failedActions++;
     const failed = afterFailure(started, redactor.redact(reason), maxAttempts, now);
     const attempt = `attempt ${failed.attempts} of ${maxAttempts}`;
-    events.error(`the action of the hook ${hook.name} failed (${attempt}): ${reason}`);
-    if (failed.isParked) log.error(parkedLine(failed));
+    events.error(
+      `the action of the hook ${hook.name} failed (${attempt}): ${reason}`,
+      this.#about(hook, 'actionFailed', 'failed'),
+    );
+    if (failed.isParked) log.error(parkedLine(failed), this.#about(hook, 'hookParked', 'parked'));
     else this.#await(waitOf(failed, now));
     this.#keep(hook, failed);
+  }
+
+  #about({ name, path }: Hook, event: EventName, state?: string): About {
+    return { event, state, hook: name, resource: path.resource, stack: this.#settings.stack };
   }
 
   #await(milliseconds: number): void {

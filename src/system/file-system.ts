@@ -17,6 +17,7 @@ import { type Directory, linkTargetOf, openDirectoryBelow, refusePlantedLink, sp
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { type OpenDirectory, openDirectory } from './open-directory.ts';
+import { rotate } from './rotate.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import {
   type Attributes,
@@ -62,8 +63,11 @@ export interface FileSystem {
   writeLink(path: string, target: string): void;
   /** Changes owner and mode of the file or directory itself. */
   setAttributes(path: string, attributes: Attributes): void;
-  /** Appends to a file that only we can read; made when it is not there. */
-  append(path: string, text: string, mode: number): void;
+  /**
+   * Appends to a file that only we can read; made when it is not there.
+   * @param mostBytes a file that has more is first renamed to `path`.1, and begun anew
+   */
+  append(path: string, text: string, mode: number, mostBytes?: number): void;
   /** Makes the directory and its parents, 0755 whatever the umask. Returns the ones that were made, outermost first. */
   makeDirectory(path: string): string[];
   /** Opens a directory for work inside it. @throws Problem */
@@ -217,15 +221,22 @@ export function createFileSystem(root = '/'): FileSystem {
         }
       });
     },
-    append(path, text, mode) {
+    append(path, text, mode, mostBytes = Number.POSITIVE_INFINITY) {
       inParent('cannot write', path, false, (parent, name) => {
-        const fd = openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
+        const open = (): number =>
+          openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
+        let fd = open();
         try {
           const now = fstatSync(fd);
           if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
+          if (now.isFile() && now.size > mostBytes && rotate(parent, name, mostBytes)) {
+            closeSync(fd);
+            fd = -1;
+            fd = open();
+          }
           writeSync(fd, text);
         } finally {
-          closeSync(fd);
+          if (fd >= 0) closeSync(fd);
         }
       });
     },

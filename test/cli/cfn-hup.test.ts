@@ -396,7 +396,7 @@ describe('what is said', () => {
     const { code, stdout } = await machine().run(['python3', '-c', program]);
     expect({ code, stdout }).toEqual({
       code: 1,
-      stdout: expect.stringMatching(/^cfn-hup: heat-api-cfn refused with HTTP 403/),
+      stdout: expect.stringMatching(/^(\x1b\[31m)?cfn-hup: heat-api-cfn refused with HTTP 403/),
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLog, fileSink, type Level, type Log, type Sink, terminalSink } from '../../src/log.ts';
+import { coloured } from '../../src/logging/screen.ts';
 import { Redactor } from '../../src/redact.ts';
 
 function sayAll(log: Log): void {
@@ -27,6 +28,23 @@ describe('terminalSink', () => {
       'cfn-init: news\n',
       'cfn-init: warning: beware\n',
       'cfn-init: it broke: /x\n',
+    ]);
+  });
+
+  it('prints in colour on a terminal: errors red, warnings yellow, steps as they went', () => {
+    const lines: string[] = [];
+    const sink = terminalSink('cfn-init', true, (line) => lines.push(line), coloured);
+    const log = createLog(new Redactor(), [sink]);
+    sayAll(log);
+    log.info('files  changed  /x', { tone: 'changed' });
+    log.info('files  unchanged  /x', { tone: 'unchanged' });
+    expect(lines).toEqual([
+      '\x1b[2mcfn-init: a detail\x1b[0m\n',
+      'cfn-init: news\n',
+      '\x1b[33mcfn-init: warning: beware\x1b[0m\n',
+      '\x1b[31mcfn-init: it broke: /x\x1b[0m\n',
+      '\x1b[32mcfn-init: files  changed  /x\x1b[0m\n',
+      '\x1b[2mcfn-init: files  unchanged  /x\x1b[0m\n',
     ]);
   });
 });

@@ -1,0 +1,55 @@
+/** One line that is drawn over itself while a long step runs. */
+export interface Progress {
+  /** Milliseconds are counted from here; nothing is seen for the first second. */
+  begin(label: string): void;
+  end(): void;
+}
+
+export interface HideableProgress extends Progress {
+  /** Clears the line for other text; it comes back at the next second. */
+  hide(): void;
+}
+
+/** Milliseconds between two drawings. */
+const PACE = 1000;
+/** Back to the first column, and the rest of the line away. */
+const CLEAR = '\r\x1b[K';
+const CONTROLS = /\p{Cc}/gu;
+
+/** @param columns of the terminal: a longer line would break, and could not be drawn over */
+export function createProgress(
+  write: (text: string) => void,
+  redact: (text: string) => string,
+  columns: number,
+): HideableProgress {
+  let timer: NodeJS.Timeout | undefined;
+  let isSeen = false;
+  const hide = (): void => {
+    if (isSeen) write(CLEAR);
+    isSeen = false;
+  };
+  const end = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+    hide();
+  };
+  return {
+    begin(label) {
+      end();
+      let seconds = 0;
+      const text = redact(label).replaceAll(CONTROLS, ' ');
+      timer = setInterval(() => {
+        seconds += PACE / 1000;
+        const time = ` ... ${seconds} s`;
+        write(`${CLEAR}${cut(text, columns - 1 - time.length)}${time}`);
+        isSeen = true;
+      }, PACE).unref();
+    },
+    end,
+    hide,
+  };
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, Math.max(0, most - 1))}…`;
+}

@@ -1,0 +1,64 @@
+import { Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { paths } from '../paths.ts';
+import type { OpenDirectory } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+
+const OPEN_TO_OTHERS = 0o077;
+const ROOT = 0;
+
+/** What is looked at: in a directory, names that should have a mode, if they are there. */
+const PRIVATE: readonly {
+  readonly directory: string;
+  readonly kind: 'file' | 'directory';
+  readonly modes: Readonly<Record<string, number>>;
+}[] = [
+  {
+    // The user data stays what its owner can run. cfn-metadata-server, the address of Heat, is no secret.
+    directory: paths.bootData[1],
+    kind: 'file',
+    modes: { [paths.bootMetadata]: 0o600, [paths.bootBotoConfig]: 0o600, [paths.bootUserData]: 0o700 },
+  },
+  ...[paths.bootData[0], paths.metadataCache].map((path) => {
+    const slash = path.lastIndexOf('/');
+    return {
+      directory: path.slice(0, slash),
+      kind: 'directory' as const,
+      modes: { [path.slice(slash + 1)]: 0o700 },
+    };
+  }),
+];
+
+/**
+ * Closes to others what holds metadata, and so secrets. Heat's part handler for cloud-init writes each part a second time,
+ * to /var/lib/cloud/data, with mode 0644; and whoever makes our directories first may make them 0755. The packages do the
+ * same (tmpfiles.d, cfn-metadata-guard.path), for guests where none of our commands runs; this is for those without packages.
+ *
+ * As root on the running machine only. Only what belongs to root and is a file, or a directory, itself: a link is left
+ * alone. Never fails and never asks for attention: a read-only file system is no reason not to signal.
+ */
+export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, log: Log): void {
+  if (self.uid !== ROOT || files.root !== '/') return;
+  for (const { directory, kind, modes } of PRIVATE) {
+    let opened: OpenDirectory | undefined;
+    try {
+      opened = files.openDirectory(directory);
+      for (const [name, mode] of Object.entries(modes)) {
+        const entry = opened.entry(name);
+        if (entry?.kind !== kind || entry.uid !== ROOT || (entry.mode & OPEN_TO_OTHERS) === 0) continue;
+        const path = `${directory}/${name}`;
+        files.setAttributes(path, { mode, uid: entry.uid, gid: entry.gid });
+        log.info(`closed to others: ${path}: it had mode ${octal(entry.mode)}`, { event: 'metadataClosed' });
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (opened !== undefined) log.info(`cannot close metadata to others: ${error.line}`);
+    } finally {
+      opened?.close();
+    }
+  }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

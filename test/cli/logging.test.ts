@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { cfnInit, metadata } from '../support/cfn-init.ts';
+import { isInstalled, useSandbox } from '../support/use-machine.ts';
+
+const view = useSandbox();
+const LOG = '/var/log/cfn-init.log';
+const CONFIG = {
+  files: { '/srv/logged': { content: 'a' } },
+  commands: {
+    '01_slow': { command: 'sleep 2.2' },
+    '02_not': { command: 'true', test: 'false' },
+    '03_bad': { command: 'exit 3' },
+  },
+};
+const QUICK = { ...CONFIG, commands: { '03_bad': { command: 'exit 3' } } };
+
+beforeEach(async () => {
+  await view().run(`rm -rf /var/log/cfn-* /srv/logged /srv/document.json; mkdir -p /srv`);
+});
+
+describe.runIf(isInstalled('script'))('on a terminal', () => {
+  /** What a person sees; TERM and the like as given, what the shell says of redirections too. */
+  async function seen(words: string, environment: string, config: object = CONFIG): Promise<string> {
+    await view().run('cat >/srv/document.json', { input: metadata(config as typeof CONFIG) });
+    const command = `env -u NO_COLOR ${environment} ${binary('cfn-init')} /srv/document.json ${words}`;
+    const { stdout } = await view().run(['script', '-qec', command, '/dev/null']);
+    return stdout.replaceAll('\r\n', '\n').replaceAll(/ [\d.]+ m?s\b(?!\r|\x1b\[K)/g, ' TIME');
+  }
+
+  test('steps and errors have colours, and a slow step shows that it goes on', async () => {
+    const text = await seen('', 'TERM=xterm');
+    expect(text).toContain('\x1b[32mfiles     changed    /srv/logged  (created, 0644)  TIME\x1b[0m\n');
+    expect(text).toContain('\r\x1b[Kcommands 01_slow ...');
+    expect(text).toMatch(/\r\x1b\[K\x1b\[32mcommands {2}changed {4}01_slow/);
+    expect(text).toMatch(/\x1b\[33mcommands {2}skipped {4}02_not [^\n]*\x1b\[0m\n/);
+    expect(text).toMatch(/\x1b\[31mcommands {2}failed {5}03_bad [^\n]*\x1b\[0m\n/);
+    expect(text).toMatch(/\n\x1b\[31mcfn-init: the command ended with exit code 3[^\n]*\x1b\[0m\n$/);
+  });
+
+  test('NO_COLOR takes the colours, not the progress', async () => {
+    const text = await seen('', 'TERM=xterm NO_COLOR=1');
+    expect(text).not.toMatch(/\x1b\[\d+m/);
+    expect(text).toContain('\r\x1b[Kcommands 01_slow ...');
+  });
+
+  test.each(['TERM=dumb', '-u TERM'])('%s: as in a pipe', async (environment) => {
+    expect(await seen('', environment)).not.toMatch(/\x1b|\r/);
+  });
+
+  test.each([
+    ['stdout is a file: only stderr is coloured', '>/srv/out', /^\x1b\[31mcfn-init: [^\n]*\x1b\[0m\n$/],
+    ['stderr is a file: only stdout is coloured, without progress', '2>/srv/out', /^\x1b\[32mfiles [^\r]*\n$/],
+  ])('%s', async (_, redirection, expected) => {
+    const text = await seen(redirection, 'TERM=xterm', QUICK);
+    expect(text).toMatch(expected);
+    expect(view().read('/srv/out')).not.toMatch(/\x1b|\r/);
+  });
+
+  test('with -v unchanged steps are dim', async () => {
+    const config = { files: CONFIG.files };
+    await cfnInit(view(), config);
+    expect(await seen('-v', 'TERM=xterm', config)).toMatch(/^\x1b\[2mcfn-init: files {5}unchanged [^\n]*\x1b\[0m\n/);
+  });
+});
+
+describe('in a pipe', () => {
+  test('nothing but the text is there, whatever TERM says', async () => {
+    const env = { PATH: '/usr/bin:/bin', TERM: 'xterm-256color' };
+    const { stdout, stderr } = await cfnInit(view(), CONFIG, [], { env });
+    expect(stdout.replaceAll(/\d+(\.\d+)? m?s\b/g, 'TIME')).toBe(
+      [
+        'files     changed    /srv/logged  (created, 0644)  TIME',
+        'commands  changed    01_slow  (ran)  TIME',
+        'commands  skipped    02_not  (its test ended with exit code 1)  TIME',
+        'commands  failed     03_bad  (the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing)  TIME',
+        'cfn-init: 2 changed, 1 skipped, 1 failed in TIME',
+        '',
+      ].join('\n'),
+    );
+    expect(stderr).toBe(
+      'cfn-init: the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing\n',
+    );
+  });
+});
+
+describe('the log file', () => {
+  test('over 10 MiB is renamed once, by many at once, and each line is in one of the two', async () => {
+    await view().run(`head -c 10485761 /dev/zero | tr '\\0' x >${LOG}; chmod 644 ${LOG}; echo older >${LOG}.1`);
+    const runs = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map((number) => cfnInit(view(), { commands: { [`run-${number}`]: { command: 'true' } } })),
+    );
+    expect(runs.map(({ code, stderr }) => [code, stderr])).toEqual(runs.map(() => [0, '']));
+    expect((await view().run(`stat -c %a ${LOG} ${LOG}.1; ls -A /var/log | grep cfntools`)).stdout).toBe('600\n600\n');
+    const [now, before] = [view().read(LOG), view().read(`${LOG}.1`)];
+    expect(before.startsWith('x'.repeat(10485761))).toBe(true);
+    expect(now.length).toBeLessThan(10_000);
+    for (const number of [1, 2, 3, 4, 5, 6])
+      expect(now + before.slice(10485761)).toMatch(new RegExp(`changed +run-${number} `));
+  }, 60_000);
+
+  test('is the only place where there is no journal: no other program is run', async () => {
+    await view().run(
+      `mv /usr/bin/logger /usr/bin/logger.away; printf '#!/bin/sh\\ntouch /srv/called\\n' >/usr/bin/logger; chmod 755 /usr/bin/logger`,
+    );
+    expect((await cfnInit(view(), QUICK)).code).toBe(1);
+    await view().run('sleep 0.5');
+    expect(view().exists('/srv/called')).toBe(false);
+    expect(view().read(LOG)).toMatch(/ERROR the command ended with exit code 3/);
+  });
+});
+
+describe('what is handed to the journal', () => {
+  const SOCKET = '/run/systemd/journal/socket';
+  const RECORDER = `#!/bin/sh
+{ tr '\\0' ' ' <"/proc/$$/cmdline"; echo; tr '\\0' ' ' <"/proc/$$/environ"; echo; cat; echo END; } >>/srv/logger
+`;
+
+  test('is on stdin, never in arguments or environment, and leaves neither file nor process', async () => {
+    await view().run(
+      `cat >/usr/bin/logger; chmod 755 /usr/bin/logger; mkdir -p ${SOCKET.slice(0, -7)}; touch ${SOCKET}`,
+      {
+        input: RECORDER,
+      },
+    );
+    const config = {
+      files: { '/srv/logged': { content: 'hunter22 secret', mode: '000600' } },
+      commands: { '01_bad': { command: 'cat /srv/logged; echo "\'.\'"; echo .; exit 3' } },
+    };
+    const before = (await view().run('ls -A /dev/shm /tmp')).stdout;
+    expect((await cfnInit(view(), config, [], { env: { PATH: '/usr/bin:/bin', TOP: '5ecre7-of-caller' } })).code).toBe(
+      1,
+    );
+    await view().run('for i in $(seq 50); do [ "$(grep -c END /srv/logger)" = 4 ] && break; sleep 0.1; done');
+    const handed = view().read('/srv/logger');
+    await view().run(`rm -f ${SOCKET}; mv /usr/bin/logger.away /usr/bin/logger`);
+    expect(handed.match(/^END$/gm)).toHaveLength(4); // begun, changed, failed, ended
+    expect(handed.match(/^\/bin\/sh \/usr\/bin\/logger --journald $/gm)).toHaveLength(4);
+    expect(handed).toMatch(
+      /^MESSAGE=commands {2}failed .*\nMESSAGE_ID=9f0267ee038a46ac87b2d833ff0b9a85\nPRIORITY=3\n/m,
+    );
+    expect(handed).not.toMatch(/hunter22|5ecre7/);
+    expect((await view().run('ls -A /dev/shm /tmp')).stdout).toBe(before);
+  });
+});
