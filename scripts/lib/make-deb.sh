@@ -1,0 +1,19 @@
+# Sourced by scripts/package.
+# shellcheck shell=bash
+
+# make_deb ROOT FILE: packs a staged root.
+make_deb() {
+  local root=$1 file=$2 size
+  install -d -m 755 "$root/DEBIAN" "$root/usr/share/lintian/overrides"
+  install -m 644 "$project/packaging/deb/lintian-overrides" "$root/usr/share/lintian/overrides/cfntools"
+  gzip --best --no-name <"$project/packaging/deb/changelog" >"$root/usr/share/doc/cfntools/changelog.gz"
+  size=$(du --apparent-size --summarize --block-size=1024 --exclude=DEBIAN "$root" | cut -f1)
+  sed -e "s/@VERSION@/$version/" -e "s/@DEB_ARCH@/$deb_arch/" -e "s/@INSTALLED_SIZE@/$size/" \
+    "$project/packaging/deb/control.in" >"$root/DEBIAN/control"
+  install -m 755 "$project"/packaging/deb/{postinst,prerm,postrm} "$root/DEBIAN/"
+  (cd "$root" && find etc -type f | sort | sed 's,^,/,') >"$root/DEBIAN/conffiles"
+  (cd "$root" && find . -path ./DEBIAN -prune -o -type f -print | sed 's,^\./,,' | sort | xargs md5sum) >"$root/DEBIAN/md5sums"
+  chmod 644 "$root"/DEBIAN/{control,conffiles,md5sums}
+  find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Zxz -z6 --build "$root" "$file" >/dev/null
+}

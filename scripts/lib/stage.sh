@@ -1,0 +1,30 @@
+# Sourced by scripts/package: lays out what a guest gets, once; the deb, the rpm and the tarball are made from it.
+# shellcheck shell=bash
+
+readonly commands=(cfn-init cfn-signal cfn-hup cfn-get-metadata cfn-create-aws-symlinks cfn-push-stats)
+
+# stage ROOT BINARY: fills ROOT. Every file is dated SOURCE_DATE_EPOCH, whoever builds.
+stage() {
+  local root=$1 binary=$2 units=usr/lib/systemd/system command
+  rm -rf "$root"
+  install -d -m 755 "$root"/{usr/bin,opt/aws/bin,etc/cfn/hooks.d,etc/default,etc/logrotate.d,usr/lib/tmpfiles.d,"$units"} \
+    "$root"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,doc/cfntools}
+  install -d -m 700 "$root"/var/{lib/heat-cfntools,cache/heat-cfntools,lib/cfn-hup}
+
+  install -m 755 "$binary" "$root/usr/bin/cfntools"
+  for command in "${commands[@]}"; do
+    ln -s cfntools "$root/usr/bin/$command"
+    ln -s "/usr/bin/$command" "$root/opt/aws/bin/$command"
+  done
+  install -m 644 "$project"/packaging/systemd/* "$root/$units/"
+  install -m 644 "$project/packaging/tmpfiles.d/cfntools.conf" "$root/usr/lib/tmpfiles.d/"
+  install -m 644 "$project/packaging/logrotate/cfntools" "$root/etc/logrotate.d/"
+  install -m 644 "$project/packaging/default/cfn-hup" "$root/etc/default/"
+
+  "$node" "$project/scripts/lib/man-pages.ts" "$root/usr/share/man"
+  find "$root/usr/share/man" -type f -exec gzip --best --no-name {} +
+  "$node" "$project/scripts/lib/completions.ts" "$root/usr/share"
+  "$node" "$project/scripts/lib/notices.ts" summary >"$root/usr/share/doc/cfntools/copyright"
+  "$node" "$project/scripts/lib/notices.ts" texts | gzip --best --no-name >"$root/usr/share/doc/cfntools/NOTICES.gz"
+  find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+}

@@ -1,0 +1,94 @@
+import { readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { project } from '../support/binary.ts';
+import { type Packages, packagesFor } from '../support/packages.ts';
+import { useCopies } from '../support/packages-copy.ts';
+import { run } from '../support/process.ts';
+
+const MB = 1e6;
+const LONG = 840_000;
+const copyOfProject = useCopies();
+let packages: Packages;
+beforeAll(async () => {
+  packages = await packagesFor('x64');
+});
+
+const bash = (script: string, cwd = packages.directory) =>
+  run(['bash', '--norc', '-euo', 'pipefail', '-c', script], { cwd });
+
+describe('scripts/package', () => {
+  test('makes a deb, an rpm, a tarball, an SBOM and their sums', async () => {
+    const { deb, rpm, tarball, sbom, sums } = packages;
+    expect([deb, rpm, tarball, sbom, sums].map((path) => basename(path))).toEqual([
+      'cfntools_0.1.0_amd64.deb',
+      'cfntools-0.1.0-1.x86_64.rpm',
+      'cfntools-0.1.0-linux-x64.tar.xz',
+      'cfntools-0.1.0-linux-x64.cdx.json',
+      'cfntools-0.1.0-linux-x64.sha256',
+    ]);
+    const { code, stdout } = await bash(`sha256sum --check --strict ${basename(sums)}`);
+    expect([code, stdout.match(/: OK$/gm)?.length]).toEqual([0, 4]);
+  });
+
+  test('keeps them small', async () => {
+    const { stdout } = await bash(`tar -tvJf ${basename(packages.tarball)} ./usr/bin/cfntools | awk '{print $3}'`);
+    expect(Number(stdout)).toBeGreaterThan(50 * MB);
+    expect(Number(stdout)).toBeLessThanOrEqual(112 * MB);
+    expect(statSync(packages.deb).size).toBeLessThanOrEqual(34 * MB);
+    expect(statSync(packages.rpm).size).toBeLessThanOrEqual(34 * MB);
+    expect(statSync(packages.tarball).size).toBeLessThanOrEqual(34 * MB);
+  });
+
+  test('dates and owns every file alike, in the tarball too', async () => {
+    const { stdout } = await bash(`tar --numeric-owner --full-time -tvJf ${basename(packages.tarball)}`);
+    const kinds = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/\s+/));
+    expect(new Set(kinds.map(([, owner]) => owner))).toEqual(new Set(['0/0']));
+    const { timestamp } = (JSON.parse(readFileSync(packages.sbom, 'utf8')) as { metadata: { timestamp: string } })
+      .metadata;
+    const dates = kinds.map(([, , , day, time]) => Date.parse(`${day}T${time}`));
+    expect([...new Set(dates)]).toEqual([Date.parse(`${timestamp.slice(0, 19)}`)]);
+  });
+
+  test('leaves no path of the building machine in the program', async () => {
+    const { stdout } = await bash(
+      `tar -xJOf ${basename(packages.tarball)} | grep --text --count --fixed-strings '${project}' || true`,
+    );
+    expect(stdout.trim()).toBe('0');
+  });
+
+  test('makes the same bytes elsewhere, for somebody with other habits', { timeout: LONG }, async () => {
+    const copy = copyOfProject();
+    const { timestamp } = (JSON.parse(readFileSync(packages.sbom, 'utf8')) as { metadata: { timestamp: string } })
+      .metadata;
+    const words = ['bash', '--norc', '-c', 'umask 077; scripts/package --output=out'];
+    const { code, stdout, stderr } = await run(words, {
+      cwd: copy,
+      timeout: LONG,
+      env: {
+        ...(process.env as Record<string, string>),
+        SOURCE_DATE_EPOCH: String(Date.parse(timestamp) / 1000),
+        TZ: 'Asia/Kathmandu',
+        LC_ALL: 'C.UTF-8',
+        USER: 'somebody',
+      },
+    });
+    expect(code, stderr).toBe(0);
+    const sums = readFileSync(packages.sums, 'utf8');
+    expect(stdout).toBe(sums);
+    expect(readFileSync(join(copy, 'out', basename(packages.sums)), 'utf8')).toBe(sums);
+  });
+
+  test.each([
+    [['--arch', 'mips'], /no packages for mips: there are x64 and arm64/],
+    [['--arch'], /no packages for an empty name/],
+    [['--outptu', 'x'], /no option --outptu/],
+    [['--output='], /--output needs a directory/],
+  ])('refuses %j', async (args, reason) => {
+    const { code, stderr } = await run([join(project, 'scripts/package'), ...args]);
+    expect([code, reason.test(stderr)], stderr).toEqual([1, true]);
+  });
+});
