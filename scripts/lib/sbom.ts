@@ -1,7 +1,7 @@
 /**
  * Prints the software bill of materials of a binary, CycloneDX as JSON: `sbom.ts x64|arm64 [BINARY]`. npm lists the
- * packages, of which those that the build has put into the binary stay. Node, and what Node itself is made of, are added,
- * since the binary is Node with our code in it.
+ * packages of package-lock.json, of which those that the build has put into the binary stay. Node, and what Node itself
+ * is made of, are added, since the binary is Node with our code in it.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,7 +30,7 @@ interface Bom {
 }
 
 const bom = JSON.parse(
-  execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application'], {
+  execFileSync('npm', ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'], {
     cwd: project,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
@@ -61,7 +61,10 @@ bom.dependencies = bom.dependencies
   .filter(({ ref }) => isBundled.has(ref))
   .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((other) => isBundled.has(other)) }));
 const missing = isBundled.size - 1 - bom.components.length;
-if (missing !== 0) throw new Error(`npm sbom does not tell of ${missing} packages that are in the binary: run npm ci`);
+if (missing !== 0)
+  throw new Error(
+    `npm sbom does not tell of ${missing} packages that are in the binary: node_modules is not as package-lock.json says`,
+  );
 
 // Where npm fetched a package from is this machine's business: the name and the hash say which it is.
 for (const component of bom.components)
@@ -74,6 +77,9 @@ const binary = readFileSync(file);
 const hashes = [{ alg: 'SHA-256', content: createHash('sha256').update(binary).digest('hex') }];
 // npm names the project after its directory.
 bom.metadata.component = { ...bom.metadata.component, name: 'cfntools', hashes };
+
+// From the lock file alone, as npm thinks, it would be of what is to be built.
+bom.metadata['lifecycles'] = [{ phase: 'build' }];
 
 // npm draws a random number and takes the time; both are made from what is described instead.
 bom.metadata.timestamp = new Date(epoch * 1000).toISOString();
