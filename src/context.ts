@@ -87,8 +87,8 @@ export function createContext(options: ContextOptions): Context {
   let isQuiet = isQuietAtFirst;
   let terminal = terminalSink(command, verbose, output.stderr, paint.stderr);
   const unlessQuiet: Sink = {
-    write: (level, text) => {
-      if (!isQuiet) terminal.write(level, text);
+    write: (level, text, about) => {
+      if (!isQuiet) terminal.write(level, text, about);
     },
   };
   const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
