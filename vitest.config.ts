@@ -1,7 +1,9 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const heat = 'test/heat/**/*.test.ts';
-const packaging = 'test/packaging/**/*.test.ts';
+/** These make packages and install them, in ten minutes: only where they are asked for, as `./scripts/test packaging`. */
+const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
+const isPackagingWanted = process.argv.slice(2).some((argument) => argument.includes('packaging'));
 
 export default defineConfig({
   test: {
@@ -16,18 +18,22 @@ export default defineConfig({
         test: { name: 'here', include: ['test/**/*.test.ts'], exclude: [...configDefaults.exclude, heat, packaging] },
       },
       // After the others: making packages keeps all processors busy. Each is made when the first test wants it.
-      {
-        extends: true,
-        test: {
-          name: 'packaging',
-          include: [packaging],
-          globalSetup: 'test/support/packages-rig.ts',
-          sequence: { groupOrder: 1 },
-          maxWorkers: 4,
-          testTimeout: 180_000,
-          hookTimeout: 900_000,
-        },
-      },
+      ...(isPackagingWanted
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: 'packaging',
+                include: [packaging],
+                globalSetup: 'test/support/packages-rig.ts',
+                sequence: { groupOrder: 1 },
+                maxWorkers: 4,
+                testTimeout: 180_000,
+                hookTimeout: 900_000,
+              },
+            },
+          ]
+        : []),
       // They share one heat, which is started only when one of them is run.
       {
         extends: true,
