@@ -18,6 +18,9 @@ export interface Packages {
 
 const TIMEOUT = 840_000;
 
+/** Making packages leaves the processors to the tests that run meanwhile and have bounds. */
+export const GENTLY = ['nice', '-n', '10'];
+
 /** Runs a script once in this run of the tests; who comes later waits for it. @returns what it made at `$1` */
 export async function madeOnce(
   name: string,
@@ -26,7 +29,20 @@ export async function madeOnce(
 ): Promise<string> {
   const place = join(inject('packages'), name);
   const once = 'if [ ! -e "$1.done" ]; then rm -rf "$1"; (eval "$2") </dev/null; : >"$1.done"; fi';
-  const words = ['flock', `${place}.lock`, 'bash', '--norc', '-euo', 'pipefail', '-c', once, name, place, script];
+  const words = [
+    'flock',
+    `${place}.lock`,
+    ...GENTLY,
+    'bash',
+    '--norc',
+    '-euo',
+    'pipefail',
+    '-c',
+    once,
+    name,
+    place,
+    script,
+  ];
   const { code, stdout, stderr } = await run(words, {
     cwd: project,
     env: { ...(process.env as Record<string, string>), ...env },
@@ -39,6 +55,12 @@ export async function madeOnce(
 /** The packages of this checkout. They are made by the first test that wants them, with the command that users have. */
 export async function packagesFor(architecture: Architecture): Promise<Packages> {
   return packagesIn(await madeOnce(architecture, `scripts/package --arch ${architecture} --output "$1"`));
+}
+
+/** Unpacks the tarball for x86-64, once. @returns the root */
+export async function unpackedTarball(): Promise<string> {
+  const { tarball } = await packagesFor('x64');
+  return madeOnce('unpacked', 'mkdir "$1"; tar --numeric-owner -C "$1" -xJpf "$TARBALL"', { TARBALL: tarball });
 }
 
 /** What a run of scripts/package has left in a directory. @throws Error when something is missing or there twice */
