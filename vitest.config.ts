@@ -3,6 +3,9 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const heat = 'test/heat/**/*.test.ts';
 /** These make packages and install them, in ten minutes: only where they are asked for, as `./scripts/test packaging`. */
 const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
+/** These build and boot images, which takes longer still: `./scripts/test image`. */
+const image = 'test/image/**/*.test.ts';
+const isImageWanted = process.argv.slice(2).some((argument) => argument.includes('image'));
 const isPackagingWanted = process.argv.slice(2).some((argument) => argument.includes('packaging'));
 
 export default defineConfig({
@@ -15,7 +18,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'here', include: ['test/**/*.test.ts'], exclude: [...configDefaults.exclude, heat, packaging] },
+        test: {
+          name: 'here',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, heat, image, packaging],
+        },
       },
       // After the others: making packages keeps all processors busy. Each is made when the first test wants it.
       ...(isPackagingWanted
@@ -30,6 +37,22 @@ export default defineConfig({
                 maxWorkers: 4,
                 testTimeout: 180_000,
                 hookTimeout: 900_000,
+              },
+            },
+          ]
+        : []),
+      // After all others, one boot at a time: an emulated processor needs the real ones for itself.
+      ...(isImageWanted
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: 'image',
+                include: [image],
+                globalSetup: ['test/heat/rig.ts', 'test/image/images.ts'],
+                fileParallelism: false,
+                maxWorkers: 1,
+                sequence: { groupOrder: 2 },
               },
             },
           ]

@@ -1,0 +1,73 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { project } from '../support/binary.ts';
+import { run } from '../support/process.ts';
+
+const place = join(inject('images'), 'ova');
+const TIMEOUT = 10 * 60_000;
+
+const shell = async (script: string): Promise<string> => {
+  const { code, stdout, stderr } = await run(['bash', '-euc', script], { cwd: place, timeout: TIMEOUT });
+  if (code !== 0) throw new Error(`exit code ${code}: ${stderr.slice(-2000)}`);
+  return stdout;
+};
+
+beforeAll(async () => {
+  mkdirSync(place, { recursive: true });
+  const options = ['--no-agent', '--name', 'image', '--formats', 'raw,vmdk,ova', '--output', place];
+  const { code, stderr } = await run([join(project, 'image-build/jeos'), ...options], { timeout: TIMEOUT });
+  if (code !== 0) throw new Error(`no image: ${stderr.slice(-2000)}`);
+  await shell('tar -xf image.ova');
+}, TIMEOUT);
+
+describe('the OVA', () => {
+  test('has the descriptor first, then the sums, then the disk', async () => {
+    expect((await shell('tar -tf image.ova')).trimEnd().split('\n')).toEqual([
+      'image.ovf',
+      'image.mf',
+      'image-disk1.vmdk',
+    ]);
+  });
+
+  test('has the sums of its files', async () => {
+    const printed = await shell(`sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' image.mf | sha256sum --check`);
+    expect(printed).toBe('image.ovf: OK\nimage-disk1.vmdk: OK\n');
+  });
+
+  test('has a well-formed descriptor', async () => {
+    expect(await shell('xmllint --nonet --noout image.ovf')).toBe('');
+  });
+
+  test('describes the disk that is in it', async () => {
+    const attribute = (name: string): string =>
+      new RegExp(`ovf:${name}="([^"]*)"`).exec(readFileSync(join(place, 'image.ovf'), 'utf8'))?.[1] ?? '';
+    const sizes = (await shell('stat -c %s image-disk1.vmdk image.raw')).trimEnd().split('\n');
+    expect([attribute('href'), attribute('size'), attribute('capacity')]).toEqual(['image-disk1.vmdk', ...sizes]);
+  });
+
+  test('has a stream-optimized disk with the same content as the raw one', async () => {
+    expect(await shell('qemu-img info --output=json image-disk1.vmdk')).toContain('"create-type": "streamOptimized"');
+    expect(await shell('qemu-img compare -f vmdk -F raw image-disk1.vmdk image.raw')).toContain('Images are identical');
+  });
+
+  test('is understood by virt-v2v', async (context) => {
+    if ((await run(['bash', '-c', 'command -v virt-v2v'])).code !== 0) return context.skip('needs virt-v2v');
+    const printed = await shell('virt-v2v -i ova image.ova --print-source 2>&1');
+    expect(printed).toMatch(/source name: image\n/);
+    expect(printed).toMatch(/memory: 536870912 /);
+    expect(printed).toMatch(/nr vCPUs: 1\n/);
+    expect(printed).toMatch(/0 \[scsi\]/);
+    expect(printed).toMatch(/"VM Network" \[vmxnet3\]/);
+  });
+});
+
+describe('what the descriptor says of Ubuntu', () => {
+  test('its own kind of system', async () => {
+    writeFileSync(
+      join(place, 'print.sh'),
+      `. "${project}/image-build/lib/ova.sh"; ovf_descriptor name disk.vmdk 1 2 ubuntu`,
+    );
+    expect(await shell('bash print.sh')).toContain('<OperatingSystemSection ovf:id="94" vmw:osType="ubuntu64Guest">');
+  });
+});

@@ -1,0 +1,123 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, inject } from 'vitest';
+import { rigAddresses } from '../heat/rig.ts';
+import { project } from '../support/binary.ts';
+import { type Ended, run } from '../support/process.ts';
+
+const BUILD_TIMEOUT = 20 * 60_000;
+
+/** What image-build/boot-test says of a boot. */
+export interface Booted {
+  readonly ended: Ended;
+  /** The result of each check by its name: ok, FAILED, or not in this mode. */
+  readonly checks: Readonly<Record<string, string>>;
+  /** Seconds, by what took them. */
+  readonly times: Readonly<Record<string, number>>;
+}
+
+export interface Images {
+  /** A file of the image: root.tar, raw, ... */
+  file(kind: string): string;
+  /** A directory for what a test makes. */
+  readonly directory: string;
+  /** Runs boot-test on an image. @throws Error when it takes longer than so many milliseconds */
+  boot(image: string, options: readonly string[], timeout: number): Promise<Booted>;
+}
+
+/** Call it at the top of a test file. @returns what gives the image, within tests and hooks that come later */
+export function useImages(): () => Images {
+  const rig = inject('heat');
+  const directory = inject('images');
+  const isPossible = 'directory' in rig;
+  beforeAll(async () => {
+    if (!isPossible) return;
+    await rigAddresses(rig.directory);
+    if (existsSync(join(directory, 'guest.root.tar'))) return;
+    const { code, stderr } = await run([join(project, 'test/image/build-image.sh'), directory], {
+      timeout: BUILD_TIMEOUT,
+    });
+    if (code !== 0) throw new Error(`no image, exit code ${code}: ${stderr.slice(-3000)}`);
+  }, BUILD_TIMEOUT + 60_000);
+  beforeEach((context) => {
+    if (!isPossible) context.skip(rig.reasonAgainst);
+  });
+  return () => {
+    if (!isPossible) throw new Error('images are there within tests only');
+    return {
+      directory,
+      file: (kind) => join(directory, `guest.${kind}`),
+      boot: (image, options, timeout) => boot(image, join(rig.directory, 'heat'), directory, options, timeout),
+    };
+  };
+}
+
+async function boot(
+  image: string,
+  heat: string,
+  directory: string,
+  options: readonly string[],
+  timeout: number,
+): Promise<Booted> {
+  const name = `boot-${performance.now()}`;
+  // One cache for all of them: whether KVM works is found out once.
+  const [json, cache] = [join(directory, `${name}.json`), join(directory, 'cache')];
+  const ended = await run(
+    [
+      ...[join(project, 'image-build/boot-test'), '--heat', heat, '--json', json, '--cache', cache],
+      ...['--logs', join(directory, `${name}.logs`), ...options, image],
+    ],
+    { timeout },
+  );
+  // Said before anything is compared, so that a failure in an automatic run can be understood.
+  console.log(`${ended.stdout}${ended.stderr}`);
+  const left = readdirSync(cache).filter((file) => !file.startsWith('kvm-works'));
+  if (left.length > 0) throw new Error(`boot-test has left ${left.join(', ')}`);
+  if (!existsSync(json)) return { ended, checks: {}, times: {} };
+  const report = JSON.parse(readFileSync(json, 'utf8')) as {
+    checks: { check: string; result: string }[];
+    times: Record<string, number>;
+  };
+  return {
+    ended,
+    checks: Object.fromEntries(report.checks.map(({ check, result }) => [check, result])),
+    times: report.times,
+  };
+}
+
+/** What is checked of each boot that goes on to an update of the stack. */
+export const CHECKS = [
+  'signal named after the instance',
+  'hostname',
+  'full name',
+  'locale',
+  'key in authorized_keys',
+  'ssh host keys',
+  'ssh server runs',
+  'machine id made',
+  'nobody has a password',
+  'ephemeral disk mounted',
+  'root has grown',
+  ...inGuest('at boot'),
+  'cloud-init has come to its end',
+  'data source',
+  'cloud-init ended without errors',
+  ...inGuest('after the update'),
+];
+
+function inGuest(when: string): string[] {
+  return [
+    `files ${when}`,
+    `file content ${when}`,
+    `command has run ${when}`,
+    `user and group ${when}`,
+    `services ${when}`,
+    `no secret readable by nobody ${when}`,
+    `known places of metadata closed ${when}`,
+  ];
+}
+
+/** All checks passed, but those that the mode does not have. */
+export function allPassed(without: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(CHECKS.map((name) => [name, without.includes(name) ? 'not in this mode' : 'ok']));
+}
