@@ -220,7 +220,9 @@ describe('how an action runs', () => {
     const { code } = await action({ action: text }, ['action-timeout=1s']);
     expect(code).toBe(1);
     expect(log()).toMatch(/ran longer than 1 s/);
-    for (const name of ['child', 'other']) expect(await isAlive(machine().read(`/srv/${name}`))).toBe(false);
+    // Who is killed is gone when somebody has taken note of it.
+    for (const name of ['child', 'other'])
+      await expect.poll(() => isAlive(machine().read(`/srv/${name}`)), { timeout: 5000 }).toBe(false);
   });
 
   test('a daemon that it leaves behind goes on', async () => {
