@@ -94,8 +94,8 @@ make_base() {
     --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"'
     --essential-hook='printf "MODULES=list\nRESUME=none\nFSTYPE=ext4\nCOMPRESS=zstd\n" >"$1/etc/initramfs-tools/conf.d/jeos"'
     --essential-hook="printf '%s\\n' ${initramfs_modules[*]} >\"\$1/etc/initramfs-tools/modules\""
-    # Made while it is installed, in no fixed order, and made again for the image.
-    --customize-hook='rm -rf "$1/usr/share/python3/debpython/__pycache__"'
+    # Compiled in no fixed order, and again for the image; and keys that no machine is going to have.
+    --customize-hook='rm -rf "$1/usr/share/python3/debpython/__pycache__" "$1"/etc/ssh/ssh_host_*'
     --essential-hook='printf "do_symlinks = yes\nlink_in_boot = yes\n" >"$1/etc/kernel-img.conf"'
   )
   if ! printf '%s\n' "$sources" |

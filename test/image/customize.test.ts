@@ -10,7 +10,7 @@ const place = join(inject('images'), 'customize');
 const TIMEOUT = 300_000;
 
 const shell = async (script: string, ...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await run(['bash', '-euc', script, 'bash', ...args], {
+  const { code, stdout, stderr } = await run(['bash', '--norc', '-euc', script, 'bash', ...args], {
     cwd: place,
     timeout: TIMEOUT,
   });

@@ -21,7 +21,7 @@ const succeed = (ended: Ended): string => {
   return ended.stdout;
 };
 const shell = async (script: string, ...args: string[]): Promise<string> =>
-  succeed(await run(['bash', '-euc', script, 'bash', ...args], { timeout: TIMEOUT }));
+  succeed(await run(['bash', '--norc', '-euc', script, 'bash', ...args], { timeout: TIMEOUT }));
 const manifestOf = (path: string): Manifest => JSON.parse(readFileSync(path, 'utf8')) as Manifest;
 
 beforeAll(async () => {

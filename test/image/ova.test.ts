@@ -8,7 +8,7 @@ const place = join(inject('images'), 'ova');
 const TIMEOUT = 10 * 60_000;
 
 const shell = async (script: string): Promise<string> => {
-  const { code, stdout, stderr } = await run(['bash', '-euc', script], { cwd: place, timeout: TIMEOUT });
+  const { code, stdout, stderr } = await run(['bash', '--norc', '-euc', script], { cwd: place, timeout: TIMEOUT });
   if (code !== 0) throw new Error(`exit code ${code}: ${stderr.slice(-2000)}`);
   return stdout;
 };
