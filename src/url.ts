@@ -53,6 +53,11 @@ function decodeUserInfo(text: string, url: string): string {
   }
 }
 
+/** A text as it may be shown: the URLs in it without user and password. */
+export function withoutUserInfo(text: string): string {
+  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
+}
+
 /** A URL as it may be shown: the query can hold a signature. */
 export function urlWithoutQuery(url: string): string {
   return url.replace(/[?#].*$/, '');

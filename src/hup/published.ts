@@ -1,4 +1,4 @@
-import { publishMetadata, readLocalMetadata } from '../metadata/local.ts';
+import { hasContent, publishMetadata, readLocalMetadata, resourceCachePath } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
@@ -11,7 +11,7 @@ import type { System } from '../system/system.ts';
 export function readPublished(files: FileSystem, resource: string): string | undefined {
   const { found } = readLocalMetadata(files, resource);
   if (found === undefined || !found.path.startsWith(`${paths.metadataCache}/`)) return undefined;
-  const isOwn = found.path === ownPath(resource);
+  const isOwn = found.path === resourceCachePath(resource);
   return isOwn || !isOfAnother(files, resource, found.document.text) ? found.document.text : undefined;
 }
 
@@ -21,8 +21,8 @@ export function publish({ files, self }: System, text: string, resource: string)
   const isKnown =
     common?.kind === 'file' &&
     common.mode === 0o600 &&
-    files.entry(ownPath(resource))?.mode === 0o600 &&
-    isContent(files, ownPath(resource), Buffer.from(text));
+    files.entry(resourceCachePath(resource))?.mode === 0o600 &&
+    hasContent(files, resourceCachePath(resource), Buffer.from(text));
   if (!isKnown) publishMetadata(files, text, resource, self);
 }
 
@@ -35,15 +35,6 @@ function isOfAnother(files: FileSystem, resource: string, text: string): boolean
       (name) =>
         name.startsWith(prefix) &&
         name !== `${prefix}${resource}` &&
-        isContent(files, `${paths.metadataCache}/${name}`, content),
+        hasContent(files, `${paths.metadataCache}/${name}`, content),
     );
-}
-
-function isContent(files: FileSystem, path: string, content: Buffer): boolean {
-  const entry = files.entry(path);
-  return entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);
-}
-
-function ownPath(resource: string): string {
-  return `${paths.metadataCache}/${paths.lastMetadata}_${resource}`;
 }

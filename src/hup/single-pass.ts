@@ -1,7 +1,6 @@
 import { ExitCode } from '../errors.ts';
 import { tryLock } from '../system/lock.ts';
-import { exitCodeOfSignal } from '../system/signal.ts';
-import { endProcess, onSignals } from '../system/signals.ts';
+import { endProcess, exitCodeOfSignal, onSignals } from '../system/signals.ts';
 import { DAEMON_LOCK, PASS_LOCK } from './daemon.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';

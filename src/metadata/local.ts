@@ -80,12 +80,18 @@ export function publishMetadata(
     ...(resource === undefined ? [] : [resourceCachePath(resource)]),
   ];
   for (const path of targets) {
-    const entry = files.entry(path);
-    const isSame = entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);
-    if (!isSame || entry.mode !== 0o600) files.write(path, content, { mode: 0o600, ...owner });
+    if (!hasContent(files, path, content) || files.entry(path)?.mode !== 0o600)
+      files.write(path, content, { mode: 0o600, ...owner });
   }
 }
 
-function resourceCachePath(resource: string): string {
+/** True when a regular file with these bytes stands at the path. */
+export function hasContent(files: FileSystem, path: string, content: Buffer): boolean {
+  const entry = files.entry(path);
+  return entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);
+}
+
+/** Where the metadata of one resource is published. */
+export function resourceCachePath(resource: string): string {
   return `${paths.metadataCache}/${paths.lastMetadata}_${resource}`;
 }

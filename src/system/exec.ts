@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { describeError, Problem } from '../errors.ts';
-import { exitCodeOfSignal } from './signal.ts';
+import { exitCodeOfSignal } from './signals.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

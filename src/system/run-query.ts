@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { Problem } from '../errors.ts';
 import type { ToolResult } from './exec.ts';
-import { exitCodeOfSignal } from './signal.ts';
+import { exitCodeOfSignal } from './signals.ts';
 
 /** More than any list of packages. */
 const MOST_BYTES = 256 * 1024 * 1024;

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { describeError, errnoOf, Problem } from '../errors.ts';
 import { type CommandOptions, type CommandResult, DRAIN_MILLISECONDS } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
-import { exitCodeOfSignal } from './signal.ts';
+import { exitCodeOfSignal } from './signals.ts';
 
 export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort'> {
   readonly env: NodeJS.ProcessEnv;

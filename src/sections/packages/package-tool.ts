@@ -82,6 +82,14 @@ export function packageToolProblem(
   return new Problem(`${program} ended with exit code ${exitCode}`, { where: `packages ${manager}`, hint, output });
 }
 
+/** What to throw where a manager that finds packages by name is not on this machine. */
+export function notInstalled(manager: string): Problem {
+  return new Problem(`${manager} is not installed`, {
+    where: `packages ${manager}`,
+    hint: 'list the packages under the manager that this distribution has',
+  });
+}
+
 function lockProblem(
   { manager, command: [program], signs }: ToolCall,
   seconds: number,

@@ -1,9 +1,9 @@
 import type { PackageRequest } from '../../../config/config.ts';
-import { Problem } from '../../../errors.ts';
 import type { ToolResult } from '../../../system/exec.ts';
+import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
-import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 import { changedNames, requireVersions } from './versions-only.ts';
 
 /**
@@ -23,11 +23,7 @@ export const apk: PackageManager = {
   },
 
   async install(requests, world) {
-    if (world.system.exec.find('apk') === undefined)
-      throw new Problem('apk is not installed', {
-        where: 'packages apk',
-        hint: 'list the packages under the manager that this distribution has',
-      });
+    if (world.system.exec.find('apk') === undefined) throw notInstalled('apk');
     const before = await installedByApk(requests, world);
     const specifications: string[] = [];
     for (const request of requests) specifications.push(await specificationOf(request, world));
@@ -116,7 +112,7 @@ const signs: ToolSigns = {
 export function parseTroubledRepository(output: string): string | undefined {
   if (LOCKED.test(output)) return undefined;
   for (const [, url = '', why = ''] of output.matchAll(/^WARNING: (?:.* )?(https?:\/\/\S+): (.*)$/gm))
-    if (TROUBLE.test(why)) return withoutUser(url);
+    if (TROUBLE.test(why)) return withoutUserInfo(url);
   for (const [, name, why = ''] of output.matchAll(/^ERROR: (\S+): (.*)$/gm))
     if (TROUBLE.test(why)) return `of ${name}`;
   return undefined;
@@ -134,14 +130,10 @@ export function parseApkErrors(output: string): string | undefined {
   for (const line of output.split('\n')) {
     const [, text] = /^(?:ERROR|WARNING): (.*)$/.exec(line) ?? [];
     if (text !== undefined) {
-      if (line.startsWith('ERROR') || TROUBLE.test(text)) errors.push(withoutUser(text));
+      if (line.startsWith('ERROR') || TROUBLE.test(text)) errors.push(withoutUserInfo(text));
     } else if (line.startsWith('  ') && errors.length > 0) errors.push(`${errors.pop()} ${line.trim()}`);
   }
   const text = [...new Set(errors)].slice(0, 4).join('; ');
   if (text === '') return undefined;
   return text.length > 600 ? `${text.slice(0, 600)}...` : text;
-}
-
-function withoutUser(text: string): string {
-  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
 }

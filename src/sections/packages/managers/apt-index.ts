@@ -1,6 +1,7 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import type { World } from '../../step.ts';
 import { installedPackages, splitName } from './dpkg-database.ts';
+import { matchesVersion } from './version-pattern.ts';
 
 /** What apt's index says about a request. */
 export type Found =
@@ -32,7 +33,7 @@ export async function lookUp(requests: readonly PackageRequest[], world: World):
     if (there.length === 0) return foundVirtual(request, providers.get(name) ?? []);
     if (versions.length === 0) return { kind: 'available', request, specification: name };
     // The index lists them from the newest to the oldest: of several versions the newest that there is will do.
-    const version = there.find((candidate) => versions.some((wanted) => versionMatches(candidate, wanted)));
+    const version = there.find((candidate) => versions.some((wanted) => matchesVersion(candidate, wanted)));
     if (version !== undefined) return { kind: 'available', request, specification: `${name}=${version}` };
     const list = there.slice(0, MOST_VERSIONS).join(', ') + (there.length > MOST_VERSIONS ? ', ...' : '');
     return {
@@ -41,13 +42,6 @@ export async function lookUp(requests: readonly PackageRequest[], world: World):
       reason: `no version ${versions.join(' or ')} of ${name} (there is: ${list})`,
     };
   });
-}
-
-/** As apt does, `*` in a wanted version stands for anything. */
-export function versionMatches(version: string, wanted: string): boolean {
-  if (!wanted.includes('*')) return version === wanted;
-  const parts = wanted.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(version);
 }
 
 interface Provider {
@@ -89,7 +83,8 @@ async function lookUpProviders(
 
 /**
  * The versions that `apt-cache policy` lists for each package, newest first. None: a name that others only mention or
- * provide. What dpkg alone remembers, of a package that was removed, cannot be installed and is left out.
+ * provide. What dpkg alone remembers, of a package that was removed, cannot be installed and is left out. Without the table
+ * of versions, the candidate is what there is.
  */
 export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
@@ -99,10 +94,14 @@ export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]
     const name = /^(\S+):$/.exec(line)?.[1];
     const listed = /^ (?:\*\*\*| {3}) (\S+)(?: -?\d+)?$/.exec(line)?.[1];
     const source = /^ {8,}-?\d+ (\S+)/.exec(line)?.[1];
+    const candidate = /^ {2}Candidate: (\d\S*)$/.exec(line)?.[1];
     if (name !== undefined) {
       versions = found.get(name) ?? [];
       found.set(name, versions);
-    } else if (listed !== undefined) version = listed;
+    } else if (candidate !== undefined) versions.push(candidate);
+    // The table says where each version comes from, so it takes the place of the candidate.
+    else if (line === '  Version table:') versions.length = 0;
+    else if (listed !== undefined) version = listed;
     else if (source !== undefined && source !== '/var/lib/dpkg/status' && !versions.includes(version))
       versions.push(version);
   }

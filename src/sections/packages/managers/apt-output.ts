@@ -1,4 +1,5 @@
 import { lastLine } from '../../../errors.ts';
+import { withoutUserInfo } from '../../../url.ts';
 import type { ToolSigns } from '../package-tool.ts';
 
 /** A file that apt could not fetch. */
@@ -38,7 +39,7 @@ export function parseFetchFailures(output: string): readonly FetchFailure[] {
   return [...failures.values()];
 
   function add(address: string, said: string): void {
-    const url = withoutUser(address);
+    const url = withoutUserInfo(address);
     const reason = said
       .replace(/ *\[IP: [^\]]*\]/, '')
       .replace(/\s+/g, ' ')
@@ -110,8 +111,4 @@ function blockAfter(output: string, heading: RegExp): readonly string[] {
 /** The part of a file's URL that stands in sources.list. */
 function repositoryOf(url: string): string {
   return url.replace(/\/(?:dists|pool)\/.*$|\/\.\/.*$|\/[^/]*\.(?:deb|gpg|gz|xz)$|\/(?:In)?Release$/, '');
-}
-
-function withoutUser(url: string): string {
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1');
 }

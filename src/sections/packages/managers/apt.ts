@@ -4,9 +4,10 @@ import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
 import { REPOSITORY_PAUSES } from '../package-tool.ts';
 import { installWithAptGet, updateIndex, warnOfFailures } from './apt-get.ts';
-import { type Found, lookUp, versionMatches } from './apt-index.ts';
+import { type Found, lookUp } from './apt-index.ts';
 import type { FetchFailure } from './apt-output.ts';
 import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
+import { matchesVersion } from './version-pattern.ts';
 
 /** deb-control(5), with the architecture that apt lets follow. Anything else apt-get would take for a pattern or an order. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$/;
@@ -82,7 +83,7 @@ async function findAll(requests: readonly PackageRequest[], world: World): Promi
 
 function isMet({ versions }: PackageRequest, installed: InstalledPackage | undefined): boolean {
   if (installed === undefined) return false;
-  return versions.length === 0 || versions.some((version) => versionMatches(installed.version, version));
+  return versions.length === 0 || versions.some((version) => matchesVersion(installed.version, version));
 }
 
 /** @throws Problem that names all that is no name and no version of a Debian package */

@@ -3,7 +3,7 @@ import { Problem } from '../../../errors.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
-import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 import {
   cachedFiles,
   groupMembers,
@@ -49,11 +49,7 @@ export const pacman: PackageManager = {
   },
 
   async install(requests, world) {
-    if (world.system.exec.find('pacman') === undefined)
-      throw new Problem('pacman is not installed', {
-        where: 'packages pacman',
-        hint: 'list the packages under the manager that this distribution has',
-      });
+    if (world.system.exec.find('pacman') === undefined) throw notInstalled('pacman');
     const names = requests.map(({ name }) => name);
     const before = await installedByPacman(names, world);
     const { output } = await installPatiently(requests, before, world);

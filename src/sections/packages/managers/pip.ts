@@ -1,5 +1,6 @@
 import { Problem } from '../../../errors.ts';
 import type { Environment, ToolResult } from '../../../system/exec.ts';
+import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 
@@ -124,16 +125,16 @@ function pipMissing(): Problem {
 export function parseTroubledIndex(output: string): string | undefined {
   if (!TROUBLE.test(output)) return undefined;
   const [, url] = /HTTP error 5\d\d while getting (\S+)/.exec(output) ?? [];
-  if (url !== undefined) return withoutUser(url);
+  if (url !== undefined) return withoutUserInfo(url);
   const [, kind, host, port] = /(HTTPS?)ConnectionPool\(host='([^']+)', port=(\d+)\)/.exec(output) ?? [];
   if (kind !== undefined) return `${kind.toLowerCase()}://${host}:${port}`;
   const [, indexes] = /^Looking in indexes: (.+)$/m.exec(output) ?? [];
-  return indexes === undefined ? DEFAULT_INDEX : withoutUser(indexes);
+  return indexes === undefined ? DEFAULT_INDEX : withoutUserInfo(indexes);
 }
 
 /** What pip says is wrong, in one line: its lines of errors, and the index if that is to blame. */
 export function parsePipErrors(output: string): string | undefined {
-  const lines = [...output.matchAll(/^ *error: (.+)$/gim)].map(([, line = '']) => withoutUser(line.trim()));
+  const lines = [...output.matchAll(/^ *error: (.+)$/gim)].map(([, line = '']) => withoutUserInfo(line.trim()));
   const errors = [...new Set(lines)]
     .filter((line, _, all) => !(line.startsWith('No matching distribution found') && all.length > 1))
     .slice(0, 3);
@@ -145,8 +146,4 @@ export function parsePipErrors(output: string): string | undefined {
   if (errors.length === 0) return undefined;
   const text = errors.join('; ');
   return text.length > 600 ? `${text.slice(0, 600)}...` : text;
-}
-
-function withoutUser(text: string): string {
-  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
 }

@@ -1,6 +1,7 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import type { World } from '../../step.ts';
 import { parseRpmVersion } from './rpm-version.ts';
+import { matchesVersion } from './version-pattern.ts';
 
 export interface RpmPackage {
   readonly name: string;
@@ -162,10 +163,7 @@ export function hasVersion(rpm: InstalledRpm, wanted: string): boolean {
   const { epoch, version, release } = rpm.providedVersion === undefined ? rpm : parseRpmVersion(rpm.providedVersion);
   const full = `${version}-${release}`;
   const forms = [version, full, `${full}.${rpm.architecture}`].flatMap((form) => [form, `${epoch}:${form}`]);
-  if (!wanted.includes('*')) return forms.includes(wanted);
-  const pattern = wanted.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const expression = new RegExp(`^${pattern.join('.*')}$`);
-  return forms.some((form) => expression.test(form));
+  return forms.some((form) => matchesVersion(form, wanted));
 }
 
 function parseRpmIdentity(line: string): RpmPackage | undefined {

@@ -3,7 +3,7 @@ import { Problem } from '../../../errors.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
 import { isPackageFile, type PackageManager } from '../manager.ts';
-import { callPackageTool, packageToolProblem } from '../package-tool.ts';
+import { callPackageTool, notInstalled, packageToolProblem } from '../package-tool.ts';
 import { dnfTool } from './dnf-tool.ts';
 import { allRpms, type InstalledRpms, identityOf, installedRpms, isBeyondNames, isMetBy } from './rpm-database.ts';
 import { shorten } from './rpm-output.ts';
@@ -46,11 +46,7 @@ function rpmRepositories(
       refuseAddresses(manager, requests);
       const { exec } = world.system;
       const program = programs.find((candidate) => exec.find(candidate) !== undefined);
-      if (program === undefined)
-        throw new Problem(`${manager} is not installed`, {
-          where: `packages ${manager}`,
-          hint: 'list the packages under the manager that this distribution has',
-        });
+      if (program === undefined) throw notInstalled(manager);
       const wanted = (await keepNewest(requests, world)).map((request): Wanted => {
         const [version] = request.versions;
         return { request, version, specification: tool.specification(request.name, version) };

@@ -1,11 +1,11 @@
 import { pathToFileURL } from 'node:url';
 import type { PackageRequest } from '../../../config/config.ts';
-import { lastLine, Problem } from '../../../errors.ts';
+import { Problem } from '../../../errors.ts';
 import { urlWithoutQuery } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { type PackageManager, requireAddresses } from '../manager.ts';
 import { type PackageFile, withPackageFiles } from '../package-file.ts';
-import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 import { type InstalledRpms, identityOf, installedRpms, type RpmPackage, rpmFiles } from './rpm-database.ts';
 import { failedScripts, isRpmLocked, rpmErrors } from './rpm-output.ts';
 import { keepNewest } from './rpm-version.ts';
@@ -42,18 +42,15 @@ export const rpm: PackageManager = {
     const addresses = [...new Set(requests.flatMap(({ versions }) => versions))];
     return withPackageFiles(addresses.map(asRpmTakesIt), '.rpm', world, async (files) => {
       const found = await identify(files, world);
-      for (const { address, path, rpm } of found) if (rpm === undefined) await refuse(address, path, world);
       const names = found.flatMap(({ rpm }) => rpm?.name ?? []);
       const installed = await installedRpms(names, world);
       const newest = await newestOf(found, world);
+      // What could not be identified goes along: it is rpm that refuses it, with the whole transaction, and says why.
       const wanted = found.filter(
-        ({ rpm }) => rpm !== undefined && newest.get(kindOf(rpm)) === rpm && !isInstalled(rpm, installed),
+        ({ rpm }) => rpm === undefined || (newest.get(kindOf(rpm)) === rpm && !isInstalled(rpm, installed)),
       );
       if (wanted.length === 0) return [];
-      await upgrade(
-        wanted.map(({ path }) => path),
-        world,
-      );
+      await upgrade(wanted, world);
       const changed = new Set(wanted.map(({ address }) => address));
       return requests
         .filter(({ versions }) => versions.some((one) => changed.has(asRpmTakesIt(one))))
@@ -68,10 +65,20 @@ interface IdentifiedFile extends PackageFile {
 
 const signs: ToolSigns = { isLocked: isRpmLocked, troubledRepository: () => undefined };
 
-async function upgrade(files: readonly string[], world: World): Promise<void> {
-  // Never `--force`, which would also put packages over one another's files.
-  const call = { manager: 'rpm', command: ['rpm', '--upgrade', '--oldpackage', ...files], signs } as const;
+async function upgrade(wanted: readonly IdentifiedFile[], world: World): Promise<void> {
+  const paths = wanted.map(({ path }) => path);
+  // Never `--force`, which would also put packages over one another's files. Without a manifest: rpm would take any text
+  // for a list of packages to fetch.
+  const command = ['rpm', '--upgrade', '--oldpackage', '--nomanifest', ...paths] as const;
+  const call = { manager: 'rpm', command, signs } as const;
   const result = await callPackageTool(call, world);
+  const unknown = wanted.filter(({ rpm }) => rpm === undefined).map(({ address }) => urlWithoutQuery(address));
+  if (result.exitCode !== 0 && unknown.length > 0)
+    throw new Problem('not a package that rpm can read', {
+      where: unknown.join(', '),
+      hint: rpmErrors(result.output),
+      output: result.output,
+    });
   if (result.exitCode !== 0) throw packageToolProblem(call, result, rpmErrors(result.output));
   for (const { script, rpm } of failedScripts(result.output, 'warning'))
     world.log.warning(`rpm: the script ${script} of ${rpm} failed`);
@@ -130,18 +137,5 @@ function isReadable(path: string, { system }: World): boolean {
 }
 
 function requireRpm({ system }: World): void {
-  if (system.exec.find('rpm') !== undefined) return;
-  throw new Problem('rpm is not installed', {
-    where: 'packages rpm',
-    hint: 'list the packages under the manager that this distribution has',
-  });
-}
-
-async function refuse(address: string, path: string, { system }: World): Promise<never> {
-  const { output } = await system.exec.tool(['rpm', '-q', '--package', '--nomanifest', path]);
-  throw new Problem('not a package that rpm can read', {
-    where: urlWithoutQuery(address),
-    hint: output.trim() === '' ? 'check the URL or path' : lastLine(output),
-    output,
-  });
+  if (system.exec.find('rpm') === undefined) throw notInstalled('rpm');
 }

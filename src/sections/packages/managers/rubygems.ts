@@ -1,5 +1,6 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
+import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
 import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
@@ -70,21 +71,17 @@ const signs: ToolSigns = {
 /** The gem source that did not answer; one that has no such file is not in trouble. */
 export function parseTroubledSource(output: string): string | undefined {
   const [, source, why = ''] = /Unable to download data from (\S+) - (.*)/.exec(output) ?? [];
-  if (source !== undefined && !/bad response .* 4\d\d|ENOENT/.test(why)) return withoutUser(source);
+  if (source !== undefined && !/bad response .* 4\d\d|ENOENT/.test(why)) return withoutUserInfo(source);
   const [, reason = '', url] = /\(Gem::RemoteFetcher::\w+\)\s+(.*) \((\w+:\/\/\S+)\)/.exec(output) ?? [];
-  return url === undefined || /bad response .* 4\d\d|ENOENT/.test(reason) ? undefined : withoutUser(url);
+  return url === undefined || /bad response .* 4\d\d|ENOENT/.test(reason) ? undefined : withoutUserInfo(url);
 }
 
 /** What gem says is wrong; the reason stands in the line below `here is why:`. */
 export function parseGemErrors(output: string): string | undefined {
   const errors = [...output.matchAll(/^ERROR: +(.*(?:here is why:|\(Gem::[\w:]+\))\n.*|.*)$/gm)]
-    .map(([, text = '']) => withoutUser(text.replace(/\s+/g, ' ').trim()))
+    .map(([, text = '']) => withoutUserInfo(text.replace(/\s+/g, ' ').trim()))
     .slice(0, 3);
   return errors.length === 0 ? undefined : errors.join('; ');
-}
-
-function withoutUser(text: string): string {
-  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
 }
 
 function gemMissing(): Problem {
