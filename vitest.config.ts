@@ -1,12 +1,11 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const heat = 'test/heat/**/*.test.ts';
-/** These make packages and install them, in ten minutes: only where they are asked for, as `./scripts/test packaging`. */
+/** These make packages and install them: after the others, since that keeps all processors busy. */
 const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
 /** These build and boot images, which takes longer still: `./scripts/test image`. */
 const image = 'test/image/**/*.test.ts';
 const isImageWanted = process.argv.slice(2).some((argument) => argument.includes('image'));
-const isPackagingWanted = process.argv.slice(2).some((argument) => argument.includes('packaging'));
 
 export default defineConfig({
   test: {
@@ -24,23 +23,19 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, heat, image, packaging],
         },
       },
-      // After the others: making packages keeps all processors busy. Each is made when the first test wants it.
-      ...(isPackagingWanted
-        ? [
-            {
-              extends: true as const,
-              test: {
-                name: 'packaging',
-                include: [packaging],
-                globalSetup: 'test/support/packages-rig.ts',
-                sequence: { groupOrder: 1 },
-                maxWorkers: 4,
-                testTimeout: 180_000,
-                hookTimeout: 900_000,
-              },
-            },
-          ]
-        : []),
+      // Each package is made when the first test wants it.
+      {
+        extends: true,
+        test: {
+          name: 'packaging',
+          include: [packaging],
+          globalSetup: 'test/support/packages-rig.ts',
+          sequence: { groupOrder: 1 },
+          maxWorkers: 4,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+        },
+      },
       // After all others, one boot at a time: an emulated processor needs the real ones for itself.
       ...(isImageWanted
         ? [
