@@ -1,0 +1,234 @@
+import { readFileSync, statSync, utimesSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { complaints } from '../support/cfn-init.ts';
+import {
+  BOOT,
+  CACHE,
+  ENVIRONMENT,
+  failure,
+  KEYS,
+  METADATA,
+  OLD_BOOT,
+  of,
+  result,
+  useHeatGuest,
+} from '../support/heat-guest.ts';
+import { described, KEY, SECRET } from '../support/heat-replay.ts';
+import { startServer, unusedPort } from '../support/http-server.ts';
+
+const { machine, replay, put, get, init } = useHeatGuest();
+
+describe('trouble', () => {
+  test('503, then an answer', async () => {
+    const busy = { status: 503, headers: { 'Retry-After': '1' } };
+    const heat = await replay({ 's1/r': [busy, busy, described(METADATA)] });
+    const { code, stdout, stderr, milliseconds } = await get(of('r', heat.base));
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${METADATA}\n`, stderr: '' });
+    expect(heat.requests).toHaveLength(3);
+    expect(milliseconds).toBeGreaterThan(1900);
+  });
+
+  test('a body cut short is asked for again', async () => {
+    const whole = described(METADATA);
+    const heat = await replay({ 's1/r': [{ ...(whole as object), cutAfter: 300 } as never, whole] });
+    expect((await get(of('r', heat.base))).stdout).toBe(`${METADATA}\n`);
+  });
+
+  test.each<[name: string, answer: 'reset' | 'silent' | { status: number }, said: RegExp]>([
+    ['reset', 'reset', /closed the connection/],
+    ['silence', 'silent', /nothing within 1 s/],
+    ['500', { status: 500 }, /HTTP 500/],
+  ])('%s: falls back with a warning', async (_, answer, said) => {
+    put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 1\nhttp_socket_timeout = 1\nmax_retry_delay = 0\n');
+    put(`${BOOT}/cfn-init-data`, METADATA);
+    const heat = await replay({ 's1/r': answer });
+    const { code, stdout, stderr } = await get(of('r', heat.base));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${METADATA}\n` });
+    expect(stderr).toMatch(
+      /^cfn-get-metadata: warning: [^\n]*: using \/var\/lib\/heat-cfntools\/cfn-init-data, written [^\n]* ago\n$/,
+    );
+    expect(stderr).toMatch(said);
+    expect(heat.requests).toHaveLength(2);
+  });
+});
+
+describe('the fallback', () => {
+  const places = [
+    `${CACHE}/last_metadata_r`,
+    `${CACHE}/last_metadata`,
+    `${BOOT}/cfn-init-data`,
+    `${OLD_BOOT}/cfn-init-data`,
+  ];
+
+  test.each(places.map((_, index) => places.slice(index)))('unreachable: %s comes first', async (...there) => {
+    for (const place of there) put(place, JSON.stringify({ from: place }));
+    put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 0\n');
+    const threeHoursAgo = Date.now() / 1000 - 3 * 3600;
+    utimesSync(machine().path(there[0] ?? ''), threeHoursAgo, threeHoursAgo);
+    const { code, stdout, stderr } = await get(of('r', `http://127.0.0.1:${await unusedPort()}/v1/`));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `{"from": "${there[0]}"}\n` });
+    expect(stderr).toMatch(/^cfn-get-metadata: warning: no answer: http:[^\n]*nothing listens there/);
+    expect(stderr).toContain(`: using ${there[0]}, written 3 hours ago\n`);
+  });
+
+  test('cfn-init goes on with what it has', async () => {
+    put(`${BOOT}/cfn-init-data`, METADATA);
+    put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 0\n');
+    put(`${BOOT}/cfn-metadata-server`, `http://127.0.0.1:${await unusedPort()}/v1/`);
+    const { code, stderr } = await init(of('r'));
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^cfn-init: warning: [^\n]*seconds ago\n$/),
+    });
+    expect(machine().read('/ran')).toBe('ran\n');
+  });
+
+  test('no credentials: Heat is not asked', async () => {
+    put(`${CACHE}/last_metadata`, METADATA);
+    const heat = await replay({});
+    const { code, stdout, stderr } = await get(['-s', 's1', '-r', 'r', '-u', heat.base]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${METADATA}\n` });
+    expect(stderr).toMatch(
+      /^cfn-get-metadata: warning: no credentials for heat-api-cfn: using .*last_metadata, written /,
+    );
+    expect(heat.requests).toEqual([]);
+  });
+
+  test('no address: says so', async () => {
+    put(`${CACHE}/last_metadata`, METADATA);
+    const { code, stderr } = await get([...of('r'), '--region', 'RegionOne']);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringContaining('nothing names the address of heat-api-cfn'),
+    });
+  });
+
+  test('nothing to fall back on: one line, exit 1', async () => {
+    put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 0\n');
+    const ended = await get(of('r', `http://127.0.0.1:${await unusedPort()}/v1/`));
+    expect(result(ended)).toEqual(
+      failure(/^cfn-get-metadata: no metadata: [^\n]*last_metadata_r[^\n]*: no answer: [^\n]*\n$/),
+    );
+  });
+
+  test('a broken copy is named and passed over', async () => {
+    put(`${CACHE}/last_metadata_r`, '{');
+    put(`${CACHE}/last_metadata`, METADATA);
+    const { stdout, stderr } = await get(['-s', 's1', '-r', 'r']);
+    expect(stdout).toBe(`${METADATA}\n`);
+    expect(complaints({ stderr } as never)[0]).toContain(`${CACHE}/last_metadata_r`);
+  });
+});
+
+describe('the address', () => {
+  test.each<[name: string, path: string]>([
+    ['cfn-metadata-server', `${BOOT}/cfn-metadata-server`],
+    ['its older place', `${OLD_BOOT}/cfn-metadata-server`],
+  ])('from %s, with its port', async (_, path) => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    put(path, heat.base.slice(0, -1));
+    expect((await get(of('r'))).code).toBe(0);
+    expect(heat.requests).toHaveLength(1);
+  });
+
+  test('a path prefix is kept', async () => {
+    const heat = await replay({ 's1/r': described(METADATA) }, { path: '/heat-api-cfn/v1/' });
+    expect((await get(of('r', heat.base))).code).toBe(0);
+  });
+
+  test('from cfn-boto-cfg, whose oddities are warned about', async () => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    put(
+      `${OLD_BOOT}/cfn-boto-cfg`,
+      `[Boto]\nis_secure = 0\ncfn_region_endpoint = 127.0.0.1:${heat.port}\nnum_retries = many\n`,
+    );
+    const { code, stderr } = await get(of('r'));
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^cfn-get-metadata: warning: num_retries [^\n]*\n$/),
+    });
+  });
+
+  test('the proxy of cfn-boto-cfg, with its password; the environment goes before it', async () => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    const settings = `[Boto]\nproxy = 127.0.0.1\nproxy_port = ${heat.port}\nproxy_user = me\nproxy_pass = a#b;c%&*@\n`;
+    put(`${BOOT}/cfn-boto-cfg`, settings);
+    expect((await get(of('r', 'http://heat.example.test:8000/v1/'))).code).toBe(0);
+    const [seen] = heat.requests;
+    expect(seen?.target).toMatch(/^http:\/\/heat\.example\.test:8000\/v1\/\?Action=/);
+    expect(seen?.headers['proxy-authorization']).toBe(`Basic ${Buffer.from('me:a#b;c%&*@').toString('base64')}`);
+
+    const other = await startServer({ status: 407 });
+    const ended = await get(of('r', 'http://heat.example.test:8000/v1/'), {
+      env: { ...ENVIRONMENT, http_proxy: other.url },
+    });
+    await other.close();
+    expect(result(ended)).toEqual(failure(/HTTP 407.*proxy/));
+    expect(heat.requests).toHaveLength(1);
+  });
+});
+
+describe('credentials', () => {
+  /** Characters that a shell, an INI parser or a URL would eat. */
+  const secrets = ['&hf9*8Dh1G0XEEiE9BG8yDE5qDX9K7yK', 'OFwa^8ia8^Hu634tee%6@nr^t08wYbDc', 'a#b;c=d e+f/g\\h"i\'j$k`l'];
+
+  test.each(secrets)('%s from every source', async (secret) => {
+    const heat = await replay({ 's1/r': described(METADATA) }, { keys: { [KEY]: secret } });
+    put('/etc/cfn/cfn-credentials', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${secret}\n`);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base];
+    const environment = { ...ENVIRONMENT, AWS_ACCESS_KEY_ID: KEY, AWS_SECRET_ACCESS_KEY: secret };
+    for (const ended of [
+      await get([...asked, '--access-key', KEY, '--secret-key', secret]),
+      await get([...asked, '--credential-file', '/etc/cfn/cfn-credentials']),
+      await init([...asked, '-f', '/etc/cfn/cfn-credentials']),
+      await get(asked, { env: environment }),
+    ])
+      expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(heat.requests).toHaveLength(4);
+  });
+
+  test('the file that others can read: a warning; --strict refuses it', async () => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    put('/etc/cfn/cfn-credentials', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`, 0o644);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base, '--credential-file', '/etc/cfn/cfn-credentials'];
+    expect(result(await get(asked))).toEqual({
+      code: 0,
+      stdout: `${METADATA}\n`,
+      stderr: expect.stringMatching(/^cfn-get-metadata: warning: others can read [^\n]*cfn-credentials[^\n]*\n$/),
+    });
+    expect(result(await get([...asked, '--strict']))).toEqual(failure(/^cfn-get-metadata: others can read /));
+    expect(result(await init([...asked, '--strict']))).toEqual(failure(/^cfn-init: others can read /));
+    expect(heat.requests).toHaveLength(1);
+  });
+
+  test('a file that is not there is an error, whatever was fetched before', async () => {
+    put(`${CACHE}/last_metadata`, METADATA);
+    const ended = await get(['-s', 's1', '-r', 'r', '-u', 'http://127.0.0.1:9/', '--credential-file', '/nowhere']);
+    expect(result(ended)).toEqual(failure(/^cfn-get-metadata: cannot read: \/nowhere: /));
+  });
+
+  test('one flag without the other is a usage error', async () => {
+    const ended = await get(['-s', 's1', '-r', 'r', '--secret-key', SECRET]);
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 2, stdout: '' });
+    expect(ended.stderr).not.toContain(SECRET);
+  });
+
+  test('no secret, signature or metadata gets into a log', async () => {
+    const hidden = '{"AWS::CloudFormation::Init": {"config": {}}, "custom": {"inner": "metadata-text"}}';
+    const heat = await replay({ 's1/r': [{ status: 503 }, described(hidden)] });
+    put('/etc/cfn/cfn-credentials', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base];
+    await get([...asked, '--credential-file', '/etc/cfn/cfn-credentials']);
+    await get([...asked, ...KEYS]);
+    const said = await init(['-v', ...asked, ...KEYS]);
+    await get([...asked, '--access-key', KEY, '--secret-key', 'wrong-secret']);
+    const logs = ['cfn-get-metadata', 'cfn-init'].map((name) => {
+      const path = machine().path(`/var/log/${name}.log`);
+      expect(statSync(path).mode & 0o7777).toBe(0o600);
+      return readFileSync(path, 'utf8');
+    });
+    for (const text of [...logs, said.stdout, said.stderr])
+      for (const secret of [SECRET, 'wrong-secret', 'Signature=', 'metadata-text', 'AWS4-HMAC'])
+        expect(text).not.toContain(secret);
+  });
+});
