@@ -1,3 +1,4 @@
+import { isoTime } from './iso-time.ts';
 import type { About } from './logging/events.ts';
 import { type Paint, plain, type Tone } from './logging/screen.ts';
 import type { Redactor } from './redact.ts';
@@ -61,7 +62,7 @@ export function terminalSink(
 export function fileSink(command: string, processId: number, now: () => Date, append: (text: string) => void): Sink {
   return {
     write(level, text) {
-      append(`${now().toISOString()} ${command}[${processId}] ${level} ${text.replaceAll('\n', '\n    ')}\n`);
+      append(`${isoTime(now())} ${command}[${processId}] ${level} ${text.replaceAll('\n', '\n    ')}\n`);
     },
   };
 }

@@ -1,7 +1,6 @@
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter, retryDelay } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import { sha256Hex } from '../signing/sha256.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
@@ -31,8 +30,7 @@ export interface DescribeTools {
 
 /** The last answer about a resource. */
 export interface KnownAnswer {
-  /** SHA-256 of the body, in hexadecimal. */
-  readonly digest: string;
+  readonly body: string;
   readonly resource: StackResource;
 }
 
@@ -79,10 +77,10 @@ export async function describeStackResource(
         timeout: Math.max(1, Math.min(endpoint.timeout, deadline - clock.elapsed())),
         mostBytes: MOST_BYTES,
       });
-      const digest = sha256Hex(response.body);
-      if (response.status === 200 && digest === known?.digest) return { ...known, isKnown: true };
+      const { body } = response;
+      if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
       const outcome = await judge(response, endpoint, clock.now(), signature);
-      if ('resource' in outcome) return { digest, resource: outcome.resource, isKnown: false };
+      if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
       if ('refused' in outcome) throw outcome.refused;
       if ('wants' in outcome) {
         note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);

@@ -1,5 +1,6 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
+import { isoTime } from '../iso-time.ts';
 import { sha256Hex } from '../signing/sha256.ts';
 import type { Hook, Trigger } from './hook.ts';
 import type { Observation } from './observation.ts';
@@ -87,7 +88,7 @@ export function afterStart(state: HookState, value: Observation, attempts: numbe
     failing: digestOf(value),
     nextAttempt: dueAfter(attempts + 1, now),
     isParked: false,
-    lastChange: isNew ? now.toISOString() : state.lastChange,
+    lastChange: isNew ? isoTime(now) : state.lastChange,
     reason: isNew ? undefined : state.reason,
   };
 }
@@ -102,8 +103,8 @@ export function afterSuccess(state: HookState, value: Observation, now: Date, ra
     failing: undefined,
     nextAttempt: undefined,
     isParked: false,
-    lastChange: ran ? state.lastChange : now.toISOString(),
-    lastSuccess: ran ? now.toISOString() : state.lastSuccess,
+    lastChange: ran ? state.lastChange : isoTime(now),
+    lastSuccess: ran ? isoTime(now) : state.lastSuccess,
     reason: undefined,
   };
 }
@@ -114,7 +115,7 @@ export function afterFailure(state: HookState, reason: string, maxAttempts: numb
     ...state,
     nextAttempt: dueAfter(state.attempts, now),
     isParked: state.attempts >= maxAttempts,
-    lastFailure: now.toISOString(),
+    lastFailure: isoTime(now),
     reason,
   };
 }
@@ -129,7 +130,7 @@ export function waitOf({ nextAttempt }: HookState, now: Date): number {
 function dueAfter(attempts: number, now: Date): string | undefined {
   if (attempts < 2) return undefined;
   const wait = Math.min(FIRST_WAIT * 2 ** Math.min(attempts - 2, 30), LONGEST_WAIT);
-  return new Date(now.getTime() + wait).toISOString();
+  return isoTime(new Date(now.getTime() + wait));
 }
 
 function digestOf(value: Observation): string {

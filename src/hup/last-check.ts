@@ -1,6 +1,7 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isoTime } from '../iso-time.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 
@@ -21,7 +22,7 @@ export function readLastChecks({ files }: System): ReadonlyMap<string, string> {
  * to a disk; where that does not work, it is only not known.
  */
 export function noteLastChecks(system: System, looked: readonly string[], all: readonly string[]): void {
-  const now = system.clock.now().toISOString();
+  const now = isoTime(system.clock.now());
   const before = readLastChecks(system);
   const checks = all.flatMap((name) => {
     const time = looked.includes(name) ? now : before.get(name);

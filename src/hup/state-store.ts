@@ -1,4 +1,5 @@
 import { describeError, Problem } from '../errors.ts';
+import { isoTime } from '../iso-time.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
 import { sha256Hex } from '../signing/sha256.ts';
@@ -43,7 +44,7 @@ export function readHookState(system: System, hook: Hook): FoundState {
     const isThisOne = state.hook === hook.name && state.path === hook.path.text;
     return { state: isThisOne ? state : undefined, corrupt: undefined };
   }
-  const aside = `${path.slice(0, -SUFFIX.length)}${SET_ASIDE}${system.clock.now().toISOString().replaceAll(':', '')}`;
+  const aside = `${path.slice(0, -SUFFIX.length)}${SET_ASIDE}${isoTime(system.clock.now()).replaceAll(':', '')}`;
   system.files.write(aside, content, { mode: 0o600, ...system.self });
   const unknown = newHookState(hook, { kind: 'unknown' });
   writeHookState(system, unknown);

@@ -1,3 +1,4 @@
+import { isoTime } from '../iso-time.ts';
 import type { Log } from '../log.ts';
 import type { HupConfig } from './hup-config.ts';
 import type { PassResult } from './pass.ts';
@@ -24,7 +25,7 @@ export class StatusLine {
    * @returns whether the line is another one now
    */
   update(config: HupConfig, result: PassResult | undefined, time: Date): boolean {
-    const now = `${time.toISOString().slice(0, 19)}Z`;
+    const now = `${isoTime(time).slice(0, 19)}Z`;
     if (result?.changed) this.#lastChange = now;
     if (result === undefined || result.trouble !== undefined) this.#troubleSince ??= now;
     else if (this.#troubleSince !== undefined) {

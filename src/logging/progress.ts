@@ -14,7 +14,7 @@ export interface HideableProgress extends Progress {
 const PACE = 1000;
 /** Back to the first column, and the rest of the line away. */
 const CLEAR = '\r\x1b[K';
-const CONTROLS = /\p{Cc}/gu;
+const CONTROLS = /[\0-\x1f\x7f-\x9f]/g;
 
 /** @param columns of the terminal: a longer line would break, and could not be drawn over */
 export function createProgress(

@@ -1,3 +1,4 @@
+import { isoTime } from '../iso-time.ts';
 import { canonicalQuery, type Parameter } from './canonical-query.ts';
 import type { Credentials } from './credentials.ts';
 import { hmacSha256 } from './sha256.ts';
@@ -24,7 +25,7 @@ export function signV2({ method, host, path, parameters, time }: RequestV2, cred
     ['AWSAccessKeyId', accessKey],
     ['SignatureMethod', 'HmacSHA256'],
     ['SignatureVersion', '2'],
-    ['Timestamp', time.toISOString().replace(/\.\d{3}/, '')],
+    ['Timestamp', isoTime(time).replace(/\.\d{3}/, '')],
     ...(sessionToken === undefined ? [] : [['SecurityToken', sessionToken] as const]),
   ]);
   const signature = hmacSha256(secretKey, [method, host, path, query].join('\n')).toString('base64');

@@ -1,3 +1,4 @@
+import { isoTime } from '../iso-time.ts';
 import type { Credentials } from './credentials.ts';
 import { hmacSha256, sha256Hex } from './sha256.ts';
 
@@ -25,7 +26,7 @@ export interface Scope {
 
 /** The time as it stands in X-Amz-Date: 20150830T123600Z. */
 export function amzDate(time: Date): string {
-  return time.toISOString().replace(/[:-]|\.\d{3}/g, '');
+  return isoTime(time).replace(/[:-]|\.\d{3}/g, '');
 }
 
 /**
