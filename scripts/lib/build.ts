@@ -1,5 +1,6 @@
 /**
- * Packs src/ into one executable: esbuild makes one CommonJS file, pkg puts it into a stripped Node (simple SEA mode).
+ * Packs src/ into one executable: esbuild makes a CommonJS file for each command, pkg puts them into a stripped Node (simple
+ * SEA mode).
  * Everything comes from node_modules; nothing is downloaded. Two builds of one commit are byte-identical.
  *   build.ts [x64|arm64]    arm64: from the Node that scripts/package lays in .build/node-arm64
  */
@@ -20,8 +21,9 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build, type Plugin } from 'esbuild';
 import { commands } from '../../src/commands/index.ts';
+import { bundle } from './bundle.ts';
+import { pack } from './pack.ts';
 
 const project = join(import.meta.dirname, '../..');
 const work = join(project, '.build');
@@ -50,58 +52,9 @@ if (version !== nodeVersion)
 mkdirSync(join(work, 'tmp'), { recursive: true });
 mkdirSync(output, { recursive: true });
 
-/** commander loads child_process for subcommands that are programs of their own; we have none, and it costs 3 ms. */
-const commanderWithoutPrograms: Plugin = {
-  name: 'commander-without-programs',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes('/node_modules/commander/') ? { path: 'child_process', namespace: 'empty' } : undefined,
-    );
-    bundler.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {};' }));
-  },
-};
-
-/** Of undici we use the dispatchers. The rest, fetch and WebSocket above all, would be read at each start of any command. */
-const undiciDispatchers: Plugin = {
-  name: 'undici-dispatchers',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'undici-dispatchers' }));
-    bundler.onLoad({ filter: /.*/, namespace: 'undici-dispatchers' }, () => ({
-      resolveDir: project,
-      contents: `
-        const lib = {
-          Agent: require('undici/lib/dispatcher/agent.js'),
-          Dispatcher: require('undici/lib/dispatcher/dispatcher.js'),
-          ProxyAgent: require('undici/lib/dispatcher/proxy-agent.js'),
-        };
-        Object.assign(lib.Dispatcher.prototype, require('undici/lib/api/index.js'));
-        module.exports = lib;`,
-    }));
-  },
-};
-
-const { metafile } = await build({
-  absWorkingDir: project,
-  entryPoints: [join(project, 'src/main.ts')],
-  outfile: join(work, 'cfntools.cjs'),
-  bundle: true,
-  platform: 'node',
-  // A linked node_modules must not show in the names of modules.
-  preserveSymlinks: true,
-  format: 'cjs',
-  target: 'node24',
-  // The whole source is read at each start, so it is kept short. A trace from a guest is read with the map of the same
-  // commit's build, .build/cfntools.cjs.map.
-  minify: true,
-  sourcemap: 'external',
-  plugins: [commanderWithoutPrograms, undiciDispatchers],
-  legalComments: 'none',
-  metafile: true,
-  logLevel: 'warning',
-});
-
-// For the notices that the licences of what is bundled ask for.
-writeFileSync(join(work, 'bundled.json'), JSON.stringify(Object.keys(metafile.inputs).sort()));
+const names = await bundle(work);
+// Code saves 20 ms of compiling at each start. Only a Node of the same machine can make it.
+writeFileSync(join(work, 'packed'), pack(names, work, arch === 'x64'));
 
 const base = join(work, `node-${arch}.stripped`);
 copyFileSync(machine.node, base);
@@ -118,14 +71,13 @@ const { default: sea } = require('@yao-pkg/pkg/lib-es5/sea.js') as {
   default: typeof import('@yao-pkg/pkg/lib-es5/sea.js').default;
 };
 const built = join(work, `cfntools-${arch}`);
-await sea(join(work, 'cfntools.cjs'), {
+await sea(join(work, 'launcher.cjs'), {
   nodePath: base,
   targets: [{ nodeRange: `node${nodeVersion}`, platform: 'linux', arch, output: built }],
   seaConfig: {
-    ...{ main: '../../cfntools.cjs' },
+    ...{ main: '../../launcher.cjs', assets: { packed: '../../packed' } },
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
-    // Saves 20 ms of compiling at each start. Only a Node of the same machine can make it.
     useCodeCache: arch === 'x64',
     // NODE_OPTIONS of the caller are for the caller's own node, not for us.
     ...{ execArgvExtension: 'none' },

@@ -1,0 +1,127 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { commands } from '../../src/commands/index.ts';
+
+const project = join(import.meta.dirname, '../..');
+
+/** commander loads child_process for subcommands that are programs of their own; we have none, and it costs 3 ms. */
+const commanderWithoutPrograms: Plugin = {
+  name: 'commander-without-programs',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/node_modules/commander/') ? { path: 'child_process', namespace: 'empty' } : undefined,
+    );
+    bundler.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {};' }));
+  },
+};
+
+/** Leaves the code of the other commands out; the table of commands keeps their names and options. */
+function onlyCommand(wanted: string | undefined): Plugin {
+  return {
+    name: 'only-command',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^\.\/cfn-[a-z-]+\.ts$/ }, ({ path, importer, kind }) =>
+        kind === 'dynamic-import' && importer.endsWith('/src/commands/index.ts') && path !== `./${wanted}.ts`
+          ? { path, namespace: 'left-out' }
+          : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
+    },
+  };
+}
+
+/** Packages that lie in the binary as files of their own, and are read when they are asked for. */
+function apart(packages: readonly string[]): Plugin {
+  return {
+    name: 'apart',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^[a-z]+$/ }, ({ path }) =>
+        packages.includes(path) ? { path, namespace: 'apart' } : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: 'apart' }, ({ path }) => ({
+        contents: `module.exports = loadPacked(${JSON.stringify(path)});`,
+      }));
+    },
+  };
+}
+
+/**
+ * Of undici we use the dispatchers, for proxies and downloads. The rest, fetch and WebSocket above all, would cost more to
+ * read than what we use.
+ */
+const undici = `
+  const lib = {
+    Agent: require('undici/lib/dispatcher/agent.js'),
+    Dispatcher: require('undici/lib/dispatcher/dispatcher.js'),
+    ProxyAgent: require('undici/lib/dispatcher/proxy-agent.js'),
+  };
+  Object.assign(lib.Dispatcher.prototype, require('undici/lib/api/index.js'));
+  module.exports = lib;`;
+const execa = `module.exports = require('execa');`;
+
+const common = {
+  absWorkingDir: project,
+  bundle: true,
+  platform: 'node',
+  // A linked node_modules must not show in the names of modules.
+  preserveSymlinks: true,
+  format: 'cjs',
+  target: 'node24',
+  // The whole source is read at each start, so it is kept short. A trace from a guest is read with the maps of the same
+  // commit's build, .build/*.cjs.map.
+  minify: true,
+  sourcemap: 'external',
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+/** For src/packed.ts, which calls it. */
+const wrapper = { banner: { js: '(function (require, module, exports, loadPacked) {' }, footer: { js: '})' } };
+
+/**
+ * Makes the launcher, and a bundle of src/main.ts for each command, for the binary's own name, and for the packages that are
+ * apart: V8 keeps the source of a bundle and something for each function in it for as long as a process runs, which
+ * counts for the daemon.
+ * @param directory gets NAME.cjs and NAME.cjs.map for each, and a list of what is in them, bundled.json
+ * @returns the names of all but the launcher
+ */
+export async function bundle(directory: string): Promise<readonly string[]> {
+  const outfile = (name: string) => join(directory, `${name}.cjs`);
+  const main = join(project, 'src/main.ts');
+  const forCommand = (name: string, wanted: string | undefined): BuildOptions => ({
+    ...wrapper,
+    entryPoints: [main],
+    outfile: outfile(name),
+    // cfn-init runs programs all the time, the others hardly ever.
+    plugins: [
+      commanderWithoutPrograms,
+      onlyCommand(wanted),
+      apart(wanted === 'cfn-init' ? ['undici'] : ['undici', 'execa']),
+    ],
+  });
+  const forPackage = (name: string, contents: string): BuildOptions => ({
+    ...wrapper,
+    stdin: { contents, resolveDir: project, sourcefile: `${name}.cjs` },
+    outfile: outfile(name),
+  });
+  const names = commands.map(({ name }) => name);
+  const results = await Promise.all(
+    [
+      {
+        entryPoints: [join(project, 'src/launcher.ts')],
+        outfile: outfile('launcher'),
+        plugins: [onlyCommand(undefined)],
+      },
+      forCommand('cfntools', undefined),
+      ...names.map((name) => forCommand(name, name)),
+      forPackage('undici', undici),
+      forPackage('execa', execa),
+    ].map((options) => build({ ...common, ...options })),
+  );
+  // For the notices that the licences of what is bundled ask for.
+  const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
+  writeFileSync(join(directory, 'bundled.json'), JSON.stringify([...new Set(inputs)].sort()));
+  return ['cfntools', ...names, 'undici', 'execa'];
+}

@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PackedIndex } from '../../src/packed.ts';
+
+/** V8 makes a copy of code that is not aligned. */
+const ALIGNMENT = 8;
+
+/** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
+export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
+  const parts: Buffer[] = [];
+  const index: Record<string, PackedIndex[string]> = {};
+  let offset = 0;
+  const add = (name: string, content: Buffer): void => {
+    index[name] = [offset, content.length];
+    const padding = Buffer.alloc(missing(content.length));
+    parts.push(content, padding);
+    offset += content.length + padding.length;
+  };
+  for (const name of names) {
+    const file = join(directory, `${name}.cjs`);
+    add(`${name}.cjs`, readFileSync(file));
+    if (withCode) add(`${name}.cache`, codeOf(file));
+  }
+  const first = JSON.stringify(index);
+  return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
+}
+
+function missing(length: number): number {
+  return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
+}
+
+/** With a fixed seed for hashes of names, which land in the code, so that two builds are the same. */
+function codeOf(file: string): Buffer {
+  const program = `
+    const { readFileSync } = require('node:fs');
+    const { basename } = require('node:path');
+    const { Script } = require('node:vm');
+    const [, file] = process.argv;
+    const script = new Script(readFileSync(file, 'latin1'), { filename: basename(file) });
+    process.stdout.write(script.createCachedData());`;
+  return execFileSync(process.execPath, ['--random-seed=1', '--eval', program, file], { maxBuffer: 2 ** 26 });
+}

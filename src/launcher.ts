@@ -1,0 +1,10 @@
+/**
+ * What the binary begins with: it finds out which command is meant, and runs the bundle that was made for it. What a command
+ * does not need it neither reads nor keeps.
+ */
+import { commands } from './commands/index.ts';
+import { dispatch } from './multicall.ts';
+import { loadPacked } from './packed.ts';
+
+const { command } = dispatch(process.argv0, process.argv.slice(2), new Set(commands.map(({ name }) => name)));
+loadPacked(command ?? 'cfntools');
