@@ -8,7 +8,7 @@ const view = useSandbox();
 const HOUR = 3600;
 
 test('an hour of polls that find nothing new: small, no larger than after ten minutes, asleep between them', {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async () => {
   const guest = await prepareHupGuest(view());
   const metadata = { version: 0, text: 'x'.repeat(8000) };

@@ -16,7 +16,7 @@ export async function measurePolls(machine: Machine, stops: readonly number[]): 
   );
   if (copied !== 0) throw new Error(why);
   const command = [process.execPath, PROGRAM, `${machine.shared}/cfn-hup`, '/srv/answer.json', ...stops.map(String)];
-  const { code, stdout, stderr } = await machine.run(command, { timeout: 150_000 });
+  const { code, stdout, stderr } = await machine.run(command, { timeout: 330_000 });
   if (code !== 0) throw new Error(stderr.slice(-2000));
   return JSON.parse(stdout) as DaemonMeasures;
 }
