@@ -74,7 +74,7 @@ async function measure(): Promise<void> {
     );
     console.log(`| private memory of the daemon, at rest | ${rest.privateDirty.toFixed(1)} MiB |`);
     console.log(
-      `| the same with the pages of the executable that happen to be mapped | ${rest.resident.toFixed(0)} MiB |`,
+      `| resident memory, with the pages of the executable that are mapped | ${rest.resident.toFixed(0)} MiB |`,
     );
   } finally {
     await machine.close();
