@@ -75,6 +75,8 @@ export async function runDaemon(
   parts: DaemonParts = daemonParts(tools.system),
 ): Promise<ExitCode> {
   const { notifier } = parts;
+  // With its configuration read: who waits for the lock to be taken may take it that changes are followed.
+  const daemon = new Daemon(loadConfig, tools, parts);
   const lock = parts.tryLock(DAEMON_LOCK, LOCK_WAIT);
   if (lock === undefined) {
     tools.log.info('another cfn-hup follows changes already');
@@ -84,7 +86,7 @@ export async function runDaemon(
     return ExitCode.done;
   }
   try {
-    await new Daemon(loadConfig, tools, parts).run();
+    await daemon.run();
   } finally {
     lock.release();
   }
