@@ -4,12 +4,8 @@
 
 # make_vmdk RAW VMDK
 make_vmdk() {
-  local raw=$1 vmdk=$2 place
-  qemu-img convert -O vmdk -o subformat=streamOptimized,adapter_type=lsilogic,hwversion=10 "$raw" "$vmdk"
-  # qemu draws the content id by lot; it only ties a disk to its snapshots.
-  place=$(head -c 16384 "$vmdk" | grep -abo -m 1 '^CID=[0-9a-f]\{8\}' | cut -d: -f1)
-  [ -n "$place" ] || die "no content id in $vmdk: is it a VMDK with its descriptor inside?"
-  printf 'CID=63666e74' | dd of="$vmdk" bs=1 seek="$place" conv=notrunc status=none
+  qemu-img create -q -f vmdk -o subformat=streamOptimized,adapter_type=lsilogic,hwversion=10 "$2" "$(stat -c %s "$1")"
+  /usr/bin/python3 "$project/image-build/lib/fill-vmdk.py" "$1" "$2"
 }
 
 # ovf_descriptor NAME VMDK_FILE VMDK_BYTES CAPACITY_BYTES OS: prints it. OS is "debian" or "ubuntu".

@@ -11,6 +11,7 @@ inode_size = 256
 inode_ratio = 8192
 [fs_types]
 small = {
+blocksize = 4096
 }
 ext4 = {
 features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize
