@@ -36,6 +36,12 @@ guest_init() { cut -d' ' -f1 "/proc/${nspawn_id:-0}/task/${nspawn_id:-0}/childre
 
 guest_has_finished() { [ -e "/proc/$(guest_init)/root/run/cloud-init/result.json" ]; }
 
+# guest_run FILE: runs a bash script in the guest, as a login of root would.
+guest_run() {
+  nsenter --target "$(guest_init)" --mount --uts --ipc --net --pid --root --wd -- \
+    timeout 120 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root bash -s <"$1"
+}
+
 # guest_copy_logs DIR: what the guest has written, for a report of what went wrong.
 guest_copy_logs() {
   local init file

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The stack that a boot is tested with, as its owner sees it: heat's and keystone's API.
 
-  boot-stack.py create --heat DIR --state DIR --limit SECONDS --interval TEXT --heat-there URL
+  boot-stack.py create --heat DIR --state DIR --limit SECONDS --heat-there URL [--interval TEXT]
+                       [--template FILE [--parameter NAME=VALUE]...]
   boot-stack.py wait   --heat DIR --state DIR --limit SECONDS
   boot-stack.py update --heat DIR --state DIR
   boot-stack.py delete --heat DIR --state DIR
@@ -18,6 +19,7 @@ import secrets
 import sys
 import time
 
+import boot_template
 import yaml
 from keystoneauth1 import exceptions, session
 from keystoneauth1.identity import v3
@@ -52,37 +54,52 @@ class Stack:
     def save(self):
         self.file.write_text(json.dumps(self.state, indent=2))
 
-    def show(self):
-        shown = self.ask('GET', self.path).json()['stack']
+    def show(self, with_outputs=True):
+        shown = self.ask('GET', self.path, params={'resolve_outputs': str(with_outputs).lower()}).json()['stack']
         outputs = {each['output_key']: each.get('output_value') for each in shown.get('outputs', [])}
         return shown['stack_status'], shown['stack_status_reason'], outputs
 
     def body(self):
-        return {'template': yaml.safe_load(TEMPLATE.read_text()), 'parameters': self.state['parameters'],
-                'timeout_mins': int(self.state['parameters']['limit']) // 60 + 5}
+        return {'template': self.state['template'], 'parameters': self.state['parameters'],
+                'timeout_mins': self.options.limit // 60 + 5}
 
     def create(self):
-        parameters = {'greeting': 'the first greeting\n', 'secret': f'secret-{secrets.token_hex(16)}\n',
-                      # Later than our own limit, which says more.
-                      'limit': str(self.options.limit + 120), 'interval': self.options.interval}
-        self.state = {'name': f'boot{secrets.token_hex(4)}', 'parameters': parameters}
+        self.state = {'name': f'boot{secrets.token_hex(4)}', **self.wanted()}
         self.state['id'] = self.ask('POST', json={'stack_name': self.state['name'], **self.body()}).json()['stack']['id']
         self.save()
         self.until(300, self.is_all_but_waiting)
-        metadata = self.ask('GET', f'{self.path}/resources/server/metadata').json()['metadata']
+        metadata = self.ask('GET', f"{self.path}/resources/{self.state['server']}/metadata").json()['metadata']
         (self.options.state / 'metadata.json').write_text(json.dumps(metadata))
         # The values of a resource are known to the stack a moment after its status.
-        for name in ('booted_url', 'hooked_url'):
-            url = self.until(60, lambda: self.show()[2].get(name))
-            (self.options.state / name).write_text(url.replace(self.heat_here, self.options.heat_there) + '\n')
+        outputs = {'user_data': boot_template.USER_DATA} if self.options.template else \
+            {'booted_url': 'booted_url', 'hooked_url': 'hooked_url'}
+        for file, name in outputs.items():
+            text = self.until(60, lambda: self.show()[2].get(name))
+            (self.options.state / file).write_text(text.replace(self.heat_here, self.options.heat_there) + '\n')
+
+    def wanted(self):
+        """What the stack is made from: the template, its parameters, the name of its server."""
+        if self.options.template:
+            path = self.options.template
+            template, server = boot_template.load(path, path.read_text())
+            return {'template': template, 'server': server, 'parameters': dict(self.options.parameter)}
+        parameters = {'greeting': 'the first greeting\n', 'secret': f'secret-{secrets.token_hex(16)}\n',
+                      # Later than our own limit, which says more.
+                      'limit': str(self.options.limit + 120), 'interval': self.options.interval}
+        return {'template': yaml.safe_load(TEMPLATE.read_text()), 'server': 'server', 'parameters': parameters}
 
     def is_all_but_waiting(self):
-        status, reason, _ = self.show()
+        # Without outputs: asked for the URL of a handle that it is just making, heat makes its user and key a second time,
+        # and one of the two fails.
+        status, reason, _ = self.show(with_outputs=False)
         if status == 'CREATE_FAILED':
             sys.exit(f'boot-stack.py: {status}: {reason}')
         resources = self.ask('GET', f'{self.path}/resources').json()['resources']
         made = [each['resource_status'] for each in resources if not each['resource_type'].endswith('::WaitCondition')]
-        return len(made) >= 5 and all(each == 'CREATE_COMPLETE' for each in made)
+        template = self.state['template']
+        wanted = [each.get('type', each.get('Type')) for each in template.get('resources', template.get('Resources')).values()]
+        return len(made) >= len([kind for kind in wanted if not kind.endswith('::WaitCondition')]) and \
+            all(each == 'CREATE_COMPLETE' for each in made)
 
     def until(self, limit, is_so):
         end = time.monotonic() + limit
@@ -108,10 +125,19 @@ class Stack:
         is_update = self.state['parameters'].get('updated') == 'true'
         name, number = ('hooked', 2) if is_update else ('booted', 1)
         outputs = self.until(self.options.limit, self.is_settled)
+        is_own = name in outputs
         # {"ID": "TEXT"}, as JSON in JSON.
-        (identity, text), = json.loads(outputs[name]).items()
-        (self.options.state / f'data-{number}.json').write_text(json.dumps({'id': identity, 'data': json.loads(text)}))
+        (identity, text), = json.loads(outputs[name] if is_own else self.data_of_condition()).items()
+        data = {'id': identity, 'data': json.loads(text) if is_own else text}
+        (self.options.state / f'data-{number}.json').write_text(json.dumps(data))
         print(self.show()[0])
+
+    def data_of_condition(self):
+        """The data of the first wait condition, of a template that has no output of ours."""
+        resources = self.ask('GET', f'{self.path}/resources').json()['resources']
+        condition = next(each['resource_name'] for each in resources if each['resource_type'].endswith('::WaitCondition'))
+        shown = self.ask('GET', f'{self.path}/resources/{condition}', params={'with_attr': 'Data'}).json()['resource']
+        return shown['attributes']['Data']
 
     def update(self):
         self.state['parameters'].update(updated='true', greeting='the second greeting\n')
@@ -130,6 +156,8 @@ def main():
     parser.add_argument('--limit', type=int, default=300)
     parser.add_argument('--interval', default='5s')
     parser.add_argument('--heat-there')
+    parser.add_argument('--template', type=pathlib.Path)
+    parser.add_argument('--parameter', action='append', default=[], type=lambda text: text.split('=', 1))
     options = parser.parse_args()
     getattr(Stack(options), options.what)()
 

@@ -75,6 +75,9 @@ describe('the command line', () => {
     { args: ['--source', 'floppy', '/dev/null'], code: 2, says: 'unknown source floppy' },
     { args: ['--nspawn', '/dev/null'], code: 2, says: 'neither a .tar nor a directory' },
     { args: ['--limit'], code: 2, says: '--limit needs a value' },
+    { args: ['--inspect', '/etc/hosts', '/dev/null'], code: 2, says: '--inspect looks into a container' },
+    { args: ['--parameter', 'name', '/dev/null'], code: 2, says: '--parameter NAME=VALUE, not name' },
+    { args: ['--nspawn', '--template', '/nonexistent', '/etc'], code: 1, says: 'no such file: /nonexistent' },
     { args: ['/nonexistent.raw'], code: 1, says: 'not there' },
   ])('$args: exit code $code', async ({ args, code, says }) => {
     const ended = await run(['image-build/boot-test', ...args]);

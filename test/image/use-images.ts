@@ -14,6 +14,8 @@ export interface Booted {
   readonly checks: Readonly<Record<string, string>>;
   /** Seconds, by what took them. */
   readonly times: Readonly<Record<string, number>>;
+  /** The directory of its logs. */
+  readonly logs: string;
 }
 
 export interface Images {
@@ -33,11 +35,7 @@ export function useImages(): () => Images {
   beforeAll(async () => {
     if (!isPossible) return;
     await rigAddresses(rig.directory);
-    if (existsSync(join(directory, 'guest.root.tar'))) return;
-    const { code, stderr } = await run([join(project, 'test/image/build-image.sh'), directory], {
-      timeout: BUILD_TIMEOUT,
-    });
-    if (code !== 0) throw new Error(`no image, exit code ${code}: ${stderr.slice(-3000)}`);
+    await ensureGuest(directory);
   }, BUILD_TIMEOUT + 60_000);
   beforeEach((context) => {
     if (!isPossible) context.skip(rig.reasonAgainst);
@@ -52,6 +50,18 @@ export function useImages(): () => Images {
   };
 }
 
+/**
+ * Builds the image in all formats, once for all files of test/image: guest.raw, guest.ova, ...
+ * @throws Error when that fails
+ */
+export async function ensureGuest(directory: string): Promise<void> {
+  if (existsSync(join(directory, 'guest.manifest.json'))) return;
+  const { code, stderr } = await run([join(project, 'test/image/build-image.sh'), directory, 'all'], {
+    timeout: BUILD_TIMEOUT,
+  });
+  if (code !== 0) throw new Error(`no image, exit code ${code}: ${stderr.slice(-3000)}`);
+}
+
 async function boot(
   image: string,
   heat: string,
@@ -62,10 +72,11 @@ async function boot(
   const name = `boot-${performance.now()}`;
   // One cache for all of them: whether KVM works is found out once.
   const [json, cache] = [join(directory, `${name}.json`), join(directory, 'cache')];
+  const logs = join(directory, `${name}.logs`);
   const ended = await run(
     [
       ...[join(project, 'image-build/boot-test'), '--heat', heat, '--json', json, '--cache', cache],
-      ...['--logs', join(directory, `${name}.logs`), ...options, image],
+      ...['--logs', logs, ...options, image],
     ],
     { timeout },
   );
@@ -73,7 +84,7 @@ async function boot(
   console.log(`${ended.stdout}${ended.stderr}`);
   const left = readdirSync(cache).filter((file) => !file.startsWith('kvm-works'));
   if (left.length > 0) throw new Error(`boot-test has left ${left.join(', ')}`);
-  if (!existsSync(json)) return { ended, checks: {}, times: {} };
+  if (!existsSync(json)) return { ended, checks: {}, times: {}, logs };
   const report = JSON.parse(readFileSync(json, 'utf8')) as {
     checks: { check: string; result: string }[];
     times: Record<string, number>;
@@ -82,6 +93,7 @@ async function boot(
     ended,
     checks: Object.fromEntries(report.checks.map(({ check, result }) => [check, result])),
     times: report.times,
+    logs,
   };
 }
 
