@@ -4,10 +4,13 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
 import { isInstalled } from '../support/use-machine.ts';
+import { allPassed, useImages } from './use-images.ts';
 
 const element = join(project, 'image-build/elements/cfntools');
 const place = join(inject('images'), 'element');
 const BUILD_TIMEOUT = 30 * 60_000;
+const BOOT_TIMEOUT = 300_000;
+const tar = join(place, 'dib.tar');
 const isRoot = process.geteuid?.() === 0;
 
 beforeAll(() => mkdirSync(place, { recursive: true }));
@@ -61,16 +64,16 @@ describe('the package that the element takes', () => {
 
 describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diskimage-builder', () => {
   let listing = '';
-  const tar = join(place, 'dib.tar');
 
   beforeAll(async () => {
     const script = `
       . "$0/scripts/lib/setup.sh"; . "$0/image-build/lib/debian-root.sh"
       sources=$(sources_of_this_machine bookworm)
       export DIB_APT_SOURCES_CONF=$(awk '{ print "list" NR ":" $0 }' <<<"$sources") DIB_RELEASE=bookworm
-      export DIB_DISTRIBUTION_MIRROR=$(awk 'NR == 1 { print $2 }' <<<"$sources") TMP_DIR=$1 ELEMENTS_PATH=$0/image-build/elements
+      export DIB_DISTRIBUTION_MIRROR=$(awk 'NR == 1 { print $2 }' <<<"$sources") TMP_DIR=$1
+      export ELEMENTS_PATH=$0/image-build/elements:$0/test/image/elements
       cd "$1"
-      disk-image-create --no-tmpfs --image-cache "$1/cache" -t tar -o "$1/dib" debian-minimal openssh-server cfntools`;
+      disk-image-create --image-cache "$1/cache" -t tar -o "$1/dib" debian-minimal openssh-server cfntools small-initramfs`;
     // In a mount namespace: what it mounts and may forget is seen by nobody else.
     const command = ['unshare', '--mount', '--propagation', 'private', 'bash', '-euc', script, project, place];
     if (!existsSync(tar)) {
@@ -101,6 +104,22 @@ describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diski
     const file = './etc/cloud/cloud.cfg.d/91-dib-cloud-init-datasources.cfg';
     expect((await run(['tar', '-xOf', tar, file])).stdout).toMatch(/\[ +ConfigDrive, OpenStack, Ec2, None \]/);
   });
+});
+
+describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('the image of diskimage-builder, in a container', () => {
+  const images = useImages();
+
+  test(
+    'from the user data of heat to the signal, and from an update of the stack to the hook',
+    async () => {
+      const { ended, checks } = await images().boot(tar, ['--nspawn'], BOOT_TIMEOUT);
+      expect({ code: ended.code, checks }).toEqual({
+        code: 0,
+        checks: allPassed(['ephemeral disk mounted', 'root has grown']),
+      });
+    },
+    BOOT_TIMEOUT + 10_000,
+  );
 });
 
 describe('the element', () => {
