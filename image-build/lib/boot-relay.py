@@ -4,7 +4,7 @@
   boot-relay.py --listen ADDRESS:PORT --to HOST:PORT --port-file FILE --log FILE [--network FILE]
 
 With --network it listens in that network namespace (/proc/PID/ns/net) and still asks from its own. The log has one JSON
-object a line: time, method, path without the query (which would be a signature), action, status.
+object a line: time of arrival, method, path without the query (which would be a signature), action, status.
 
 A pre-signed URL of a wait condition is valid for the name of the server that heat made it with (EC2 signature, version
 2), which is not the one that the guest uses: for these alone, Host is what heat expects. Requests that the guest signs
@@ -46,6 +46,7 @@ def make_server(listen, network, handler):
 def make_handler(target, log):
     class Handler(http.server.BaseHTTPRequestHandler):
         def relay(self):
+            arrived = time.time()
             path, _, query = self.path.partition('?')
             body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
             upstream = http.client.HTTPConnection(target, timeout=60)
@@ -59,7 +60,7 @@ def make_handler(target, log):
             upstream.endheaders(body)
             answer = upstream.getresponse()
             content = answer.read()
-            self.note(path, query, body, answer.status)
+            self.note(arrived, path, query, body, answer.status)
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in HOP_BY_HOP:
@@ -70,9 +71,9 @@ def make_handler(target, log):
 
         do_GET = do_PUT = do_POST = relay
 
-        def note(self, path, query, body, status):
+        def note(self, arrived, path, query, body, status):
             fields = urllib.parse.parse_qs(body.decode('latin-1') if self.command == 'POST' else query)
-            entry = {'time': time.time(), 'method': self.command, 'path': path, 'status': status,
+            entry = {'time': arrived, 'method': self.command, 'path': path, 'status': status,
                      'action': (fields.get('Action') or [''])[0]}
             print(json.dumps(entry), file=log, flush=True)
 
