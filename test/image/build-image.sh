@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image that test/image boots, with the agent as its sources are now.
-#   test/image/build-image.sh DIR        makes DIR/guest.raw, DIR/guest.root.tar, DIR/guest.vmlinuz, DIR/guest.initrd
+#   test/image/build-image.sh DIR [FORMATS]   makes DIR/guest.raw, DIR/guest.root.tar, DIR/guest.vmlinuz, DIR/guest.initrd,
+#                                             or what the formats of image-build/jeos stand for
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
@@ -11,4 +12,4 @@ if [ ${#debs[@]} = 0 ] || [ -n "$(find src packaging scripts/lib scripts/package
   scripts/package
 fi
 debs=(dist/cfntools_*_amd64.deb)
-exec image-build/jeos --output "$1" --name guest --package "${debs[0]}" --formats tar,raw,kernel
+exec image-build/jeos --output "$1" --name guest --package "${debs[0]}" --formats "${2:-tar,raw,kernel}"

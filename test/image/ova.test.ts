@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { run } from '../support/process.ts';
+import { ensureGuest } from './use-images.ts';
 
 const place = join(inject('images'), 'ova');
-const TIMEOUT = 10 * 60_000;
+const TIMEOUT = 20 * 60_000;
 
 const shell = async (script: string): Promise<string> => {
   const { code, stdout, stderr } = await run(['bash', '--norc', '-euc', script], { cwd: place, timeout: TIMEOUT });
@@ -14,47 +15,45 @@ const shell = async (script: string): Promise<string> => {
 };
 
 beforeAll(async () => {
+  await ensureGuest(inject('images'));
   mkdirSync(place, { recursive: true });
-  const options = ['--no-agent', '--name', 'image', '--formats', 'raw,vmdk,ova', '--output', place];
-  const { code, stderr } = await run([join(project, 'image-build/jeos'), ...options], { timeout: TIMEOUT });
-  if (code !== 0) throw new Error(`no image: ${stderr.slice(-2000)}`);
-  await shell('tar -xf image.ova');
+  await shell('ln ../guest.{ova,raw} . && tar -xf guest.ova');
 }, TIMEOUT);
 
 describe('the OVA', () => {
   test('has the descriptor first, then the sums, then the disk', async () => {
-    expect((await shell('tar -tf image.ova')).trimEnd().split('\n')).toEqual([
-      'image.ovf',
-      'image.mf',
-      'image-disk1.vmdk',
+    expect((await shell('tar -tf guest.ova')).trimEnd().split('\n')).toEqual([
+      'guest.ovf',
+      'guest.mf',
+      'guest-disk1.vmdk',
     ]);
   });
 
   test('has the sums of its files', async () => {
-    const printed = await shell(`sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' image.mf | sha256sum --check`);
-    expect(printed).toBe('image.ovf: OK\nimage-disk1.vmdk: OK\n');
+    const printed = await shell(`sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' guest.mf | sha256sum --check`);
+    expect(printed).toBe('guest.ovf: OK\nguest-disk1.vmdk: OK\n');
   });
 
   test('has a well-formed descriptor', async () => {
-    expect(await shell('xmllint --nonet --noout image.ovf')).toBe('');
+    expect(await shell('xmllint --nonet --noout guest.ovf')).toBe('');
   });
 
   test('describes the disk that is in it', async () => {
     const attribute = (name: string): string =>
-      new RegExp(`ovf:${name}="([^"]*)"`).exec(readFileSync(join(place, 'image.ovf'), 'utf8'))?.[1] ?? '';
-    const sizes = (await shell('stat -c %s image-disk1.vmdk image.raw')).trimEnd().split('\n');
-    expect([attribute('href'), attribute('size'), attribute('capacity')]).toEqual(['image-disk1.vmdk', ...sizes]);
+      new RegExp(`ovf:${name}="([^"]*)"`).exec(readFileSync(join(place, 'guest.ovf'), 'utf8'))?.[1] ?? '';
+    const sizes = (await shell('stat -c %s guest-disk1.vmdk guest.raw')).trimEnd().split('\n');
+    expect([attribute('href'), attribute('size'), attribute('capacity')]).toEqual(['guest-disk1.vmdk', ...sizes]);
   });
 
   test('has a stream-optimized disk with the same content as the raw one', async () => {
-    expect(await shell('qemu-img info --output=json image-disk1.vmdk')).toContain('"create-type": "streamOptimized"');
-    expect(await shell('qemu-img compare -f vmdk -F raw image-disk1.vmdk image.raw')).toContain('Images are identical');
+    expect(await shell('qemu-img info --output=json guest-disk1.vmdk')).toContain('"create-type": "streamOptimized"');
+    expect(await shell('qemu-img compare -f vmdk -F raw guest-disk1.vmdk guest.raw')).toContain('Images are identical');
   });
 
   test('is understood by virt-v2v', async (context) => {
     if ((await run(['bash', '-c', 'command -v virt-v2v'])).code !== 0) return context.skip('needs virt-v2v');
-    const printed = await shell('virt-v2v -i ova image.ova --print-source 2>&1');
-    expect(printed).toMatch(/source name: image\n/);
+    const printed = await shell('virt-v2v -i ova guest.ova --print-source 2>&1');
+    expect(printed).toMatch(/source name: guest\n/);
     expect(printed).toMatch(/memory: 536870912 /);
     expect(printed).toMatch(/nr vCPUs: 1\n/);
     expect(printed).toMatch(/0 \[scsi\]/);
