@@ -1,0 +1,60 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { project as sources } from './binary.ts';
+
+/** Services that are coming up in a directory, or why there are none. */
+export type Rig = { readonly directory: string } | { readonly reasonAgainst: string };
+
+const scripts = join(sources, 'scripts/lib');
+
+/** Ends the services when the tests are done, however they end: then its stdin is closed. */
+const HOLD = `
+"$0/$2-up" "$1/$2" || echo "exit code $?" >"$1/failed"
+read -r _
+"$0/$2-down" "$1/$2"
+rm -rf "$1"
+`;
+
+/**
+ * Starts what scripts/lib/NAME-up brings up, without waiting until it is: who uses it does, see rigFile.
+ * @returns where it will be, and what ends it
+ */
+export function holdRig(name: string): { readonly rig: Rig; readonly end: () => Promise<void> } {
+  const reasonAgainst = execFileSync(join(scripts, `${name}-up`), ['--check'], { encoding: 'utf8' }).trim();
+  if (reasonAgainst !== '') return { rig: { reasonAgainst }, end: async () => {} };
+  const directory = mkdtempSync(join(tmpdir(), `cfntools-${name}-`));
+  const output = openSync(join(directory, 'output'), 'w');
+  // In a session of its own, so that an interrupt from the keyboard does not end it in the middle.
+  const holder = spawn('bash', ['-c', HOLD, scripts, directory, name], {
+    stdio: ['pipe', output, output],
+    detached: true,
+  });
+  closeSync(output);
+  const ended = new Promise((resolve) => holder.once('close', resolve));
+  return {
+    rig: { directory },
+    end: async () => {
+      holder.stdin?.end();
+      await ended;
+    },
+  };
+}
+
+/**
+ * Waits until the services are up. @returns the file NAME.json that they then leave, decoded
+ * @throws Error with the end of their log when they do not come up in so many milliseconds
+ */
+export async function rigFile(name: string, directory: string, timeout: number): Promise<unknown> {
+  const file = join(directory, name, `${name}.json`);
+  for (let waited = 0; !existsSync(file); waited += 100) {
+    if (waited > timeout || existsSync(join(directory, 'failed'))) {
+      const output = readFileSync(join(directory, 'output'), 'utf8').slice(-5000);
+      throw new Error(`no ${name} after ${waited / 1000} s:\n${output}`);
+    }
+    await sleep(100);
+  }
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
