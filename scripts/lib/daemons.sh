@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with who sources it
 
 # What is run gets the python of Debian and nothing of the caller: no proxy, no OS_ variable.
-clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$dir" LANG=C.UTF-8)
+clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$dir" TMPDIR="$dir/state" LANG=C.UTF-8)
 declare -A daemons=()
 
 secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
