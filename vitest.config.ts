@@ -5,6 +5,10 @@ const heat = 'test/heat/**/*.test.ts';
 const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
 /** These build and boot images, which takes longer still: `./scripts/test image`. */
 const image = 'test/image/**/*.test.ts';
+/** These bring up a whole OpenStack: `./scripts/test openstack`, and with CI=true always. */
+const openstack = 'test/openstack/**/*.test.ts';
+const isOpenstackWanted =
+  process.env['CI'] === 'true' || process.argv.slice(2).some((argument) => argument.includes('openstack'));
 const isImageWanted = process.argv.slice(2).some((argument) => argument.includes('image'));
 
 export default defineConfig({
@@ -20,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'here',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, heat, image, packaging],
+          exclude: [...configDefaults.exclude, heat, image, openstack, packaging],
         },
       },
       // Each package is made when the first test wants it.
@@ -48,6 +52,22 @@ export default defineConfig({
                 fileParallelism: false,
                 maxWorkers: 1,
                 sequence: { groupOrder: 2 },
+              },
+            },
+          ]
+        : []),
+      // It keeps all processors busy, too.
+      ...(isOpenstackWanted
+        ? [
+            {
+              extends: true as const,
+              test: {
+                name: 'openstack',
+                include: [openstack],
+                globalSetup: ['test/openstack/rig.ts', 'test/image/images.ts'],
+                fileParallelism: false,
+                maxWorkers: 1,
+                sequence: { groupOrder: 3 },
               },
             },
           ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image that test/image boots, with the agent as its sources are now.
+# Builds the image that test/image and test/openstack boot, with the agent as its sources are now.
 #   test/image/build-image.sh DIR [FORMATS]   makes DIR/guest.raw, DIR/guest.root.tar, DIR/guest.vmlinuz, DIR/guest.initrd,
 #                                             or what the formats of image-build/jeos stand for
 set -euo pipefail
