@@ -1,15 +1,34 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const heat = 'test/heat/**/*.test.ts';
-/** These make packages and install them: after the others, since that keeps all processors busy. */
+/** These make packages and install them. */
 const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
-/** These build and boot images, which takes longer still: `./scripts/test image`. */
+/** These build and boot images. */
 const image = 'test/image/**/*.test.ts';
-/** These bring up a whole OpenStack: `./scripts/test openstack`, and with CI=true always. */
+/** These bring up a whole OpenStack, and boot images in it. */
 const openstack = 'test/openstack/**/*.test.ts';
-const isOpenstackWanted =
-  process.env['CI'] === 'true' || process.argv.slice(2).some((argument) => argument.includes('openstack'));
-const isImageWanted = process.argv.slice(2).some((argument) => argument.includes('image'));
+
+/** What takes the better part of an hour is run where it is asked for by name, and with CI=true. */
+const isWanted = (name: string): boolean =>
+  process.env['CI'] === 'true' || process.argv.slice(2).some((argument) => argument.includes(name));
+
+/** One boot at a time, after all else: an emulated processor needs the real ones for itself. */
+const boots = (name: string, include: string, rig: string, groupOrder: number) =>
+  isWanted(name)
+    ? [
+        {
+          extends: true as const,
+          test: {
+            name,
+            include: [include],
+            globalSetup: [rig, 'test/image/images.ts'],
+            fileParallelism: false,
+            maxWorkers: 1,
+            sequence: { groupOrder },
+          },
+        },
+      ]
+    : [];
 
 export default defineConfig({
   test: {
@@ -27,7 +46,12 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, heat, image, openstack, packaging],
         },
       },
-      // Each package is made when the first test wants it.
+      // They share one heat, which is started only when one of them is run.
+      {
+        extends: true,
+        test: { name: 'heat', include: [heat], globalSetup: 'test/heat/rig.ts', testTimeout: 180_000 },
+      },
+      // After these, since making packages keeps all processors busy. Each is made when the first test wants it.
       {
         extends: true,
         test: {
@@ -40,43 +64,8 @@ export default defineConfig({
           hookTimeout: 900_000,
         },
       },
-      // After all others, one boot at a time: an emulated processor needs the real ones for itself.
-      ...(isImageWanted
-        ? [
-            {
-              extends: true as const,
-              test: {
-                name: 'image',
-                include: [image],
-                globalSetup: ['test/heat/rig.ts', 'test/image/images.ts'],
-                fileParallelism: false,
-                maxWorkers: 1,
-                sequence: { groupOrder: 2 },
-              },
-            },
-          ]
-        : []),
-      // It keeps all processors busy, too.
-      ...(isOpenstackWanted
-        ? [
-            {
-              extends: true as const,
-              test: {
-                name: 'openstack',
-                include: [openstack],
-                globalSetup: ['test/openstack/rig.ts', 'test/image/images.ts'],
-                fileParallelism: false,
-                maxWorkers: 1,
-                sequence: { groupOrder: 3 },
-              },
-            },
-          ]
-        : []),
-      // They share one heat, which is started only when one of them is run.
-      {
-        extends: true,
-        test: { name: 'heat', include: [heat], globalSetup: 'test/heat/rig.ts', testTimeout: 180_000 },
-      },
+      ...boots('image', image, 'test/heat/rig.ts', 2),
+      ...boots('openstack', openstack, 'test/openstack/rig.ts', 3),
     ],
   },
 });
