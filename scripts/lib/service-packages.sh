@@ -1,26 +1,28 @@
 # Sourced after setup.sh: installs Debian packages of services without starting the services.
 # shellcheck shell=bash
 
-is_installed() {
-  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+# missing_packages PACKAGE...: prints those that are not installed.
+missing_packages() {
+  local installed package
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    grep -qx "installed $package" <<<"$installed" || echo "$package"
+  done
 }
 
-# reason_against_packages PACKAGE...: says which one is missing, or nothing.
+# reason_against_packages PACKAGE...: says which ones are missing, or nothing.
 reason_against_packages() {
-  local package
-  for package in "$@"; do
-    is_installed "$package" && continue
-    echo "needs the Debian package $package"
-    return
-  done
+  local missing
+  missing=$(missing_packages "$@" | paste -sd ' ')
+  [ -z "$missing" ] || echo "needs the Debian packages $missing"
 }
 
 # install_without_services ANSWERS PACKAGE...: installs what is missing; the command ANSWERS prints the answers for debconf.
 # No service that comes along is started, neither now nor by a later boot.
 install_without_services() {
-  local answers=$1 package missing=()
+  local answers=$1 missing
   shift
-  for package in "$@"; do is_installed "$package" || missing+=("$package"); done
+  mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} = 0 ] && return 0
   "$answers" | debconf-set-selections
   # invoke-rc.d asks policy-rc.d whether a service may be started. Ours lies over that name in a mount namespace of its own,
