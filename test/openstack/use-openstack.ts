@@ -96,7 +96,18 @@ export class OpenStack {
       throw new Error(`${error}\n${stdout}${stderr}`);
     });
     console.log(`${(milliseconds / 1000).toFixed(1)} s  openstack stack ${how} --wait ${name}: ${stack.status}`);
+    if (!stack.status.endsWith('_COMPLETE')) console.log(this.#traces(stack));
     return stack;
+  }
+
+  /** What a failure in an automatic run can be understood by: nothing else is left of the guest afterwards. */
+  #traces(stack: Stack): string {
+    const log = readFileSync(join(this.#directory, 'log/nova-compute.log'), 'utf8').split('\n');
+    const faults = log.filter((line) => / (ERROR|CRITICAL) /.test(line)).slice(-10);
+    const said = this.console(stack.outputs['server'] ?? '')
+      .split('\n')
+      .slice(-40);
+    return [stack.reason, ...faults, ...said].join('\n');
   }
 }
 
