@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { holdRig, type Rig, rigFile } from '../support/held-rig.ts';
+import { holdRig, type Rig, rigFile, wantRig } from '../support/held-rig.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -27,6 +27,7 @@ const UP_TIMEOUT = 240_000;
 export default function startRig(project: TestProject): () => Promise<void> {
   const { rig, end } = holdRig('heat');
   project.provide('heat', rig);
+  if ('directory' in rig) wantRig(rig.directory);
   return end;
 }
 

@@ -7,7 +7,10 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one OpenStack for all files of test/openstack; who uses it waits until it is up, see use-openstack.ts. */
+/**
+ * Holds one OpenStack for all files of test/openstack. It is started when the first of them begins, see use-openstack.ts: in a
+ * run of all tests it would be in the way of the others.
+ */
 export default function startRig(project: TestProject): () => Promise<void> {
   const { rig, end } = holdRig('openstack');
   project.provide('openstack', rig);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, inject } from 'vitest';
 import { project } from '../support/binary.ts';
-import { rigFile } from '../support/held-rig.ts';
+import { rigFile, wantRig } from '../support/held-rig.ts';
 import { type Ended, run } from '../support/process.ts';
 
 const UP_TIMEOUT = 15 * 60_000;
@@ -122,6 +122,7 @@ export function useOpenStack(): () => { readonly cloud: OpenStack; readonly imag
   let cloud: OpenStack | undefined;
   beforeAll(async () => {
     if (!('directory' in rig)) return;
+    wantRig(rig.directory);
     succeed(await run([join(project, 'test/image/build-image.sh'), directory, 'qcow2'], { timeout: IMAGE_TIMEOUT }));
     const left = (await rigFile('openstack', rig.directory, UP_TIMEOUT)) as Left;
     console.log(`${left.seconds} s  scripts/lib/openstack-up, from installed packages to a host for guests`);

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,8 +10,16 @@ export type Rig = { readonly directory: string } | { readonly reasonAgainst: str
 
 const scripts = join(sources, 'scripts/lib');
 
-/** Ends the services when the tests are done, however they end: then its stdin is closed. */
+/**
+ * Starts the services when they are wanted, and ends them when the tests are done, however they end: then its stdin is
+ * closed. Without a line, read has an exit code above 128 when its time is over, and 1 when stdin is closed.
+ */
 const HOLD = `
+until [ -e "$1/wanted" ]; do
+  code=0
+  read -r -t 0.5 _ || code=$?
+  [ "$code" -gt 128 ] || { rm -rf "$1"; exit; }
+done
 "$0/$2-up" "$1/$2" || echo "exit code $?" >"$1/failed"
 read -r _
 "$0/$2-down" "$1/$2"
@@ -19,7 +27,8 @@ rm -rf "$1"
 `;
 
 /**
- * Starts what scripts/lib/NAME-up brings up, without waiting until it is: who uses it does, see rigFile.
+ * Holds what scripts/lib/NAME-up brings up once it is wanted, see wantRig, without waiting until it is up: who uses it does,
+ * see rigFile.
  * @returns where it will be, and what ends it
  */
 export function holdRig(name: string): { readonly rig: Rig; readonly end: () => Promise<void> } {
@@ -41,6 +50,11 @@ export function holdRig(name: string): { readonly rig: Rig; readonly end: () => 
       await ended;
     },
   };
+}
+
+/** Has the services started, unless they are. */
+export function wantRig(directory: string): void {
+  writeFileSync(join(directory, 'wanted'), '');
 }
 
 /**
