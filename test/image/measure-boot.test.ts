@@ -6,18 +6,18 @@ import { useImages } from './use-images.ts';
 
 const images = useImages();
 const measure = join(project, 'image-build/measure-boot');
-const TIMEOUT = 10 * 60_000;
+const TIMEOUT = 60 * 60_000;
 
 describe('image-build/measure-boot', () => {
   test(
-    'in a container, the guest signals no more than 5 % later than with a stub of shell in the place of the agent',
+    'in QEMU, the guest signals no more than 5 % later than with a stub of shell in the place of the agent',
     async () => {
       const rig = inject('heat');
       if (!('directory' in rig)) throw new Error(rig.reasonAgainst);
-      const options = ['--nspawn', '--image', images().file('root.tar'), '--heat', join(rig.directory, 'heat')];
+      const options = ['--rounds', '2', '--image', images().file('raw'), '--heat', join(rig.directory, 'heat')];
       const { code, stdout, stderr } = await run([measure, ...options], { timeout: TIMEOUT });
       console.log(`${stdout}${stderr}`);
-      expect(stdout).toMatch(/^\| nspawn \| [\d.]+ \| [\d.]+ \| -?[\d.]+ % \| 5 \|/m);
+      expect(stdout).toMatch(/^\| qemu \| [\d.]+ \| [\d.]+ \| -?[\d.]+ % \| 2 \|/m);
       expect(code).toBe(0);
     },
     TIMEOUT + 10_000,
