@@ -20,18 +20,15 @@ export interface RigAddresses {
 
 const UP_TIMEOUT = 240_000;
 
-/**
- * Starts one heat for all files of test/heat, once for a run that has any of them. Others need not wait until it is up:
- * who uses it does, see rigAddresses.
- */
-export default function startRig(project: TestProject): () => Promise<void> {
+/** Holds one heat for all files of a group; the first test that wants to know where it is has it started. */
+export default function holdHeat(project: TestProject): () => Promise<void> {
   const { rig, end } = holdRig('heat');
   project.provide('heat', rig);
-  if ('directory' in rig) wantRig(rig.directory);
   return end;
 }
 
 /** Waits until the heat of this run is up. @throws Error with the end of its log when it does not come up */
 export async function rigAddresses(directory: string): Promise<RigAddresses> {
+  wantRig(directory);
   return (await rigFile('heat', directory, UP_TIMEOUT)) as RigAddresses;
 }
