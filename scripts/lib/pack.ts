@@ -18,9 +18,9 @@ export function pack(names: readonly string[], directory: string, withCode: bool
     offset += content.length + padding.length;
   };
   for (const name of names) {
-    const file = join(directory, `${name}.cjs`);
-    add(`${name}.cjs`, readFileSync(file));
-    if (withCode) add(`${name}.cache`, codeOf(file));
+    const file = `${name}.cjs`;
+    add(file, readFileSync(join(directory, file)));
+    if (withCode) add(`${name}.cache`, codeOf(file, directory));
   }
   const first = JSON.stringify(index);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
@@ -30,14 +30,16 @@ function missing(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 }
 
-/** With a fixed seed for hashes of names, which land in the code, so that two builds are the same. */
-function codeOf(file: string): Buffer {
+/**
+ * With a fixed seed for hashes of names, which land in the code, so that two builds are the same. The name is given as it is:
+ * a part cut from a path would bring the path along.
+ */
+function codeOf(name: string, directory: string): Buffer {
   const program = `
     const { readFileSync } = require('node:fs');
-    const { basename } = require('node:path');
     const { Script } = require('node:vm');
-    const [, file] = process.argv;
-    const script = new Script(readFileSync(file, 'latin1'), { filename: basename(file) });
-    process.stdout.write(script.createCachedData());`;
-  return execFileSync(process.execPath, ['--random-seed=1', '--eval', program, file], { maxBuffer: 2 ** 26 });
+    const [, filename] = process.argv;
+    process.stdout.write(new Script(readFileSync(filename, 'latin1'), { filename }).createCachedData());`;
+  const words = ['--random-seed=1', '--eval', program, name];
+  return execFileSync(process.execPath, words, { cwd: directory, maxBuffer: 2 ** 26 });
 }
