@@ -3,8 +3,7 @@
 
   fill-vmdk.py RAW VMDK
 
-qemu-img can convert, too, but zlib as it calls it makes the grains of 64 KiB 4 % larger than libdeflate does in the same
-time. Format: VMware's "Virtual Disk Format 5.0".
+qemu-img can convert, too, but zlib as it calls it makes the grains of 64 KiB 4 % larger than libdeflate does. Format: VMware's "Virtual Disk Format 5.0".
 """
 import concurrent.futures
 import ctypes
