@@ -16,6 +16,13 @@ export class BodyKeeper {
     this.#mostBytes = mostBytes;
   }
 
+  /** Whether a body of this length is to be read: it costs nothing to refuse it before. @throws Problem when it is too much */
+  wants(contentLength: string | string[] | undefined): boolean {
+    if (this.#mostBytes !== undefined && Number(contentLength) > this.#mostBytes)
+      throw tooLarge(this.#url, this.#mostBytes);
+    return true;
+  }
+
   /** Keeps a piece. @returns false when that is enough @throws Problem when it is too much */
   wantsMoreThan(chunk: Buffer): boolean {
     this.#chunks.push(chunk);

@@ -61,15 +61,17 @@ function answerTo(sent: ClientRequest, { url, body, timeout, mostBytes }: HttpRe
       const keeper = new BodyKeeper(url, mostBytes);
       const finish = (): void =>
         resolve({ status: message.statusCode ?? 0, headers: message.headers, body: keeper.text() });
-      message.on('data', (chunk: Buffer) => {
+      const proceed = (wantsMore: () => boolean): void => {
         try {
-          if (keeper.wantsMoreThan(chunk)) return;
+          if (wantsMore()) return;
           finish();
         } catch (error) {
           reject(error);
         }
         message.destroy();
-      });
+      };
+      proceed(() => keeper.wants(message.headers['content-length']));
+      message.on('data', (chunk: Buffer) => proceed(() => keeper.wantsMoreThan(chunk)));
       message.on('end', finish);
       message.on('error', reject);
     });

@@ -202,8 +202,9 @@ function wantsProxyLogin(error: unknown): boolean {
   return error instanceof Error && /^Proxy (Authentication Required|response) \(407\)/.test(error.message);
 }
 
-async function bodyOf({ body }: Dispatcher.ResponseData, { url, mostBytes }: HttpRequest): Promise<string> {
+async function bodyOf({ headers, body }: Dispatcher.ResponseData, { url, mostBytes }: HttpRequest): Promise<string> {
   const keeper = new BodyKeeper(url, mostBytes);
+  keeper.wants(headers['content-length']);
   for await (const chunk of body) if (!keeper.wantsMoreThan(chunk as Buffer)) break;
   return keeper.text();
 }

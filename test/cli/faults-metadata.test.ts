@@ -15,10 +15,16 @@ describe('cfn-get-metadata', () => {
   beforeAll(async () => {
     if (process.geteuid?.() !== 0) return;
     await guest().run(
-      `mkdir -m 700 -p /var/lib/heat-cfntools; rm -rf /var/cache/heat-cfntools /var/lib/cloud/data/cfn-init-data; mkdir -m 700 /var/cache/heat-cfntools
-       printf '[Boto]\nhttp_socket_timeout = 1\nnum_retries = 1\nmax_retry_delay = 1\n' >/var/lib/heat-cfntools/cfn-boto-cfg`,
+      `mkdir -m 700 -p /var/lib/heat-cfntools; rm -rf /var/cache/heat-cfntools /var/lib/cloud/data/cfn-init-data; mkdir -m 700 /var/cache/heat-cfntools`,
     );
+    await allow(1);
   });
+
+  /** Has an exchange take so many seconds at most. */
+  const allow = (seconds: number) =>
+    guest().run(['tee', '/var/lib/heat-cfntools/cfn-boto-cfg'], {
+      input: `[Boto]\nhttp_socket_timeout = ${seconds}\nnum_retries = 1\nmax_retry_delay = 1\n`,
+    });
 
   const ask = (url: string, env = environment()) =>
     measuredRun(
@@ -74,7 +80,9 @@ describe('cfn-get-metadata', () => {
   test.each(refused)('%s: exit 1, and nothing older hides it', async (_, script, words) => {
     const server = await breaking(script);
     await guest().run(['tee', LAST], { input: METADATA });
-    const { code, stdout, stderr, milliseconds, peakMegabytes } = await ask(server.url);
+    // 64 MiB may take a busy machine more than the second of the others.
+    await allow(30);
+    const { code, stdout, stderr, milliseconds, peakMegabytes } = await ask(server.url).finally(() => allow(1));
     expect({ code, stdout, asked: server.requests.length }).toEqual({ code: 1, stdout: '', asked: 1 });
     expect(stderr).toMatch(oneLine('cfn-get-metadata', words));
     expect(milliseconds).toBeLessThan(5_000);
