@@ -25,14 +25,14 @@ describe('the root directory of the image, booted in a container', () => {
   );
 
   test(
-    'an image that leaves copies of the metadata open, has no locales and an ssh server that cannot start does not pass',
+    'an image that opens the user data and a copy of the metadata, has no locales and an ssh server that cannot start does not pass',
     async () => {
       const root = join(images().directory, 'careless');
       mkdirSync(root);
       const spoil = `
         tar -C "$1" -xpf "$0" --numeric-owner --exclude='./dev/*'
-        rm "$1"/usr/lib/tmpfiles.d/cfntools.conf "$1"/usr/lib/systemd/system/cfn-metadata-guard.*
-        chmod 777 "$1"/var/lib/heat-cfntools
+        printf '%s\\n' 'bootcmd:' '- cp /var/lib/cloud/data/cfn-init-data /var/tmp/copy' \\
+          '- chmod 644 /var/tmp/copy /var/lib/cloud/instance/user-data.txt' >"$1"/etc/cloud/cloud.cfg.d/99-careless.cfg
         rm "$1"/etc/ssh/sshd_config "$1"/usr/sbin/locale-gen
       `;
       const { code, stderr } = await run(['bash', '-ec', spoil, images().file('root.tar'), root]);
