@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
-import { isInstalled } from '../support/use-machine.ts';
-import { allPassed, useImages } from './use-images.ts';
+import { isInstalled, isRoot } from '../support/use-machine.ts';
+import { allPassed, ensureGuest, useImages } from './use-images.ts';
 
 const element = join(project, 'image-build/elements/cfntools');
 const place = join(inject('images'), 'element');
 const BUILD_TIMEOUT = 30 * 60_000;
 const BOOT_TIMEOUT = 300_000;
 const tar = join(place, 'dib.tar');
-const isRoot = process.geteuid?.() === 0;
 
 beforeAll(() => mkdirSync(place, { recursive: true }));
 
@@ -76,6 +75,8 @@ describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diski
       disk-image-create --image-cache "$1/cache" -t tar -o "$1/dib" debian-minimal openssh-server cfntools small-initramfs`;
     // In a mount namespace: what it mounts and may forget is seen by nobody else.
     const command = ['unshare', '--mount', '--propagation', 'private', 'bash', '-euc', script, project, place];
+    // The agent's package.
+    await ensureGuest(inject('images'));
     if (!existsSync(tar)) {
       const { code, stdout, stderr } = await run(command, { timeout: BUILD_TIMEOUT });
       if (code !== 0) throw new Error(`exit code ${code}: ${`${stdout}${stderr}`.slice(-3000)}`);

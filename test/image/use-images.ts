@@ -23,6 +23,8 @@ export interface Images {
   file(kind: string): string;
   /** A directory for what a test makes. */
   readonly directory: string;
+  /** The heat that is up, see scripts/lib/heat-up. */
+  readonly heat: string;
   /** Runs boot-test on an image. @throws Error when it takes longer than so many milliseconds */
   boot(image: string, options: readonly string[], timeout: number): Promise<Booted>;
 }
@@ -42,10 +44,12 @@ export function useImages(): () => Images {
   });
   return () => {
     if (!isPossible) throw new Error('images are there within tests only');
+    const heat = join(rig.directory, 'heat');
     return {
       directory,
+      heat,
       file: (kind) => join(directory, `guest.${kind}`),
-      boot: (image, options, timeout) => boot(image, join(rig.directory, 'heat'), directory, options, timeout),
+      boot: (image, options, timeout) => boot(image, heat, directory, options, timeout),
     };
   };
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { type Machine, openDirectly, openSandbox, type SandboxOptions } from './sandbox.ts';
 
-const isRoot = process.geteuid?.() === 0;
+/** Whether the tests run as root. */
+export const isRoot = process.geteuid?.() === 0;
 
 /** Stands for a machine that is opened before the first test of the file. */
 export type UsedMachine = () => Machine;
