@@ -40,7 +40,6 @@ const FETCH_GRACE = 300;
 const ABORT_GRACE = 12_000;
 /** Milliseconds that all fetches of a pass may take before the watchdog is no longer told that we are alive. */
 const LONGEST_FETCHES = 15 * 60_000;
-const PASSES_PER_TRIM_ALL = 10;
 const ENDED = { event: 'runEnded', exitCode: ExitCode.done } as const;
 
 /** Takes what systemd says for us alone out of the environment. */
@@ -132,10 +131,10 @@ class Daemon {
       this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });
       // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
-      for (let count = 1; !this.#isStopping; count++) {
+      while (!this.#isStopping) {
         passLock ??= this.#parts.tryLock(PASS_LOCK);
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
-        else await pause.wait(await this.#turn(count));
+        else await pause.wait(await this.#turn());
       }
       notifier.send('STOPPING=1', 'STATUS=Stopping.');
       this.#tools.log.info('ended by a signal', ENDED);
@@ -150,7 +149,7 @@ class Daemon {
   #wakeStop: () => void = () => undefined;
 
   /** A pass and what follows from it. @returns milliseconds until the next one */
-  async #turn(count: number): Promise<number> {
+  async #turn(): Promise<number> {
     const { clock } = this.#tools.system;
     const { notifier } = this.#parts;
     this.#reload();
@@ -171,8 +170,7 @@ class Daemon {
     );
     this.#pace = pace;
     if (this.#status.update(this.#config, result, clock.now())) notifier.send(`STATUS=${this.#status.line}`);
-    if (result?.changed || count % PASSES_PER_TRIM_ALL === 1) this.#parts.memory.trimAll();
-    else this.#parts.memory.trim();
+    this.#parts.memory.trim();
     return delay;
   }
 

@@ -20,8 +20,8 @@ export interface DaemonRig {
   readonly pauses: number[];
   /** Locks that are held. */
   readonly held: Set<string>;
-  /** What was done to keep small. */
-  readonly trims: string[];
+  /** How often memory was given back. */
+  trims(): number;
   readonly isListening: () => boolean;
   readonly hasLeft: () => boolean;
   readonly isAlive: () => boolean;
@@ -58,7 +58,8 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   let handle: ((name: NodeJS.Signals) => void) | undefined;
   let alive = (): boolean => true;
   let hasLeft = false;
-  const [passes, told, pauses, trims]: [string[], string[], number[], string[]] = [[], [], [], []];
+  const [passes, told, pauses]: [string[], string[], number[]] = [[], [], []];
+  let trims = 0;
   const held = new Set<string>();
   const parts: DaemonParts = {
     pass: (config, tools, options) => {
@@ -96,7 +97,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
         handle = undefined;
       };
     },
-    memory: { trim: () => trims.push('trim'), trimAll: () => trims.push('trimAll') },
+    memory: { trim: () => trims++ },
     phase: 0,
     leave: () => {
       hasLeft = true;
@@ -112,7 +113,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     told,
     pauses,
     held,
-    trims,
+    trims: () => trims,
     isListening: () => handle !== undefined,
     hasLeft: () => hasLeft,
     isAlive: () => alive(),

@@ -93,14 +93,14 @@ describe('the loop', () => {
     expect(rig.passes).toHaveLength(1);
   });
 
-  it('gives back all memory after the first pass and a change, and some after the others', async () => {
-    const results = [false, false, true, false].map((changed) => ({ ...NOTHING_NEW, changed }));
+  it('gives back memory after each pass', async () => {
+    const results = [false, true].map((changed) => ({ ...NOTHING_NEW, changed }));
     const rig = createDaemon(world, {
       pass: async () => results.shift() ?? NOTHING_NEW,
-      inPause: stopAfter(4),
+      inPause: stopAfter(2),
     });
     await rig.run();
-    expect(rig.trims).toEqual(['trimAll', 'trim', 'trimAll', 'trim']);
+    expect(rig.trims()).toBe(2);
   });
 });
 
