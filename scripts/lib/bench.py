@@ -5,9 +5,10 @@ project, runs = sys.argv[1], int(sys.argv[2])
 ours, node = project + '/dist/linux-x64/', project + '/node_modules/.bin/node'
 
 subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
-for directory in ('/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/log'):
-    os.makedirs(directory, exist_ok=True)
+for directory in ('/var/lib', '/var/cache', '/var/log'):
     subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', directory], check=True)
+for directory in ('/var/lib/heat-cfntools', '/var/cache/heat-cfntools'):
+    os.mkdir(directory)
 metadata = {'AWS::CloudFormation::Init': {'config': {
     'files': {'/var/log/bench-file': {'content': 'hello\n', 'mode': '000644'}},
     'commands': {'01_true': {'command': 'true'}}}}}
