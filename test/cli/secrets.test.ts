@@ -5,10 +5,9 @@ import { binary } from '../support/binary.ts';
 import { cfnInit, metadata } from '../support/cfn-init.ts';
 import { type Answer, startServer, type TestServer, unusedPort } from '../support/http-server.ts';
 import type { Ended } from '../support/process.ts';
-import { useMachine } from '../support/use-machine.ts';
+import { isRoot, useMachine } from '../support/use-machine.ts';
 
 const machine = useMachine();
-const isRoot = process.geteuid?.() === 0;
 const servers: TestServer[] = [];
 const NO_PROXY = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
 

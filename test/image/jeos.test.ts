@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
+import { isRoot } from '../support/use-machine.ts';
 import { ensureGuest } from './use-images.ts';
 
 const jeos = join(project, 'image-build/jeos');
 const directory = inject('images');
 const guest = (kind: string): string => join(directory, `guest.${kind}`);
 const TIMEOUT = 20 * 60_000;
-const isRoot = process.geteuid?.() === 0;
 
 interface Manifest {
   readonly agent: { readonly version: string } | null;

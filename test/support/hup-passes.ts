@@ -4,7 +4,7 @@ import { beforeEach } from 'vitest';
 import { binary } from './binary.ts';
 import { described, KEY, SECRET, useHeatReplay } from './heat-replay.ts';
 import type { Ended } from './process.ts';
-import { useSandbox } from './use-machine.ts';
+import { isRoot, useSandbox } from './use-machine.ts';
 
 export const CACHE = '/var/cache/heat-cfntools';
 export const STATE = '/var/lib/cfn-hup';
@@ -13,7 +13,6 @@ export const LOG = '/var/log/cfn-hup.log';
 export const ACTED = '/srv/acted';
 /** An action that leaves the value before and now. */
 export const NOTE = `echo "\${CFN_OLD_METADATA-none} -> \${CFN_NEW_METADATA-none}" >>${ACTED}`;
-export const isRoot = process.geteuid?.() === 0;
 /** How a pass without a word ends. */
 export const quiet = { code: 0, stdout: '', stderr: '' };
 

@@ -11,12 +11,11 @@ import {
   whileInstalling,
   whileTroubled,
 } from '../support/rpm-packages.ts';
-import { useSandbox } from '../support/use-machine.ts';
+import { isRoot, useSandbox } from '../support/use-machine.ts';
 
 const view = useSandbox({}, ['rpm', 'rpmbuild', 'createrepo_c', 'dnf']);
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const LOCAL = { id: 'local', url: 'file:///repo' };
-const isRoot = process.geteuid?.() === 0;
 
 const apply = (config: ConfigDocument, ...args: string[]) => cfnInit(view(), { packages: config }, args, { env: ENV });
 const dnf = (packages: ConfigDocument, ...args: string[]) => apply({ dnf: packages }, ...args);

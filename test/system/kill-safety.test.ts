@@ -7,11 +7,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
 import { metadata } from '../support/cfn-init.ts';
 import { type Ended, run } from '../support/process.ts';
+import { isRoot } from '../support/use-machine.ts';
 
 const KILLS = 80;
 const FILES = Array.from({ length: 12 }, (_, index) => `etc/app/file-${index}`);
 const SIZE = 200_000;
-const isRoot = process.geteuid?.() === 0;
 
 interface Version {
   readonly letter: string;

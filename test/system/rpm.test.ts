@@ -11,11 +11,10 @@ import {
   toolCalls,
   whileInstalling,
 } from '../support/rpm-packages.ts';
-import { useSandbox } from '../support/use-machine.ts';
+import { isRoot, useSandbox } from '../support/use-machine.ts';
 
 const view = useSandbox({}, ['rpm', 'rpmbuild', 'createrepo_c']);
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
-const isRoot = process.geteuid?.() === 0;
 
 const rpm = (packages: ConfigDocument) => cfnInit(view(), { packages: { rpm: packages } }, [], { env: ENV });
 const installed = () => installedRpms(view());

@@ -1,11 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ConfigDocument, cfnInit, complaints, summary } from '../support/cfn-init.ts';
 import { property, RUNS, service, UNITS, watchFor } from '../support/systemd-units.ts';
-import { useSandbox } from '../support/use-machine.ts';
+import { isRoot, useSandbox } from '../support/use-machine.ts';
 
 // What becomes of a service in the seconds after its start.
 const view = useSandbox({ init: 'systemd' });
-const isRoot = process.geteuid?.() === 0;
 const SHORT = 2;
 
 /** Writes the unit, and asks for it to run. */

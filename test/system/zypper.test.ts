@@ -11,13 +11,12 @@ import {
   whileInstalling,
   whileTroubled,
 } from '../support/rpm-packages.ts';
-import { useSandbox } from '../support/use-machine.ts';
+import { isRoot, useSandbox } from '../support/use-machine.ts';
 
 const view = useSandbox({}, ['rpm', 'rpmbuild', 'createrepo_c', 'zypper']);
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const LOCAL = { id: 'local', url: 'file:///repo' };
 const MIRROR = { id: 'mirror', url: 'http://127.0.0.1:8081' };
-const isRoot = process.geteuid?.() === 0;
 
 const apply = (config: ConfigDocument, ...args: string[]) => cfnInit(view(), { packages: config }, args, { env: ENV });
 const zypper = (packages: ConfigDocument, ...args: string[]) => apply({ zypper: packages }, ...args);
