@@ -3,13 +3,14 @@ import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { describeError, Problem } from '../errors.ts';
 import { exitCodeOfSignal } from './signals.ts';
+import { gatherLines } from './whole-lines.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ToolResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** stdout and stderr as they came. */
+  /** The lines of stdout and stderr as they came. */
   readonly output: string;
 }
 
@@ -70,7 +71,16 @@ export interface CommandOptions {
 /** Where administrators' tools live; cron and sudo often leave these out of PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** Milliseconds that the pipes may stay open after a program itself has ended. */
-export const DRAIN_MILLISECONDS = 200;
+const DRAIN_MILLISECONDS = 200;
+
+/**
+ * Lets go of the pipes of a program that has ended and left them to another.
+ * @returns the timer, to be cleared when they end by themselves
+ */
+export function afterDrain(letGo: () => void): NodeJS.Timeout {
+  // Timers run before anything is read: on a machine that kept us waiting, the program's last words are still unread.
+  return setTimeout(() => setImmediate(letGo), DRAIN_MILLISECONDS);
+}
 
 /** @param environment the machine's own environment, which children inherit */
 export function createExec(environment: Environment): Exec {
@@ -107,18 +117,18 @@ export function createExec(environment: Environment): Exec {
       const running = execa(file, args, {
         reject: false,
         stdin: 'ignore',
-        all: true,
         extendEnv: false,
         env: { ...toolEnvironment, ...options.env } as Record<string, string>,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       });
+      const output = gatherLines(running.stdout, running.stderr);
       // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
       let drained: NodeJS.Timeout | undefined;
       running.nodeChildProcess.once('exit', () => {
-        drained = setTimeout(() => {
+        drained = afterDrain(() => {
           running.stdout.destroy();
           running.stderr.destroy();
-        }, DRAIN_MILLISECONDS);
+        });
       });
       const result = await running;
       clearTimeout(drained);
@@ -131,7 +141,7 @@ export function createExec(environment: Environment): Exec {
       return {
         exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
         stdout: result.stdout,
-        output: result.all,
+        output: output(),
       };
     },
     command: async (command, options) => {

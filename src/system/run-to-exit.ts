@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { describeError, errnoOf, Problem } from '../errors.ts';
-import { type CommandOptions, type CommandResult, DRAIN_MILLISECONDS } from './exec.ts';
+import { afterDrain, type CommandOptions, type CommandResult } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
 import { exitCodeOfSignal } from './signals.ts';
 
@@ -85,7 +85,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
     });
     child.on('exit', (code, signal) => {
       exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
-      drained = setTimeout(finish, DRAIN_MILLISECONDS);
+      drained = afterDrain(finish);
     });
     child.on('close', finish);
   });

@@ -48,6 +48,25 @@ describe('tool', () => {
     expect(output.split('\n').sort()).toEqual(['one', 'two']);
   });
 
+  it('keeps the lines of both streams whole in all that was printed, however they are written', async () => {
+    const { stdout, output } = await exec.tool([
+      'sh',
+      '-c',
+      'printf "out "; sleep .05; printf "err " >&2; sleep .05; printf "one\\nout "; sleep .05; echo one >&2; sleep .05; printf two',
+    ]);
+    expect(stdout).toBe('out one\nout two');
+    expect(output).toBe('out one\nerr one\nout two');
+  });
+
+  it('does not wait for a daemon that holds its pipes, and has its last words', async () => {
+    const begin = performance.now();
+    const { stdout, output } = await exec.tool(['sh', '-c', 'sleep 30 & echo $!; printf "last words"']);
+    process.kill(Number(stdout.split('\n')[0]));
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    expect(stdout).toMatch(/^\d+\nlast words$/);
+    expect(output).toBe(stdout);
+  });
+
   it('adds to the environment, and works in a directory', async () => {
     const cwd = directory();
     const { stdout } = await exec.tool(['sh', '-c', 'echo $EXTRA $GREETING; pwd'], { env: { EXTRA: '1' }, cwd });
