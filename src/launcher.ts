@@ -6,5 +6,7 @@ import { commands } from './commands/index.ts';
 import { dispatch } from './multicall.ts';
 import { loadPacked } from './packed.ts';
 
+/** The bundle for the binary's own name, and for the commands that have none of their own (scripts/lib/bundle.ts). */
+const REST = 'cfntools';
 const { command } = dispatch(process.argv0, process.argv.slice(2), new Set(commands.map(({ name }) => name)));
-loadPacked(command ?? 'cfntools');
+loadPacked(command ?? REST, REST);

@@ -34,6 +34,9 @@ process.on('uncaughtException', (error) => {
   process.exit(ExitCode.bug);
 });
 
+// When all is done: Node would now take its heap to pieces, which costs 2 ms.
+process.once('beforeExit', () => process.exit());
+
 void run(process.argv0, process.argv.slice(2), output).then((code) => {
   process.exitCode = code;
 });

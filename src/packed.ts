@@ -7,14 +7,16 @@ export type PackedIndex = Readonly<Record<string, readonly [number, number]>>;
 /**
  * Runs a script that scripts/build has put into the binary beside the launcher, with the code that V8 has made of it. All of
  * them are one asset, since Node looks at the head of each asset at each start, and 64 KiB around it come into memory.
+ * @param otherwise the script to take when there is none of that name
  * @returns what it exports
  */
-export function loadPacked(name: string): unknown {
+export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const asset = Buffer.from(getRawAsset('packed'));
   const first = asset.indexOf('\n') + 1;
   const index = JSON.parse(asset.toString('latin1', 0, first)) as PackedIndex;
-  const file = (name: string): Buffer => {
-    const [offset, length] = index[name] ?? [0, 0];
+  const name = `${wanted}.cjs` in index ? wanted : otherwise;
+  const file = (path: string): Buffer => {
+    const [offset, length] = index[path] ?? [0, 0];
     return asset.subarray(first + offset, first + offset + length);
   };
   const cachedData = file(`${name}.cache`);

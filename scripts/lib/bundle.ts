@@ -17,12 +17,14 @@ const commanderWithoutPrograms: Plugin = {
 };
 
 /** Leaves the code of the other commands out; the table of commands keeps their names and options. */
-function onlyCommand(wanted: string | undefined): Plugin {
+function onlyCommands(wanted: readonly string[]): Plugin {
   return {
-    name: 'only-command',
+    name: 'only-commands',
     setup(bundler) {
       bundler.onResolve({ filter: /^\.\/cfn-[a-z-]+\.ts$/ }, ({ path, importer, kind }) =>
-        kind === 'dynamic-import' && importer.endsWith('/src/commands/index.ts') && path !== `./${wanted}.ts`
+        kind === 'dynamic-import' &&
+        importer.endsWith('/src/commands/index.ts') &&
+        !wanted.includes(path.slice('./'.length, -'.ts'.length))
           ? { path, namespace: 'left-out' }
           : undefined,
       );
@@ -68,6 +70,8 @@ const common = {
   preserveSymlinks: true,
   format: 'cjs',
   target: 'node24',
+  // Else esbuild makes calls of them, which are no longer left out where nobody uses them and cost each start half a millisecond.
+  supported: { 'regexp-unicode-property-escapes': true },
   // The whole source is read at each start, so it is kept short. A trace from a guest is read with the maps of the same
   // commit's build, .build/*.cjs.map.
   minify: true,
@@ -77,28 +81,30 @@ const common = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
+const frequent: readonly string[] = ['cfn-init', 'cfn-signal', 'cfn-hup', 'cfn-get-metadata'];
+
 /** For src/packed.ts, which calls it. */
 const wrapper = { banner: { js: '(function (require, module, exports, loadPacked) {' }, footer: { js: '})' } };
 
 /**
- * Makes the launcher, and a bundle of src/main.ts for each command, for the binary's own name, and for the packages that are
- * apart: V8 keeps the source of a bundle and something for each function in it for as long as a process runs, which
- * counts for the daemon.
+ * Makes the launcher, and a bundle of src/main.ts for each command that guests call all the time, one for the rest of them,
+ * and one for each package that is apart: V8 keeps the source of a bundle and something for each function in it for as long
+ * as a process runs, which counts for the daemon.
  * @param directory gets NAME.cjs and NAME.cjs.map for each, and a list of what is in them, bundled.json
  * @returns the names of all but the launcher
  */
 export async function bundle(directory: string): Promise<readonly string[]> {
   const outfile = (name: string) => join(directory, `${name}.cjs`);
   const main = join(project, 'src/main.ts');
-  const forCommand = (name: string, wanted: string | undefined): BuildOptions => ({
+  const forCommands = (name: string, wanted: readonly string[]): BuildOptions => ({
     ...wrapper,
     entryPoints: [main],
     outfile: outfile(name),
     // cfn-init runs programs all the time, the others hardly ever.
     plugins: [
       commanderWithoutPrograms,
-      onlyCommand(wanted),
-      apart(wanted === 'cfn-init' ? ['undici'] : ['undici', 'execa']),
+      onlyCommands(wanted),
+      apart(name === 'cfn-init' ? ['undici'] : ['undici', 'execa']),
     ],
   });
   const forPackage = (name: string, contents: string): BuildOptions => ({
@@ -106,16 +112,16 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     stdin: { contents, resolveDir: project, sourcefile: `${name}.cjs` },
     outfile: outfile(name),
   });
-  const names = commands.map(({ name }) => name);
+  const others = commands.map(({ name }) => name).filter((name) => !frequent.includes(name));
   const results = await Promise.all(
     [
       {
         entryPoints: [join(project, 'src/launcher.ts')],
         outfile: outfile('launcher'),
-        plugins: [onlyCommand(undefined)],
+        plugins: [onlyCommands([])],
       },
-      forCommand('cfntools', undefined),
-      ...names.map((name) => forCommand(name, name)),
+      ...frequent.map((name) => forCommands(name, [name])),
+      forCommands('cfntools', others),
       forPackage('undici', undici),
       forPackage('execa', execa),
     ].map((options) => build({ ...common, ...options })),
@@ -123,5 +129,5 @@ export async function bundle(directory: string): Promise<readonly string[]> {
   // For the notices that the licences of what is bundled ask for.
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
   writeFileSync(join(directory, 'bundled.json'), JSON.stringify([...new Set(inputs)].sort()));
-  return ['cfntools', ...names, 'undici', 'execa'];
+  return [...frequent, 'cfntools', 'undici', 'execa'];
 }

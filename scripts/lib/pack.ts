@@ -20,7 +20,7 @@ export function pack(names: readonly string[], directory: string, withCode: bool
   for (const name of names) {
     const file = `${name}.cjs`;
     add(file, readFileSync(join(directory, file)));
-    if (withCode) add(`${name}.cache`, codeOf(file, directory));
+    if (withCode) add(`${name}.cache`, codeOf(name, directory));
   }
   const first = JSON.stringify(index);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
@@ -30,16 +30,8 @@ function missing(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 }
 
-/**
- * With a fixed seed for hashes of names, which land in the code, so that two builds are the same. The name is given as it is:
- * a part cut from a path would bring the path along.
- */
+/** With a fixed seed for hashes of names, which land in the code, so that two builds are the same. */
 function codeOf(name: string, directory: string): Buffer {
-  const program = `
-    const { readFileSync } = require('node:fs');
-    const { Script } = require('node:vm');
-    const [, filename] = process.argv;
-    process.stdout.write(new Script(readFileSync(filename, 'latin1'), { filename }).createCachedData());`;
-  const words = ['--random-seed=1', '--eval', program, name];
-  return execFileSync(process.execPath, words, { cwd: directory, maxBuffer: 2 ** 26 });
+  const program = join(import.meta.dirname, 'code-cache.ts');
+  return execFileSync(process.execPath, ['--random-seed=1', program, name], { cwd: directory, maxBuffer: 2 ** 26 });
 }
