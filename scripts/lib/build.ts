@@ -53,7 +53,7 @@ mkdirSync(join(work, 'tmp'), { recursive: true });
 mkdirSync(output, { recursive: true });
 
 const names = await bundle(work);
-// Code saves 20 ms of compiling at each start. Only a Node of the same machine can make it.
+// Code saves compiling at each start. Only a Node of the same machine can make it.
 writeFileSync(join(work, 'packed'), pack(names, work, arch === 'x64'));
 
 const base = join(work, `node-${arch}.stripped`);

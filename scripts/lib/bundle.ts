@@ -81,6 +81,7 @@ const common = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
+/** The commands that have a bundle of their own. */
 const frequent: readonly string[] = ['cfn-init', 'cfn-signal', 'cfn-hup', 'cfn-get-metadata'];
 
 /** For src/packed.ts, which calls it. */

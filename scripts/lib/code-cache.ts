@@ -1,18 +1,19 @@
 /**
  * Makes V8's code cache of one bundle, for src/packed.ts, and prints it. Run in the directory of the bundles.
- *   node --random-seed=1 code-cache.ts NAME
+ *   node --random-seed=1 --predictable code-cache.ts NAME
  * The cache holds what V8 has compiled when it is made, and V8 compiles a function when it is first called. So what a guest
  * calls at each boot is run before, in the ways below; each start in the guest has less to compile then.
  *
- * The building machine must not notice, nor show in the result, which is the same wherever it is made: files are those of a
- * scratch directory, heat-api-cfn is a stub on loopback, and the user is root to itself without having root's powers.
+ * The building machine must not notice, nor show in the result, which is the same wherever and whenever it is made: files are
+ * those of a scratch directory, the user is root to itself without having root's powers, and heat-api-cfn is a stub that is
+ * called and not connected to, since what comes by a socket comes now in one order and now in another.
  */
+import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { Script } from 'node:vm';
 
 const STDOUT = 1;
@@ -36,9 +37,22 @@ const ANSWER = JSON.stringify({
   },
 });
 
+const HEAT = 'http://127.0.0.1:8000/v1';
+const RESOURCE = ['-s', 'stack', '-r', 'Server', '--region', 'region'];
+const FROM_HEAT = [...RESOURCE, '--access-key', 'key', '--secret-key', 'secret', '--url', `${HEAT}/`];
+/** The calls of each command that are made before its cache is. */
+const RUNS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'cfn-init': [RESOURCE, FROM_HEAT],
+  'cfn-get-metadata': [FROM_HEAT],
+  'cfn-signal': [
+    ['-e', '0', `${HEAT}/waitcondition/arn%3Aopenstack%3Aheat%3A%3Aproject%3Astacks%2Fstack/Handle?Signature=x`],
+  ],
+};
+
 /** What the runs print. */
 let said = '';
 const [name = ''] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
 const exit = process.exit.bind(process);
 const scratch = fs.mkdtempSync(join(tmpdir(), 'cfntools-code-'));
 process.once('exit', () => fs.rmSync(scratch, { recursive: true }));
@@ -48,34 +62,9 @@ for (const [path, text] of Object.entries(FILES)) {
   fs.writeFileSync(join(scratch, path), text);
 }
 
-const answer: RequestListener = (request, response) => {
-  request.resume().on('end', () => response.setHeader('Content-Type', 'application/json').end(ANSWER));
-};
-const heat = createServer(answer).on('connection', (socket) => socket.unref());
-heat.listen(0, '127.0.0.1', () => {
-  const cloud = `http://127.0.0.1:${(heat.address() as AddressInfo).port}`;
-  heat.unref();
-  start(runs(cloud)[name] ?? []);
-});
-
-/** The calls of each command that are made before its cache is. */
-function runs(cloud: string): Readonly<Record<string, readonly (readonly string[])[]>> {
-  const resource = ['-s', 'stack', '-r', 'Server', '--region', 'region'];
-  const fromHeat = [...resource, '--access-key', 'key', '--secret-key', 'secret', '--url', `${cloud}/v1/`];
-  return {
-    'cfn-init': [resource, fromHeat],
-    'cfn-get-metadata': [fromHeat],
-    'cfn-signal': [
-      ['-e', '0', `${cloud}/v1/waitcondition/arn%3Aopenstack%3Aheat%3A%3Aproject%3Astacks%2Fstack/Handle?Signature=x`],
-    ],
-  };
-}
-
 /** Makes one run after the other, and then prints the cache. A run is over when it leaves nothing to wait for. */
 function start(argumentLists: readonly (readonly string[])[]): void {
-  const source = fs.readFileSync(`${name}.cjs`, 'latin1');
-  // The name as it is: a part cut from a path would bring the path along.
-  const script = new Script(source, { filename: `${name}.cjs` });
+  const script = scriptOf(name);
   const waiting = [...argumentLists];
   let isDone = false;
   let ran: readonly string[] = [];
@@ -100,12 +89,17 @@ function start(argumentLists: readonly (readonly string[])[]): void {
   });
 }
 
+/** The name is given as it is: a part cut from a path would bring the path along. */
+function scriptOf(bundle: string): Script {
+  const filename = `${bundle}.cjs`;
+  return new Script(fs.readFileSync(filename, 'latin1'), { filename });
+}
+
+/** As src/packed.ts does it, on the scratch machine. */
 function runIn(script: Script): unknown {
-  const require = createRequire(import.meta.url);
-  const requireHere = (id: string): unknown => (id === 'node:fs' ? scratchMachine : require(id));
+  const requireHere = (id: string): unknown => doors[id] ?? require(id);
   const module = { exports: {} };
-  const loadPacked = (other: string): unknown =>
-    runIn(new Script(fs.readFileSync(`${other}.cjs`, 'latin1'), { filename: `${other}.cjs` }));
+  const loadPacked = (other: string): unknown => runIn(scriptOf(other));
   (script.runInThisContext() as (...globals: unknown[]) => void)(requireHere, module, module.exports, loadPacked);
   return module.exports;
 }
@@ -114,7 +108,7 @@ function runIn(script: Script): unknown {
 const scratchMachine = new Proxy(fs, {
   get(_, property: keyof typeof fs) {
     const value: unknown = fs[property];
-    if (typeof value !== 'function' || property === 'Stats') return value;
+    if (typeof value !== 'function') return value;
     if (property === 'fchownSync') return () => {};
     return (first: unknown, ...rest: unknown[]): unknown => {
       if (property === 'writeSync' && (first === STDOUT || first === STDERR)) {
@@ -127,3 +121,19 @@ const scratchMachine = new Proxy(fs, {
     };
   },
 });
+
+/** node:http's request, of which only what src/system/http-direct.ts uses. */
+function request(): EventEmitter {
+  const answer = Object.assign(Readable.from([Buffer.from(ANSWER)]), {
+    statusCode: 200,
+    headers: { 'content-type': 'application/json', 'content-length': String(ANSWER.length) },
+  });
+  const sent = new EventEmitter();
+  answer.on('close', () => sent.emit('close'));
+  return Object.assign(sent, { end: () => setImmediate(() => sent.emit('response', answer)), destroy: () => {} });
+}
+
+/** What stands for a module of Node, where the machine would show. */
+const doors: Readonly<Record<string, unknown>> = { 'node:fs': scratchMachine, 'node:http': { request } };
+
+start(RUNS[name] ?? []);

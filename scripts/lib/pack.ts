@@ -30,8 +30,12 @@ function missing(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 }
 
-/** With a fixed seed for hashes of names, which land in the code, so that two builds are the same. */
+/**
+ * With a fixed seed for hashes of names, which land in the code, and with V8 doing one thing after the other, since the age that
+ * it gives to compiled functions lands there too: so two builds are the same.
+ */
 function codeOf(name: string, directory: string): Buffer {
   const program = join(import.meta.dirname, 'code-cache.ts');
-  return execFileSync(process.execPath, ['--random-seed=1', program, name], { cwd: directory, maxBuffer: 2 ** 26 });
+  const words = ['--random-seed=1', '--predictable', program, name];
+  return execFileSync(process.execPath, words, { cwd: directory, maxBuffer: 2 ** 26 });
 }
