@@ -91,6 +91,16 @@ describe('a failure with the last words of the program', () => {
     if (not !== undefined) expect(result.stderr).not.toContain(`${not} |`);
   });
 
+  test('nofile, which is gone before a busy journal hears of it', async () => {
+    const journald = (signal: string) => `systemctl kill --kill-who=main --signal=${signal} systemd-journald`;
+    await view().run(`${journald('STOP')}; (sleep 2; ${journald('CONT')}) >/dev/null 2>&1 </dev/null &`);
+    const { code, stderr } = await start('nofile', service('ExecStart=/opt/there/is/none'));
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/203.*\/opt\/there\/is\/none: No such file/),
+    });
+  });
+
   test('its long lines are cut', async () => {
     const { code, stderr } = await start('long', service(shell('printf %%900d 7; exit 1')));
     expect({ code, isShort: stderr.length < 600 }).toEqual({ code: 1, isShort: true });

@@ -14,8 +14,22 @@ export async function journalLines(exec: Exec, unit: string, since: Date): Promi
   if (exec.find('journalctl') === undefined) return [];
   // What a program has just printed may still be on its way.
   await exec.tool(['journalctl', '--sync']);
-  const command = ['journalctl', '-u', unit, '-n', String(MESSAGES), '--no-pager', '-q', '-o', 'json'] as const;
+  const command = ['journalctl', '-n', String(MESSAGES), '--no-pager', '-q', '-o', 'json', ...matchesOf(unit)] as const;
   return wordsOf((await exec.tool(command)).stdout, since);
+}
+
+/**
+ * What `journalctl -u` looks for (journalctl(1), systemd.journal-fields(7)), with one thing more: it believes only PID 1 what it
+ * says of a unit. The process that could not execute the program says so itself, and is gone by the time that a busy
+ * journald looks which unit it was of.
+ */
+function matchesOf(unit: string): readonly string[] {
+  const ofRoot = ['UNIT', 'OBJECT_SYSTEMD_UNIT', 'COREDUMP_UNIT'].flatMap((field) => [
+    '+',
+    `${field}=${unit}`,
+    '_UID=0',
+  ]);
+  return [`_SYSTEMD_UNIT=${unit}`, ...ofRoot];
 }
 
 /** @param journal one JSON object a line, as `journalctl -o json` prints */
