@@ -56,6 +56,17 @@ def grains(raw, capacity, size):
         place += size
 
 
+def settled(descriptor):
+    """The descriptor with a content id of ours, as long as before: qemu draws it by lot, and writes no leading zeros of it. It only
+    ties a disk to its snapshots."""
+    text, count = re.subn(rb'(?m)^CID=[0-9a-f]{1,8}$', b'CID=63666e74', descriptor.rstrip(b'\0'))
+    if count != 1:
+        raise ValueError('no content id')
+    if len(text) > len(descriptor):
+        raise ValueError('no room for a content id')
+    return text.ljust(len(descriptor), b'\0')
+
+
 def main():
     raw_path, vmdk_path = sys.argv[1:]
     raw = os.open(raw_path, os.O_RDONLY)
@@ -64,11 +75,11 @@ def main():
         magic, _, _, capacity, grain, descriptor, descriptor_size, entries, redundant, directory, _ = HEADER.unpack_from(front)
         if magic != b'KDMV' or capacity * SECTOR < os.fstat(raw).st_size:
             sys.exit(f'fill-vmdk.py: {vmdk_path} is no VMDK for {raw_path}')
-        # qemu draws the content id by lot; it only ties a disk to its snapshots.
         place, end = descriptor * SECTOR, (descriptor + descriptor_size) * SECTOR
-        front[place:end], count = re.subn(rb'(?m)^CID=[0-9a-f]{8}', b'CID=63666e74', bytes(front[place:end]))
-        if count != 1:
-            sys.exit(f'fill-vmdk.py: no content id in {vmdk_path}')
+        try:
+            front[place:end] = settled(bytes(front[place:end]))
+        except ValueError as error:
+            sys.exit(f'fill-vmdk.py: {error} in {vmdk_path}')
         front.extend(bytes(-len(front) % SECTOR))
         vmdk.seek(len(front))
         compressor = Compressor()

@@ -61,6 +61,31 @@ describe('the OVA', () => {
   });
 });
 
+describe('the disk of a VMDK', () => {
+  const fill = (disk: string): Promise<string> =>
+    shell(`/usr/bin/python3 '${project}/image-build/lib/fill-vmdk.py' some.raw ${disk}`);
+
+  beforeAll(async () => {
+    await shell(`truncate -s 32M some.raw
+      dd if=guest.raw of=some.raw bs=64K skip=160 seek=7 count=20 conv=notrunc status=none
+      qemu-img create -q -f vmdk -o subformat=streamOptimized,adapter_type=lsilogic,hwversion=10 drawn.vmdk 32M
+      cp drawn.vmdk filled.vmdk`);
+    await fill('filled.vmdk');
+  });
+
+  // qemu-img draws it by lot and writes it without leading zeros: one in sixteen is shorter than eight digits.
+  test.each(['0', '63666e7', 'ffffffff'])('is the same, whatever the content id of qemu-img: %s', async (id) => {
+    const drawn = readFileSync(join(place, 'drawn.vmdk'), 'latin1');
+    const other = drawn.replace(/^CID=[0-9a-f]+\n([^\0]*)(\0*)/m, (all, rest: string) =>
+      `CID=${id}\n${rest}`.padEnd(all.length, '\0'),
+    );
+    expect([other.length, other.includes(`\nCID=${id}\n`)]).toEqual([drawn.length, true]);
+    writeFileSync(join(place, 'other.vmdk'), other, 'latin1');
+    await fill('other.vmdk');
+    expect(await shell('cmp other.vmdk filled.vmdk; qemu-img compare other.vmdk some.raw')).toContain('are identical');
+  });
+});
+
 describe('what the descriptor says of Ubuntu', () => {
   test('its own kind of system', async () => {
     writeFileSync(
