@@ -28,9 +28,7 @@ add_to_ext4() {
   free=$(dumpe2fs -h "$place" 2>/dev/null | awk '/^Free blocks:/ { blocks = $3 } /^Block size:/ { size = $3 } END { printf "%d", blocks * size / 1024 }')
   [ "$free" -gt $((needed + 8192)) ] ||
     die "the root has $((free / 1024)) MiB free and $((needed / 1024 + 8)) are needed: grow it first (virt-resize), or boot it once on a larger disk"
-  # What its maintainer script would do.
-  mkdir -p "$files/etc/systemd/system/sysinit.target.wants"
-  ln -s /lib/systemd/system/cfn-metadata-guard.path "$files/etc/systemd/system/sysinit.target.wants/cfn-metadata-guard.path"
+  # What its maintainer script would do besides, the next boot does: systemd-tmpfiles.
   debugfs_commands "$files" "$place" >"$work/commands"
   debugfs -w -f "$work/commands" "$place" >"$work/debugfs.log" 2>&1 || { tail -n 5 "$work/debugfs.log" >&2; die 'debugfs failed'; }
   e2fsck -f -n "$place" >"$work/fsck.log" 2>&1 || { cat "$work/fsck.log" >&2; die 'the root file system came out damaged: a fault of this script'; }

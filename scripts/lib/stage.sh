@@ -7,7 +7,8 @@ readonly commands=(cfn-init cfn-signal cfn-hup cfn-get-metadata cfn-create-aws-s
 stage() {
   local root=$1 binary=$2 units=usr/lib/systemd/system command
   rm -rf "$root"
-  install -d -m 755 "$root"/{usr/bin,opt/aws/bin,etc/cfn/hooks.d,etc/default,etc/logrotate.d,usr/lib/tmpfiles.d,"$units"} \
+  install -d -m 755 "$root"/{usr/bin,opt/aws/bin,etc/cfn/hooks.d,etc/default,etc/logrotate.d,usr/lib/tmpfiles.d} \
+    "$root/$units/systemd-tmpfiles-setup.service.d" \
     "$root"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,doc/cfntools}
   install -d -m 700 "$root"/var/{lib/heat-cfntools,cache/heat-cfntools,lib/cfn-hup}
 
@@ -16,7 +17,8 @@ stage() {
     ln -s cfntools "$root/usr/bin/$command"
     ln -s "/usr/bin/$command" "$root/opt/aws/bin/$command"
   done
-  install -m 644 "$project"/packaging/systemd/* "$root/$units/"
+  install -m 644 "$project"/packaging/systemd/*.{service,timer} "$root/$units/"
+  install -m 644 -t "$root/$units/systemd-tmpfiles-setup.service.d" "$project"/packaging/systemd/systemd-tmpfiles-setup.service.d/*
   install -m 644 "$project/packaging/tmpfiles.d/cfntools.conf" "$root/usr/lib/tmpfiles.d/"
   install -m 644 "$project/packaging/logrotate/cfntools" "$root/etc/logrotate.d/"
   install -m 644 "$project/packaging/default/cfn-hup" "$root/etc/default/"

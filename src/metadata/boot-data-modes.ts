@@ -32,7 +32,7 @@ const PRIVATE: readonly {
 /**
  * Closes to others what holds metadata, and so secrets. Heat's part handler for cloud-init writes each part a second time,
  * to /var/lib/cloud/data, with mode 0644; and whoever makes our directories first may make them 0755. The packages do the
- * same (tmpfiles.d, cfn-metadata-guard.path), for guests where none of our commands runs; this is for those without packages.
+ * same (tmpfiles.d), and before anything is written; this is for guests without them, and for file systems without ACLs.
  *
  * As root on the running machine only. Only what belongs to root and is a file, or a directory, itself: a link is left
  * alone. Never fails and never asks for attention: a read-only file system is no reason not to signal.

@@ -65,7 +65,6 @@ describe('image-build/customize without libguestfs', () => {
     expect(await stat('/usr/bin/cfn-init')).toContain('Fast link dest: "cfntools"');
     expect(await stat('/opt/aws/bin/cfn-init')).toContain('Fast link dest: "/usr/bin/cfn-init"');
     expect(await stat('/var/lib/heat-cfntools')).toMatch(/Type: directory +Mode: +0700/);
-    expect(await stat('/etc/systemd/system/sysinit.target.wants/cfn-metadata-guard.path')).toContain('Type: symlink');
     // What was there keeps its mode.
     expect(await stat('/usr/bin')).toMatch(/Mode: +0711/);
     await shell(

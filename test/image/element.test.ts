@@ -88,7 +88,7 @@ describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diski
     ['the agent', /^-rwxr-xr-x 0\/0 .* \.\/usr\/bin\/cfntools$/m],
     ['its commands', /\.\/usr\/bin\/cfn-init -> cfntools$/m],
     ['its links for templates', /\.\/opt\/aws\/bin\/cfn-signal -> \/usr\/bin\/cfn-signal$/m],
-    ['the watch on copies of metadata', /sysinit\.target\.wants\/cfn-metadata-guard\.path -> /m],
+    ['what closes copies of metadata', /\.\/usr\/lib\/tmpfiles\.d\/cfntools\.conf$/m],
     ['metadata for root alone', /^drwx------ 0\/0 .* \.\/var\/lib\/heat-cfntools\/$/m],
     ['cloud-init', /\.\/usr\/bin\/cloud-init$/m],
     ['growpart', /\.\/usr\/bin\/growpart$/m],

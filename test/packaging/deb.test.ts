@@ -13,7 +13,7 @@ const VERSION = 'cfntools 0.1.0';
 const names = commands.map(({ name }) => name);
 /** Directories that hold metadata, which is root's alone. */
 const STATE = ['/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-hup'];
-const UNITS = ['cfn-hup.service', 'cfn-hup-pass.service', 'cfn-hup.timer', 'cfn-metadata-guard.path'];
+const UNITS = ['cfn-hup.service', 'cfn-hup-pass.service', 'cfn-hup.timer'];
 const METADATA = '{"AWS::CloudFormation::Init": {"config": {"files": {"/etc/of-the-template": {"content": "text"}}}}}';
 const LOG = '/var/log/cfn-init.log';
 const canOpen = (): boolean => {
@@ -107,9 +107,16 @@ describe('the deb, installed in a new Debian 12', () => {
     expect(await modeOf(debian, ...STATE)).toBe('700 root:root');
   });
 
-  test('enables what closes metadata, and nothing else', async () => {
+  test('closes the copy of the metadata that cloud-init will write', async () => {
+    await debian.must(`umask 022; echo '${METADATA}' >/var/lib/cloud/data/cfn-init-data`);
+    expect(await modeOf(debian, '/var/lib/cloud/data/cfn-init-data')).toBe('600 root:root');
+    expect(await modeOf(debian, '/var/lib/cloud/data')).toBe('755 root:root');
+    await debian.must('rm /var/lib/cloud/data/cfn-init-data');
+  });
+
+  test('enables nothing', async () => {
     const states = await debian.must(`systemctl is-enabled ${UNITS.join(' ')} || true`);
-    expect(states.split('\n')).toEqual(['disabled', 'static', 'disabled', 'enabled']);
+    expect(states.split('\n')).toEqual(['disabled', 'static', 'disabled']);
   });
 
   test('rotates the logs, and keeps them to root', async () => {
@@ -230,6 +237,7 @@ describe('the deb, taken away', () => {
       '/opt/aws',
       '/etc/default/cfn-hup',
       '/etc/cfn/hooks.d',
+      '/var/lib/cloud',
     ])
       expect([path, await exists(path)]).toEqual([path, 'no']);
     expect(await debian.must('cat /etc/cfn/cfn-hup.conf')).toBe('[main]');

@@ -11,7 +11,6 @@ const isPossible = process.geteuid?.() === 0;
 const view = useSandbox({}, ['rpm', 'rpmbuild', 'rpmlint']);
 const VERSION = 'cfntools 0.1.0';
 const STATE = ['/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-hup'];
-const GUARD = '/etc/systemd/system/sysinit.target.wants/cfn-metadata-guard.path';
 const COPY = '/var/lib/cloud/data/cfn-init-data';
 const names = commands.map(({ name }) => name);
 
@@ -135,16 +134,18 @@ describe('the rpm', () => {
     await must('chmod 700 /var/lib/cfn-hup');
   });
 
-  test('enables what closes metadata, and nothing else', async () => {
-    expect(await must(`readlink ${GUARD}`)).toMatch(/\/lib\/systemd\/system\/cfn-metadata-guard\.path$/);
-    expect(await must('find /etc/systemd -name "cfn-hup*"')).toBe('');
+  test('closes the copy of the metadata that cloud-init will write', async () => {
+    expect(await must(`umask 022; rm -f ${COPY}; echo '{}' >${COPY}; stat -c %a ${COPY}`)).toBe('600');
+  });
+
+  test('enables nothing', async () => {
+    expect(await must('find /etc/systemd -name "cfn-*"')).toBe('');
   });
 
   test('installed again: what an administrator has written stays, what is broken is mended', async () => {
     await must('echo "#mine" >>/etc/default/cfn-hup; rm /usr/bin/cfn-signal');
     expect(await rpm(`-U --force ${packages.rpm}`)).toMatchObject({ code: 0 });
     expect(await must('tail -n 1 /etc/default/cfn-hup; cfn-signal --version')).toBe(`#mine\n${VERSION}`);
-    expect(await must(`readlink ${GUARD}`)).not.toBe('');
     expect((await query('cfntools')).length).toBe(1);
   });
 
@@ -153,7 +154,7 @@ describe('the rpm', () => {
     const { code } = await rpm('-e cfntools');
     expect(code).toBe(0);
     const gone = ['/usr/bin/cfntools', '/usr/bin/cfn-init', '/opt/aws', '/usr/lib/systemd/system/cfn-hup.service'];
-    expect(await must(`ls -d ${[...gone, GUARD, '/var/lib/cfn-hup'].join(' ')} 2>/dev/null || true`)).toBe('');
+    expect(await must(`ls -d ${[...gone, '/var/lib/cfn-hup'].join(' ')} 2>/dev/null || true`)).toBe('');
     expect(await must('cat /var/lib/heat-cfntools/cfn-init-data /var/log/cfn-init.log /etc/cfn/cfn-hup.conf')).toBe(
       '{"a": 1}\nline\n[main]',
     );

@@ -216,38 +216,37 @@ describe('cfn-hup.timer, as it is packaged', () => {
   });
 });
 
-describe('cfn-metadata-guard.path, as it is packaged', () => {
-  const modes = (): Promise<string> => must(`cd ${DATA}; stat -c '%n %a' * | sort`);
-  const CLOSED = 'cfn-boto-cfg 600\ncfn-init-data 600\ncfn-metadata-server 644\ncfn-userdata 700';
+describe('copies of the metadata in the directory of cloud-init, as the package leaves it', () => {
+  const COPIES = ['cfn-init-data', 'cfn-boto-cfg', 'cfn-userdata'];
+  const write = `cd ${DATA}; umask 022; for name in ${COPIES.join(' ')}; do echo '{}' >$name; done`;
+  const modes = (): Promise<string> => must(`cd ${DATA}; stat -c %a ${COPIES.join(' ')}`);
+  // What systemd-tmpfiles-setup.service runs.
+  const atBoot = 'systemd-tmpfiles --create --remove --boot --exclude-prefix=/dev >/dev/null 2>&1 || true';
 
-  test('is on', async () => {
-    expect([await show('UnitFileState', 'cfn-metadata-guard.path'), await isActive('cfn-metadata-guard.path')]).toEqual(
-      ['enabled', true],
+  test('are closed from the moment that they are there', async () => {
+    await must(write);
+    expect(await modes()).toBe('600\n600\n600');
+  });
+
+  test('are closed in a directory that the boot has made, before cloud-init writes to it', async () => {
+    await must(`rm -rf /var/lib/cloud; ${atBoot}; ${write}`);
+    expect(await modes()).toBe('600\n600\n600');
+    expect(await must(`stat -c '%a %U:%G' /var/lib/cloud ${DATA}`)).toBe('755 root:root\n755 root:root');
+    const before = (await show('Before', 'systemd-tmpfiles-setup.service')).split(' ');
+    expect(before).toEqual(expect.arrayContaining(['cloud-init.service', 'cloud-init-network.service']));
+  });
+
+  test('are closed at the boot where they were there before; a link is not followed', async () => {
+    await must(
+      `chmod 644 ${DATA}/*; echo text >/srv/other; chmod 644 /srv/other; ln -sf /srv/other ${DATA}/cfn-boto-cfg`,
     );
-  });
-
-  test('closes what is written there, also when the directory comes later', async () => {
-    await must(`systemctl stop cfn-metadata-guard.path; rm -rf ${DATA}; systemctl start cfn-metadata-guard.path
-      mkdir -p ${DATA}; sleep 1`);
-    for (const name of ['cfn-init-data', 'cfn-boto-cfg', 'cfn-metadata-server', 'cfn-userdata'])
-      await must(`echo '{}' >${DATA}/${name}; chmod 644 ${DATA}/${name}`);
-    await until('they are closed', async () => (await modes()) === CLOSED);
-  });
-
-  test('misses none of those that come in a row', async () => {
-    await until('it waits', async () => (await show('ActiveState', 'cfn-metadata-guard.service')) === 'inactive');
-    for (const pause of ['0', '0.005', '0.02', '0.1']) {
-      await must(`cd ${DATA}; rm -f *; for name in cfn-init-data cfn-boto-cfg cfn-metadata-server cfn-userdata; do
-        echo '{}' >$name; sleep ${pause}; done`);
-      await until(`they are closed, ${pause} s apart`, async () => (await modes()) === CLOSED, { seconds: 10 });
-      await until('it waits', async () => (await show('ActiveState', 'cfn-metadata-guard.service')) === 'inactive');
-    }
-  });
-
-  test('does not follow a link', async () => {
-    await must(`echo text >/srv/other; chmod 644 /srv/other; rm -f ${DATA}/*; ln -s /srv/other ${DATA}/cfn-boto-cfg
-      echo '{}' >${DATA}/cfn-init-data`);
-    await until('the file is closed', async () => /cfn-init-data 600/.test(await modes()));
+    await must(atBoot);
+    expect(await modes()).toBe('600\n777\n700');
     expect(await must('stat -c %a /srv/other')).toBe('644');
+  });
+
+  test('and what cloud-init lets others read stays so', async () => {
+    await must(`cd ${DATA}; umask 022; echo '{}' >new; chmod 644 new; mv new status.json`);
+    expect(await must(`setpriv --reuid=65534 --clear-groups cat ${DATA}/status.json`)).toBe('{}');
   });
 });
