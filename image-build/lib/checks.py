@@ -11,6 +11,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import stat
 import subprocess
 import time
@@ -162,6 +163,12 @@ def open_to_others():
     return found
 
 
+def open_for_a_while():
+    """Places that others could read until a command of the agent closed them, by its logs."""
+    logs = ''.join(read(path) or '' for path in glob.glob('/var/log/cfn-*.log'))
+    return sorted({f'{path} until a command ran' for path in re.findall(r'closed to others: (\S+): ', logs)})
+
+
 def cloud_init_result(limit):
     """What cloud-init says of this boot once it is done with it, or None."""
     until = time.monotonic() + limit
@@ -192,7 +199,7 @@ def main():
         'enabled': {name: output('systemctl', 'is-enabled', name) for name in ('boot-test-seed', 'cfn-hup')},
         'secrets': len(wanted),
         'readable': readable_by_nobody(wanted),
-        'open': open_to_others(),
+        'open': open_to_others() + open_for_a_while(),
         'cloud_init': result,
         'uptime': float(read('/proc/uptime').split()[0]),
     }))
