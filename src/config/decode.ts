@@ -71,6 +71,22 @@ export function decodeMetadata(document: MetadataDocument, wanted: readonly stri
   };
 }
 
+/**
+ * What nobody may see of a document: credentials, and the private files of all its configs, whichever of them a run selects.
+ */
+export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts'> {
+  if (!isRecord(value)) return { secrets: [], privateTexts: [] };
+  const authentications = decodeAuthentications(value);
+  const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
+  const files = Object.entries(init).flatMap(([name, config]) =>
+    isRecord(config) ? decodeFiles(name, soundFiles(config), text, authentications, []) : [],
+  );
+  return {
+    secrets: authentications.secrets,
+    privateTexts: files.filter(isPrivate).map(({ content }) => textOf(content)),
+  };
+}
+
 function decodeConfig(
   name: string,
   value: Record<string, unknown>,

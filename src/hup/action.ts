@@ -121,8 +121,8 @@ async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause
   const parsed = metadata === undefined ? undefined : parseJson(metadata);
   if (metadata === undefined || parsed === undefined || 'problem' in parsed) return redactor;
   // Loaded here: a daemon for which nothing happens stays smaller by the schemas.
-  const { decodeMetadata } = await import('../config/decode.ts');
-  const { secrets, privateTexts } = decodeMetadata({ value: parsed.value, text: metadata }, []);
+  const { secretsOf } = await import('../config/decode.ts');
+  const { secrets, privateTexts } = secretsOf({ value: parsed.value, text: metadata });
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
   redactor.addPrivateText(JSON.stringify(parsed.value));

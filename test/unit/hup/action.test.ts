@@ -75,6 +75,19 @@ describe('runAction', () => {
     expect(world.read('/seen')).toBe('||kept\n');
   });
 
+  it.each([
+    ['in the default set', { configSets: { default: ['app'] } }],
+    ['in a set that is no default', { configSets: { update: ['app'] } }],
+    ['in no set', { configSets: { default: ['other'] }, other: {} }],
+  ])('what a private file holds does not reach the log: one %s', async (_, init) => {
+    const files = { '/etc/app/env': { content: 'URL=postgres://app:hunter2@db/\nWORD=open-sesame\n', mode: '000600' } };
+    const metadata = JSON.stringify({ 'AWS::CloudFormation::Init': { ...init, app: { files } } });
+    const action = 'echo URL=postgres://app:hunter2@db/; echo words; echo WORD=open-sesame >&2; exit 1';
+    const reason = await act({ action }, { now: metadata, metadata });
+    for (const secret of ['hunter2', 'open-sesame']) expect(said.join() + reason).not.toContain(secret);
+    expect(said.join()).toContain('words');
+  });
+
   it('secrets do not reach the log, nor the reason', async () => {
     const file = { content: 'user=x\nsesame=open-the-door\n', mode: '000600' };
     const document = {
