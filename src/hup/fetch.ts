@@ -17,7 +17,7 @@ export interface Trouble {
 export interface Fetched {
   /** By logical id. */
   readonly resources: ReadonlyMap<string, StackResource>;
-  /** The first that came up. */
+  /** The first that came up, or the first that gives reason to leave the server alone for a while. */
   readonly trouble: Trouble | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function fetchResources(
     if (!(error instanceof Problem)) throw error;
     tools.log.error(error.line);
     const now = troubleOf(error);
-    trouble ??= now;
+    trouble = trouble === undefined ? now : graver(trouble, now);
     return now;
   };
   if (names.length === 0) return { resources, trouble };
@@ -64,6 +64,14 @@ export async function fetchResources(
     take(error);
   }
   return { resources, trouble };
+}
+
+/** A server that cannot be reached counts for more than what it refuses, and the longest time that it asks for counts. */
+function graver(first: Trouble, second: Trouble): Trouble {
+  if (second.kind !== 'unreachable') return first;
+  if (first.kind !== 'unreachable') return first.kind === 'refused' ? second : first;
+  const retryAfter = Math.max(first.retryAfter ?? 0, second.retryAfter ?? 0);
+  return retryAfter > 0 ? { ...first, retryAfter } : first;
 }
 
 function troubleOf(error: Problem): Trouble {
