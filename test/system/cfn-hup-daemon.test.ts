@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
 import { type HupGuest, prepareHupGuest, until } from '../support/cfn-hup.ts';
+import { property, RUNS, UNITS } from '../support/systemd-units.ts';
 import { isInstalled, useSandbox } from '../support/use-machine.ts';
 
 const isPossible = process.geteuid?.() === 0 && isInstalled('systemd-nspawn');
@@ -157,6 +159,53 @@ connection, _ = server.accept()
 open('/srv/asked', 'w').close()
 while os.path.exists('/srv/asked'): time.sleep(0.05)
 `;
+
+describe('an action that runs cfn-init', () => {
+  const HOOKS = '/etc/cfn/hooks.d/more.conf';
+  const CONF = '/etc/worker.conf';
+  const ask = (version: number, cfnHup: object) => ({
+    version,
+    'AWS::CloudFormation::Init': {
+      config: {
+        files: {
+          [`${UNITS}/worker.service`]: RUNS,
+          [HOOKS]: { content: `# ${version}\n` },
+          [CONF]: { content: `${version}\n` },
+        },
+        services: { systemd: { 'cfn-hup': cfnHup, worker: { ensureRunning: true, files: [CONF] } } },
+      },
+    },
+  });
+  const action = `${binary('cfn-init')} /var/cache/heat-cfntools/last_metadata_guest && echo done >>${ACTED}`;
+  const worker = () => property(view(), 'MainPID', 'worker.service');
+
+  test('with cfn-hup under services: the daemon is told of its new files, does not end, and all else is done', async () => {
+    await start({ interval: '1s', 'stop-timeout': '10' }, action);
+    const daemon = await show('MainPID');
+    const cfnHup = { ensureRunning: true, files: [HOOKS] };
+    await guest.tell(ask(1, cfnHup));
+    await until('the first change is dealt with', () => guest.lines(ACTED).length === 1, said);
+    const first = await worker();
+    await guest.tell(ask(2, cfnHup));
+    await until('the second change is dealt with', () => guest.lines(ACTED).length === 2, said);
+    expect(await worker()).not.toBe(first);
+    await until('the reload is over', async () => (await show('ActiveState')) === 'active', said);
+    expect(await show('MainPID')).toBe(daemon);
+    const before = polls();
+    await until('it goes on', () => polls() > before + 1, said);
+    expect(guest.lines(ACTED)).toEqual(['done', 'done']);
+    await view().run(`systemctl stop worker; rm ${HOOKS}`);
+  });
+
+  test('that stops cfn-hup is finished before the daemon ends', async () => {
+    await start({ interval: '1s', 'stop-timeout': '10' }, action);
+    await guest.tell(ask(3, { ensureRunning: false }));
+    await until('the daemon ends', async () => (await show('ActiveState')) === 'inactive', said);
+    expect(guest.lines(ACTED)).toEqual(['done']);
+    expect(await worker()).not.toBe('0');
+    await view().run(`systemctl stop worker; rm ${HOOKS}`);
+  });
+});
 
 describe('beside the service', () => {
   test('a second daemon and single passes leave at once, with exit 0', async () => {

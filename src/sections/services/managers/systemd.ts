@@ -4,6 +4,7 @@ import type { Check, ServiceManager, ServiceStatus, Trouble } from '../manager.t
 import { initScripts } from './init-scripts.ts';
 import { journalLines } from './journal.ts';
 import { lastWords } from './last-words.ts';
+import { isOwnDaemon } from './own-daemon.ts';
 import { systemdOffline } from './systemd-offline.ts';
 import { alsoOf, serviceNames, unitName } from './unit-name.ts';
 
@@ -64,7 +65,9 @@ export function systemd(system: System): ServiceManager {
     const starts = verb === 'start' || verb === 'restart';
     const trouble = starts ? troubled.get(unit[0] ?? '') : undefined;
     // To one that waits to be restarted a start would wait as long.
-    const begin = () => exec.tool(['systemctl', trouble === 'auto-restart' ? 'restart' : verb, ...unit]);
+    const isOwn = isOwnDaemon(unit[0] ?? '', system);
+    const how = [...(isOwn ? ['--no-block'] : []), trouble === 'auto-restart' ? 'restart' : verb];
+    const begin = () => exec.tool(['systemctl', ...how, ...unit]);
     const forget = () => exec.tool(['systemctl', 'reset-failed', ...unit]);
     // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
     if (trouble !== undefined) await forget();
@@ -132,7 +135,8 @@ export function systemd(system: System): ServiceManager {
     disable: (service) => systemctl('disable', service),
     start: (service) => systemctl('start', service),
     stop: (service) => systemctl('stop', service),
-    restart: (service) => systemctl('restart', service),
+    // cfn-hup reads its configuration before each look at Heat, so that to look at once is all that it has to be told.
+    restart: (service) => systemctl(isOwnDaemon(unitName(service), system) ? 'reload' : 'restart', service),
     reload: () => systemctl('daemon-reload'),
     async names() {
       const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
