@@ -73,8 +73,10 @@ export async function restartServices(
     const failure = memory.failures.get(name);
     if (failure !== undefined && system.clock.elapsed() < failure.notBefore) continue;
     try {
-      const { id, isKnown, isRunning, isOneshot, canStart } = await manager.status(name);
-      if (isKnown && canStart && !isRunning && isOneshot !== true) {
+      const { id, isKnown, isRunning, isOneshot, isGuess, canStart } = await manager.status(name);
+      if (isGuess === true)
+        log.info(`the service ${name} is not watched: neither its init script nor a pid file tells whether it runs`);
+      else if (isKnown && canStart && !isRunning && isOneshot !== true) {
         beforeStart();
         await manager.start(id);
         started++;

@@ -80,6 +80,17 @@ describe('restartServices', () => {
     expect(await restart(system, ['up', 'down', 'unknown'])).toBe(0);
   });
 
+  it('leaves one alone whose init script does not tell whether it runs', async () => {
+    const system = machine({ mute: { up: false } });
+    const mute: System = {
+      ...system,
+      exec: { ...system.exec, tool: async () => ({ exitCode: 1, stdout: '', output: 'Usage: mute {start|stop}' }) },
+    };
+    expect(await restart(mute, ['mute'])).toBe(0);
+    expect(said.join('\n')).toMatch(/INFO the service mute is not watched/);
+    expect(calls).toEqual([]);
+  });
+
   it('one that does not start is tried less and less often, and keeps no other back', async () => {
     const system = machine({ bad: { up: false, starts: false }, good: { up: false } });
     expect(await restart(system, ['bad', 'good'])).toBe(1);

@@ -7,7 +7,7 @@ const DIRECTORY = '/etc/init.d';
 
 export interface InitScript {
   readonly isRunning: boolean;
-  /** The script has no action `status`. */
+  /** The script has no action `status`, and there is no pid file. */
   readonly isGuess: boolean;
   readonly exitCode: number;
 }
@@ -33,14 +33,16 @@ export function initScripts(
   running: ReadonlySet<number> = new Set([0]),
 ): InitScripts {
   /** Without an action `status` a script answers with its usage; its pid file is all there is to look at then. */
-  const hasPid = (name: string): boolean => {
+  const pidOf = (name: string): string | undefined => {
     const pid = files.readIfPresent(`/run/${name}.pid`, 4096)?.toString('utf8').trim() ?? '';
-    return /^\d+$/.test(pid) && files.entry(`/proc/${pid}`) !== undefined;
+    return /^\d+$/.test(pid) ? pid : undefined;
   };
   const ask = async (name: string) => {
     const { exitCode, output } = await exec.tool(command(name, 'status'));
-    const isGuess = isUsage(output);
-    return { isRunning: isGuess ? hasPid(name) : running.has(exitCode), isGuess, exitCode, output };
+    if (!isUsage(output)) return { isRunning: running.has(exitCode), isGuess: false, exitCode, output };
+    const pid = pidOf(name);
+    const isRunning = pid !== undefined && files.entry(`/proc/${pid}`) !== undefined;
+    return { isRunning, isGuess: pid === undefined, exitCode, output };
   };
   return {
     isThere: (service) => files.entry(`${DIRECTORY}/${scriptName(service)}`) !== undefined,
