@@ -50,11 +50,11 @@ export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
  * @throws Problem when the main file is not there or cannot be used
  */
 export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: string | undefined): HupConfig {
-  const { settings, hooks, problems, warnings, mainProblems } = inspectHupConfig(system, option);
+  const { settings, hooks, files, problems, warnings, mainProblems } = inspectHupConfig(system, option);
   if (settings === undefined || mainProblems.length > 0) {
     throw new Problem(mainProblems.join('; '), mainProblems.length > 1 ? { hint: 'cfn-hup --check lists all' } : {});
   }
-  return { settings, hooks, problems, warnings };
+  return { settings, hooks, files, problems, warnings };
 }
 
 /** As readHupConfig, but goes on as far as it can. @throws Problem when there is no main file */
@@ -104,7 +104,8 @@ export function inspectHupConfig(
       remark(`${places.hooksFile}, ${places.hooksDirectory}`, 'there are no hooks', 'put some there'),
     );
   }
-  return { places, sections, settings, mainProblems, hooks, problems: remarks.problems, warnings: remarks.warnings };
+  const { problems, warnings } = remarks;
+  return { places, sections, settings, mainProblems, hooks, files: [places.main, ...hookFiles], problems, warnings };
 }
 
 /**

@@ -51,11 +51,12 @@ export class Dealer {
     if (resource === undefined && !(state.isRestartPending && state.acknowledged.kind === 'value')) return;
     const value = resource === undefined ? acknowledgedValue(state) : observe(resource, hook.path);
     const { clock } = this.#tools.system;
-    const decision = decide(state, value, hook, clock.now());
+    const decision = decide(state, value, hook, this.#settings.maxAttempts, clock.now());
     if (decision.kind === 'wait') this.#await(decision.milliseconds);
-    else if (decision.kind === 'parked')
+    else if (decision.kind === 'parked') {
+      if (!state.isParked) this.#keep(hook, { ...state, isParked: true });
       this.#tools.log.error(parkedLine(state), this.#about(hook, 'hookParked', 'parked'));
-    else if (decision.kind === 'acknowledge') {
+    } else if (decision.kind === 'acknowledge') {
       this.tally.changed = true;
       this.#keep(hook, afterSuccess(state, value, clock.now(), false));
     } else if (decision.kind === 'run') await this.#act(hook, state, value, resource, decision);
@@ -118,5 +119,5 @@ function acknowledgedValue({ acknowledged }: HookState): Observation {
 }
 
 function parkedLine({ hook, attempts, reason }: HookState): string {
-  return `the hook ${hook} is parked after ${attempts} failed attempts: ${reason ?? 'it was interrupted'}: it runs again when what it looks at changes`;
+  return `the hook ${hook} is parked after ${attempts} failed attempts: ${reason ?? 'its action did not come back'}: it runs again when what it looks at changes`;
 }

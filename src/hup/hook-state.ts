@@ -9,6 +9,8 @@ import { type Acknowledged, triggersOf } from './triggers.ts';
 /** What is remembered of a hook, in a file of its own. Times are ISO texts. */
 export interface HookState {
   readonly hook: string;
+  /** Where the hook was read from; undefined in records of before. */
+  readonly file: string | undefined;
   /** As it was written when the hook last ran: another path makes it another hook. */
   readonly path: string;
   readonly acknowledged: Acknowledged;
@@ -37,6 +39,7 @@ const LONGEST_WAIT = 600_000;
 export function newHookState(hook: Hook, acknowledged: Acknowledged): HookState {
   return {
     hook: hook.name,
+    file: hook.file,
     path: hook.path.text,
     acknowledged,
     isRestartPending: false,
@@ -58,25 +61,44 @@ export type Decision =
   | { readonly kind: 'acknowledge' }
   /** The action has failed, and is not due yet. */
   | { readonly kind: 'wait'; readonly milliseconds: number }
+  /** It has failed, or has not come back, too often. */
   | { readonly kind: 'parked' }
   /** `attempts` failed ones lie behind. */
   | { readonly kind: 'run'; readonly triggers: readonly Trigger[]; readonly attempts: number };
 
-/** What is to be done for a hook that sees this value. */
-export function decide(state: HookState, value: Observation, hook: Hook, now: Date): Decision {
-  const happened = triggersOf(state.acknowledged, value, hook.path);
+/**
+ * What is to be done for a hook that sees this value.
+ * @param maxAttempts an action that takes the machine down with it is counted by its starts
+ */
+export function decide(state: HookState, value: Observation, hook: Hook, maxAttempts: number, now: Date): Decision {
+  const happened = [...triggersOf(state.acknowledged, value, hook.path), ...takenBack(state, value, hook)];
   const all: readonly Trigger[] = state.isRestartPending ? [...happened, 'service.restarted'] : happened;
   const triggers = all.filter((trigger) => hook.triggers.includes(trigger));
   if (triggers.length === 0) {
-    const isSame = state.acknowledged.kind === 'value' && state.acknowledged.value === value;
-    // What failed may have been taken back meanwhile.
     const isClean = !state.isRestartPending && state.failing === undefined;
-    return isSame && isClean ? { kind: 'rest' } : { kind: 'acknowledge' };
+    return isAcknowledged(state, value) && isClean ? { kind: 'rest' } : { kind: 'acknowledge' };
   }
   if (state.failing !== digestOf(value)) return { kind: 'run', triggers, attempts: 0 };
-  if (state.isParked) return { kind: 'parked' };
+  if (state.isParked || state.attempts >= maxAttempts) return { kind: 'parked' };
   const milliseconds = waitOf(state, now);
   return milliseconds > 0 ? { kind: 'wait', milliseconds } : { kind: 'run', triggers, attempts: state.attempts };
+}
+
+function isAcknowledged({ acknowledged }: HookState, value: Observation): boolean {
+  return acknowledged.kind === 'value' && acknowledged.value === value;
+}
+
+/**
+ * What has happened when a value is back that the hook has dealt with, after its action was started for another: the machine
+ * is as that one has left it, half done maybe, as after a stack update that was rolled back.
+ */
+function takenBack(state: HookState, value: Observation, { path }: Hook): readonly Trigger[] {
+  const { failing } = state;
+  if (failing === undefined || !isAcknowledged(state, value)) return [];
+  if (value === null) return ['post.remove'];
+  // The action for the value that is back has failed itself; or that for a service which was restarted, with a mark of its own.
+  if (failing === digestOf(value)) return state.isRestartPending ? [] : ['post.add', 'post.update'];
+  return triggersOf({ kind: 'value', value: failing === digestOf(null) ? null : `not ${value}` }, value, path);
 }
 
 /** Before the action runs. The record bounds an action that reboots the machine as well. */
@@ -161,6 +183,7 @@ export function decodeHookState(text: string): HookState | string {
   if (!isSound || acknowledged === undefined) return 'a field is missing or of a wrong kind';
   return {
     hook,
+    file: textOf(value['file']),
     path,
     acknowledged,
     isRestartPending,

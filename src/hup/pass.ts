@@ -154,7 +154,7 @@ class Pass {
       });
     }
     // A hook whose file cannot be read now is not gone.
-    if (this.#config.problems.length === 0) this.#attempt(() => removeOtherStates(system, this.#config.hooks));
+    if (this.#config.problems.length === 0) this.#attempt(() => removeOtherStates(system, this.#config));
     return unseen;
   }
 

@@ -6,6 +6,7 @@ import { sha256Hex } from '../signing/sha256.ts';
 import type { System } from '../system/system.ts';
 import type { Hook } from './hook.ts';
 import { decodeHookState, encodeHookState, type HookState, newHookState } from './hook-state.ts';
+import type { HupConfig } from './hup-config.ts';
 
 /** A value may grow when it is written as a text inside JSON. */
 const MOST_BYTES = 4 * MOST_METADATA_BYTES;
@@ -42,7 +43,7 @@ export function readHookState(system: System, hook: Hook): FoundState {
   const state = decodeHookState(content.toString('utf8'));
   if (typeof state !== 'string') {
     const isThisOne = state.hook === hook.name && state.path === hook.path.text;
-    return { state: isThisOne ? state : undefined, corrupt: undefined };
+    return { state: isThisOne ? { ...state, file: hook.file } : undefined, corrupt: undefined };
   }
   const aside = `${path.slice(0, -SUFFIX.length)}${SET_ASIDE}${isoTime(system.clock.now()).replaceAll(':', '')}`;
   system.files.write(aside, content, { mode: 0o600, ...system.self });
@@ -72,11 +73,18 @@ export function writeHookState({ files, self }: System, state: HookState): void 
   }
 }
 
-/** Removes the states of hooks that are no more. */
-export function removeOtherStates({ files }: System, hooks: readonly Hook[]): void {
+/**
+ * Removes the states of hooks that are no more: those whose file is gone, or is among the files that were read. Hooks of
+ * another configuration (-c) are not ours to forget.
+ */
+export function removeOtherStates({ files }: System, { hooks, files: read }: Pick<HupConfig, 'hooks' | 'files'>): void {
   const kept = new Set(hooks.map(({ name }) => fileName(name)));
   for (const name of stateFiles(files)) {
-    if (name.endsWith(SUFFIX) && !kept.has(name)) files.remove(`${paths.hupState}/${name}`);
+    if (!name.endsWith(SUFFIX) || kept.has(name)) continue;
+    const path = `${paths.hupState}/${name}`;
+    const state = decodeHookState(files.readIfPresent(path, MOST_BYTES)?.toString('utf8') ?? '');
+    const file = typeof state === 'string' ? undefined : state.file;
+    if (file === undefined || read.includes(file) || files.entry(file) === undefined) files.remove(path);
   }
 }
 

@@ -50,7 +50,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   const loadConfig = (): HupConfig => {
     const now = looks[Math.min(look++, looks.length - 1)] ?? {};
     if (now === 'broken') throw new Problem('no stack', { where: '/etc/cfn/cfn-hup.conf' });
-    return { settings: { ...SETTINGS, ...now }, hooks, problems: [], warnings: [] };
+    return { settings: { ...SETTINGS, ...now }, hooks, files: [], problems: [], warnings: [] };
   };
   const memory = createPassMemory();
   const pass: DaemonParts['pass'] = wish.pass ?? ((config, tools, options) => runPass(config, tools, memory, options));

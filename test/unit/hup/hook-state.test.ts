@@ -59,7 +59,38 @@ describe('decide', () => {
       hook,
       { kind: 'run', triggers: ['post.update'], attempts: 0 },
     ],
-    ['failed, and taken back', failed(3, '2'), '1', hook, { kind: 'acknowledge' }],
+    // The machine is as the action for 2 has left it.
+    ['failed, and taken back', failed(3, '2'), '1', hook, { kind: 'run', triggers: ['post.update'], attempts: 0 }],
+    ['failed, taken back, and failed', failed(2, '1'), '1', hook, { kind: 'wait', milliseconds: 10_000 }],
+    ['failed, taken back, and failed too often', failed(3, '1'), '1', hook, { kind: 'parked' }],
+    [
+      'cut off, and taken back',
+      afterStart(known, '2', 0, NOW),
+      '1',
+      hookOf('post.add', 'post.update'),
+      { kind: 'run', triggers: ['post.update'], attempts: 0 },
+    ],
+    [
+      'cut off in the removal, and there again',
+      afterStart(known, null, 0, NOW),
+      '1',
+      hookOf('post.add', 'post.remove'),
+      { kind: 'run', triggers: ['post.add'], attempts: 0 },
+    ],
+    [
+      'cut off in the addition, and gone again',
+      afterStart(newHookState(hook, { kind: 'value', value: null }), '1', 0, NOW),
+      null,
+      hookOf('post.add', 'post.remove'),
+      { kind: 'run', triggers: ['post.remove'], attempts: 0 },
+    ],
+    [
+      'taken back, for a hook that does not listen for that',
+      afterStart(known, null, 0, NOW),
+      '1',
+      hookOf('post.remove'),
+      { kind: 'acknowledge' },
+    ],
     [
       'a service was restarted',
       { ...known, isRestartPending: true },
@@ -75,7 +106,7 @@ describe('decide', () => {
       { kind: 'acknowledge' },
     ],
   ])('%s', (_, state, value, of, expected) => {
-    expect(decide(state, value, of, NOW)).toEqual(expected);
+    expect(decide(state, value, of, MOST, NOW)).toEqual(expected);
   });
 
   it.each([
@@ -85,11 +116,11 @@ describe('decide', () => {
     [-300_000, 'wait'],
     [-86_400_000, 'run'],
   ])('%d ms after the second failure: %s', (milliseconds, kind) => {
-    expect(decide(failed(2, '2'), '2', hook, later(milliseconds)).kind).toBe(kind);
+    expect(decide(failed(2, '2'), '2', hook, MOST, later(milliseconds)).kind).toBe(kind);
   });
 
   it('waits longer and longer, up to ten minutes', () => {
-    const waits = Array.from({ length: 12 }, (_, index) => decide(failed(index + 1, '2', 99), '2', hook, NOW)).map(
+    const waits = Array.from({ length: 12 }, (_, index) => decide(failed(index + 1, '2', 99), '2', hook, 99, NOW)).map(
       (decision) => (decision.kind === 'wait' ? decision.milliseconds / 1000 : decision.kind),
     );
     expect(waits).toEqual(['run', 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]);
@@ -97,8 +128,14 @@ describe('decide', () => {
 
   it('an action that never comes back, since it restarts the machine, is bounded as one that fails', () => {
     let state = known;
-    for (let attempt = 0; attempt < 5; attempt++) state = afterStart(state, '2', attempt, NOW);
-    expect(decide(state, '2', hook, NOW)).toEqual({ kind: 'wait', milliseconds: 80_000 });
+    const decisions: string[] = [];
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const { kind } = decide(state, '2', hook, MOST, later(attempt * 600_000));
+      decisions.push(kind);
+      if (kind === 'run') state = afterStart(state, '2', attempt, later(attempt * 600_000));
+    }
+    expect(decisions).toEqual(['run', 'run', 'run', 'parked']);
+    expect(decide(state, '3', hook, MOST, NOW)).toEqual({ kind: 'run', triggers: ['post.update'], attempts: 0 });
   });
 });
 
@@ -106,7 +143,7 @@ describe('afterSuccess', () => {
   it('acknowledges, and forgets the failures', () => {
     const state = afterSuccess(failed(3, '2'), '2', NOW, true);
     expect(state).toMatchObject({ acknowledged: { kind: 'value', value: '2' }, attempts: 0, isParked: false });
-    expect(decide(state, '2', hook, NOW)).toEqual({ kind: 'rest' });
+    expect(decide(state, '2', hook, MOST, NOW)).toEqual({ kind: 'rest' });
   });
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createWorld, hookIn, type Telling, type World } from './world.ts';
@@ -122,6 +123,16 @@ describe('what runs', () => {
     expect(await world.pass(hooks)).toMatchObject({ fetched: 1, unfetched: 1 });
     expect(world.asked).toEqual(['bad', 'good']);
     expect(world.acted()).toHaveLength(2);
+  });
+
+  it('a server that asks to be left alone is, whatever else it refuses, and for the longest time', async () => {
+    Object.assign(world.heat, { gone: 'refused', tired: { retryAfter: 600 }, weary: { retryAfter: 900 }, good: '{}' });
+    const hooks = ['gone', 'tired', 'weary', 'good'].map((resource) => hookIn(world, { name: resource, resource }));
+    const { trouble, fetched } = await world.pass(hooks);
+    expect({ fetched, trouble }).toEqual({
+      fetched: 1,
+      trouble: { kind: 'unreachable', retryAfter: 900_000, line: expect.stringContaining('503') },
+    });
   });
 
   it('nothing once it is told to stop', async () => {
@@ -255,6 +266,31 @@ describe('an action that fails', () => {
     world.heat['r'] = '{"v":3}';
     await world.pass([hook]);
     expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"v":2}', 'none -> {"v":3}']);
+  });
+
+  it('has left the machine half changed: the value from before runs it again', async () => {
+    world.heat['r'] = '{"v":1}';
+    await world.pass([hookIn(world)]);
+    world.heat['r'] = '{"v":2}';
+    expect(await world.pass([failing()])).toMatchObject({ failedActions: 1 });
+    world.heat['r'] = '{"v":1}';
+    expect(await world.pass([failing()])).toMatchObject({ failedActions: 1 });
+    for (let pass = 0; pass < 2; pass++) await world.pass([hookIn(world)]);
+    expect(world.acted()).toEqual(['none -> {"v":1}', 'x', 'x', '{"v":1} -> {"v":1}']);
+  });
+
+  it('and never comes back is parked as well, which its state says', async () => {
+    world.heat['r'] = '{"v":1}';
+    const hook = hookIn(world);
+    await world.pass([hook]);
+    world.heat['r'] = '{"v":2}';
+    const state = JSON.parse(world.read(`${STATE}/h.json`) ?? '') as object;
+    const failing = createHash('sha256').update('{"v":2}').digest('hex');
+    world.write(`${STATE}/h.json`, JSON.stringify({ ...state, attempts: 10, failing }));
+    await world.pass([hook]);
+    expect(world.acted()).toHaveLength(1);
+    expect(JSON.parse(world.read(`${STATE}/h.json`) ?? '')).toMatchObject({ isParked: true, attempts: 10 });
+    expect(world.said.join('\n')).toMatch(/ERROR .*parked after 10 failed attempts: its action did not come back/);
   });
 
   it('is on record before it runs', async () => {

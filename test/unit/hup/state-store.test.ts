@@ -83,8 +83,22 @@ describe('a record', () => {
 });
 
 it('removes the states of hooks that are gone, and nothing else', () => {
+  const read = '/etc/cfn/hooks.conf';
   for (const name of ['kept', 'gone']) writeHookState(world.system, stateOf(name));
+  // Of another configuration, which -c names: one whose file is there, and one whose file is not.
+  for (const name of ['other', 'other-gone']) {
+    writeHookState(world.system, { ...stateOf(name), file: `/srv/cfn/hooks.d/${name}` });
+    if (name === 'other') world.write(`/srv/cfn/hooks.d/${name}`, '');
+  }
+  // As it was written before files were noted.
+  writeHookState(world.system, { ...stateOf('old'), file: undefined });
   for (const name of ['daemon.lock', 'pass.lock', 'gone.corrupt-2026']) world.write(`${STATE}/${name}`, '');
-  removeOtherStates(world.system, [hookIn(world, { name: 'kept' })]);
-  expect(world.files.names(STATE)).toEqual(['daemon.lock', 'gone.corrupt-2026', 'kept.json', 'pass.lock']);
+  removeOtherStates(world.system, { hooks: [hookIn(world, { name: 'kept' })], files: [read] });
+  expect(world.files.names(STATE)).toEqual([
+    'daemon.lock',
+    'gone.corrupt-2026',
+    'kept.json',
+    'other.json',
+    'pass.lock',
+  ]);
 });

@@ -8,7 +8,7 @@ beforeEach(() => {
   world = createWorld();
 });
 const status = (hooks: readonly Hook[], problems: readonly string[] = []): readonly string[] =>
-  statusLines({ settings: { ...SETTINGS, maxAttempts: 2 }, hooks, problems, warnings: [] }, world.system);
+  statusLines({ settings: { ...SETTINGS, maxAttempts: 2 }, hooks, files: [], problems, warnings: [] }, world.system);
 
 describe('statusLines', () => {
   it('without hooks, and with a hook that is not in force', () => {

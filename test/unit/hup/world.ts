@@ -10,7 +10,12 @@ import type { System } from '../../../src/system/system.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 /** What Heat says of a resource: metadata as JSON text, with a status if need be; or a fault. */
-export type Telling = string | { readonly metadata: string; readonly status: string } | 'unreachable' | 'refused';
+export type Telling =
+  | string
+  | { readonly metadata: string; readonly status: string }
+  | { readonly retryAfter: number }
+  | 'unreachable'
+  | 'refused';
 
 export interface HookWish {
   readonly name?: string;
@@ -73,6 +78,8 @@ export function createWorld(): World {
     const telling = heat[resource] ?? 'refused';
     if (telling === 'unreachable') throw new NoAnswer({ where: 'heat' }, false);
     if (telling === 'refused') return { status: 403, headers: {}, body: '<Error><Code>AccessDenied</Code></Error>' };
+    if (typeof telling === 'object' && 'retryAfter' in telling)
+      return { status: 503, headers: { 'retry-after': String(telling.retryAfter) }, body: '' };
     const { metadata, status } =
       typeof telling === 'string' ? { metadata: telling, status: 'CREATE_COMPLETE' } : telling;
     const detail = `{"LogicalResourceId": "${resource}", "PhysicalResourceId": "id-of-${resource}", "LastUpdatedTimestamp": "2026-11-22T07:02:54Z", "ResourceStatus": "${status}", "Metadata": ${metadata}}`;
@@ -115,7 +122,8 @@ export function createWorld(): World {
     heat,
     asked,
     pass: (hooks, settings = {}, { isStopping = () => false } = {}) => {
-      const config: HupConfig = { settings: { ...SETTINGS, ...settings }, hooks, problems: [], warnings: [] };
+      const found = { hooks, files: hooks.map(({ file }) => file), problems: [], warnings: [] };
+      const config: HupConfig = { settings: { ...SETTINGS, ...settings }, ...found };
       const readSecretFile = (): never => {
         throw new Error('not expected');
       };
