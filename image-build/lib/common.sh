@@ -24,6 +24,12 @@ need() {
     die "missing here: ${tools[*]} (Debian has them in: ${missing[*]})"
 }
 
+# newest FILE...: prints the one with the highest version; nothing where a pattern fits none.
+newest() {
+  local file
+  for file; do [ ! -e "$file" ] || printf '%s\n' "$file"; done | sort -V | tail -n 1
+}
+
 # in_mount_namespace COMMAND...: runs it where its mounts are seen by nobody else and end with it; for an ordinary user as the
 # root of a user namespace with the ids of /etc/subuid.
 in_mount_namespace() {

@@ -31,7 +31,10 @@ make_root_tar() {
 # make_root_filesystem ROOT FILE: without a mount. A tenth and 64 MiB are left free: the disk grows, but not before it has booted.
 make_root_filesystem() {
   local root=$1 file=$2 blocks
-  blocks=$(($(du -s --apparent-size -B 4096 "$root" | cut -f1) + $(find "$root" | wc -l) / 2))
+  # What it has in bytes, and a block for each directory, whose size is a matter of the file system that we build on.
+  blocks=$(find "$root" -printf '%i %y %s\n' | sort -u |
+    awk '{ bytes += $2 == "d" ? 4096 : $3 } END { print int(bytes / 4096) + 1 }')
+  blocks=$((blocks + $(find "$root" | wc -l) / 2))
   truncate -s "$(((blocks * 4096 * 110 / 100 / 1048576 + 64 + 40) / 16 * 16 + 16))M" "$file"
   printf '%s' "$mke2fs_conf" >"$file.conf"
   export E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH

@@ -7,7 +7,8 @@ make_deb() {
   install -d -m 755 "$root/DEBIAN" "$root/usr/share/lintian/overrides"
   install -m 644 "$project/packaging/deb/lintian-overrides" "$root/usr/share/lintian/overrides/cfntools"
   gzip --best --no-name <"$project/packaging/deb/changelog" >"$root/usr/share/doc/cfntools/changelog.gz"
-  size=$(du --apparent-size --summarize --block-size=1024 --exclude=DEBIAN "$root" | cut -f1)
+  # As policy wants it, without directories, whose size is a matter of the file system that we build on.
+  size=$(find "$root" -path "$root/DEBIAN" -prune -o -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
   sed -e "s/@VERSION@/$version/" -e "s/@DEB_ARCH@/$deb_arch/" -e "s/@INSTALLED_SIZE@/$size/" \
     "$project/packaging/deb/control.in" >"$root/DEBIAN/control"
   install -m 755 "$project"/packaging/deb/{postinst,prerm,postrm} "$root/DEBIAN/"

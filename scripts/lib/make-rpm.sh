@@ -3,10 +3,14 @@
 
 # make_rpm ROOT FILE: packs a staged root.
 make_rpm() {
-  local root=$1 file=$2 top=$work/rpmbuild
-  rm -rf "$top"
-  mkdir -p "$top"
-  sed -e "s/@VERSION@/$version/" -e "s,@STAGE@,$root," "$project/packaging/rpm/cfntools.spec.in" >"$top/cfntools.spec"
+  local root=$1 file=$2 top spec
+  # Not below the project: rpmbuild takes a path with a space in it for two.
+  top=$(mktemp -d)
+  # shellcheck disable=SC2064 # now, since it is local
+  trap "rm -rf '$top'" EXIT
+  spec=$(<"$project/packaging/rpm/cfntools.spec.in")
+  spec=${spec//@VERSION@/$version}
+  printf '%s\n' "${spec//@STAGE@/"$root"}" >"$top/cfntools.spec"
   # The binary is stripped already, and must not be again. Everything that differs from one build to the next is fixed.
   rpmbuild -bb --quiet --target "$rpm_arch" \
     --define "_topdir $top" \

@@ -26,7 +26,7 @@ install_without_services() {
   [ ${#missing[@]} = 0 ] && return 0
   "$answers" | debconf-set-selections
   # invoke-rc.d asks policy-rc.d whether a service may be started. Ours lies over that name in a mount namespace of its own,
-  # so the machine's stays as it is; where there is none, the empty file that it lies on is one that is not asked.
+  # so the machine's stays as it is, and is executable wherever temporary files are; where there is none, the empty file that it lies on is one that is not asked.
   local policy=/usr/sbin/policy-rc.d ours made='' status=0 before
   before=$(mktemp)
   installed_packages >"$before"
@@ -35,9 +35,9 @@ install_without_services() {
   chmod 755 "$ours"
   [ -e "$policy" ] || { made=$policy; : >"$policy"; }
   export -f say as_root can_be_root apt_install
-  unshare --mount bash -euo pipefail -c 'mount --bind "$1" "$2"; shift 2; apt_install "$@"' "${0##*/}" \
+  unshare --mount bash -euo pipefail -c 'mount --bind "$1" "$2"; mount -o remount,bind,exec "$2"; shift 2; apt_install "$@"' "${0##*/}" \
     "$ours" "$policy" "${missing[@]}" || status=$?
-  installed_packages | comm -13 "$before" - | disable_services
+  installed_packages | LC_ALL=C comm -13 "$before" - | disable_services
   rm -f "$before" "$ours" ${made:+"$made"}
   return "$status"
 }

@@ -6,10 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
 
-debs=(dist/cfntools_*_amd64.deb)
+newest() { printf '%s\n' dist/cfntools_*_amd64.deb | sort -V | tail -n 1; }
+deb=$(newest)
 # Two minutes that are not spent twice on the same sources.
-if [ ${#debs[@]} = 0 ] || [ -n "$(find src packaging scripts/lib scripts/package package-lock.json -newer "${debs[0]}" -type f -print -quit)" ]; then
+if [ -z "$deb" ] || [ -n "$(find src packaging scripts/lib scripts/package package.json package-lock.json -newer "$deb" -type f -print -quit)" ]; then
   scripts/package
 fi
-debs=(dist/cfntools_*_amd64.deb)
-exec image-build/jeos --output "$1" --name guest --package "${debs[0]}" --formats "${2:-tar,raw,kernel}"
+exec image-build/jeos --output "$1" --name guest --package "$(newest)" --formats "${2:-tar,raw,kernel}"

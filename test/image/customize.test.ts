@@ -20,6 +20,7 @@ const shell = async (script: string, ...args: string[]): Promise<string> => {
 
 /** A package of the same shape as the real one, built in a second. */
 const PACKAGE = `
+  umask 022
   mkdir -p deb/DEBIAN deb/usr/bin deb/opt/aws/bin deb/var/lib/heat-cfntools
   printf 'Package: cfntools\\nVersion: 9\\nArchitecture: amd64\\nMaintainer: n <n@example.com>\\nDescription: d\\n' >deb/DEBIAN/control
   head -c 3000000 /dev/urandom >deb/usr/bin/cfntools; chmod 755 deb/usr/bin/cfntools

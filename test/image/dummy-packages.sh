@@ -1,6 +1,8 @@
 # Sourced by what makes repositories of dummies: the files of packages, by the name of the package in $work.
 # shellcheck shell=bash
 
+# dpkg wants its directories to be open.
+umask 022
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -35,7 +35,9 @@ describe('the root directory of the image, booted in a container', () => {
           '- chmod 644 /var/tmp/copy /var/lib/cloud/instance/user-data.txt' >"$1"/etc/cloud/cloud.cfg.d/99-careless.cfg
         rm "$1"/etc/ssh/sshd_config "$1"/usr/sbin/locale-gen
       `;
-      const { code, stderr } = await run(['bash', '-ec', spoil, images().file('root.tar'), root]);
+      const { code, stderr } = await run(['bash', '-ec', spoil, images().file('root.tar'), root], {
+        timeout: TIMEOUT,
+      });
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       const booted = await images().boot(root, ['--nspawn', '--no-update'], TIMEOUT);
       rmSync(root, { recursive: true });
@@ -59,7 +61,7 @@ describe('the root directory of the image, booted in a container', () => {
       const root = join(images().directory, 'bare');
       mkdirSync(root);
       const unpack = `tar -C "$1" -xpf "$0" --numeric-owner --exclude='./dev/*'; rm "$1/usr/bin/cfntools"`;
-      expect((await run(['bash', '-ec', unpack, images().file('root.tar'), root])).code).toBe(0);
+      expect((await run(['bash', '-ec', unpack, images().file('root.tar'), root], { timeout: TIMEOUT })).code).toBe(0);
       const { ended, checks } = await images().boot(root, ['--nspawn', '--limit', '20'], TIMEOUT);
       rmSync(root, { recursive: true });
       expect({ code: ended.code, checks }).toEqual({ code: 75, checks: {} });
