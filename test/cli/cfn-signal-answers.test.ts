@@ -112,7 +112,7 @@ describe('--timeout bounds the whole call: exit 75', () => {
     ['a server that closes each connection', 'reset'],
   ])('%s', async (_, answer) => {
     const server = await serve(answer);
-    const { code, stdout, stderr, milliseconds } = await signal(['--timeout', '2', server.url + HANDLE]);
+    const { code, stdout, stderr, milliseconds } = await signal(['--timeout', '1', server.url + HANDLE]);
     expect({ code, stdout, stderr }).toEqual({
       code: 75,
       stdout: '',
@@ -122,7 +122,7 @@ describe('--timeout bounds the whole call: exit 75', () => {
   });
 
   test('nobody listens', async () => {
-    const { code, milliseconds } = await signal(['--timeout=2', `http://127.0.0.1:${await unusedPort()}${HANDLE}`]);
+    const { code, milliseconds } = await signal(['--timeout=1', `http://127.0.0.1:${await unusedPort()}${HANDLE}`]);
     expect(code).toBe(75);
     expect(milliseconds).toBeLessThan(3_500);
   });

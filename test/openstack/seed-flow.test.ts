@@ -123,7 +123,9 @@ async function judge(
 /** What cloud-init says on the console when it is done: the data source, and how long it took. */
 async function lastWords(cloud: OpenStack, stack: Stack): Promise<string> {
   for (let waited = 0; ; waited++) {
-    const line = /Cloud-init v.* finished at .*/.exec(cloud.console(stack.outputs['server'] ?? ''))?.[0];
+    const line = /Cloud-init v.* finished at .* Up [\d.]+ seconds/.exec(
+      cloud.console(stack.outputs['server'] ?? ''),
+    )?.[0];
     if (line !== undefined) return line;
     if (waited >= 120) throw new Error('cloud-init has not come to its end two minutes after the signal');
     await sleep(1000);

@@ -35,6 +35,8 @@ export async function prepareHupGuest(machine: Machine): Promise<HupGuest> {
       `cat >${ANSWER}.new; mv ${ANSWER}.new ${ANSWER}`,
       (described(JSON.stringify(metadata)) as { readonly body: string }).body,
     );
+  // A daemon that reads it meanwhile finds the old file or the new one.
+  const write = (path: string): string => `cat >/srv/new; mv /srv/new ${path}`;
   await must(`
     mkdir -p /srv /etc/cfn/hooks.d
     ln -sfn ${binary('cfn-hup')} /usr/bin/cfn-hup
@@ -51,9 +53,9 @@ export async function prepareHupGuest(machine: Machine): Promise<HupGuest> {
     configure: async (settings, action, triggers = 'post.update') => {
       const main = { stack: 's1', url: `http://127.0.0.1:${PORT}/v1/`, 'credential-file': '/etc/cfn/key', ...settings };
       const lines = Object.entries(main).map(([key, value]) => `${key}=${value}\n`);
-      await must('cat >/etc/cfn/cfn-hup.conf', `[main]\n${lines.join('')}`);
+      await must(write('/etc/cfn/cfn-hup.conf'), `[main]\n${lines.join('')}`);
       const hook = `[h]\ntriggers=${triggers}\npath=Resources.guest.Metadata\naction=${action}\n`;
-      await must('cat >/etc/cfn/hooks.d/h.conf', hook);
+      await must(write('/etc/cfn/hooks.d/h.conf'), hook);
     },
     log: () => (machine.exists(HUP_LOG) ? machine.read(HUP_LOG) : ''),
     lines: (path) =>

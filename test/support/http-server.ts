@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** A request as it came over the wire. */
@@ -117,9 +119,16 @@ function give(answer: Answer, message: IncomingMessage, response: ServerResponse
   else response.write(Buffer.from(body).subarray(0, cutAfter), () => message.socket.destroy());
 }
 
-/** A port of the loopback device on which nothing listens. */
+/** A port of the loopback device on which nothing listens, and which nobody is given who lets the system choose one. */
 export async function unusedPort(): Promise<number> {
-  const server = await startServer('reset');
-  await server.close();
-  return server.port;
+  const [lowest = ''] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/);
+  for (;;) {
+    const port = randomInt(10_000, Math.max(Number(lowest), 10_100));
+    const isFree = await new Promise<boolean>((resolve) => {
+      const probe = createNetServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
 }

@@ -208,11 +208,20 @@ function firstLine(holder: ChildProcess): Promise<number> {
 async function childOf(pid: number): Promise<number> {
   for (let waited = 0; waited < START_TIMEOUT; waited += 20) {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-    for (const child of children)
-      if (child !== '' && readFileSync(`/proc/${child}/comm`, 'utf8').trim() === 'systemd') return Number(child);
+    for (const child of children) if (child !== '' && programOf(child) === 'systemd') return Number(child);
     await sleep(20);
   }
   throw new Error(`nothing booted within ${START_TIMEOUT} ms`);
+}
+
+/** @returns undefined for a process that has ended meanwhile, as the first ones of nspawn do */
+function programOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }
 
 async function booted(machine: Machine): Promise<void> {

@@ -96,11 +96,11 @@ describe('the service', () => {
 
   test('one that hangs is ended by the watchdog, and started again', async () => {
     const dropIn = `/etc/systemd/system/${UNIT}.d`;
-    const lines = '[Service]\\nWatchdogSec=2\\nTimeoutStopSec=2\\nTimeoutAbortSec=2\\nRestartSec=100ms\\n';
+    const lines = '[Service]\\nWatchdogSec=4\\nTimeoutStopSec=2\\nTimeoutAbortSec=2\\nRestartSec=100ms\\n';
     await view().run(`mkdir -p ${dropIn}; printf '${lines}' >${dropIn}/short.conf; systemctl daemon-reload`);
     await start();
     const pid = await show('MainPID');
-    await sleep(5000);
+    await sleep(9000);
     // It lives as long as it says so.
     expect(await show('MainPID')).toBe(pid);
     await view().run(`kill -STOP ${pid}`);

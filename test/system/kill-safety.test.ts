@@ -63,7 +63,9 @@ function versionOf(path: string): string {
 
 test(`${KILLS} kills at any moment: each file is all old or all new`, { timeout: 120_000 }, async () => {
   expect((await apply(OLD)).code).toBe(0);
-  const { milliseconds } = await apply(NEW);
+  // The fastest of some, so that most kills come in time.
+  let milliseconds = Number.POSITIVE_INFINITY;
+  for (const version of [NEW, OLD, NEW]) milliseconds = Math.min(milliseconds, (await apply(version)).milliseconds);
   let killed = 0;
   let mixed = 0;
   for (let round = 0; round < KILLS; round++) {

@@ -41,7 +41,7 @@ describe('runAction', () => {
     const begin = performance.now();
     const reason = await act({ action: 'sleep 300 & sleep 300' }, {}, { ...SETTINGS, actionTimeout: 200 });
     expect(reason).toMatch(/longer than 0.2 s/);
-    expect(performance.now() - begin).toBeLessThan(9_000);
+    expect(performance.now() - begin).toBeLessThan(30_000);
   });
 
   it.each<[name: string, value: string, shows: string | undefined]>([

@@ -201,7 +201,7 @@ describe('SIGTERM', () => {
     const begin = performance.now();
     rig.signal('SIGTERM');
     expect(await end).toBe(ExitCode.done);
-    expect(performance.now() - begin).toBeLessThan(9000);
+    expect(performance.now() - begin).toBeLessThan(30_000);
     const child = Number(world.read('/child'));
     await until(() => !isAtWork(child));
     expect(state()).toMatchObject({ attempts: 1 });
