@@ -22,6 +22,7 @@ import { openScratch, type Scratch } from './scratch.ts';
 import {
   type Attributes,
   giveAttributes,
+  guardStaged,
   putInPlace,
   type StagedFile,
   stageFile,
@@ -175,10 +176,7 @@ export function createFileSystem(root = '/'): FileSystem {
       }
       let isOpen = true;
       return {
-        path: staged.path,
-        write: (chunk) => guard(() => staged.write(chunk)),
-        restart: () => guard(() => staged.restart()),
-        commit: (attributes) => guard(() => staged.commit(attributes)),
+        ...guardStaged(staged, guard),
         discard() {
           if (!isOpen) return;
           isOpen = false;

@@ -21,7 +21,15 @@ import { errnoOf } from '../errors.ts';
 import { type Directory, openDirectoryBelow } from './directory.ts';
 import { fileProblem } from './file-problem.ts';
 import type { OpenDirectory } from './open-directory.ts';
-import { type Attributes, giveAttributes, isRunning, putInPlace, type StagedFile, stageFile } from './staged-file.ts';
+import {
+  type Attributes,
+  giveAttributes,
+  guardStaged,
+  isRunning,
+  putInPlace,
+  type StagedFile,
+  stageFile,
+} from './staged-file.ts';
 
 const { COPYFILE_EXCL, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK']);
@@ -101,7 +109,11 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
         closeSync(fd);
       }
     },
-    stage: (file) => guard(() => stageFile({ at, close() {} }, file)),
+    stage: (file) =>
+      guardStaged(
+        guard(() => stageFile({ at, close() {} }, file)),
+        guard,
+      ),
     link: (file, target) => guard(() => symlinkSync(target, at(file))),
     duplicate: (file, as) => guard(() => duplicate(at(file), at(as))),
     move(file, to, as) {

@@ -75,6 +75,17 @@ export function stageFile(parent: Directory, name: string): StagedFile {
   };
 }
 
+/** The same file; what its operations throw comes out as `guard` has it. */
+export function guardStaged(staged: StagedFile, guard: <T>(work: () => T) => T): StagedFile {
+  return {
+    path: staged.path,
+    write: (chunk) => guard(() => staged.write(chunk)),
+    restart: () => guard(() => staged.restart()),
+    commit: (attributes) => guard(() => staged.commit(attributes)),
+    discard: () => staged.discard(),
+  };
+}
+
 /** Makes something under a temporary name and renames it over `name`; what a killed run left behind is swept first. */
 export function putInPlace(parent: Directory, name: string, make: (temporary: string) => void): void {
   sweepTemporaries(parent, name);
