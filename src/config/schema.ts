@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
 import { isRecord } from './record.ts';
+import { hasWindowsPath, isWindowsPath } from './windows.ts';
 
 /*
  * The form of a config. Every schema says in its own words what is wrong; a hint stands behind HINT in the message, for
@@ -44,7 +45,6 @@ const boolean = v.pipe(
   }),
 );
 
-const isWindowsPath = (path: string): boolean => /^[A-Za-z]:[\\/]/.test(path) || path.startsWith('\\\\');
 const absolutePath = v.pipe(
   text,
   v.check((path) => !isWindowsPath(path), message('a Windows path', 'this is a Linux guest')),
@@ -135,7 +135,7 @@ const command = v.pipe(
 const unixCommand = v.pipe(
   command,
   v.check(
-    (value) => !/(^|[\s"'=(,])[A-Z]:\\\w/.test(typeof value === 'string' ? value : value.join(' ')),
+    (value) => !hasWindowsPath(typeof value === 'string' ? value : value.join(' ')),
     message('a command with a Windows path', 'this is a Linux guest'),
   ),
 );

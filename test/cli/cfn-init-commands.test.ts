@@ -61,6 +61,7 @@ describe('command', () => {
     ['numbers in a list are words', ['printf', '%s|', 1, 2.5, true], '1|2.5|true|'],
     ['text of several lines', 'echo a\necho b', 'a\nb\n'],
     ['stdin is empty', 'cat; echo end', 'end\n'],
+    ['escapes behind a letter and a colon', "printf 'E:\\tno\\n'", 'E:\tno\n'],
     ['non-ASCII', ['printf', '%s', 'Grüße 🎉'], 'Grüße 🎉'],
   ])('%s', async (_, command, expected) => {
     expect(await output({ command })).toBe(expected);

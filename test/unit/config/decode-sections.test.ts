@@ -169,6 +169,7 @@ describe('commands', () => {
     [{ command: 'x', cwd: 1 }, '/cwd'],
     [{ command: 'x', cwd: 'C:\\x' }, '/cwd'],
     [{ command: 'C:\\cfn\\run.bat' }, '/command'],
+    [{ command: 'x', test: ['type', 'C:\\cfn\\done'] }, '/test'],
     [{ command: 'x', ignoreErrors: 'perhaps' }, '/ignoreErrors'],
     [{ command: 'x', ignoreErrors: [true] }, '/ignoreErrors'],
     [{ command: 'x', waitAfterCompletion: 'forever' }, '/waitAfterCompletion'],
