@@ -14,6 +14,21 @@ const start = (name: string, unit: ConfigDocument, args: readonly string[] = [])
     { files: { [`${UNITS}/${name}.service`]: unit }, services: { systemd: { [name]: { ensureRunning: true } } } },
     args,
   );
+/** An init script with a daemon that runs for so long. */
+const initScript = (name: string, seconds: number, status = `kill -0 "$(cat /run/${name})" 2>/dev/null`) => ({
+  mode: '000755',
+  content: `#!/bin/sh
+### BEGIN INIT INFO
+# Provides: ${name}
+# Required-Start: $remote_fs
+# Default-Start: 2 3 4 5
+### END INIT INFO
+case $1 in
+start) setsid sleep ${seconds} >/dev/null 2>&1 </dev/null & echo $! >/run/${name} ;;
+status) ${status} || { echo "${name} is dead"; exit 1; } ;;
+esac
+`,
+});
 const shell = (script: string): string => `ExecStart=/bin/sh -c '${script}'`;
 
 beforeAll(async () => {
@@ -157,27 +172,25 @@ describe('a failure with the last words of the program', () => {
     expect((await start('flaps', unit)).code).toBe(1);
   });
 
-  test('one with an init script, by what that says', async () => {
-    const content = `#!/bin/sh
-### BEGIN INIT INFO
-# Provides: frail
-# Required-Start: $remote_fs
-# Default-Start: 2 3 4 5
-### END INIT INFO
-case $1 in
-start) setsid sleep 0.3 >/dev/null 2>&1 </dev/null & echo $! >/run/frail ;;
-status) kill -0 "$(cat /run/frail)" 2>/dev/null || { echo "frail is dead"; exit 1; } ;;
-esac
-`;
-    const files = { '/etc/init.d/frail': { content, mode: '000755' } };
-    const { code, stderr } = await cfnInit(view(), {
-      files,
-      services: { sysvinit: { frail: { ensureRunning: true } } },
+  test('one with an init script, by what that says; in the next run as well', async () => {
+    const frail = (seconds: number) => ({ '/etc/init.d/frail': initScript('frail', seconds) });
+    const services = { sysvinit: { frail: { ensureRunning: true } } };
+    for (const ran of ['first', 'second']) {
+      const { code, stderr } = await cfnInit(view(), { files: frail(0.3), services });
+      expect({ ran, code, stderr }).toEqual({
+        ran,
+        code: 1,
+        stderr: expect.stringMatching(/"frail" did not stay up: [^\n]*exit code 1; its last words: frail is dead\n$/),
+      });
+      expect(await property(view(), 'ActiveState', 'frail.service')).toBe('active');
+    }
+    const mended = await cfnInit(view(), { files: frail(300), services });
+    expect({ code: mended.code, stderr: mended.stderr, summary: summary(mended) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: '2 changed',
     });
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: expect.stringMatching(/"frail" did not stay up: [^\n]*exit code 1; its last words: frail is dead\n$/),
-    });
+    expect(summary(await cfnInit(view(), { files: frail(300), services }))).toBe('2 unchanged');
   });
 
   test('under --compat heat it is a warning', async () => {
@@ -212,6 +225,21 @@ describe('no failure', () => {
     expect(summary(await start('setup', unit))).toBe('2 changed');
     expect(summary(await start('setup', unit))).toBe('2 unchanged');
     expect(view().read('/run/setup')).toBe('ran\n');
+  });
+
+  test.each([
+    ['that does not know status', '{ echo "Usage: $0 {start|stop}" >&2; exit 2; }'],
+    ['whose name ends in .sh', undefined],
+  ])('a service with an init script %s: the second run is unchanged', async (what, status) => {
+    const [name, seconds] = status === undefined ? ['named', 300] : ['mute', 0.1];
+    const path = `/etc/init.d/${name}${status === undefined ? '.sh' : ''}`;
+    const document = {
+      files: { [path]: initScript(name, seconds, status) },
+      services: { sysvinit: { [name]: { ensureRunning: true } } },
+    };
+    const first = await cfnInit(view(), document);
+    expect({ what, code: first.code, stderr: first.stderr }).toEqual({ what, code: 0, stderr: '' });
+    expect(summary(await cfnInit(view(), document))).toBe('2 unchanged');
   });
 
   test('a daemon that its socket calls, and that ends when there is nothing to do', async () => {

@@ -34,8 +34,8 @@ type Unit = Readonly<Record<string, string>>;
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
 export function systemd(system: System): ServiceManager {
   const { exec, files, clock } = system;
-  /** The units that were found failed, or failing again and again. */
-  const troubled = new Map<string, 'failed' | 'auto-restart'>();
+  /** The units that were found failed, failing again and again, or dead though systemd takes them for running. */
+  const troubled = new Map<string, 'failed' | 'auto-restart' | 'dead'>();
 
   /** systemd takes a service with an init script for running, whatever becomes of it: only the script can tell. */
   const scripts = initScripts(system, (script, verb) => [
@@ -64,10 +64,10 @@ export function systemd(system: System): ServiceManager {
     const unit = service === undefined ? [] : [unitName(service)];
     const starts = verb === 'start' || verb === 'restart';
     const trouble = starts ? troubled.get(unit[0] ?? '') : undefined;
-    // To one that waits to be restarted a start would wait as long.
-    const isOwn = isOwnDaemon(unit[0] ?? '', system);
-    const how = [...(isOwn ? ['--no-block'] : []), trouble === 'auto-restart' ? 'restart' : verb];
-    const begin = () => exec.tool(['systemctl', ...how, ...unit]);
+    // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
+    const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
+    const wait = isOwnDaemon(unit[0] ?? '', system) ? ['--no-block'] : [];
+    const begin = () => exec.tool(['systemctl', ...wait, mustEnd ? 'restart' : verb, ...unit]);
     const forget = () => exec.tool(['systemctl', 'reset-failed', ...unit]);
     // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
     if (trouble !== undefined) await forget();
@@ -106,6 +106,13 @@ export function systemd(system: System): ServiceManager {
       .every((word) => ENABLED.has(word) || STATIC.has(word));
   };
 
+  const isDeadByScript = async (unit: Unit): Promise<boolean> => {
+    const path = scriptOf(unit);
+    if (path === undefined || !scripts.isThere(path)) return false;
+    const { isRunning, isGuess } = await scripts.status(path);
+    return !isRunning && !isGuess;
+  };
+
   return {
     name: 'systemd',
     async status(service): Promise<ServiceStatus> {
@@ -118,11 +125,13 @@ export function systemd(system: System): ServiceManager {
       const fileState = unit['UnitFileState'] ?? '';
       if (unit['ActiveState'] === 'failed') troubled.set(id, 'failed');
       if (isWaitingForRestart(unit)) troubled.set(id, 'auto-restart');
+      const isDead = isUp(unit) && (await isDeadByScript(unit));
+      if (isDead) troubled.set(id, 'dead');
       const isMasked = unit['LoadState'] === 'masked';
       return {
         isKnown,
         isEnabled: !isMasked && (await isEnabled(id, fileState)),
-        isRunning: isUp(unit),
+        isRunning: isUp(unit) && !isDead,
         id,
         canStart: true,
         isMasked,
@@ -156,7 +165,8 @@ export function systemd(system: System): ServiceManager {
       };
       const atOnce = await trouble(before);
       if (atOnce !== undefined || before['Type'] === 'oneshot') return atOnce;
-      const script = before['SourcePath']?.startsWith('/etc/init.d/') ? await scripts.check(name) : undefined;
+      const path = scriptOf(before);
+      const script = path === undefined ? undefined : await scripts.check(path);
       return async () => (await trouble((await show(name)) ?? {})) ?? (await script?.());
     },
   };
@@ -169,6 +179,12 @@ interface Ran {
 
 function isUp(unit: Unit): boolean {
   return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);
+}
+
+/** The init script that systemd made the unit from. */
+function scriptOf(unit: Unit): string | undefined {
+  const path = unit['SourcePath'];
+  return path?.startsWith('/etc/init.d/') ? path : undefined;
 }
 
 /** How a program that dies again and again looks most of the time, although it is `activating`. */
