@@ -22,6 +22,8 @@ beforeAll(async () => {
     [`${UNITS}/bare.service`]: service('ExecStart=/bin/sleep 300'),
     [`${UNITS}/helper.service`]: service('ExecStart=/bin/sleep 300', '[Install]\nAlso=native.service\n'),
     [`${UNITS}/first.service`]: service('ExecStart=/bin/true', '[Install]\nAlias=second.service\n'),
+    '/usr/lib/systemd/system/packaged.service': RUNS,
+    [`${UNITS}/other.service`]: { content: '/usr/lib/systemd/system/packaged.service', mode: '120777' },
     [`${UNITS}/hidden.service`]: { content: '/dev/null', mode: '120777' },
   };
   const { code, stderr } = await cfnInit(view(), { files });
@@ -66,6 +68,15 @@ describe('a unit', () => {
     expect(summary(await apply({ helper: { enabled: true } }))).toBe('1 changed');
     expect(await isEnabled('native.service')).toBe('enabled');
     expect(summary(await apply({ helper: { enabled: true } }))).toBe('1 unchanged');
+  });
+
+  test.each(['packaged', 'other'])('that has a second name by a link is not enabled by that: %s', async (name) => {
+    expect(await isEnabled('packaged.service')).toBe('indirect');
+    expect(summary(await apply({ [name]: { enabled: true } }))).toBe('1 changed');
+    expect(await isEnabled('packaged.service')).toBe('enabled');
+    expect(summary(await apply({ [name]: { enabled: true } }))).toBe('1 unchanged');
+    await view().run('rm /etc/systemd/system/*.wants/packaged.service');
+    expect(summary(await apply({ [name]: { enabled: false } }))).toBe('1 unchanged');
   });
 
   test('goes by its alias as well', async () => {

@@ -32,6 +32,8 @@ beforeAll(async () => {
     [`${UNITS}/tap.service`]: service(sleep),
     [`${UNITS}/hidden.service`]: { content: '/dev/null', mode: '120777' },
     [`${UNITS}/linked.service`]: { content: '/opt/linked.service', mode: '120777' },
+    '/usr/lib/systemd/system/packaged.service': RUNS,
+    [`${UNITS}/other.service`]: { content: '/usr/lib/systemd/system/packaged.service', mode: '120777' },
     '/opt/linked.service': service(sleep, install),
   };
   const { code, stderr } = await cfnInit(view(), { files });
@@ -103,6 +105,20 @@ describe('a unit that only enables others', () => {
     expect((await done({ helper: { enabled: false } })).did).toBe('changed    helper  (disabled)');
     expect(await property(view(), 'UnitFileState', 'plain.service')).toBe('disabled');
     expect(await done({ helper: { enabled: false } })).toEqual(unchanged);
+  });
+});
+
+describe('a unit that has a second name by a link', () => {
+  test.each(['packaged', 'other'])('is not enabled by that: %s', async (name) => {
+    expect(await stateOf(view(), 'packaged.service')).toBe('indirect inactive');
+    expect((await done({ [name]: BOTH })).did).toBe(`changed    ${name}  (enabled, started)`);
+    expect(await stateOf(view(), 'packaged.service')).toBe('enabled active');
+    expect(await done({ [name]: BOTH })).toEqual(unchanged);
+    // systemctl disable would take the second name away as well.
+    await view().run(
+      'rm /etc/systemd/system/*.wants/packaged.service; systemctl daemon-reload; systemctl stop packaged',
+    );
+    expect(await done({ [name]: { enabled: false } })).toEqual(unchanged);
   });
 });
 

@@ -3,7 +3,7 @@ import type { System } from '../../../system/system.ts';
 import type { ServiceManager, ServiceStatus } from '../manager.ts';
 import { scriptName } from './init-scripts.ts';
 import { sysvinit } from './sysvinit.ts';
-import { alsoOf, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, isEnabledByItself, serviceNames, unitName } from './unit-name.ts';
 
 const ENABLED = new Set(['enabled']);
 const UNIT_DIRECTORIES = [
@@ -36,7 +36,9 @@ export function systemdOffline(system: System): ServiceManager {
     if (state !== 'indirect') return ENABLED.has(state);
     // Without a running systemd systemctl has no `cat`.
     const contents = UNIT_DIRECTORIES.map((path) => files.readIfPresent(`${path}/${unit}`)?.toString('utf8'));
-    const also = alsoOf(contents.find((text) => text !== undefined) ?? '');
+    const unitFile = contents.find((text) => text !== undefined) ?? '';
+    if (isEnabledByItself(unitFile)) return false;
+    const also = alsoOf(unitFile);
     const states = await Promise.all(also.map(fileState));
     return states.every((word) => ENABLED.has(word) || word === 'static');
   };

@@ -6,7 +6,7 @@ import { journalLines } from './journal.ts';
 import { lastWords } from './last-words.ts';
 import { isOwnDaemon } from './own-daemon.ts';
 import { systemdOffline } from './systemd-offline.ts';
-import { alsoOf, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, isEnabledByItself, serviceNames, unitName } from './unit-name.ts';
 
 const RUNNING = new Set(['active', 'reloading', 'activating', 'refreshing']);
 /** Words for unit files that start at boot. `enabled-runtime` does not: it is gone by then. */
@@ -97,7 +97,9 @@ export function systemd(system: System): ServiceManager {
     if (fileState === '' || fileState === 'generated')
       return (await exec.tool(['systemctl', 'is-enabled', unit])).exitCode === 0;
     if (fileState !== 'indirect') return ENABLED.has(fileState);
-    const also = alsoOf((await exec.tool(['systemctl', 'cat', unit])).stdout);
+    const unitFiles = (await exec.tool(['systemctl', 'cat', unit])).stdout;
+    if (isEnabledByItself(unitFiles)) return false;
+    const also = alsoOf(unitFiles);
     if (also.length === 0) return true;
     const { stdout } = await exec.tool(['systemctl', 'is-enabled', ...also]);
     return stdout

@@ -26,3 +26,15 @@ export function serviceNames(listing: string, scripts: readonly string[]): strin
 export function alsoOf(unitFiles: string): string[] {
   return [...unitFiles.matchAll(/^Also=(.*)$/gm)].flatMap(([, list = '']) => list.trim().split(/\s+/)).filter(Boolean);
 }
+
+/**
+ * Whether a unit's files say how it is enabled itself. systemd calls a unit `indirect` that only enables others, and also
+ * a disabled one that a link gives a second name.
+ */
+export function isEnabledByItself(unitFiles: string): boolean {
+  let section = '';
+  return unitFiles.split('\n').some((line) => {
+    section = /^\s*\[(.*)\]\s*$/.exec(line)?.[1] ?? section;
+    return section === 'Install' && /^\s*(?:WantedBy|RequiredBy|UpheldBy|Alias)\s*=\s*\S/.test(line);
+  });
+}

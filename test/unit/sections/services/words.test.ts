@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { isUsage, scriptName } from '../../../../src/sections/services/managers/init-scripts.ts';
 import { wordsOf } from '../../../../src/sections/services/managers/journal.ts';
 import { lastWords } from '../../../../src/sections/services/managers/last-words.ts';
-import { alsoOf, serviceNames, unitName } from '../../../../src/sections/services/managers/unit-name.ts';
+import {
+  alsoOf,
+  isEnabledByItself,
+  serviceNames,
+  unitName,
+} from '../../../../src/sections/services/managers/unit-name.ts';
 
 describe('unitName', () => {
   test.each([
@@ -38,6 +43,21 @@ test('alsoOf: all of its lines', () => {
     'c.timer',
   ]);
   expect(alsoOf('[Install]\nWantedBy=x\n')).toEqual([]);
+});
+
+describe('isEnabledByItself', () => {
+  test.each([
+    ['[Unit]\nA=b\n[Install]\nWantedBy=multi-user.target\n', true],
+    ['[Install]\nAlso=a.socket\n Alias = b.service\n', true],
+    ['[Install]\nRequiredBy=x\n', true],
+    ['[Install]\nUpheldBy=x\n', true],
+    ['[Install]\nAlso=a.socket\n', false],
+    ['[Install]\nWantedBy=\n#WantedBy=x\n', false],
+    ['[X-Notes]\nWantedBy=x\n[Install]\nAlso=a.socket\n', false],
+    ['', false],
+  ])('%j: %s', (unitFiles, is) => {
+    expect(isEnabledByItself(unitFiles)).toBe(is);
+  });
 });
 
 describe('isUsage', () => {
