@@ -185,6 +185,24 @@ describe('cwd', () => {
     expect(await output({ command: '/bin/pwd', cwd, env: { HOME: home } })).toBe(`${home}${rest}\n`);
   });
 
+  test('that is relative counts from where cfn-init runs', async () => {
+    const directory = newDirectory();
+    mkdirSync(join(directory, 'sub/deep'), { recursive: true });
+    for (const [cwd, rest] of [
+      ['sub', '/sub'],
+      ['./sub/../sub/deep/', '/sub/deep'],
+      ['.', ''],
+    ])
+      expect(await output({ command: '/bin/pwd', cwd }, { cwd: directory })).toBe(`${directory}${rest}\n`);
+    for (const cwd of ['usr', 'deep']) {
+      const { code, stderr } = await apply({ x: { command: 'true', cwd } }, { cwd: directory });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `cfn-init: no such directory: /AWS::CloudFormation::Init/config/commands/x/cwd: create ${directory}/${cwd} first\n`,
+      });
+    }
+  });
+
   test('that is missing is an error that names it, and nothing is run', async () => {
     const mark = join(newDirectory(), 'ran');
     for (const more of [{}, { test: `touch ${mark}` }]) {
@@ -214,6 +232,10 @@ describe('test', () => {
     ['there-is-no-such-program', '1 skipped'],
     [['test', '-d', '/usr'], '1 changed'],
     [['test', '-d', '/there is nothing'], '1 skipped'],
+    [['there-is-no-such-program', 'x'], '1 skipped'],
+    [['/there/is/nothing'], '1 skipped'],
+    [['/etc/passwd'], '1 skipped'],
+    [['/usr'], '1 skipped'],
   ])('%j: %s', async (condition, expected) => {
     const mark = join(newDirectory(), 'ran');
     const result = await apply({ x: { command: `touch ${mark}`, test: condition } });
@@ -244,6 +266,22 @@ describe('a failing command', () => {
 
   test.each([['no'], ['False'], [false], [0], [null]])('ignoreErrors %j: it ends', async (ignoreErrors) => {
     expect((await apply({ a: { command: 'exit 3', ignoreErrors } })).code).toBe(1);
+  });
+
+  test.each([
+    ['there-is-no-such-program x', 127],
+    [['there-is-no-such-program', 'x'], 127],
+    ['/etc/passwd', 126],
+    [['/etc/passwd'], 126],
+    [['/usr'], 126],
+  ])('ignoreErrors and %j, which cannot be run: the run goes on', async (command, exitCode) => {
+    const result = await apply({ a: { command, ignoreErrors: true }, b: { command: 'true' } });
+    expect({ code: result.code, stderr: result.stderr, summary: summary(result) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: '2 changed',
+    });
+    expect(result.stdout).toContain(`exit code ${exitCode} ignored`);
   });
 
   test('killed by a signal is failed', async () => {
