@@ -18,7 +18,8 @@ import type {
 } from './config.ts';
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
-import { formatJsonAt } from './json-text.ts';
+import { jsonTextAt } from './json-span.ts';
+import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { configSchema, partMessage, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
@@ -111,7 +112,7 @@ function decodeConfig(
       hint: 'choose another',
     });
   }
-  const result = v.safeParse(configSchema, value);
+  const result = v.safeParse(configSchema, withVersionsAsWritten(value, name, text));
   for (const issue of result.issues ?? []) findings.push(findingOf(issue, name));
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = (result.success ? result.output : {}) as RawConfig;
@@ -250,7 +251,7 @@ function decodeContent(
   report: Report,
 ): FileContent | undefined {
   const { content, source } = file;
-  const context = file.context ?? undefined;
+  const context = file.context ? contextAsWritten(file.context, config, path, text) : undefined;
   if (content === undefined || content === null) {
     if (source === undefined || source === null)
       return report('error', undefined, 'neither content nor source', 'give the file one of them');
@@ -284,6 +285,29 @@ function decodeContent(
       `bad mustache template: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+/** `2.0` is rendered so, as are 64-bit integers. A zero stays a number: no section of a template may take it for true. */
+function contextAsWritten(
+  context: Record<string, unknown>,
+  config: string,
+  path: string,
+  text: string,
+): Record<string, unknown> {
+  const span = jsonTextAt(text, [INIT_KEY, config, 'files', path, 'context']);
+  const asWritten = span === undefined ? context : parseJsonNumbers(span, (value, written) => value && written);
+  return isRecord(asWritten) ? asWritten : context;
+}
+
+/** The version 6.0 is another one than 6. Without a number among the versions, as nearly always, nothing is parsed again. */
+function withVersionsAsWritten(value: Record<string, unknown>, config: string, text: string): Record<string, unknown> {
+  const { packages } = value;
+  const hasNumber = (one: unknown): boolean =>
+    typeof one === 'number' ||
+    (Array.isArray(one) ? one.some(hasNumber) : isRecord(one) && hasNumber(Object.values(one)));
+  if (!hasNumber(packages)) return value;
+  const span = jsonTextAt(text, [INIT_KEY, config, 'packages']);
+  return span === undefined ? value : { ...value, packages: parseJsonNumbers(span, (_, written) => written) };
 }
 
 /**

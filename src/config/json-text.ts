@@ -31,6 +31,15 @@ export function formatJsonAt(text: string, path: readonly string[]): string | un
   return start === undefined ? undefined : print(tokens, start);
 }
 
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+
+/** Parses a valid JSON text; `number` says what becomes of a number, given its value and how it is written. */
+export function parseJsonNumbers(text: string, number: (value: number, written: string) => unknown): unknown {
+  const revive: Reviver = (_, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? number(value, source) : value;
+  return JSON.parse(text, revive as Parameters<typeof JSON.parse>[1]) as unknown;
+}
+
 /** The scanner is not recursive: depth costs nothing here. */
 function isTooDeep(text: string): boolean {
   let depth = 0;

@@ -76,6 +76,14 @@ describe('content', () => {
   });
 });
 
+test('numbers of a context are rendered as the document has them', async () => {
+  const root = newRoot();
+  const entry = '{"content":"v={{v}} id={{id}}","context":{"v":2.0,"id":9007199254740993}}';
+  const text = `{"AWS::CloudFormation::Init":{"config":{"files":{"/a":${entry}}}}}`;
+  expect((await cfnInit(machine(), text, ['--root', root])).code).toBe(0);
+  expect(readFileSync(join(root, 'a'), 'utf8')).toBe('v=2.0 id=9007199254740993');
+});
+
 describe('modes', () => {
   const table: [unknown, string][] = [
     ['000400', '0400'],

@@ -44,6 +44,21 @@ describe('content', () => {
     expect(content).toEqual({ kind: 'inline', bytes: Buffer.from([0xff, 0xfe, 0xfd, 0x00, 0x80]) });
   });
 
+  it.each<[name: string, template: string, context: string, expected: string]>([
+    ['a fraction of nothing', '{{v}}', '{"v":2.0}', '2.0'],
+    ['a 64-bit integer', '{{id}}', '{"id":9007199254740993}', '9007199254740993'],
+    ['below objects and in lists', '{{a.b}}{{#l}} {{.}}{{/l}}', '{"a":{"b":1.10},"l":[1.0,2.50]}', '1.10 1.0 2.50'],
+    ['of a repeated key the last', '{{v}}', '{"v":1.0,"v":2.0}', '2.0'],
+    ['a number is true', '{{#n}}yes{{/n}}{{^n}}no{{/n}}', '{"n":1.0}', 'yes'],
+    ['zero is false', '{{z}}{{#z}}yes{{/z}}{{^z}}no{{/z}}', '{"z":0}', '0no'],
+    ['so is 0.0', '{{#z}}yes{{/z}}{{^z}}no{{/z}}', '{"z":0.0}', 'no'],
+    ['text that looks like a number', '{{t}}', '{"t":"2.0"}', '2.0'],
+  ])('renders numbers of the context as they are written: %s', (_name, template, context, expected) => {
+    const text = `{"${INIT}":{"config":{"files":{"/f":{"content":"${template}","context":${context}}}}}}`;
+    const content = decodeText(text).configs[0]?.files[0]?.content;
+    expect(content?.kind === 'inline' && Buffer.from(content.bytes).toString()).toBe(expected);
+  });
+
   it('prints objects from the text of the document', () => {
     const text = `{"${INIT}":{"config":{"files":{"/f":{"content":{"z":1.0,"2":9007199254740993,"1":"\\u00fc"}}}}}}`;
     const content = decodeText(text).configs[0]?.files[0]?.content;

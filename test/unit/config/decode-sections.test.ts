@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
-import { decodeConfig, INIT, places } from './decoding.ts';
+import { decodeConfig, decodeText, INIT, places } from './decoding.ts';
 
 function configOf(config: unknown, beside: Record<string, unknown> = {}): Config {
   const { configs, findings } = decodeConfig(config, beside);
@@ -38,6 +38,19 @@ describe('packages', () => {
     const [entry] = configOf({ packages: { yum: list } }).packages;
     expect(entry).toMatchObject({ name: 'yum', pointer: `/${INIT}/config/packages/yum` });
     expect(entry?.packages.map(({ name, versions }) => [name, versions])).toEqual(expected);
+  });
+
+  it.each([
+    ['[6.0]', ['6.0']],
+    ['6.10', ['6.10']],
+    ['["1", 0.0, 20240101000000000001]', ['1', '0.0', '20240101000000000001']],
+  ])('takes the version %s as it is written', (versions, expected) => {
+    const text = `{"${INIT}":{"config":{"packages":{"yum":{"other":[],"redis":${versions}}}}}}`;
+    const { configs, findings } = decodeText(text);
+    expect({ findings, versions: configs[0]?.packages[0]?.packages[1]?.versions }).toEqual({
+      findings: [],
+      versions: expected,
+    });
   });
 
   it.each(['dpkg', 'rpm', 'apt', 'yum', 'dnf', 'zypper', 'python', 'rubygems'])('knows %s', (manager) => {

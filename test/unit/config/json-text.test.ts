@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatJsonAt, parseJson } from '../../../src/config/json-text.ts';
+import { formatJsonAt, parseJson, parseJsonNumbers } from '../../../src/config/json-text.ts';
 
 function problemOf(text: string): string {
   const result = parseJson(text);
@@ -79,6 +79,18 @@ describe('parseJson', () => {
 
   it.each(['xyz', '{"a": nope}', '', '{', '['.repeat(300)])('tells it in one line: %.20j', (text) => {
     expect(problemOf(text)).not.toContain('\n');
+  });
+});
+
+describe('parseJsonNumbers', () => {
+  it('gives each number with its text, and leaves all else', () => {
+    const text = ' {"a":[1.0,{"b":-1e3}],"c":"1.0","d":null,"e":0.0} ';
+    expect(parseJsonNumbers(text, (value, written) => `${value}:${written}`)).toEqual({
+      a: ['1:1.0', { b: '-1000:-1e3' }],
+      c: '1.0',
+      d: null,
+      e: '0:0.0',
+    });
   });
 });
 
