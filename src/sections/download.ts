@@ -18,7 +18,7 @@ export interface Fetch {
 export async function fetchUrl({ url, authentication, write, restart }: Fetch, world: World): Promise<void> {
   const path = localPath(url);
   if (path !== undefined) {
-    write(world.system.files.read(path));
+    world.system.files.readPieces(path, write);
     return;
   }
   const headers = authentication === undefined ? () => ({}) : await headersFor(url, authentication, world);

@@ -42,6 +42,8 @@ export interface FileSystem {
   readonly root: string;
   /** The whole file, links followed below the root. @throws Problem when it cannot be read or has more than `mostBytes` */
   read(path: string, mostBytes?: number): Buffer;
+  /** As read, for a file that may be larger than memory: `take` gets it piece by piece. */
+  readPieces(path: string, take: (piece: Buffer) => void): void;
   /** As read, but undefined when there is no such file. */
   readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
   /** What stands at the path itself (a link is not followed), or undefined. */
@@ -95,7 +97,7 @@ export function createFileSystem(root = '/'): FileSystem {
     }
   };
 
-  const read = (path: string, mostBytes: number, links = 0): Buffer =>
+  const readPieces = (path: string, take: (piece: Buffer) => void, links = 0): void =>
     inParent('cannot read', path, false, (parent, name) => {
       let fd: number;
       try {
@@ -105,18 +107,31 @@ export function createFileSystem(root = '/'): FileSystem {
         const target = errnoOf(error) === 'ELOOP' ? linkTargetOf(parent, name) : undefined;
         if (target === undefined || links >= MOST_LINKS) throw error;
         refusePlantedLink(parent, name);
-        return read(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, mostBytes, links + 1);
+        readPieces(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, take, links + 1);
+        return;
       }
       try {
-        return readOpenFile(fd, path, mostBytes);
+        readOpenFile(fd, path, take);
       } finally {
         closeSync(fd);
       }
     });
 
+  const read = (path: string, mostBytes: number): Buffer => {
+    const pieces: Buffer[] = [];
+    let total = 0;
+    readPieces(path, (piece) => {
+      total += piece.length;
+      if (total > mostBytes) throw new Problem(`larger than ${mostBytes} bytes`, { where: path });
+      pieces.push(piece);
+    });
+    return Buffer.concat(pieces, total);
+  };
+
   return {
     root,
     read: (path, mostBytes = Number.POSITIVE_INFINITY) => read(path, mostBytes),
+    readPieces: (path, take) => readPieces(path, take),
     readIfPresent(path, mostBytes = Number.POSITIVE_INFINITY) {
       try {
         return read(path, mostBytes);
@@ -263,17 +278,13 @@ function refuseDirectory(parent: Directory, name: string): void {
   if (present?.isDirectory()) throw new Problem('a directory is in the way', { hint: 'remove or rename it' });
 }
 
-function readOpenFile(fd: number, path: string, mostBytes: number): Buffer {
+function readOpenFile(fd: number, path: string, take: (piece: Buffer) => void): void {
   if (!fstatSync(fd).isFile()) throw new Problem('not a regular file', { where: path });
-  const chunks: Buffer[] = [];
-  let total = 0;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const got = readSync(fd, chunk, 0, chunk.length, null);
-    if (got === 0) return Buffer.concat(chunks, total);
-    total += got;
-    if (total > mostBytes) throw new Problem(`larger than ${mostBytes} bytes`, { where: path });
-    chunks.push(chunk.subarray(0, got));
+    const piece = Buffer.allocUnsafe(CHUNK_BYTES);
+    const got = readSync(fd, piece, 0, piece.length, null);
+    if (got === 0) return;
+    take(piece.subarray(0, got));
   }
 }
 

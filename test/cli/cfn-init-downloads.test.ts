@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
 import { type ConfigDocument, cfnInit, metadata, summary } from '../support/cfn-init.ts';
 import { type Answer, type Answers, startServer, type TestServer, unusedPort } from '../support/http-server.ts';
+import { measuredRun } from '../support/measured-run.ts';
 import { serveInView, type ViewAnswer, type ViewServer } from '../support/serve-in-view.ts';
 import { useMachine, useSandbox } from '../support/use-machine.ts';
 
@@ -103,6 +105,17 @@ describe('a file by URL', () => {
     writeFileSync(join(root, 'a b'), 'local');
     expect((await fetchTo(root, { source: 'file:///a%20b' })).code).toBe(0);
     expect(contents(root)).toEqual({ 'a b': 'local', file: 'local' });
+  });
+
+  test('file:// of 300 MB is never in memory as a whole', async () => {
+    const root = newRoot();
+    const bytes = 300_000_000;
+    writeFileSync(join(root, 'big'), '');
+    truncateSync(join(root, 'big'), bytes);
+    const input = metadata({ files: { '/file': { source: 'file:///big' } } });
+    const { code, peakMegabytes } = await measuredRun(machine(), [binary('cfn-init'), '--root', root, '-'], { input });
+    expect({ code, size: statSync(join(root, 'file')).size }).toEqual({ code: 0, size: bytes });
+    expect(peakMegabytes).toBeLessThan(180);
   });
 
   test('file:// that is not there', async () => {

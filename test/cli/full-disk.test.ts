@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cfnInit, complaints, summary } from '../support/cfn-init.ts';
+import { binary } from '../support/binary.ts';
+import { cfnInit, complaints, metadata, summary } from '../support/cfn-init.ts';
 import { startServer, type TestServer } from '../support/http-server.ts';
+import { measuredRun } from '../support/measured-run.ts';
 import { isRoot, useSandbox } from '../support/use-machine.ts';
 
 // A disk that is full before all of an archive is there.
@@ -29,6 +31,14 @@ describe('an archive that does not fit', () => {
       summary: '1 failed, 1 not run',
     });
     expect(await left()).toBe('');
+  });
+
+  test('a local one of more than 2 GiB, which is not read into memory first', async () => {
+    await view().run('truncate -s 3G /tmp/huge.tar');
+    const input = metadata({ sources: { '/mnt/app': '/tmp/huge.tar' } });
+    const result = await measuredRun(view(), [binary('cfn-init'), '-'], { env, input });
+    expect({ code: result.code, says: complaints(result) }).toEqual({ code: 1, says: [`cfn-init: ${FULL}`] });
+    expect(result.peakMegabytes).toBeLessThan(180);
   });
 
   test('one of a web server', async () => {

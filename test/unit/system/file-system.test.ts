@@ -43,6 +43,19 @@ describe('read', () => {
     expect(files.readIfPresent('/a')?.length).toBe(3);
   });
 
+  it('gives a large file piece by piece, through a link as well', () => {
+    const { root, files } = temporaryRoot();
+    const content = Buffer.alloc(300_000, 'some text');
+    writeFileSync(`${root}/a`, content);
+    symlinkSync('/a', `${root}/link`);
+    for (const path of ['/a', '/link']) {
+      const pieces: Buffer[] = [];
+      files.readPieces(path, (piece) => pieces.push(piece));
+      expect(Buffer.concat(pieces).equals(content)).toBe(true);
+      expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(100_000);
+    }
+  });
+
   it('refuses what is too large', () => {
     const { root, files } = temporaryRoot();
     writeFileSync(`${root}/a`, 'x'.repeat(100));
