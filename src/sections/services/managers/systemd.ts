@@ -66,8 +66,8 @@ export function systemd(system: System): ServiceManager {
     const trouble = starts ? troubled.get(unit[0] ?? '') : undefined;
     // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
     const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
-    const wait = isOwnDaemon(unit[0] ?? '', system) ? ['--no-block'] : [];
-    const begin = () => exec.tool(['systemctl', ...wait, mustEnd ? 'restart' : verb, ...unit]);
+    const withoutWait = isOwnDaemon(unit[0] ?? '', system) ? ['--no-block'] : [];
+    const begin = () => exec.tool(['systemctl', ...withoutWait, mustEnd ? 'restart' : verb, ...unit]);
     const forget = () => exec.tool(['systemctl', 'reset-failed', ...unit]);
     // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
     if (trouble !== undefined) await forget();
