@@ -110,6 +110,19 @@ describe('apt', () => {
     expect(await aptCalls(view())).toEqual([]);
   });
 
+  test('a repository that is pinned above 1000 is one like others', async () => {
+    await view().run(`printf 'Package: *\\nPin: origin ""\\nPin-Priority: 1001\\n' >/etc/apt/preferences.d/own`);
+    const exact = await apply({ 'cfn-dummy': '1.0-1', 'cfn-other': [] });
+    const unavailable = await apply({ 'cfn-dummy': '9.9' });
+    await view().run('rm /etc/apt/preferences.d/own');
+    expect({ code: exact.code, stderr: exact.stderr, installed: await installed() }).toEqual({
+      code: 0,
+      stderr: '',
+      installed: ['cfn-dummy=1.0-1', 'cfn-other=1.0'],
+    });
+    expect(unavailable.stderr).toContain('no version 9.9 of cfn-dummy (there is: 2:0.5, 1.1-1, 1.0-1)');
+  });
+
   test('all that is not available is named, with the versions that there are, after one update; nothing is installed', async () => {
     const { code, stderr } = await apply({ 'cfn-other': [], 'cfn-nil': [], 'cfn-dummy': '9.9', 'cfn-nought': '1' });
     expect({ code, stderr }).toEqual({

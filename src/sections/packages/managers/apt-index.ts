@@ -92,17 +92,20 @@ export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]
   let version = '';
   for (const line of text.split('\n')) {
     const name = /^(\S+):$/.exec(line)?.[1];
-    const listed = /^ (?:\*\*\*| {3}) (\S+)(?: -?\d+)?$/.exec(line)?.[1];
-    const source = /^ {8,}-?\d+ (\S+)/.exec(line)?.[1];
+    // Behind the version its priority, and `(phased 20%)` where an update is given to some machines first.
+    const listed = /^ (?:\*\*\*| {3}) (\S+)(?: .*)?$/.exec(line)?.[1];
+    // A priority of 1000 and more, as a pin may have, takes one more column than the usual ones.
+    const source = /^ {7,}-?\d+ (\S+)/.exec(line)?.[1];
     const candidate = /^ {2}Candidate: (\d\S*)$/.exec(line)?.[1];
     if (name !== undefined) {
       versions = found.get(name) ?? [];
+      version = '';
       found.set(name, versions);
     } else if (candidate !== undefined) versions.push(candidate);
     // The table says where each version comes from, so it takes the place of the candidate.
     else if (line === '  Version table:') versions.length = 0;
     else if (listed !== undefined) version = listed;
-    else if (source !== undefined && source !== '/var/lib/dpkg/status' && !versions.includes(version))
+    else if (source !== undefined && source !== '/var/lib/dpkg/status' && version !== '' && !versions.includes(version))
       versions.push(version);
   }
   return found;

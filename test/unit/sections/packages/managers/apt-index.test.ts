@@ -53,6 +53,56 @@ unknown-without-table:
   expect(parsePolicy('').size).toBe(0);
 });
 
+test('parsePolicy: a pin of 1000 and more moves the sources to the left', () => {
+  const text = `nginx:
+  Installed: (none)
+  Candidate: 1.22.1-9
+  Version table:
+     1.24.0-1 500
+        500 http://deb.example.test/debian trixie/main amd64 Packages
+     1.22.1-9 1001
+       1001 file:/repo ./ Packages
+     1.18.0-6 -10
+        -10 http://deb.example.test/debian bullseye/main amd64 Packages
+curl:
+  Installed: 7.88.1-9
+  Candidate: 7.88.1-10
+  Version table:
+     7.88.1-10 30000
+       30000 file:/repo ./ Packages
+ *** 7.88.1-9 100
+        100 /var/lib/dpkg/status
+`;
+  expect([...parsePolicy(text)]).toEqual([
+    ['nginx', ['1.24.0-1', '1.22.1-9', '1.18.0-6']],
+    ['curl', ['7.88.1-10']],
+  ]);
+});
+
+test('parsePolicy: an update that is given to some machines first', () => {
+  const text = `bash:
+  Installed: 5.1-6ubuntu1
+  Candidate: 5.1-6ubuntu1
+  Version table:
+ *** 5.1-6ubuntu1 500
+        500 http://archive.example.test/ubuntu jammy/main amd64 Packages
+        100 /var/lib/dpkg/status
+openssh-server:
+  Installed: 1:8.9p1-3
+  Candidate: 1:8.9p1-3
+  Version table:
+     1:8.9p1-3ubuntu0.1 500 (phased 60%)
+        500 http://archive.example.test/ubuntu jammy-updates/main amd64 Packages
+ *** 1:8.9p1-3 500 (phased 0%)
+        500 http://archive.example.test/ubuntu jammy/main amd64 Packages
+        100 /var/lib/dpkg/status
+`;
+  expect([...parsePolicy(text)]).toEqual([
+    ['bash', ['5.1-6ubuntu1']],
+    ['openssh-server', ['1:8.9p1-3ubuntu0.1', '1:8.9p1-3']],
+  ]);
+});
+
 test('parseProviders: what stands behind Reverse Provides', () => {
   const text = `Package: mta
 Versions: 
