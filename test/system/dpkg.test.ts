@@ -20,6 +20,7 @@ beforeAll(async () => {
   if (process.geteuid?.() !== 0) return;
   await makeRepository(view(), [
     'cfn-dummy=1.0-1',
+    'cfn-dummy=1.1~rc1',
     'cfn-dummy=1.1-1',
     'cfn-needy=3.0 needs cfn-dummy',
     'cfn-lost=1.0 needs cfn-nowhere',
@@ -93,6 +94,22 @@ describe('a package file by path', () => {
     expect(await installed()).toEqual([`cfn-dummy=${version}`]);
   });
 
+  test.each<[string, ConfigDocument, string]>([
+    ['under one name', { any: ['/repo/cfn-dummy_1.1-1_all.deb', '/repo/cfn-dummy_1.0-1_all.deb'] }, 'any'],
+    ['under two names', { a: '/repo/cfn-dummy_1.0-1_all.deb', b: '/repo/cfn-dummy_1.1-1_all.deb' }, 'b'],
+    ['by the order of dpkg', { a: '/repo/cfn-dummy_1.1~rc1_all.deb', b: '/repo/cfn-dummy_1.1-1_all.deb' }, 'b'],
+  ])('of several of one package, %s, the newest; the second run is unchanged', async (_, packages, changed) => {
+    const { stdout } = await cfnInit(view(), { packages: { dpkg: packages } }, [], { env: ENV });
+    const expected = ['cfn-dummy=1.1-1'];
+    expect({ stdout, installed: await installed() }).toEqual({
+      stdout: expect.stringContaining(`(installed ${changed})`),
+      installed: expected,
+    });
+    expect(await aptCalls(view())).toEqual(['install']);
+    expect((await apply(packages)).summary).toBe('1 unchanged');
+    expect({ installed: await installed(), calls: await aptCalls(view()) }).toEqual({ installed: expected, calls: [] });
+  });
+
   test('of a held package is a failure', async () => {
     await prepare('/repo/cfn-dummy_1.0-1_all.deb');
     await view().run(['apt-mark', 'hold', 'cfn-dummy']);
@@ -143,6 +160,14 @@ describe('a package file by URL', () => {
     expect(await apply({ one: `${URL}/a/p.deb?x=1`, two: [`${URL}/b/p.deb`] })).toEqual(DONE);
     expect(await installed()).toEqual(['cfn-dummy=1.0-1', 'cfn-other=1.0']);
     expect(await aptCalls(view())).toEqual(['install']);
+  });
+
+  test('an older one of the package that a path gives too gives way; the second run is unchanged', async () => {
+    const packages = { old: `${URL}/b/p.deb`, new: '/repo/cfn-dummy_1.1-1_all.deb' };
+    expect(await apply(packages)).toEqual(DONE);
+    expect(await installed()).toEqual(['cfn-dummy=1.1-1']);
+    expect((await apply(packages)).summary).toBe('1 unchanged');
+    expect(await installed()).toEqual(['cfn-dummy=1.1-1']);
   });
 
   test.each<[string, string, RegExp]>([

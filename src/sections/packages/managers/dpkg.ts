@@ -8,8 +8,9 @@ import { installWithAptGet, installWithDpkg } from './apt-get.ts';
 import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
 
 /**
- * Package files by URL or path; of several under one name all. Where apt-get is there, it does the work, since it also
- * brings what a file depends on. Which package a file is, it says itself: the name in the document is only a name.
+ * Package files by URL or path; of several under one name all, but of several files of one package only the newest. Where
+ * apt-get is there, it does the work, since it also brings what a file depends on. Which package a file is, it says
+ * itself: the name in the document is only a name.
  */
 export const dpkg: PackageManager = {
   name: 'dpkg',
@@ -17,8 +18,11 @@ export const dpkg: PackageManager = {
   /** Files that are here already are looked into, so that nothing at all is done for what is installed. */
   async missing(requests, world) {
     requireAddresses('dpkg', 'apt', requests);
-    const local = addressesOf(requests)
-      .filter((address) => address.startsWith('/') && world.system.files.entry(address) !== undefined)
+    const addresses = addressesOf(requests);
+    // What comes by URL may be another version of a package whose file is here: only together they tell the newest.
+    if (!addresses.every((address) => address.startsWith('/'))) return requests;
+    const local = addresses
+      .filter((address) => world.system.files.entry(address) !== undefined)
       .map((address) => ({ address, path: address }));
     const inPlace = new Set(
       (await lookInto(local, world)).filter(({ isInPlace }) => isInPlace).map(({ file }) => file.address),
@@ -47,6 +51,7 @@ export const dpkg: PackageManager = {
 /** A package file, and what is installed of its package. */
 interface Looked {
   readonly file: PackageFile;
+  /** Also when it has to give way to another file, since a machine has one version of a package. */
   readonly isInPlace: boolean;
   readonly installed?: InstalledPackage | undefined;
   /** Why it cannot be read. */
@@ -68,15 +73,41 @@ async function lookInto(files: readonly PackageFile[], world: World): Promise<re
     const [name, version, architecture] = [field('Package'), field('Version'), field('Architecture')];
     return { file, name, version, architecture, fault: exitCode === 0 ? undefined : lastLine(output) };
   });
-  const keyOf = (name: string, architecture: string): string => `${name}:${architecture}`;
-  const keys = identities.filter(({ fault }) => fault === undefined).map((one) => keyOf(one.name, one.architecture));
-  const present = await installedPackages(keys, world);
-  return identities.map(({ file, name, version, architecture, fault }): Looked => {
+  const readable = identities.filter(({ fault }) => fault === undefined);
+  const newest = await newestOf(readable, world);
+  const present = await installedPackages(readable.map(keyOf), world);
+  return identities.map((one): Looked => {
+    const { file, version, architecture, fault } = one;
     if (fault !== undefined) return { file, isInPlace: false, fault };
-    const installed = present.get(keyOf(name, architecture));
-    const isInPlace = installed?.version === version && installed.architecture === architecture;
-    return { file, isInPlace, installed };
+    const installed = present.get(keyOf(one));
+    const isThere = installed?.version === version && installed.architecture === architecture;
+    return { file, isInPlace: isThere || newest.get(keyOf(one)) !== one, installed };
   });
+}
+
+interface Identity {
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+}
+
+/** What a machine has one version of. */
+function keyOf({ name, architecture }: Identity): string {
+  return `${name}:${architecture}`;
+}
+
+/** Of several files of a package the newest, by keyOf and by dpkg's own judgement. */
+async function newestOf<T extends Identity>(files: readonly T[], { system }: World): Promise<ReadonlyMap<string, T>> {
+  const newest = new Map<string, T>();
+  for (const file of files) {
+    const other = newest.get(keyOf(file));
+    const compared =
+      other === undefined
+        ? undefined
+        : await system.exec.query(['dpkg', '--compare-versions', file.version, 'gt', other.version]);
+    if (compared === undefined || compared.exitCode === 0) newest.set(keyOf(file), file);
+  }
+  return newest;
 }
 
 function notAPackage({ address }: PackageFile, fault: string): Problem {
