@@ -32,7 +32,10 @@ beforeAll(async () => {
   ]);
   await view().run(`
     cd /pypi/source/cfn-made && git init -q -b main . && git add . &&
-      git -c user.name=n -c user.email=n@example.test commit -qm made && git tag v0.5`);
+      git -c user.name=n -c user.email=n@example.test commit -qm made && git tag v0.5
+    git clone -q . /run/clone && cd /run/clone && echo '# mended' >>cfn_made.py &&
+      git -c user.name=n -c user.email=n@example.test commit -qam mended &&
+      git -c user.name=n -c user.email=n@example.test tag -am mended mended && git push -q origin mended`);
 });
 beforeEach(async () => {
   if (canRun) await prepare();
@@ -206,6 +209,64 @@ describe('python by URL or path', () => {
       sed -i s/0.5/0.6/ unpacked/*/setup.py && tar -C unpacked -czf ${path} cfn_made-0.5`);
     expect(summary(await apply({ 'cfn-made': path }))).toBe('1 changed');
     expect(await installed()).toEqual(['cfn_made==0.6']);
+  });
+
+  describe('of which another source has the same version', () => {
+    const repository = 'git+file:///pypi/source/cfn-made';
+    const server = 'http://127.0.0.1:8081';
+    const file = 'cfn_dummy-1.9-py3-none-any.whl';
+    const mended = `/run/mended/${file}`;
+    const content = () => view().run('cat /usr/local/lib/python3*/dist-packages/cfn_[dm]*.py');
+    const installs = async () => (await calls()).filter((line) => line.startsWith('install'));
+
+    beforeAll(async () => {
+      if (!canRun) return;
+      await view().run(`mkdir -p /run/mended && cp ${wheel} /run/mended && cd /run/mended && python3 -c '
+import zipfile
+with zipfile.ZipFile("${mended}") as old: texts = {name: old.read(name) for name in old.namelist()}
+texts["cfn_dummy.py"] += b"# mended\\n"
+with zipfile.ZipFile("${mended}", "w") as new:
+    for name, text in texts.items(): new.writestr(name, text)'`);
+      const files = {
+        [`/a/${file}`]: { status: 200, body: { file: wheel } },
+        [`/b/${file}`]: { status: 200, body: { file: mended } },
+      };
+      await serveInView(view(), files, { port: 8081 });
+    });
+
+    test.each<[string, string, string, string]>([
+      ['another tag', 'cfn-made', `${repository}@v0.5`, `${repository}@mended`],
+      ['another tag, to an older pip that knows no inspect', 'cfn-made', `${repository}@v0.5`, `${repository}@mended`],
+      ['a tag after none, by a name of its own', 'any-name', repository, `${repository}@mended`],
+      ['another URL', 'cfn-dummy', `${server}/a/${file}`, `${server}/b/${file}`],
+      ['another path, by a name of its own', 'any-name', wheel, mended],
+    ])('%s: it is installed; then nothing changes', async (what, name, first, second) => {
+      if (what.includes('older pip')) await view().run('touch /run/old-pip');
+      expect(summary(await apply({ [name]: first }))).toBe('1 changed');
+      expect((await content()).stdout).not.toContain('mended');
+      await calls();
+      expect(summary(await apply({ [name]: first }))).toBe('1 unchanged');
+      expect(await installs()).toEqual([]);
+      expect(summary(await apply({ [name]: second }))).toBe('1 changed');
+      expect((await content()).stdout).toContain('mended');
+      await calls();
+      expect(summary(await apply({ [name]: second }))).toBe('1 unchanged');
+      expect(await installs()).toEqual([]);
+    });
+
+    test('another file under the same path: it is installed; then nothing changes', async () => {
+      const path = `/run/a+b@c/${file}`;
+      await view().run(`mkdir /run/a+b@c && cp ${wheel} ${path}`);
+      expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 changed');
+      expect(summary(await apply({ 'cfn-dummy': path.replace('/run/', '/run//') }))).toBe('1 unchanged');
+      await view().run(`cp ${mended} ${path}`);
+      await calls();
+      expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 changed');
+      expect((await installs()).at(-1)).toBe(`install --break-system-packages --force-reinstall --no-deps ${path}`);
+      expect((await content()).stdout).toContain('mended');
+      expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 unchanged');
+      expect(await installs()).toEqual([]);
+    });
   });
 
   test('from an index to a URL: the version is there, so nothing has changed', async () => {

@@ -21,6 +21,9 @@ export interface InstalledDistribution {
   readonly source: DirectSource | undefined;
 }
 
+/** Of the note that pip leaves. */
+const MOST_BYTES = 1024 * 1024;
+
 /** By canonical name. */
 export type PipEnvironment = ReadonlyMap<string, InstalledDistribution>;
 
@@ -44,16 +47,44 @@ export async function readPipEnvironment(withSources: boolean, world: World): Pr
     if (inspected === undefined) return new Map();
     if (inspected.exitCode === 0) return decodeInspection(inspected.stdout);
   }
-  const listed = await askPip(['list', '--format=freeze'], world);
+  const listed = await askPip(['list', ...(withSources ? ['--format=json', '--verbose'] : ['--format=freeze'])], world);
   if (listed === undefined) return new Map();
   if (listed.exitCode === 0 && !withSources) return parseFreeze(listed.stdout);
   const frozen = await askPip(['freeze', '--all'], world);
   if (frozen?.exitCode !== 0) throw packageToolProblem({ manager: 'python', command: ['pip'] }, frozen ?? listed);
-  if (listed.exitCode !== 0) return parseFreeze(frozen.stdout);
-  const environment = new Map(parseFreeze(listed.stdout));
-  for (const [name, { source }] of parseFreeze(frozen.stdout))
-    environment.set(name, { version: environment.get(name)?.version, source });
+  const sources = parseFreeze(frozen.stdout);
+  const environment = new Map(sources);
+  if (listed.exitCode !== 0) return environment;
+  for (const { name, version, location } of decodeList(listed.stdout)) {
+    const frozenSource = sources.get(name)?.source;
+    // freeze tells no revision, and no place of the note.
+    const source = frozenSource === undefined ? undefined : (readNote(name, location, world) ?? frozenSource);
+    environment.set(name, { version, source });
+  }
   return environment;
+}
+
+/** Reads what `pip list --format=json --verbose` prints; the place is unknown where an older pip does not tell it. */
+function decodeList(text: string): readonly { name: string; version: string; location: string | undefined }[] {
+  const list = parseJson(text, 'list');
+  return (Array.isArray(list) ? list : []).flatMap((entry) => {
+    const [name, version] = isRecord(entry) ? [textOf(entry, 'name'), textOf(entry, 'version')] : [];
+    if (name === undefined || version === undefined) return [];
+    return [{ name: canonicalName(name), version, location: textOf(entry, 'location') }];
+  });
+}
+
+/** Where a distribution came from, out of the note that pip has left beside it. */
+function readNote(name: string, location: string | undefined, { system: { files } }: World): DirectSource | undefined {
+  if (location === undefined || files.entry(location)?.kind !== 'directory') return undefined;
+  const directory = files.names(location).find((entry) => {
+    const [, own] = /^([^-]+)-.*\.dist-info$/.exec(entry) ?? [];
+    return own !== undefined && canonicalName(own) === name;
+  });
+  if (directory === undefined) return undefined;
+  const place = `${location}/${directory}`;
+  const note = files.readIfPresent(`${place}/direct_url.json`, MOST_BYTES);
+  return note === undefined ? undefined : decodeSource(parseJson(note.toString(), 'list'), place);
 }
 
 /** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are passed over. */
@@ -79,12 +110,7 @@ function parseFrozenUrl(text: string): DirectSource {
 /** Reads what `pip inspect` prints. @throws Problem when it is something else */
 export function decodeInspection(text: string): PipEnvironment {
   const environment = new Map<string, InstalledDistribution>();
-  let report: unknown;
-  try {
-    report = JSON.parse(text);
-  } catch (cause) {
-    throw new Problem('pip inspect printed no JSON', { where: 'packages python', cause });
-  }
+  const report = parseJson(text, 'inspect');
   const installed = isRecord(report) && Array.isArray(report['installed']) ? report['installed'] : [];
   for (const entry of installed) {
     if (!isRecord(entry) || !isRecord(entry['metadata'])) continue;
@@ -96,6 +122,14 @@ export function decodeInspection(text: string): PipEnvironment {
     });
   }
   return environment;
+}
+
+function parseJson(text: string, command: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Problem(`pip ${command} printed no JSON`, { where: 'packages python', cause });
+  }
 }
 
 function decodeSource(direct: unknown, place: string | undefined): DirectSource | undefined {

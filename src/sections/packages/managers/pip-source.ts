@@ -1,6 +1,7 @@
+import { posix } from 'node:path';
 import type { World } from '../../step.ts';
 import { askPip } from './pip.ts';
-import type { DirectSource } from './pip-environment.ts';
+import { canonicalName, type DirectSource, type PipEnvironment } from './pip-environment.ts';
 
 /** True for a version that is the URL, path or repository (`git+https://...`) of what is to be installed. */
 export function isPipSource(version: string): boolean {
@@ -29,9 +30,23 @@ export async function isSameSource(wanted: string, installed: DirectSource, worl
   return hashed?.stdout.includes(`--hash=${installed.fingerprint.replace('=', ':')}`) ?? false;
 }
 
+/**
+ * Which installed distribution a source is one of, as far as can be told without fetching it: by the name of its file, by
+ * the name in the metadata, or by a source that is the same but for its revision.
+ */
+export function distributionOfSource(source: string, name: string, environment: PipEnvironment): string | undefined {
+  const { base } = parsePipSource(source);
+  const [, stem] = /\/([A-Za-z0-9._-]+?)-\d[^/]*\.(?:whl|zip|tgz|tar\.\w+)(?:\?[^/]*)?$/.exec(base) ?? [];
+  const named = [...(stem === undefined ? [] : [canonicalName(stem)]), name].find((one) => environment.has(one));
+  return (
+    named ??
+    [...environment].find(([, { source: other }]) => other !== undefined && normalized(other.url) === base)?.[0]
+  );
+}
+
 /** Takes a URL or path apart in the way in which pip notes it down: without user, fragment and revision. */
 function parsePipSource(text: string): { readonly base: string; readonly revision: string | undefined } {
-  const url = (text.startsWith('/') ? `file://${text}` : text).replace(/#.*$/, '');
+  const url = (text.startsWith('/') ? `file://${posix.normalize(text)}` : text).replace(/#.*$/, '');
   if (!/^\w+\+/.test(url)) return { base: normalized(url), revision: undefined };
   const [, base = url, revision] = /^(.*:\/\/[^/]*\/.*)@([^@]+)$/.exec(url) ?? [];
   return { base: normalized(base.replace(/^\w+\+/, '')), revision };
@@ -43,7 +58,7 @@ function normalized(url: string): string {
     .replace(/#.*$/, '')
     .replace(/\/+$/, '');
   try {
-    return decodeURI(plain);
+    return decodeURIComponent(plain);
   } catch {
     return plain;
   }

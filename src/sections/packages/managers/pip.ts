@@ -39,6 +39,15 @@ export async function pipInstall(requirements: readonly string[], world: World):
     throw packageToolProblem({ manager: 'python', command: ['pip'] }, result, parsePipErrors(result.output));
 }
 
+/**
+ * Runs `pip install` so that it puts the sources in place even where their versions are there. What they need has been
+ * brought in before.
+ * @throws Problem as pipInstall does
+ */
+export async function pipReinstall(sources: readonly string[], world: World): Promise<void> {
+  await pipInstall(['--force-reinstall', '--no-deps', ...sources], world);
+}
+
 function install(args: readonly string[], world: World): Promise<ToolResult> {
   const command = pipCommand(world);
   if (command === undefined) throw pipMissing();

@@ -1,14 +1,14 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import type { World } from '../../step.ts';
 import type { PackageManager } from '../manager.ts';
-import { highestPythonVersion, pipInstall } from './pip.ts';
+import { highestPythonVersion, pipInstall, pipReinstall } from './pip.ts';
 import {
   canonicalName,
   type InstalledDistribution,
   type PipEnvironment,
   readPipEnvironment,
 } from './pip-environment.ts';
-import { isPipSource, isSameSource } from './pip-source.ts';
+import { distributionOfSource, isPipSource, isSameSource } from './pip-source.ts';
 
 /**
  * Python packages by pip. Of a list of versions each will do when it is installed, else the highest is installed; of a
@@ -30,18 +30,56 @@ export const python: PackageManager = {
     const requirements: string[] = [];
     for (const request of requests) requirements.push(await requirementOf(request, world));
     await pipInstall(requirements, world);
-    const after = await readPipEnvironment(withSources, world);
+    let after = await readPipEnvironment(withSources, world);
+    const stale = await passedOver(requests, before, after, world);
+    if (stale.length > 0) {
+      await pipReinstall(stale, world);
+      after = await readPipEnvironment(withSources, world);
+    }
     const changed = [...after.keys()].filter((name) => !isSame(before.get(name), after.get(name)));
-    return requests.filter((request) => hasChanged(request, changed, after)).map(({ name }) => name);
+    // Only what was not in place gets here: a source that is in place now has come, be its version the old one.
+    const come = await Promise.all(
+      requests.map(async (request) => sourceOf(request) !== undefined && (await isMet(request, after, world))),
+    );
+    return requests
+      .filter((request, index) => come[index] === true || hasChanged(request, changed, after))
+      .map(({ name }) => name);
   },
 };
 
 function hasSources(requests: readonly PackageRequest[]): boolean {
-  return requests.some(({ versions }) => versions.some(isPipSource));
+  return requests.some((request) => sourceOf(request) !== undefined);
 }
 
-async function isMet({ name, versions }: PackageRequest, environment: PipEnvironment, world: World): Promise<boolean> {
-  const source = versions.find(isPipSource);
+function sourceOf({ versions }: PackageRequest): string | undefined {
+  return versions.find(isPipSource);
+}
+
+/**
+ * The sources that pip left alone because the version in them is the one that is there, though that came from another
+ * one: another tag, another file. What came from an index has no source to compare with: there the version decides.
+ */
+async function passedOver(
+  requests: readonly PackageRequest[],
+  before: PipEnvironment,
+  after: PipEnvironment,
+  world: World,
+): Promise<readonly string[]> {
+  const sources: string[] = [];
+  for (const request of requests) {
+    const source = sourceOf(request);
+    if (source === undefined || (await isMet(request, after, world))) continue;
+    const name = distributionOfSource(source, canonicalName(request.name), after);
+    const installed = name === undefined ? undefined : after.get(name);
+    if (name === undefined || installed?.source === undefined) continue;
+    if (isSame(before.get(name), installed)) sources.push(source);
+  }
+  return sources;
+}
+
+async function isMet(request: PackageRequest, environment: PipEnvironment, world: World): Promise<boolean> {
+  const { name, versions } = request;
+  const source = sourceOf(request);
   if (source !== undefined) {
     // The name need not be the distribution's own, since pip is given the URL alone.
     for (const installed of environment.values())
@@ -53,8 +91,9 @@ async function isMet({ name, versions }: PackageRequest, environment: PipEnviron
   return versions.length === 0 || (present.version !== undefined && versions.includes(present.version));
 }
 
-async function requirementOf({ name, versions }: PackageRequest, world: World): Promise<string> {
-  const source = versions.find(isPipSource);
+async function requirementOf(request: PackageRequest, world: World): Promise<string> {
+  const { name, versions } = request;
+  const source = sourceOf(request);
   if (source !== undefined) return source;
   if (versions.length === 0) return name;
   const version = await highestPythonVersion(name, versions, world);
