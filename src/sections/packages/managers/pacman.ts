@@ -158,10 +158,15 @@ function call(args: readonly string[], world: World): Promise<ToolResult> {
   return callPackageTool({ manager: 'pacman', command: ['pacman', ...args], signs }, world);
 }
 
-const signs: ToolSigns = {
-  isLocked: (output) => /unable to lock database/.test(output),
-  troubledRepository: parseTroubledMirror,
-};
+const signs: ToolSigns = { isLocked: isPacmanLocked, troubledRepository: parseTroubledMirror };
+
+/**
+ * True when another program holds pacman's lock. Installing says why the lock file could not be made; of `-Sy`, which does
+ * not, it is assumed.
+ */
+export function isPacmanLocked(output: string): boolean {
+  return /unable to lock database/.test(output) && !/could not lock database: (?!File exists)/.test(output);
+}
 
 /** The mirror that did not answer; one that has no such file is not in trouble, but ahead of us. */
 export function parseTroubledMirror(output: string): string | undefined {

@@ -8,9 +8,14 @@ export interface FailedScript {
   readonly rpm: string;
 }
 
-/** rpm itself never waits for its lock where nobody can be asked: it says so, through whichever tool called it. */
+/**
+ * rpm itself never waits for its lock where nobody can be asked: it says so, through whichever tool called it. A lock file
+ * that cannot be made is another matter.
+ */
 export function isRpmLocked(output: string): boolean {
-  return /can't create transaction lock|Failed to obtain rpm transaction lock/.test(output);
+  return /can't create transaction lock on [^(]*\((?:Resource\s+temporarily|Try again)|Failed to obtain rpm transaction lock/.test(
+    output,
+  );
 }
 
 /**

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { parsePacmanErrors, parseTroubledMirror } from '../../../../../src/sections/packages/managers/pacman.ts';
+import {
+  isPacmanLocked,
+  parsePacmanErrors,
+  parseTroubledMirror,
+} from '../../../../../src/sections/packages/managers/pacman.ts';
 import {
   isDatabaseElsewhere,
   isVersion,
@@ -75,3 +79,25 @@ test.each([
   ['[options]\n  RootDir=/srv\n', true],
   ['[options]\nInclude = /etc/pacman.d/options\n[core]\n', true],
 ])('%j: the database is elsewhere: %s', (text, expected) => expect(isDatabaseElsewhere(text)).toBe(expected));
+
+/** As pacman 6.0.2 printed it. */
+test.each<[string, string, boolean]>([
+  [
+    'held',
+    "error: failed to init transaction (unable to lock database)\nerror: could not lock database: File exists\n  if you're sure a package manager is not already\n  running, you can remove /var/lib/pacman/db.lck\n",
+    true,
+  ],
+  [
+    'held, in the words of -Sy',
+    ':: Synchronizing package databases...\nerror: failed to synchronize all databases (unable to lock database)\n',
+    true,
+  ],
+  [
+    'not to be made',
+    'error: failed to init transaction (unable to lock database)\nerror: could not lock database: Read-only file system\n',
+    false,
+  ],
+  ['not at fault', 'error: target not found: nonsense\n', false],
+])('a lock that is %s', (_, output, expected) => {
+  expect(isPacmanLocked(output)).toBe(expected);
+});

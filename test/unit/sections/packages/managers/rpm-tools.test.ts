@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dnfTool } from '../../../../../src/sections/packages/managers/dnf-tool.ts';
+import { isRpmLocked } from '../../../../../src/sections/packages/managers/rpm-output.ts';
 import { zypperTool } from '../../../../../src/sections/packages/managers/zypper-tool.ts';
 
 /**
@@ -111,6 +112,28 @@ describe('dnf5 and yum 3', () => {
     expect([...dnfTool.parseList(printed)]).toEqual([
       ['one', ['1.0-1', '1:2.0-1']],
       ['a-very-long-name', ['2.4.6-1.el7']],
+    ]);
+  });
+});
+
+describe("rpm's lock", () => {
+  const lock = (path: string, reason: string): string =>
+    `error: can't create transaction lock on ${path} (${reason})\n`;
+  test.each<[string, string, boolean]>([
+    ['held', lock('/var/lib/rpm/.rpm.lock', 'Resource temporarily unavailable'), true],
+    [
+      'held, through zypper',
+      `Installation of one-1.0-1.noarch failed:\nError: Subprocess failed. Error: RPM failed: ${lock('/usr/lib/sysimage/rpm/.rpm.lock', 'Resource temporarily unavailable')}`,
+      true,
+    ],
+    ['on a file system that is read-only', lock('/var/lib/rpm/.rpm.lock', 'Read-only file system'), false],
+    ['not allowed', lock('/var/lib/rpm/.rpm.lock', 'Permission denied'), false],
+    ['without a directory', lock('/var/lib/rpm/.rpm.lock', 'No such file or directory'), false],
+  ])('%s', (_, output, expected) => {
+    expect([isRpmLocked(output), dnfTool.signs.isLocked(output), zypperTool.signs.isLocked(output)]).toEqual([
+      expected,
+      expected,
+      expected,
     ]);
   });
 });
