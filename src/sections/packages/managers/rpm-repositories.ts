@@ -9,6 +9,7 @@ import { allRpms, type InstalledRpms, identityOf, installedRpms, isBeyondNames, 
 import { shorten } from './rpm-output.ts';
 import type { Command, RepositoryTool, Unavailable, Wanted } from './rpm-repository-tool.ts';
 import { keepNewest } from './rpm-version.ts';
+import { yum3Tool } from './yum3-tool.ts';
 import { zypperTool } from './zypper-tool.ts';
 
 /** On newer machines yum is another name of dnf, or is not there at all (contract section 3). */
@@ -25,7 +26,7 @@ const MOST_VERSIONS = 10;
 function rpmRepositories(
   manager: PackageManagerName,
   programs: readonly string[],
-  tool: RepositoryTool,
+  usual: RepositoryTool,
 ): PackageManager {
   return {
     name: manager,
@@ -47,6 +48,9 @@ function rpmRepositories(
       const { exec } = world.system;
       const program = programs.find((candidate) => exec.find(candidate) !== undefined);
       if (program === undefined) throw notInstalled(manager);
+      // Where yum is another name of dnf, that is there, too.
+      const isYum3 = program === 'yum' && ['dnf', 'dnf5'].every((other) => exec.find(other) === undefined);
+      const tool = isYum3 ? yum3Tool : usual;
       const wanted = (await keepNewest(requests, world)).map((request): Wanted => {
         const [version] = request.versions;
         return { request, version, specification: tool.specification(request.name, version) };
@@ -113,7 +117,8 @@ async function installFrom(call: Call, command: Command, world: World): Promise<
   const missing = tool.unavailable(result.output);
   if (!isShort(tool, result)) return result;
   const complaints = [...(await describeUnavailable(call, missing, world)), ...tool.complaints(result.output)];
-  if (!tool.isDone(result.exitCode)) throw packageToolProblem({ manager, command }, result, complaints.join('; '));
+  if (!tool.isDone(result.exitCode, result.output))
+    throw packageToolProblem({ manager, command }, result, complaints.join('; '));
   throw new Problem(`${program} left packages out`, {
     where: `packages ${manager}`,
     hint: complaints.join('; '),
@@ -123,7 +128,7 @@ async function installFrom(call: Call, command: Command, world: World): Promise<
 
 /** yum 3, and dnf with `strict=0`, leave out what they do not know and end well. */
 function isShort(tool: RepositoryTool, { exitCode, output }: ToolResult): boolean {
-  return !tool.isDone(exitCode) || tool.unavailable(output).length > 0;
+  return !tool.isDone(exitCode, output) || tool.unavailable(output).length > 0;
 }
 
 async function describeUnavailable(

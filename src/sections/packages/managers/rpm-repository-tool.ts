@@ -27,8 +27,8 @@ export interface RepositoryTool {
   list(program: string, names: readonly string[]): Command;
   /** `[EPOCH:]VERSION-RELEASE` by name, from what `list` printed. */
   parseList(stdout: string): ReadonlyMap<string, readonly string[]>;
-  /** True for the exit codes of a call that did what it could be asked to do. */
-  isDone(exitCode: number): boolean;
+  /** True for a call that did what it could be asked to do, by its exit code, or what it printed where that is not enough. */
+  isDone(exitCode: number, output?: string): boolean;
   /** What the tool says that it cannot find; it may still have ended well, with the others installed. */
   unavailable(output: string): readonly Unavailable[];
   /** True when the index may be older than the repository. */

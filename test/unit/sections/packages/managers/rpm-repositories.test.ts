@@ -100,6 +100,36 @@ test('yum 3: what it leaves out is a failure, though it ends well', async () => 
   ]);
 });
 
+test.each([
+  ['an epoch and a release', 'bind', '32:9.11.4-26.P2.el7', 'bind-32:9.11.4-26.P2.el7.*'],
+  ['an epoch alone', 'bind', '32:9.11.4', 'bind-32:9.11.4-*'],
+  ['an epoch, and an architecture in the name', 'bind.x86_64', '32:9.11.4', 'bind-32:9.11.4-*.x86_64'],
+  ['an epoch, and an architecture in the version', 'bind', '32:9.11.4-1.x86_64', 'bind-32:9.11.4-1.x86_64'],
+  ['no epoch', 'bind', '9.11.4-26.P2.el7', 'bind-9.11.4-26.P2.el7'],
+])('yum 3 knows a version with %s', async (_, name, version, word) => {
+  const { world, calls } = machineWith('yum', {}, ([verb]) => [1, verb === 'list' ? '' : 'Error: odd\n']);
+  await expect(yum.install([request(name, version)], world)).rejects.toThrow('yum');
+  expect(calls[0]).toBe(`yum install ${word}`);
+});
+
+const FILE = '/opt/one-1.0-1.noarch.rpm';
+const IN_PLACE = `Examining ${FILE}: one-1.0-1.noarch\n${FILE}: does not update installed package.\nError: Nothing to do\n`;
+
+test('yum 3: a package file that is in place is no failure', async () => {
+  const { world } = machineWith('yum', { one: '1.0' }, () => [1, IN_PLACE]);
+  expect(await yum.install([request(FILE)], world)).toEqual([]);
+});
+
+test.each([
+  'Cannot open: /opt/two.rpm. Skipping.',
+  'Cannot add package /opt/two.rpm to transaction. Not a compatible architecture: ppc',
+  'Cannot install package two-1.0-1.noarch. It is obsoleted by installed package three',
+  'No package two available.',
+])('yum 3: beside a package file that is in place, it says %j: a failure', async (said) => {
+  const { world } = machineWith('yum', { one: '1.0' }, () => [1, `${said}\n${IN_PLACE}`]);
+  await expect(yum.install([request(FILE), request('two')], world)).rejects.toThrow('yum ended with exit code 1');
+});
+
 test('dnf under the name of dnf5 alone', async () => {
   const { world, calls } = machineWith('dnf5', {}, (words, installed) => {
     installed.set(words[1] ?? '', '1.0');
