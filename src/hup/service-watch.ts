@@ -73,8 +73,8 @@ export async function restartServices(
     const failure = memory.failures.get(name);
     if (failure !== undefined && system.clock.elapsed() < failure.notBefore) continue;
     try {
-      const { id, isKnown, isRunning, isOneshot, isGuess, canStart } = await manager.status(name);
-      if (isGuess === true)
+      const { id, isKnown, isRunning, isOneshot, isMute, canStart } = await manager.status(name);
+      if (isMute === true)
         log.info(`the service ${name} is not watched: neither its init script nor a pid file tells whether it runs`);
       else if (isKnown && canStart && !isRunning && isOneshot !== true) {
         beforeStart();

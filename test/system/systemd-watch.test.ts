@@ -212,6 +212,16 @@ describe('a failure with the last words of the program', () => {
 });
 
 describe('no failure', () => {
+  test('one whose init script is asked while systemd starts it is not down', async () => {
+    const unit = initScript('slow', 300).content.replace('start) ', 'start) sleep 4; ');
+    await view().run('cat >/etc/init.d/slow; chmod 755 /etc/init.d/slow; systemctl daemon-reload', { input: unit });
+    await view().run(
+      'systemctl start --no-block slow; until systemctl show -P ActiveState slow | grep -q activating; do :; done',
+    );
+    const { code, stdout } = await cfnInit(view(), { services: { sysvinit: { slow: { ensureRunning: true } } } });
+    expect({ code, summary: stdout.includes('1 unchanged') }).toEqual({ code: 0, summary: true });
+  });
+
   test('a oneshot that has done its work; the next run does it again', async () => {
     const unit = service(`Type=oneshot\n${shell('echo ran >>/run/work')}`);
     for (const ran of ['ran\n', 'ran\nran\n']) {

@@ -16,6 +16,8 @@ export interface ServiceStatus {
   readonly needsReload?: boolean;
   /** Its script does not tell whether it runs: `isRunning` is a guess. */
   readonly isGuess?: boolean;
+  /** Nor does anything else, so that it is not known to be down either. */
+  readonly isMute?: boolean;
   /** A oneshot that has not failed: it does its work and ends, so that it is not down when it does not run. */
   readonly isOneshot?: boolean;
 }

@@ -7,8 +7,10 @@ const DIRECTORY = '/etc/init.d';
 
 export interface InitScript {
   readonly isRunning: boolean;
-  /** The script has no action `status`, and there is no pid file. */
+  /** The script has no action `status`. */
   readonly isGuess: boolean;
+  /** Nor is there a pid file. */
+  readonly isMute: boolean;
   readonly exitCode: number;
 }
 
@@ -39,10 +41,10 @@ export function initScripts(
   };
   const ask = async (name: string) => {
     const { exitCode, output } = await exec.tool(command(name, 'status'));
-    if (!isUsage(output)) return { isRunning: running.has(exitCode), isGuess: false, exitCode, output };
+    if (!isUsage(output)) return { isRunning: running.has(exitCode), isGuess: false, isMute: false, exitCode, output };
     const pid = pidOf(name);
     const isRunning = pid !== undefined && files.entry(`/proc/${pid}`) !== undefined;
-    return { isRunning, isGuess: pid === undefined, exitCode, output };
+    return { isRunning, isGuess: true, isMute: pid === undefined, exitCode, output };
   };
   return {
     isThere: (service) => files.entry(`${DIRECTORY}/${scriptName(service)}`) !== undefined,

@@ -127,7 +127,9 @@ export function systemd(system: System): ServiceManager {
       const fileState = unit['UnitFileState'] ?? '';
       if (unit['ActiveState'] === 'failed') troubled.set(id, 'failed');
       if (isWaitingForRestart(unit)) troubled.set(id, 'auto-restart');
-      const isDead = isUp(unit) && (await isDeadByScript(unit));
+      // systemd sees no process of it any more. While it starts, or while something of it runs, a script may answer anything.
+      const mayBeDead = unit['ActiveState'] === 'active' && unit['SubState'] === 'exited';
+      const isDead = mayBeDead && (await isDeadByScript(unit));
       if (isDead) troubled.set(id, 'dead');
       const isMasked = unit['LoadState'] === 'masked';
       return {

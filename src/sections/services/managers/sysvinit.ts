@@ -31,8 +31,8 @@ export function sysvinit(system: System): ServiceManager {
     async status(service): Promise<ServiceStatus> {
       const id = scriptName(service);
       if (!scripts.isThere(id)) return { isKnown: false, isEnabled: false, isRunning: false, id, canStart: true };
-      const { isRunning, isGuess }: InitScript = await scripts.status(id);
-      return { isKnown: true, isEnabled: await isEnabled(id), isRunning, id, canStart: true, isGuess };
+      const { isRunning, isGuess, isMute }: InitScript = await scripts.status(id);
+      return { isKnown: true, isEnabled: await isEnabled(id), isRunning, id, canStart: true, isGuess, isMute };
     },
     async enable(service) {
       const name = scriptName(service);
