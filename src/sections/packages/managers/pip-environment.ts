@@ -66,7 +66,7 @@ export async function readPipEnvironment(withSources: boolean, world: World): Pr
 
 /** Reads what `pip list --format=json --verbose` prints; the place is unknown where an older pip does not tell it. */
 function decodeList(text: string): readonly { name: string; version: string; location: string | undefined }[] {
-  const list = parseJson(text, 'list');
+  const list = parseJson(text, 'pip list printed no JSON');
   return (Array.isArray(list) ? list : []).flatMap((entry) => {
     const [name, version] = isRecord(entry) ? [textOf(entry, 'name'), textOf(entry, 'version')] : [];
     if (name === undefined || version === undefined) return [];
@@ -83,8 +83,9 @@ function readNote(name: string, location: string | undefined, { system: { files 
   });
   if (directory === undefined) return undefined;
   const place = `${location}/${directory}`;
-  const note = files.readIfPresent(`${place}/direct_url.json`, MOST_BYTES);
-  return note === undefined ? undefined : decodeSource(parseJson(note.toString(), 'list'), place);
+  const path = `${place}/direct_url.json`;
+  const note = files.readIfPresent(path, MOST_BYTES);
+  return note === undefined ? undefined : decodeSource(parseJson(note.toString(), `${path} is no JSON`), place);
 }
 
 /** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are passed over. */
@@ -110,7 +111,7 @@ function parseFrozenUrl(text: string): DirectSource {
 /** Reads what `pip inspect` prints. @throws Problem when it is something else */
 export function decodeInspection(text: string): PipEnvironment {
   const environment = new Map<string, InstalledDistribution>();
-  const report = parseJson(text, 'inspect');
+  const report = parseJson(text, 'pip inspect printed no JSON');
   const installed = isRecord(report) && Array.isArray(report['installed']) ? report['installed'] : [];
   for (const entry of installed) {
     if (!isRecord(entry) || !isRecord(entry['metadata'])) continue;
@@ -124,11 +125,12 @@ export function decodeInspection(text: string): PipEnvironment {
   return environment;
 }
 
-function parseJson(text: string, command: string): unknown {
+/** @throws Problem with `fault` as its message */
+function parseJson(text: string, fault: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new Problem(`pip ${command} printed no JSON`, { where: 'packages python', cause });
+    throw new Problem(fault, { where: 'packages python', cause });
   }
 }
 

@@ -31,18 +31,21 @@ export const python: PackageManager = {
     for (const request of requests) requirements.push(await requirementOf(request, world));
     await pipInstall(requirements, world);
     let after = await readPipEnvironment(withSources, world);
-    const stale = await passedOver(requests, before, after, world);
+    let come = await withSourceInPlace(requests, after, world);
+    const stale = passedOver(
+      requests.filter((request) => !come.has(request)),
+      before,
+      after,
+    );
     if (stale.length > 0) {
       await pipReinstall(stale, world);
       after = await readPipEnvironment(withSources, world);
+      come = await withSourceInPlace(requests, after, world);
     }
     const changed = [...after.keys()].filter((name) => !isSame(before.get(name), after.get(name)));
     // Only what was not in place gets here: a source that is in place now has come, be its version the old one.
-    const come = await Promise.all(
-      requests.map(async (request) => sourceOf(request) !== undefined && (await isMet(request, after, world))),
-    );
     return requests
-      .filter((request, index) => come[index] === true || hasChanged(request, changed, after))
+      .filter((request) => come.has(request) || hasChanged(request, changed, after))
       .map(({ name }) => name);
   },
 };
@@ -55,20 +58,31 @@ function sourceOf({ versions }: PackageRequest): string | undefined {
   return versions.find(isPipSource);
 }
 
+/** To compare a local file takes a call of pip, so it is done once for each state of the environment. */
+async function withSourceInPlace(
+  requests: readonly PackageRequest[],
+  environment: PipEnvironment,
+  world: World,
+): Promise<ReadonlySet<PackageRequest>> {
+  const withSource = requests.filter((request) => sourceOf(request) !== undefined);
+  const met = await Promise.all(withSource.map((request) => isMet(request, environment, world)));
+  return new Set(withSource.filter((_, index) => met[index] === true));
+}
+
 /**
  * The sources that pip left alone because the version in them is the one that is there, though that came from another
  * one: another tag, another file. What came from an index has no source to compare with: there the version decides.
+ * @param requests what is not in place
  */
-async function passedOver(
+function passedOver(
   requests: readonly PackageRequest[],
   before: PipEnvironment,
   after: PipEnvironment,
-  world: World,
-): Promise<readonly string[]> {
+): readonly string[] {
   const sources: string[] = [];
   for (const request of requests) {
     const source = sourceOf(request);
-    if (source === undefined || (await isMet(request, after, world))) continue;
+    if (source === undefined) continue;
     const name = distributionOfSource(source, canonicalName(request.name), after);
     const installed = name === undefined ? undefined : after.get(name);
     if (name === undefined || installed?.source === undefined) continue;
