@@ -48,10 +48,10 @@ async function run(command: CommandEntry['command'], options: CommandOptions, { 
   try {
     return await system.exec.command(command, options);
   } catch (error) {
-    const exitCode = error instanceof Problem ? NOT_STARTED[errnoOf(error.cause) ?? ''] : undefined;
+    if (!(error instanceof Problem)) throw error;
+    const exitCode = NOT_STARTED[errnoOf(error.cause) ?? ''];
     if (exitCode === undefined) throw error;
-    const problem = error as Problem;
-    return { exitCode, output: problem.line, problem };
+    return { exitCode, output: error.line, problem: error };
   }
 }
 

@@ -9,5 +9,5 @@ const DAEMON = 'cfn-hup.service';
 export function isOwnDaemon(unit: string, { files }: Pick<System, 'files'>): boolean {
   if (unit !== DAEMON) return false;
   const groups = files.readIfPresent('/proc/self/cgroup', 65_536)?.toString('utf8') ?? '';
-  return new RegExp(`/${DAEMON.replaceAll('.', '\\.')}(?:/.*)?$`, 'm').test(groups);
+  return /\/cfn-hup\.service(?:\/.*)?$/m.test(groups);
 }
