@@ -26,7 +26,8 @@ install_without_services() {
   [ ${#missing[@]} = 0 ] && return 0
   "$answers" | debconf-set-selections
   # invoke-rc.d asks policy-rc.d whether a service may be started. Ours lies over that name in a mount namespace of its own,
-  # so the machine's stays as it is, and is executable wherever temporary files are; where there is none, the empty file that it lies on is one that is not asked.
+  # so the machine's stays as it is, and is executable wherever temporary files are; where there is none, the empty file that it
+  # lies on is one that is not asked.
   local policy=/usr/sbin/policy-rc.d ours made='' status=0 before
   before=$(mktemp)
   installed_packages >"$before"
