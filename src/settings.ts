@@ -1,18 +1,34 @@
+import { parseBoolean } from './config/boolean.ts';
 import { isRecord } from './config/record.ts';
+import type { Log } from './log.ts';
 import { paths } from './paths.ts';
 import type { FileSystem } from './system/file-system.ts';
 
 /** Larger than any settings file. */
 const MOST_BYTES = 1024 * 1024;
 
+/** Every key of cfntools.conf; docs/configuration.md and cfn-hup.conf(5) say what each means. */
+export const SETTINGS = [
+  'allow-unsafe-paths',
+  'compat',
+  'follow',
+  'package-lock-timeout',
+  'service-watch',
+  'signature',
+] as const;
+export type SettingName = (typeof SETTINGS)[number];
+
+/** Values as they are written. */
+export type Settings = Omit<ReadonlyMap<string, string>, 'get'> & { get(name: SettingName): string | undefined };
+
 /**
  * The operator's settings in /etc/cfn/cfntools.conf, an INI file of `name = value` lines, with or without sections.
- * @returns values by name in lower case; none when the file is not there
+ * @returns no values when the file is not there
  * @throws Problem when the file cannot be read
  */
-export async function readSettings(files: FileSystem): Promise<ReadonlyMap<string, string>> {
+export async function readSettings(files: FileSystem): Promise<Settings> {
   const content = files.readIfPresent(paths.settings, MOST_BYTES);
-  if (content === undefined) return new Map();
+  if (content === undefined) return new Map<string, string>();
   const { parse } = await import('ini');
   const settings = new Map<string, string>();
   const collect = (section: Record<string, unknown>): void => {
@@ -23,4 +39,13 @@ export async function readSettings(files: FileSystem): Promise<ReadonlyMap<strin
   };
   collect(parse(content.toString('utf8')));
   return settings;
+}
+
+/** A setting that is true or false. Anything else counts as `otherwise`, with a warning. */
+export function booleanSetting(settings: Settings, name: SettingName, otherwise: boolean, log: Log): boolean {
+  const text = settings.get(name);
+  if (text === undefined) return otherwise;
+  const value = parseBoolean(text);
+  if (value === undefined) log.warning(`${name} is not true or false: ${paths.settings}: using ${otherwise}`);
+  return value ?? otherwise;
 }

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { findMetadata } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
-import { readSettings } from '../settings.ts';
+import { booleanSetting, readSettings, type Settings } from '../settings.ts';
 import { type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
 
@@ -15,7 +15,9 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { system, log, verbose, redactor, progress } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
   if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
-  const isCompatible = await isCompatibleWithHeat(args, context);
+  const settings = await readSettings(system.files);
+  if (booleanSetting(settings, 'allow-unsafe-paths', false, log)) system.files.allowUnsafePaths();
+  const isCompatible = isCompatibleWithHeat(args, context, settings);
   const document = await findMetadata(metadataWish(args), chainTools(context));
   const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args));
   for (const secret of secrets) redactor.addSecret(secret);
@@ -69,12 +71,8 @@ function configSets({ options }: ParsedArguments): string[] {
     .filter((name) => name !== '');
 }
 
-async function isCompatibleWithHeat(args: ParsedArguments, { system }: Context): Promise<boolean> {
-  const style =
-    textOption(args, 'compat') ??
-    system.environment['CFN_COMPAT'] ??
-    (await readSettings(system.files)).get('compat') ??
-    '';
+function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): boolean {
+  const style = textOption(args, 'compat') ?? system.environment['CFN_COMPAT'] ?? settings.get('compat') ?? '';
   if (style === '' || style === 'aws') return false;
   if (style !== 'heat') throw usageProblem(`no compatibility style ${JSON.stringify(style)}`, 'there is: heat');
   return true;

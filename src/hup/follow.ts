@@ -1,9 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
-import { parseBoolean } from '../config/boolean.ts';
 import { ExitCode, lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
-import { readSettings } from '../settings.ts';
+import { booleanSetting, readSettings } from '../settings.ts';
 import { startDetached } from '../system/detached.ts';
 import { lastHolder, tryLock } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
@@ -33,11 +32,9 @@ export async function followFromNowOn(
 }
 
 async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
-  const text = (await readSettings(files)).get('follow');
-  const wanted = text === undefined ? true : parseBoolean(text);
-  if (wanted === undefined) log.warning(`follow is not true or false: ${paths.settings}: following`);
-  if (wanted === false) log.info(`changes are not followed, since ${paths.settings} says so`);
-  return wanted !== false;
+  const isWanted = booleanSetting(await readSettings(files), 'follow', true, log);
+  if (!isWanted) log.info(`changes are not followed, since ${paths.settings} says so`);
+  return isWanted;
 }
 
 /** The unit reads the usual files. */

@@ -72,8 +72,7 @@ export function publishMetadata(
   resource: string | undefined,
   owner: { uid: number; gid: number },
 ): void {
-  const made = files.makeDirectory(paths.metadataCache);
-  if (made.length > 0) files.setAttributes(paths.metadataCache, { mode: 0o700, ...owner });
+  if (files.makeDirectory(paths.metadataCache)) files.setAttributes(paths.metadataCache, { mode: 0o700, ...owner });
   const content = Buffer.from(text);
   const targets = [
     `${paths.metadataCache}/${paths.lastMetadata}`,

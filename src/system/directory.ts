@@ -1,51 +1,87 @@
-import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  rmdirSync,
+} from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
+import { type Owners, ownersOfEnd, type Root, refuseUnsafeDirectory, refuseUnsafeEnd } from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 /** Linux's O_PATH: a directory we may pass through but not list is still a step on the way. Node does not name it. */
 const O_PATH = 0o10000000;
 const MOST_LINKS = 40;
-const WORLD_WRITABLE = 0o002;
 
 /** An open directory. Its children are reached through the handle, so nobody can swap a parent under our feet. */
 export interface Directory {
+  /** The user it belonged to when it was opened. */
+  readonly uid: number;
   /** The path by which the kernel reaches a child of this very directory. */
   at(name: string): string;
   close(): void;
 }
 
+/** A directory that was made on the way to another. */
+export interface Made {
+  readonly parent: Directory;
+  readonly name: string;
+}
+
+/** What is still to be walked: a name, or the place where the text of a link ends. */
+type Ahead = string | { readonly link: string; readonly owners: Owners };
+
 /**
- * Opens a directory below `root`, one component at a time: links are resolved inside the root, `..` stops at it.
- * @param make the missing directories, 0755 whatever the umask; their names are added to `made`
+ * Opens a directory below the root, one component at a time: links are resolved inside the root, `..` stops at it, and a
+ * step that only another user could want is refused (unsafe-path.ts).
+ * @param make the missing directories, 0755 whatever the umask
+ * @param made gets the directories that were made, outermost first, with open handles of their parents, also when a later
+ * step fails: the caller closes them
+ * @throws Problem for an unsafe path and too many links, otherwise the system's error
  */
-export function openDirectoryBelow(root: string, path: string, make: boolean, made: string[] = []): Directory {
-  const stack: Directory[] = [openRoot(root)];
-  const pending = path.split('/');
+export function openDirectoryBelow(root: Root, path: string, make: boolean, made?: Made[]): Directory {
+  const stack = [openRoot(root)];
+  const names: string[] = [];
+  const ahead: Ahead[] = path.split('/');
   let links = 0;
+  const here = (name = ''): string => `/${[...names, name].filter((part) => part !== '').join('/')}`;
   try {
-    for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
+    for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
       const parent = stack[stack.length - 1] as Directory;
-      if (name === '' || name === '.') continue;
-      if (name === '..') {
+      if (typeof next !== 'string') {
+        refuseUnsafeEnd(next.link, next.owners, { path: here(), uid: parent.uid });
+        continue;
+      }
+      if (next === '' || next === '.') continue;
+      if (next === '..') {
         if (stack.length > 1) stack.pop()?.close();
+        names.pop();
         continue;
       }
       try {
-        stack.push(openChild(parent, name));
+        const child = openChild(parent, next);
+        stack.push(child);
+        refuseUnsafeDirectory(root, { path: here(), uid: parent.uid }, { path: here(next), uid: child.uid });
+        names.push(next);
       } catch (error) {
         const code = errnoOf(error);
         if (code === 'ENOENT' && make) {
-          makeChild(parent, name);
-          made.push(name);
-          pending.unshift(name);
+          if (makeChild(parent, next)) made?.push({ parent: again(parent), name: next });
+          ahead.unshift(next);
         } else if (code === 'ENOTDIR' || code === 'ELOOP') {
-          const target = linkTargetOf(parent, name);
-          if (target === undefined) throw error;
-          refusePlantedLink(parent, name);
+          const link = linkOf(root, parent, next);
+          if (link === undefined) throw error;
           if (++links > MOST_LINKS) throw new Problem('too many symbolic links', { where: path });
-          if (target.startsWith('/')) for (const passed of stack.splice(1)) passed.close();
-          pending.unshift(...target.split('/'));
+          ahead.unshift(...link.target.split('/'), { link: here(next), owners: link.owners });
+          if (link.target.startsWith('/')) {
+            for (const passed of stack.splice(1)) passed.close();
+            names.length = 0;
+          }
         } else throw error;
       }
     }
@@ -55,57 +91,91 @@ export function openDirectoryBelow(root: string, path: string, make: boolean, ma
   }
 }
 
-/** Without /proc (a bare chroot) handles fall back to plain paths: the same result, without the guard against races. */
-const handlesWork = existsSync('/proc/self/fd');
-
-function openRoot(root: string): Directory {
-  try {
-    return handleOf(openSync(root, O_PATH | O_DIRECTORY), root);
-  } catch (error) {
-    throw fileProblem('cannot open the directory', root, error);
+/** Removes the directories that were made, as far as they are empty, and nothing else; innermost first. */
+export function removeMade(made: readonly Made[]): void {
+  for (const { parent, name } of made.toReversed()) {
+    try {
+      rmdirSync(parent.at(name));
+    } catch {
+      return; // somebody uses it, and so what lies around it
+    }
   }
 }
 
-function openChild(parent: Directory, name: string): Directory {
+/** Without /proc (a bare chroot) handles fall back to plain paths: the same result, without the guard against races. */
+const handlesWork = existsSync('/proc/self/fd');
+
+/** The path by which the kernel reaches an open file, whatever has become of its name. */
+export function pathOfHandle(fd: number, path: string): string {
+  return handlesWork ? `/proc/self/fd/${fd}` : path;
+}
+
+/** Opens the root directory itself. @throws Problem */
+export function openRoot(root: Root): Directory {
+  try {
+    return handleOf(openSync(root.path, O_PATH | O_DIRECTORY), root.path);
+  } catch (error) {
+    throw fileProblem('cannot open the directory', root.path, error);
+  }
+}
+
+/** Opens a directory that lies directly in another; a link is not followed. @throws the system's error */
+export function openChild(parent: Directory, name: string): Directory {
   const path = parent.at(name);
   return handleOf(openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW), path);
 }
 
-function handleOf(fd: number, path: string): Directory {
-  const base = handlesWork ? `/proc/self/fd/${fd}` : path;
-  return { at: (name) => `${base}/${name}`, close: () => closeSync(fd) };
+/** A second handle of an open directory. */
+function again(directory: Directory): Directory {
+  const path = directory.at('.');
+  return handleOf(openSync(path, O_PATH | O_DIRECTORY), path);
 }
 
-function makeChild(parent: Directory, name: string): void {
+function handleOf(fd: number, path: string): Directory {
+  const base = pathOfHandle(fd, path);
+  return { uid: fstatSync(fd).uid, at: (name) => `${base}/${name}`, close: () => closeSync(fd) };
+}
+
+/** @returns false when somebody else was faster */
+function makeChild(parent: Directory, name: string): boolean {
   // The umask is for what users make by hand; taken back at once, since children inherit it.
   const umask = process.umask(0);
   try {
     mkdirSync(parent.at(name), 0o755);
+    return true;
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
+    return false;
   } finally {
     process.umask(umask);
   }
 }
 
-/** The text of the link `name`, or undefined when it is none. */
-export function linkTargetOf(parent: Directory, name: string): string | undefined {
-  try {
-    return readlinkSync(parent.at(name));
-  } catch {
-    return undefined;
-  }
+/** A symbolic link that may be followed. */
+export interface Link {
+  readonly target: string;
+  /** Who must own what it leads to. */
+  readonly owners: Owners;
 }
 
-/** In a directory where anybody may write, a link that a stranger made is not followed (as fs.protected_symlinks). */
-export function refusePlantedLink(parent: Directory, name: string): void {
-  const directory = lstatSync(parent.at('.'));
-  if ((directory.mode & WORLD_WRITABLE) === 0) return;
-  const link = lstatSync(parent.at(name));
-  if (link.uid === 0 || link.uid === process.geteuid?.() || link.uid === directory.uid) return;
-  throw new Problem(`will not follow the symbolic link ${name}, which another user planted`, {
-    hint: 'remove it',
-  });
+/**
+ * Reads a link that is about to be followed.
+ * @returns undefined when there is no link of that name
+ * @throws Problem when a stranger made it where everybody may write
+ */
+export function linkOf(root: Root, parent: Directory, name: string): Link | undefined {
+  for (;;) {
+    const link = lstatSync(parent.at(name), { throwIfNoEntry: false });
+    if (link?.isSymbolicLink() !== true) return undefined;
+    const owners = ownersOfEnd(root, name, lstatSync(parent.at('.')), link);
+    try {
+      const target = readlinkSync(parent.at(name));
+      // The text and its owner are those of one link, or else somebody is changing it right now.
+      if (lstatSync(parent.at(name)).ino === link.ino) return { target, owners };
+    } catch {
+      // Gone, or another one: look again.
+    }
+  }
 }
 
 /** Parts the path of a file into its directory and its name. @throws Problem when it has no name or is not absolute */

@@ -8,15 +8,21 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
-  rmSync,
   symlinkSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
-import { type Directory, linkTargetOf, openDirectoryBelow, refusePlantedLink, splitPath } from './directory.ts';
+import { type Directory, linkOf, openDirectoryBelow, splitPath } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
-import { type OpenDirectory, openDirectory } from './open-directory.ts';
+import {
+  isSameContent,
+  type MadeDirectory,
+  makeDirectory,
+  type OpenDirectory,
+  openDirectory,
+} from './open-directory.ts';
 import { rotate } from './rotate.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import {
@@ -28,13 +34,20 @@ import {
   stageFile,
   sweepTemporaries,
 } from './staged-file.ts';
+import { createRoot, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
 
-export type { Attributes, Entry, OpenDirectory, Scratch, StagedFile };
+export type { Attributes, Entry, MadeDirectory, OpenDirectory, Scratch, StagedFile };
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, O_APPEND } = constants;
 const MOST_LINKS = 40;
 const PERMISSIONS = 0o7777;
 const CHUNK_BYTES = 64 * 1024;
+
+/** A link on the way to a file. */
+interface PassedLink {
+  readonly path: string;
+  readonly owners: Owners;
+}
 
 /** The one door to files. All paths are absolute, and lie below the root that the door was made with. */
 export interface FileSystem {
@@ -71,18 +84,23 @@ export interface FileSystem {
    * @param mostBytes a file that has more is first renamed to `path`.1, and begun anew
    */
   append(path: string, text: string, mode: number, mostBytes?: number): void;
-  /** Makes the directory and its parents, 0755 whatever the umask. Returns the ones that were made, outermost first. */
-  makeDirectory(path: string): string[];
+  /** Makes the directory and its parents, 0755 whatever the umask. Returns false when it was there. @throws Problem */
+  makeDirectory(path: string): boolean;
+  /** As makeDirectory, and opens it for work inside it; what was made can be removed again. @throws Problem */
+  openMadeDirectory(path: string): MadeDirectory;
   /** Opens a directory for work inside it. @throws Problem */
   openDirectory(path: string): OpenDirectory;
   /** Makes a private directory to put files together in, on the file system of `path`, which need not be there yet. */
   openScratch(path: string, purpose: string): Scratch;
-  /** Removes a file, a link or a whole directory; nothing there is fine. */
+  /** Removes a file or a link; nothing there is fine. */
   remove(path: string): void;
+  /** From now on takes every step of a path, whoever made it lead where it does (unsafe-path.ts). */
+  allowUnsafePaths(): void;
 }
 
 /** Opens the door to the files below `root`. */
-export function createFileSystem(root = '/'): FileSystem {
+export function createFileSystem(rootPath = '/'): FileSystem {
+  const root = createRoot(rootPath);
   /** Runs `work` on the parent directory of a path. System errors come out with the path as the user wrote it. */
   const inParent = <T>(verb: string, path: string, make: boolean, work: (parent: Directory, name: string) => T): T => {
     const [directory, name] = splitPath(path);
@@ -97,20 +115,23 @@ export function createFileSystem(root = '/'): FileSystem {
     }
   };
 
-  const readPieces = (path: string, take: (piece: Buffer) => void, links = 0): void =>
+  const readPieces = (path: string, take: (piece: Buffer) => void, passed: readonly PassedLink[] = []): void =>
     inParent('cannot read', path, false, (parent, name) => {
       let fd: number;
       try {
         // O_NONBLOCK: a FIFO planted where a file is expected must not hang us.
         fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       } catch (error) {
-        const target = errnoOf(error) === 'ELOOP' ? linkTargetOf(parent, name) : undefined;
-        if (target === undefined || links >= MOST_LINKS) throw error;
-        refusePlantedLink(parent, name);
-        readPieces(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, take, links + 1);
+        const link = errnoOf(error) === 'ELOOP' ? linkOf(root, parent, name) : undefined;
+        if (link === undefined || passed.length >= MOST_LINKS) throw error;
+        const { target, owners } = link;
+        const next = target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`;
+        readPieces(next, take, [...passed, { path, owners }]);
         return;
       }
       try {
+        const { uid } = fstatSync(fd);
+        for (const link of passed) refuseUnsafeEnd(link.path, link.owners, { path, uid });
         readOpenFile(fd, path, take);
       } finally {
         closeSync(fd);
@@ -129,7 +150,7 @@ export function createFileSystem(root = '/'): FileSystem {
   };
 
   return {
-    root,
+    root: rootPath,
     read: (path, mostBytes = Number.POSITIVE_INFINITY) => read(path, mostBytes),
     readPieces: (path, take) => readPieces(path, take),
     readIfPresent(path, mostBytes = Number.POSITIVE_INFINITY) {
@@ -203,21 +224,15 @@ export function createFileSystem(root = '/'): FileSystem {
     sweep(path) {
       inParent('cannot tidy up beside', path, false, sweepTemporaries);
     },
-    isSame(path, other) {
-      const fd = openSync(other, O_RDONLY | O_NONBLOCK);
-      try {
-        return inParent('cannot read', path, false, (parent, name) => {
-          const mine = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-          try {
-            return isSameContent(mine, fd);
-          } finally {
-            closeSync(mine);
-          }
-        });
-      } finally {
-        closeSync(fd);
-      }
-    },
+    isSame: (path, other) =>
+      inParent('cannot read', path, false, (parent, name) => {
+        const mine = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        try {
+          return isSameContent(mine, other);
+        } finally {
+          closeSync(mine);
+        }
+      }),
     writeLink(path, target) {
       inParent('cannot make the link', path, true, (parent, name) => {
         refuseDirectory(parent, name);
@@ -254,21 +269,22 @@ export function createFileSystem(root = '/'): FileSystem {
       });
     },
     makeDirectory(path) {
-      const made: string[] = [];
-      try {
-        openDirectoryBelow(root, path, true, made).close();
-      } catch (error) {
-        throw fileProblem('cannot make the directory', path, error);
-      }
-      const names = path.split('/').filter((name) => name !== '');
-      return made.map((_, index) => `/${names.slice(0, names.length - made.length + index + 1).join('/')}`);
+      const directory = makeDirectory(root, path);
+      directory.close();
+      return directory.isNew;
     },
+    openMadeDirectory: (path) => makeDirectory(root, path),
     openDirectory: (path) => openDirectory(root, path),
     openScratch: (path, purpose) => openScratch(root, path, purpose),
     remove(path) {
-      inParent('cannot remove', path, false, (parent, name) =>
-        rmSync(parent.at(name), { recursive: true, force: true }),
-      );
+      try {
+        inParent('cannot remove', path, false, (parent, name) => unlinkSync(parent.at(name)));
+      } catch (error) {
+        if (!(error instanceof Problem && isAbsent(error.cause))) throw error;
+      }
+    },
+    allowUnsafePaths() {
+      root.allowsUnsafePaths = true;
     },
   };
 }
@@ -285,19 +301,6 @@ function readOpenFile(fd: number, path: string, take: (piece: Buffer) => void): 
     const got = readSync(fd, piece, 0, piece.length, null);
     if (got === 0) return;
     take(piece.subarray(0, got));
-  }
-}
-
-function isSameContent(one: number, other: number): boolean {
-  if (fstatSync(one).size !== fstatSync(other).size) return false;
-  const left = Buffer.allocUnsafe(CHUNK_BYTES);
-  const right = Buffer.allocUnsafe(CHUNK_BYTES);
-  for (let position = 0; ; ) {
-    const got = readSync(one, left, 0, CHUNK_BYTES, position);
-    if (readSync(other, right, 0, CHUNK_BYTES, position) !== got) return false;
-    if (got === 0) return true;
-    if (left.compare(right, 0, got, 0, got) !== 0) return false;
-    position += got;
   }
 }
 

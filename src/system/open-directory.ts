@@ -1,11 +1,29 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, readlinkSync, realpathSync } from 'node:fs';
-import { type Directory, openDirectoryBelow } from './directory.ts';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
+import { errnoOf, Problem } from '../errors.ts';
+import { type Directory, type Made, openDirectoryBelow, pathOfHandle, removeMade } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { type Attributes, flushDirectory, giveAttributes } from './staged-file.ts';
+import type { Root } from './unsafe-path.ts';
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const HANDLES = '/proc/self/fd/';
+const OPEN_TO_OTHERS = 0o077;
+const CHUNK_BYTES = 64 * 1024;
 
 /** A directory opened for work on what lies directly in it. */
 export interface OpenDirectory extends Directory {
@@ -17,20 +35,59 @@ export interface OpenDirectory extends Directory {
   entry(name: string): Entry | undefined;
   /** The text of a symbolic link. */
   linkTarget(name: string): string;
+  /** True when the regular file of that name has the same bytes as the open file at the path `other`. */
+  isSame(name: string, other: string): boolean;
   /** Makes a directory with just these attributes, whatever the umask. @throws Problem when the name is taken */
   makeChild(name: string, attributes: Attributes): void;
+  /** Removes a file, a link or an empty directory. Never fails: what is in use stays. */
+  removeChild(name: string): void;
   /** Makes what was renamed here survive a power cut. */
   flush(): void;
 }
 
-/** Opens a directory below `root`. @throws Problem */
-export function openDirectory(root: string, path: string): OpenDirectory {
-  let directory: Directory;
+/** A directory that was made where it was missing, with its parents. */
+export interface MadeDirectory extends OpenDirectory {
+  /** True when it was not there. */
+  readonly isNew: boolean;
+  /** Removes just the directories that were made for it, as far as they are empty. */
+  removeMade(): void;
+}
+
+/** Opens a directory below the root. @throws Problem */
+export function openDirectory(root: Root, path: string): OpenDirectory {
   try {
-    directory = openDirectoryBelow(root, path, false);
+    return workOn(openDirectoryBelow(root, path, false), path);
   } catch (error) {
     throw fileProblem('cannot open the directory', path, error);
   }
+}
+
+/** As openDirectory; makes what is missing on the way, 0755 whatever the umask. @throws Problem, with nothing made */
+export function makeDirectory(root: Root, path: string): MadeDirectory {
+  const made: Made[] = [];
+  const closeMade = (): void => {
+    for (const { parent } of made) parent.close();
+  };
+  let directory: Directory;
+  try {
+    directory = openDirectoryBelow(root, path, true, made);
+  } catch (error) {
+    removeMade(made);
+    closeMade();
+    throw fileProblem('cannot make the directory', path, error);
+  }
+  return {
+    ...workOn(directory, path),
+    isNew: made.length > 0,
+    removeMade: () => removeMade(made),
+    close() {
+      directory.close();
+      closeMade();
+    },
+  };
+}
+
+function workOn(directory: Directory, path: string): OpenDirectory {
   const guard = <T>(verb: string, name: string, work: () => T): T => {
     try {
       return work();
@@ -48,20 +105,87 @@ export function openDirectory(root: string, path: string): OpenDirectory {
         return stats === undefined ? undefined : entryOf(stats);
       }),
     linkTarget: (name) => guard('cannot read the link', name, () => readlinkSync(directory.at(name))),
+    isSame: (name, other) =>
+      guard('cannot read', name, () => {
+        const mine = openSync(directory.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        try {
+          return isSameContent(mine, other);
+        } finally {
+          closeSync(mine);
+        }
+      }),
     makeChild: (name, attributes) =>
       guard('cannot make the directory', name, () => {
-        mkdirSync(directory.at(name), 0o700);
-        const fd = openSync(directory.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        const fd = makePrivateDirectory(directory, name);
         try {
           giveAttributes(fd, attributes);
         } finally {
           closeSync(fd);
         }
       }),
+    removeChild: (name) => removeChild(directory, name),
     flush: () => guard('cannot flush', '', () => flushDirectory(directory)),
   };
 }
 
+/**
+ * Makes a directory that is ours alone, and opens it.
+ * @returns its descriptor
+ * @throws Problem when somebody put another one in its place before it was open, otherwise the system's error
+ */
+export function makePrivateDirectory(parent: Directory, name: string): number {
+  mkdirSync(parent.at(name), 0o700);
+  const fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    const { uid, mode } = fstatSync(fd);
+    const isOurs =
+      uid === process.geteuid?.() &&
+      (mode & OPEN_TO_OTHERS) === 0 &&
+      readdirSync(pathOfHandle(fd, parent.at(name))).length === 0;
+    if (!isOurs) throw new Problem('another user interferes with the new directory', { hint: 'see who writes there' });
+    // The umask may have taken rights of our own away.
+    fchmodSync(fd, 0o700);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Removes a file, a link or an empty directory, whoever put it there; never more than that. */
+export function removeChild(parent: Directory, name: string): void {
+  try {
+    unlinkSync(parent.at(name));
+  } catch (error) {
+    // Linux says EISDIR of a directory, POSIX EPERM.
+    if (errnoOf(error) !== 'EISDIR' && errnoOf(error) !== 'EPERM') return;
+    try {
+      rmdirSync(parent.at(name));
+    } catch {
+      // in use, or gone
+    }
+  }
+}
+
 function kernelPath(base: string): string {
   return base.startsWith(HANDLES) ? readlinkSync(base) : realpathSync(base);
+}
+
+/** True when the open file has the same bytes as the file at the path `other`. */
+export function isSameContent(mine: number, other: string): boolean {
+  const fd = openSync(other, O_RDONLY | O_NONBLOCK);
+  try {
+    if (fstatSync(mine).size !== fstatSync(fd).size) return false;
+    const left = Buffer.allocUnsafe(CHUNK_BYTES);
+    const right = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (let position = 0; ; ) {
+      const got = readSync(mine, left, 0, CHUNK_BYTES, position);
+      if (readSync(fd, right, 0, CHUNK_BYTES, position) !== got) return false;
+      if (got === 0) return true;
+      if (left.compare(right, 0, got, 0, got) !== 0) return false;
+      position += got;
+    }
+  } finally {
+    closeSync(fd);
+  }
 }

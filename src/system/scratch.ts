@@ -2,37 +2,43 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  fchmodSync,
+  fstatSync,
   fsyncSync,
   futimesSync,
   linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readlinkSync,
+  readSync,
   renameSync,
-  rmSync,
+  rmdirSync,
   symlinkSync,
-  utimesSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import { type Directory, openDirectoryBelow } from './directory.ts';
+import { type Directory, openDirectoryBelow, pathOfHandle } from './directory.ts';
 import { fileProblem } from './file-problem.ts';
-import type { OpenDirectory } from './open-directory.ts';
+import { makePrivateDirectory, type OpenDirectory } from './open-directory.ts';
 import {
   type Attributes,
   giveAttributes,
   guardStaged,
   isRunning,
+  makerOf,
   putInPlace,
   type StagedFile,
   stageFile,
+  withNewName,
 } from './staged-file.ts';
+import type { Root } from './unsafe-path.ts';
 
 const { COPYFILE_EXCL, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK']);
+const PERMISSIONS = 0o777;
+const OPEN_TO_OTHERS = 0o077;
+const CHUNK_BYTES = 64 * 1024;
 
 /** A private directory in which files are put together before they are moved to their places. */
 export interface Scratch {
@@ -58,32 +64,27 @@ export interface Scratch {
 }
 
 /**
- * Makes the directory `.cfntools-PURPOSE-PID`, for us alone, in `path` or its nearest parent that is there: on the file
- * system where the files are to go. What runs that were killed left there, or further up, is swept.
- * One at a time for each purpose and place.
+ * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, in `path` or its nearest parent that is there: on the
+ * file system where the files are to go. Whoever owns that parent can rename the directory, so it is reached by its open
+ * handle only. What runs that were killed left there, or further up, is swept. One at a time for each purpose and place.
  * @throws Problem
  */
-export function openScratch(root: string, path: string, purpose: string): Scratch {
+export function openScratch(root: Root, path: string, purpose: string): Scratch {
   const prefix = `.cfntools-${purpose}-`;
   const ancestors = openAncestors(root, path);
   const parent = ancestors.pop() as Directory;
-  const name = `${prefix}${process.pid}`;
+  let name: string;
+  let fd: number;
   try {
     for (const ancestor of [...ancestors, parent]) sweep(ancestor, prefix);
-    mkdirSync(parent.at(name), 0o700);
-    const fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    try {
-      fchmodSync(fd, 0o700);
-    } finally {
-      closeSync(fd);
-    }
+    [name, fd] = withNewName(prefix, (candidate) => makePrivateDirectory(parent, candidate));
   } catch (error) {
     parent.close();
     throw fileProblem('cannot make a directory to work in', path, error);
   } finally {
     for (const ancestor of ancestors) ancestor.close();
   }
-  const at = (file: string): string => parent.at(`${name}/${file}`);
+  const at = (file: string): string => `${pathOfHandle(fd, parent.at(name))}/${file}`;
   const guard = <T>(work: () => T): T => {
     try {
       return work();
@@ -94,24 +95,24 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
   return {
     at,
     async write(file, chunks, attributes, modified) {
-      const fd = guard(() => openSync(at(file), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+      const out = guard(() => openSync(at(file), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
       try {
         for await (const chunk of chunks) {
           guard(() => {
-            for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+            for (let done = 0; done < chunk.length; ) done += writeSync(out, chunk, done);
           });
         }
         guard(() => {
-          giveAttributes(fd, attributes);
-          if (modified !== undefined) futimesSync(fd, modified, modified);
+          giveAttributes(out, attributes);
+          if (modified !== undefined) futimesSync(out, modified, modified);
         });
       } finally {
-        closeSync(fd);
+        closeSync(out);
       }
     },
     stage: (file) =>
       guardStaged(
-        guard(() => stageFile({ at, close() {} }, file)),
+        guard(() => stageFile({ uid: parent.uid, at, close() {} }, file)),
         guard,
       ),
     link: (file, target) => guard(() => symlinkSync(target, at(file))),
@@ -123,10 +124,7 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
           renameSync(at(file), to.at(as));
         } catch (error) {
           if (errnoOf(error) !== 'EXDEV') throw error;
-          putInPlace(to, as, (temporary) => {
-            copy(at(file), to.at(temporary));
-            if (lstatSync(to.at(temporary)).isFile()) flushFile(to.at(temporary));
-          });
+          moveAcross(at(file), to, as);
         }
       } catch (error) {
         throw fileProblem('cannot write', `${to.path === '/' ? '' : to.path}/${as}`, error);
@@ -134,8 +132,10 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
     },
     remove() {
       try {
-        guard(() => rmSync(parent.at(name), { recursive: true, force: true }));
+        guard(() => empty(fd, at('.')));
       } finally {
+        closeSync(fd);
+        removeIfEmpty(parent, name);
         parent.close();
       }
     },
@@ -143,7 +143,7 @@ export function openScratch(root: string, path: string, purpose: string): Scratc
 }
 
 /** The directories on the way to `path`, outermost first, as far as they are there. */
-function openAncestors(root: string, path: string): Directory[] {
+function openAncestors(root: Root, path: string): Directory[] {
   const opened: Directory[] = [];
   const names = path.split('/').filter((name) => name !== '');
   try {
@@ -159,6 +159,7 @@ function openAncestors(root: string, path: string): Directory[] {
   return opened;
 }
 
+/** Removes what killed runs left: directories of our name that are ours alone. */
 function sweep(parent: Directory, prefix: string): void {
   let names: string[];
   try {
@@ -167,12 +168,38 @@ function sweep(parent: Directory, prefix: string): void {
     return; // a directory we may write into but not list
   }
   for (const name of names) {
-    const owner = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
-    if (!Number.isSafeInteger(owner) || (owner !== process.pid && isRunning(owner))) continue;
-    const entry = lstatSync(parent.at(name), { throwIfNoEntry: false });
-    // In a directory like /tmp somebody else may have put it there.
-    if (entry?.isDirectory() && entry.uid === process.geteuid?.())
-      rmSync(parent.at(name), { recursive: true, force: true });
+    const maker = makerOf(name, prefix);
+    if (maker === undefined || (maker !== process.pid && isRunning(maker))) continue;
+    let fd: number;
+    try {
+      fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    } catch {
+      continue; // no directory
+    }
+    try {
+      const { uid, mode } = fstatSync(fd);
+      // In a directory like /tmp somebody else may have put it there.
+      if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0) continue;
+      empty(fd, parent.at(name));
+    } finally {
+      closeSync(fd);
+    }
+    removeIfEmpty(parent, name);
+  }
+}
+
+/** Removes the files and links in an open directory of ours, in which there are no directories. */
+function empty(fd: number, path: string): void {
+  const directory = pathOfHandle(fd, path);
+  for (const name of readdirSync(directory)) unlinkSync(`${directory}/${name}`);
+}
+
+/** Another directory may have been put under the name: it stays, or it was empty. */
+function removeIfEmpty(parent: Directory, name: string): void {
+  try {
+    rmdirSync(parent.at(name));
+  } catch {
+    // as said
   }
 }
 
@@ -185,7 +212,7 @@ function duplicate(path: string, as: string): void {
   }
 }
 
-/** Copies a file, with mode and times, or a link. The copy is ours, as the file is. */
+/** Copies a file in the scratch directory, with mode and times, or a link. The copy is ours, as the file is. */
 function copy(path: string, as: string): void {
   const entry = lstatSync(path);
   if (entry.isSymbolicLink()) {
@@ -195,11 +222,30 @@ function copy(path: string, as: string): void {
   copyFileSync(path, as, COPYFILE_EXCL);
   const fd = openSync(as, O_RDONLY | O_NOFOLLOW);
   try {
-    giveAttributes(fd, { mode: entry.mode & 0o777, uid: entry.uid, gid: entry.gid });
+    giveAttributes(fd, { mode: entry.mode & PERMISSIONS, uid: entry.uid, gid: entry.gid });
+    futimesSync(fd, entry.atime, entry.mtime);
   } finally {
     closeSync(fd);
   }
-  utimesSync(as, entry.atime, entry.mtime);
+}
+
+/** Puts a file or link in its place on another file system. */
+function moveAcross(path: string, to: OpenDirectory, as: string): void {
+  const entry = lstatSync(path);
+  if (entry.isSymbolicLink()) {
+    putInPlace(to, as, (temporary) => symlinkSync(readlinkSync(path), to.at(temporary)));
+    return;
+  }
+  const staged = stageFile(to, as);
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW);
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) staged.write(chunk.subarray(0, got));
+    staged.commit({ mode: entry.mode & PERMISSIONS, uid: entry.uid, gid: entry.gid }, entry.mtime);
+  } finally {
+    closeSync(fd);
+    staged.discard();
+  }
 }
 
 function flushFile(path: string): void {

@@ -6,18 +6,20 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  futimesSync,
   lstatSync,
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import type { Directory } from './directory.ts';
+import { type Directory, pathOfHandle } from './directory.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+/** Each finds a name that is taken; more than chance and many a squatter can do. */
+const MOST_ATTEMPTS = 100;
 
 export interface Attributes {
   /** Permission bits, set-id and sticky included. */
@@ -28,13 +30,13 @@ export interface Attributes {
 
 /** A file in the making: hidden beside the place it is for, readable by us only, gone unless it is committed. */
 export interface StagedFile {
-  /** Where libraries can read what was written so far. */
+  /** Where libraries can read what was written so far; after commit nothing to rely on. */
   readonly path: string;
   write(chunk: Uint8Array): void;
   /** Forgets what was written. */
   restart(): void;
-  /** Gives the file its owner and mode, flushes it and renames it into place. */
-  commit(attributes: Attributes): void;
+  /** Gives the file its owner and mode, and its time of change if that is not now, flushes it and renames it into place. */
+  commit(attributes: Attributes, modified?: Date): void;
   /** Removes what was not committed. Always call it in the end. */
   discard(): void;
 }
@@ -45,12 +47,15 @@ export interface StagedFile {
  */
 export function stageFile(parent: Directory, name: string): StagedFile {
   sweepTemporaries(parent, name);
-  const path = parent.at(`${temporaryPrefix(name)}${process.pid}`);
-  const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const [temporary, fd] = withNewName(temporaryPrefix(name), (candidate) =>
+    openSync(parent.at(candidate), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+  );
+  const path = parent.at(temporary);
   let position = 0;
   let isOpen = true;
   return {
-    path,
+    // By the handle: whoever may write to the directory may put another file under the name.
+    path: pathOfHandle(fd, path),
     write(chunk) {
       for (let done = 0; done < chunk.length; )
         done += writeSync(fd, chunk, done, chunk.length - done, position + done);
@@ -60,8 +65,9 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       ftruncateSync(fd);
       position = 0;
     },
-    commit(attributes) {
+    commit(attributes, modified) {
       giveAttributes(fd, attributes);
+      if (modified !== undefined) futimesSync(fd, modified, modified);
       fsyncSync(fd);
       renameSync(path, parent.at(name));
       flushDirectory(parent);
@@ -70,9 +76,42 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       if (!isOpen) return;
       isOpen = false;
       closeSync(fd);
-      rmSync(path, { force: true });
+      removeTemporary(path);
     },
   };
+}
+
+/**
+ * Makes something under a name that nobody can foresee, and that tells which process made it.
+ * @returns the name, and what `make` returns
+ * @throws what `make` throws, but for EEXIST
+ */
+export function withNewName<T>(prefix: string, make: (name: string) => T): [name: string, made: T] {
+  for (let attempt = 1; ; attempt += 1) {
+    const name = `${prefix}${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
+    try {
+      return [name, make(name)];
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST' || attempt >= MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The process whose name it is, if withNewName made it. */
+export function makerOf(name: string, prefix: string): number | undefined {
+  if (!name.startsWith(prefix)) return undefined;
+  // Without the second half: what version 0.1 made.
+  const pid = /^([1-9]\d{0,9})(?:-[0-9a-z]{0,8})?$/.exec(name.slice(prefix.length))?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** It may be gone, or somebody else's directory by now, and neither is a failure. */
+function removeTemporary(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // as said
+  }
 }
 
 /** The same file; what its operations throw comes out as `guard` has it. */
@@ -81,20 +120,19 @@ export function guardStaged(staged: StagedFile, guard: <T>(work: () => T) => T):
     path: staged.path,
     write: (chunk) => guard(() => staged.write(chunk)),
     restart: () => guard(() => staged.restart()),
-    commit: (attributes) => guard(() => staged.commit(attributes)),
+    commit: (attributes, modified) => guard(() => staged.commit(attributes, modified)),
     discard: () => staged.discard(),
   };
 }
 
-/** Makes something under a temporary name and renames it over `name`; what a killed run left behind is swept first. */
+/** Makes a link under a temporary name and renames it over `name`; what a killed run left behind is swept first. */
 export function putInPlace(parent: Directory, name: string, make: (temporary: string) => void): void {
   sweepTemporaries(parent, name);
-  const temporary = `${temporaryPrefix(name)}${process.pid}`;
+  const [temporary] = withNewName(temporaryPrefix(name), make);
   try {
-    make(temporary);
     renameSync(parent.at(temporary), parent.at(name));
   } catch (error) {
-    rmSync(parent.at(temporary), { force: true });
+    removeTemporary(parent.at(temporary));
     throw error;
   }
   flushDirectory(parent);
@@ -122,11 +160,11 @@ export function sweepTemporaries(parent: Directory, name: string): void {
     return; // a directory we may write into but not list
   }
   for (const candidate of names) {
-    if (!candidate.startsWith(prefix)) continue;
-    const owner = candidate.slice(prefix.length);
     // Only what we could have made: a file that somebody called `.motd.cfntools-backup` is theirs.
-    if (!/^[1-9]\d{0,9}$/.test(owner) || lstatSync(parent.at(candidate)).isDirectory()) continue;
-    if (Number(owner) === process.pid || !isRunning(Number(owner))) unlinkSync(parent.at(candidate));
+    const maker = makerOf(candidate, prefix);
+    if (maker === undefined || (maker !== process.pid && isRunning(maker))) continue;
+    if (lstatSync(parent.at(candidate), { throwIfNoEntry: false })?.isDirectory() === false)
+      removeTemporary(parent.at(candidate));
   }
 }
 

@@ -13,6 +13,7 @@ import { TRIGGERS } from '../../src/hup/hook.ts';
 import { decodeHooks } from '../../src/hup/hooks.ts';
 import { decodeSettings } from '../../src/hup/settings.ts';
 import { parsePythonIni } from '../../src/python-ini.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { project } from '../support/binary.ts';
 import { run } from '../support/process.ts';
 import { isInstalled } from '../support/use-machine.ts';
@@ -25,8 +26,6 @@ const keysOf = (path: string): string[] => {
 };
 const MAIN_KEYS = keysOf('hup/settings.ts');
 const HOOK_KEYS = keysOf('hup/hooks.ts');
-/** Keys of cfntools.conf that settingsInUse does not find. */
-const MORE_SETTINGS = ['service-watch'];
 const BLOCK_KEYS = ['type', 'username', 'password', 'accessKeyId', 'secretKey', 'roleName', 'uris', 'buckets'];
 const BOTO_KEYS = [
   ...['is_secure', 'https_validate_certificates', 'cfn_region_name', 'cfn_region_endpoint', 'ca_certificates_file'],
@@ -65,14 +64,6 @@ function described(page: string, section: string): string[] {
 /** The examples of a page, as they can be copied from it. */
 const examples = (page: string): string[] =>
   [...source(page).matchAll(/^\.EX\n([\s\S]*?)^\.EE$/gm)].map(([, text = '']) => text.replaceAll('\\e', '\\'));
-
-/** Every key that cfntools.conf is asked for. */
-function settingsInUse(): string[] {
-  const files = readdirSync(join(project, 'src'), { recursive: true, encoding: 'utf8' });
-  const texts = files.filter((name) => name.endsWith('.ts')).map(sourceOf);
-  const found = texts.flatMap((text) => [...text.matchAll(/readSettings\([^)]*\)\)\s*\.get\('([\w-]+)'\)/g)]);
-  return [...new Set([...found.map(([, key = '']) => key), ...MORE_SETTINGS])].sort();
-}
 
 describe('each page', () => {
   const linters: readonly (readonly [string, ...string[]])[] = [
@@ -149,13 +140,13 @@ describe('cfn-hup.conf(5)', () => {
   test('there are keys to look for', () => {
     expect(MAIN_KEYS).toContain('stack');
     expect(HOOK_KEYS).toContain('triggers');
-    expect(settingsInUse()).toEqual(expect.arrayContaining(['compat', 'follow', 'signature']));
+    expect(SETTINGS).toEqual(expect.arrayContaining(['compat', 'follow', 'signature']));
   });
 
   test('has every key of [main], of a hook and of cfntools.conf, and no other', () => {
     expect(described(page, 'SECTION [main]').sort()).toEqual([...MAIN_KEYS].sort());
     expect(described(page, 'HOOKS').sort()).toEqual([...HOOK_KEYS].sort());
-    expect(described(page, 'CFNTOOLS.CONF').sort()).toEqual(settingsInUse());
+    expect(described(page, 'CFNTOOLS.CONF').sort()).toEqual([...SETTINGS].sort());
   });
 
   test('names every trigger, and cfn-hup(8) describes it', () => {
@@ -231,8 +222,7 @@ describe('docs', () => {
 
   test('configuration.md has every key', () => {
     const text = docs('configuration.md');
-    for (const key of [...MAIN_KEYS, ...HOOK_KEYS, ...settingsInUse(), ...BOTO_KEYS])
-      expect(text).toContain(`\`${key}\``);
+    for (const key of [...MAIN_KEYS, ...HOOK_KEYS, ...SETTINGS, ...BOTO_KEYS]) expect(text).toContain(`\`${key}\``);
   });
 
   test('configuration.md: the defaults of [main] are those in force', () => {

@@ -64,74 +64,86 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
 }
 
 /**
- * Moves what was staged to its places, each file in one step; what already stands there as it should is left alone.
- * Directories that are there keep owner and mode. When it fails, a destination that was made for it is removed again.
+ * Moves what was staged to its places, each file in one step; what is right already is not changed. Directories that are
+ * there keep owner and mode. When it fails and the destination is new, what was put there is removed again, and nothing else.
  * @throws Problem
  */
 export function mergeTree(merge: Merge): Merged {
   const { files, tree, destination } = merge;
-  const made = files.makeDirectory(destination);
-  const changed: string[] = [];
-  let unchanged = 0;
+  const top = files.openMadeDirectory(destination);
+  const done: Done[] = [];
   try {
-    const top = files.openDirectory(destination);
-    try {
-      for (const place of tree.keys()) {
-        const directory = openWithin(files, top, pathOf(destination, place));
-        try {
-          const done = mergeDirectory(merge, place, directory);
-          if (done.changed.length > 0) directory.flush();
-          changed.push(...done.changed.map((name) => (place === '' ? name : `${place}/${name}`)));
-          unchanged += done.unchanged;
-        } finally {
-          directory.close();
-        }
+    for (const place of tree.keys()) {
+      const directory = openWithin(files, top, pathOf(destination, place));
+      const merged: Done = { place, changed: [], unchanged: 0 };
+      done.push(merged);
+      try {
+        mergeDirectory(merge, directory, merged);
+        if (merged.changed.length > 0) directory.flush();
+      } finally {
+        directory.close();
       }
-    } finally {
-      top.close();
     }
   } catch (error) {
-    if (made[0] !== undefined) files.remove(made[0]);
+    if (top.isNew) {
+      removeMerged(merge, top, done);
+      top.removeMade();
+    }
     throw error;
+  } finally {
+    top.close();
   }
-  return { changed: changed.sort(), unchanged };
+  const changed = done.flatMap(({ place, changed }) =>
+    changed.map((name) => (place === '' ? name : `${place}/${name}`)),
+  );
+  return { changed: changed.sort(), unchanged: done.reduce((sum, { unchanged }) => sum + unchanged, 0) };
 }
 
-function mergeDirectory(
-  { files, scratch, tree, owner }: Merge,
-  place: string,
-  directory: OpenDirectory,
-): { changed: string[]; unchanged: number } {
-  const branch = tree.get(place);
-  const changed: string[] = [];
-  let unchanged = 0;
+/** What became of the entries of one directory. */
+interface Done {
+  readonly place: string;
+  /** The names that were made or replaced there. */
+  readonly changed: string[];
+  unchanged: number;
+}
+
+/** Takes back what was put into a destination that was made for it. */
+function removeMerged({ files, destination }: Merge, top: OpenDirectory, done: readonly Done[]): void {
+  for (const { place, changed } of done.toReversed()) {
+    if (changed.length === 0) continue;
+    let directory: OpenDirectory;
+    try {
+      directory = openWithin(files, top, pathOf(destination, place));
+    } catch {
+      continue; // it is no longer where we made it
+    }
+    for (const name of changed) directory.removeChild(name);
+    directory.close();
+  }
+}
+
+function mergeDirectory({ scratch, tree, owner }: Merge, directory: OpenDirectory, done: Done): void {
+  const branch = tree.get(done.place);
   for (const name of branch?.directories ?? []) {
     if (directory.entry(name) !== undefined) continue;
-    const mode = tree.get(place === '' ? name : `${place}/${name}`)?.mode ?? IMPLIED_DIRECTORY_MODE;
+    const mode = tree.get(done.place === '' ? name : `${done.place}/${name}`)?.mode ?? IMPLIED_DIRECTORY_MODE;
     directory.makeChild(name, { ...owner, mode });
-    changed.push(name);
+    done.changed.push(name);
   }
   for (const [name, leaf] of branch?.leaves ?? []) {
-    if (standsAlready(files, scratch, directory, name, leaf)) unchanged += 1;
+    if (isInPlace(scratch, directory, name, leaf)) done.unchanged += 1;
     else {
       scratch.move(leaf.staged, directory, name);
-      changed.push(name);
+      done.changed.push(name);
     }
   }
-  return { changed, unchanged };
 }
 
-function standsAlready(
-  files: FileSystem,
-  scratch: Scratch,
-  directory: OpenDirectory,
-  name: string,
-  leaf: Leaf,
-): boolean {
+function isInPlace(scratch: Scratch, directory: OpenDirectory, name: string, leaf: Leaf): boolean {
   const present = directory.entry(name);
   if (present?.kind !== leaf.kind) return false;
   if (leaf.kind === 'symlink') return directory.linkTarget(name) === leaf.target;
-  return present.mode === leaf.mode && files.isSame(pathOf(directory.path, name), scratch.at(leaf.staged));
+  return present.mode === leaf.mode && directory.isSame(name, scratch.at(leaf.staged));
 }
 
 /** Opens a directory by a path that may hold links, and asks the kernel where that is. */

@@ -11,6 +11,10 @@ import { isGithubArchive, leadsOut, pathOf, placeOf } from './place.ts';
 
 const OWNER_READS_AND_WRITES = 0o600;
 const OWNER_WORKS_INSIDE = 0o700;
+/** Bytes, Linux's NAME_MAX. */
+const LONGEST_NAME = 255;
+/** Bytes, Linux's PATH_MAX without the NUL at the end. */
+const LONGEST_PATH = 4095;
 
 export interface Unpacking {
   /** The archive, a regular file; a path of this machine, not one below the door's root. */
@@ -59,7 +63,7 @@ async function stageContents(
   const contents = new Contents();
   let count = 0;
   for await (const entry of readArchive(archive, url, limits)) {
-    const place = placeOfEntry(entry, where);
+    const place = placeOfEntry(entry, unpacking.destination, where);
     const staged = String(count++);
     const refusal =
       entry.kind === 'directory' ? contents.addDirectory(place, entry.mode | OWNER_WORKS_INSIDE) : undefined;
@@ -91,7 +95,7 @@ async function stageContents(
   return contents;
 }
 
-function placeOfEntry(entry: ArchiveEntry, where: string): string {
+function placeOfEntry(entry: ArchiveEntry, destination: string, where: string): string {
   const place = placeOf(entry.name);
   if (place === undefined) {
     throw refusedEntry(
@@ -102,6 +106,12 @@ function placeOfEntry(entry: ArchiveEntry, where: string): string {
   }
   if (place === '' && entry.kind !== 'directory')
     throw refusedEntry(entry.name, 'would replace the destination itself', where);
+  // Before anything is put in place: the file system would say so when half of the archive is.
+  if (
+    place.split('/').some((part) => Buffer.byteLength(part) > LONGEST_NAME) ||
+    Buffer.byteLength(pathOf(destination, place)) > LONGEST_PATH
+  )
+    throw refusedEntry(entry.name, 'cannot be put in place: the name is too long', where);
   return place;
 }
 

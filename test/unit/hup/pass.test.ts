@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { rmdirSync, statSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createWorld, hookIn, type Telling, type World } from './world.ts';
 
@@ -336,7 +336,7 @@ describe('state', () => {
     world.files.makeDirectory(`${STATE}/h.json`);
     expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
     expect(world.acted()).toHaveLength(1);
-    world.files.remove(`${STATE}/h.json`);
+    rmdirSync(`${world.root}${STATE}/h.json`);
     world.write(`${STATE}/h.json`, state);
     await world.pass([hookIn(world)]);
     expect(world.acted()).toEqual(['none -> {"v":1}', '{"v":1} -> {"v":2}']);

@@ -245,14 +245,43 @@ describe('links', () => {
 });
 
 describe('directories, attributes, appending, removing', () => {
-  it('says which directories were made', () => {
+  it('says whether a directory was made', () => {
     const { root, files } = temporaryRoot();
     withUmask(0o077);
     mkdirSync(`${root}/a`);
-    expect(files.makeDirectory('/a/b//c/')).toEqual(['/a/b', '/a/b/c']);
-    expect(files.makeDirectory('/a/b/c')).toEqual([]);
+    expect(files.makeDirectory('/a/b//c/')).toBe(true);
+    expect(files.makeDirectory('/a/b/c')).toBe(false);
     expect(bits(`${root}/a/b/c`)).toBe('755');
     expect(bits(`${root}/a`)).toBe('700');
+  });
+
+  it('removes just the directories that were made, behind a link that led nowhere as well', () => {
+    const { root, files } = temporaryRoot();
+    mkdirSync(`${root}/srv/other`, { recursive: true });
+    symlinkSync('releases/1', `${root}/srv/current`);
+    const made = files.openMadeDirectory('/srv/current/data/deep');
+    expect(made.isNew).toBe(true);
+    expect(existsSync(`${root}/srv/releases/1/data/deep`)).toBe(true);
+    made.removeMade();
+    made.close();
+    expect(files.names('/srv')).toEqual(['current', 'other']);
+  });
+
+  it('does not remove a directory that was made and that somebody uses', () => {
+    const { root, files } = temporaryRoot();
+    const made = files.openMadeDirectory('/a/b/c');
+    writeFileSync(`${root}/a/b/mine`, '');
+    made.removeMade();
+    made.close();
+    expect(files.names('/a')).toEqual(['b']);
+    expect(files.names('/a/b')).toEqual(['mine']);
+  });
+
+  it('leaves no directory behind when the last one cannot be made', () => {
+    const { root, files } = temporaryRoot();
+    mkdirSync(`${root}/a`);
+    expect(problemOf(() => files.makeDirectory(`/a/b/${'n'.repeat(256)}`)).line).toMatch(/too long/);
+    expect(files.names('/a')).toEqual([]);
   });
 
   it('changes the mode of files and directories, but not through a link', () => {
@@ -286,16 +315,18 @@ describe('directories, attributes, appending, removing', () => {
     expect(readFileSync(`${root}/precious`, 'utf8')).toBe('x');
   });
 
-  it('removes what is there, and not what a link leads to', () => {
+  it('removes a file or a link, not what a link leads to, and no directory', () => {
     const { root, files } = temporaryRoot();
     mkdirSync(`${root}/d/e`, { recursive: true });
     writeFileSync(`${root}/d/e/f`, '');
     symlinkSync('d', `${root}/link`);
     files.remove('/link');
+    files.remove('/none');
+    expect(problemOf(() => files.remove('/d')).line).toMatch(/cannot remove: \/d/);
     expect(existsSync(`${root}/d/e/f`)).toBe(true);
-    files.remove('/d');
-    files.remove('/d');
-    expect(files.names('/')).toEqual([]);
+    files.remove('/d/e/f');
+    expect(files.names('/d/e')).toEqual([]);
+    expect(files.names('/')).toEqual(['d']);
   });
 
   it('lists names in order', () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
@@ -79,11 +79,12 @@ describe('what a killed run left', () => {
 
   it('is swept when the file is written again', () => {
     const { root, files } = temporaryRoot();
-    const path = files.stage('/a').path;
-    // Had this process been killed here, its temporary would now stand under the id of an ended process.
-    const name = files.names('/').find((candidate) => candidate.endsWith(String(process.pid)));
-    expect(path).toContain(name);
-    writeFileSync(`${root}/${name?.replace(String(process.pid), String(ended))}`, 'stale');
+    files.stage('/a');
+    // Had this process been killed here, its temporary file would now have the id of an ended process in its name.
+    const [name = ''] = files.names('/');
+    expect(name).toMatch(new RegExp(`^\\.a\\.cfntools-${process.pid}-[0-9a-z]+$`));
+    writeFileSync(`${root}/${name.replace(String(process.pid), String(ended))}`, 'stale');
+    writeFileSync(`${root}/.a.cfntools-${ended}`, 'as version 0.1 named it');
     files.write('/a', Buffer.from('x'), attributes);
     expect(files.names('/')).toEqual(['a']);
   });
@@ -99,6 +100,30 @@ describe('what a killed run left', () => {
     writeFileSync(`${root}/${another}`, 'another');
     files.write('/a', Buffer.from('x'), attributes);
     expect(files.names('/')).toEqual([another, running, 'a'].sort());
+  });
+});
+
+describe('names that somebody else may choose', () => {
+  it('cannot be foreseen', () => {
+    const { files } = temporaryRoot();
+    const names = [files.stage('/a'), files.stage('/b')].map((staged, index) => {
+      const [name = ''] = files.names('/').filter((candidate) => candidate.startsWith(index === 0 ? '.a' : '.b'));
+      staged.discard();
+      return name.slice(3);
+    });
+    expect(names[0]).not.toBe(names[1]);
+  });
+
+  it('a file that takes the place of a staged one is neither read nor removed with what is in it', () => {
+    const { root, files } = temporaryRoot();
+    const staged = files.stage('/a');
+    staged.write(Buffer.from('ours'));
+    const [name = ''] = files.names('/');
+    renameSync(`${root}/${name}`, `${root}/moved`);
+    mkdirSync(`${root}/${name}/precious`, { recursive: true });
+    expect(readFileSync(staged.path, 'utf8')).toBe('ours');
+    staged.discard();
+    expect(existsSync(`${root}/${name}/precious`)).toBe(true);
   });
 });
 

@@ -1,4 +1,16 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -60,6 +72,16 @@ describe('an archive is refused whole', () => {
     [
       'a name that is too long',
       [{ name: 'x', type: 'x', content: makePax({ path: 'n'.repeat(300) }) }, { name: 'a' }],
+      'the name is too long',
+    ],
+    [
+      'a path that is too long',
+      [{ name: 'x', type: 'x', content: makePax({ path: 'long/'.repeat(820) }) }, { name: 'a' }],
+      'the name is too long',
+    ],
+    [
+      'a path that is very deep',
+      [{ name: 'x', type: 'x', content: makePax({ path: 'd/'.repeat(20_000) }) }, { name: 'a' }],
       'the name is too long',
     ],
   ];
@@ -168,9 +190,54 @@ describe('the scratch directory', () => {
       [`opt/app/${dead}/0`]: 'x',
       [`opt/.cfntools-sources-${process.ppid}/0`]: 'alive',
     });
+    for (const directory of [`opt/${dead}`, `opt/app/${dead}`]) chmodSync(join(root, directory), 0o700);
     await unpack(root, [{ name: 'a' }]);
     expect(readdirSync(join(root, 'opt')).sort()).toEqual([`.cfntools-sources-${process.ppid}`, 'app']);
     expect(readdirSync(join(root, 'opt/app'))).toEqual(['a']);
+  });
+
+  test('is not swept where others may look into it: it is none of those that are made here', async () => {
+    const root = layOut(temporaryDirectory(), { [`opt/${dead}/0`]: 'x' });
+    await unpack(root, [{ name: 'a' }]);
+    expect(readdirSync(join(root, 'opt')).sort()).toEqual([dead, 'app']);
+  });
+
+  test('is reached by its handle: what takes its place is not touched', () => {
+    const root = layOut(temporaryDirectory(), { 'etc/0': 'precious', 'home/user': undefined });
+    const files = createFileSystem(root);
+    const scratch = files.openScratch('/home/user/app', 'sources');
+    const home = join(root, 'home/user');
+    const [name = ''] = readdirSync(home);
+    renameSync(join(home, name), join(home, 'elsewhere'));
+    symlinkSync('../../etc', join(home, name));
+    const staged = scratch.stage('archive');
+    staged.write(Buffer.from('ours'));
+    scratch.link('1', 'target');
+    expect(readFileSync(staged.path, 'utf8')).toBe('ours');
+    const to = files.openDirectory('/home/user');
+    scratch.move('1', to, 'link');
+    to.close();
+    staged.discard();
+    scratch.remove();
+    expect(listed(root)).toEqual([
+      'etc/ 755',
+      'etc/0 644 precious',
+      'home/ 755',
+      'home/user/ 755',
+      `home/user/${name} -> ../../etc`,
+      'home/user/elsewhere/ 700',
+      'home/user/link -> target',
+    ]);
+  });
+
+  test.each([5, 5000])('has a free name beside %i others of its pattern', async (count) => {
+    const root = layOut(temporaryDirectory(), { opt: undefined });
+    for (let index = 0; index < count; index += 1) {
+      mkdirSync(join(root, 'opt', `.cfntools-sources-${process.pid + index}`));
+      writeFileSync(join(root, 'opt', `.app.cfntools-${process.pid + index}`), '');
+    }
+    await unpack(root, [{ name: 'a', content: 'x' }]);
+    expect(readFileSync(join(root, 'opt/app/a'), 'utf8')).toBe('x');
   });
 
   test("is not swept when it is a file, a link or somebody else's", async (context) => {
@@ -190,7 +257,42 @@ describe('the scratch directory', () => {
     ]);
   });
 
-  test('a merge that fails leaves no new destination behind', async () => {
+  test.each<[what: string, before: Parameters<typeof layOut>[1], destination: string]>([
+    ['a new destination', {}, '/opt/app'],
+    ['a new destination beside others', { 'opt/other/file': 'precious' }, '/opt/app/deep'],
+    [
+      'a new destination behind a link that led nowhere',
+      { 'srv/current': { link: 'releases/1' }, 'srv/data/file': 'precious' },
+      '/srv/current/data',
+    ],
+    ['a new destination behind links', { a: { link: 'b/c' }, 'b/c': { link: '../d' }, 'd/file': 'precious' }, '/a/e/f'],
+  ])('a merge that fails half way takes back what it made, and no more: %s', async (_, before, destination) => {
+    const root = layOut(temporaryDirectory(), before);
+    const files = createFileSystem(root);
+    let moves = 0;
+    const broken = {
+      ...files,
+      openScratch: (path: string, purpose: string) => {
+        const scratch = files.openScratch(path, purpose);
+        const move: typeof scratch.move = (...args) => {
+          moves += 1;
+          if (moves === 4) throw new Error('no space');
+          scratch.move(...args);
+        };
+        return { ...scratch, move };
+      },
+    };
+    const archive = join(temporaryDirectory(), 'a.tar');
+    writeFileSync(archive, makeTar(entries));
+    const asBefore = listed(root);
+    await expect(unpackArchive({ files: broken, self }, { archive, url: URL, destination })).rejects.toThrow(
+      'no space',
+    );
+    expect(moves).toBe(4);
+    expect(listed(root)).toEqual(asBefore);
+  });
+
+  test('a merge that fails at its first file leaves no new destination behind', async () => {
     const root = temporaryDirectory();
     const files = createFileSystem(root);
     const broken = {
@@ -237,10 +339,8 @@ describe('the scratch directory', () => {
       expect(statSync(join(target, 'file')).mtimeMs).toBe(1_000_000_000_000);
     } finally {
       directory.close();
-      files.remove('/file');
-      files.remove('/link');
-      createFileSystem(other).remove(`/cfntools-test-${process.pid}`);
       scratch.remove();
+      rmSync(target, { recursive: true });
     }
     expect(readdirSync(root)).toEqual([]);
   });
