@@ -6,7 +6,7 @@ import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
 import { decodeAnswer, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import { Refused, Unreachable } from './failures.ts';
+import { ForbiddenByPolicy, Refused, Unreachable } from './failures.ts';
 import { refusalOf } from './refusal.ts';
 import { type SignatureVersion, signedCall } from './signed-call.ts';
 
@@ -50,7 +50,8 @@ const ASKS_FOR_PATIENCE = new Set(['Throttling', 'ThrottlingException', 'Request
 /**
  * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
  * @param stack its name or id
- * @throws Refused when the server answered, and gave none; Unreachable when it did not, however often it was tried
+ * @throws Refused when the server answered, and gave none; ForbiddenByPolicy when its policy keeps all guests from asking;
+ * Unreachable when it did not answer, however often it was tried
  */
 export async function describeStackResource(
   access: HeatAccess,
@@ -119,7 +120,7 @@ interface Trouble {
 
 type Outcome =
   | { readonly resource: StackResource }
-  | { readonly refused: Refused }
+  | { readonly refused: Refused | ForbiddenByPolicy }
   | { readonly wants: SignatureVersion }
   | Trouble;
 
@@ -150,7 +151,7 @@ async function judge(
 function troubleOf(error: unknown, { url }: Endpoint): Trouble {
   if (error instanceof NoAnswer) return { what: error.message, hint: error.hint, isPassing: error.isPassing };
   // A body without end, a proxy that is none: asking again would not help, and old metadata would hide it.
-  if (error instanceof Problem && !(error instanceof Refused))
+  if (error instanceof Problem && !(error instanceof Refused || error instanceof ForbiddenByPolicy))
     throw new Refused(error.message, {
       where: error.where ?? url,
       ...(error.hint === undefined ? {} : { hint: error.hint }),

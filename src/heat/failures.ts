@@ -3,6 +3,12 @@ import { Problem, type ProblemDetails } from '../errors.ts';
 /** Heat was not asked: there are no credentials, or nobody knows its address. Older metadata may do instead. */
 export class Unasked extends Problem {}
 
+/**
+ * Heat has accepted the credentials, but its policy keeps the call from every guest: the default since Heat 2024.1. It says
+ * nothing about this guest or its stack, so it counts as not asked.
+ */
+export class ForbiddenByPolicy extends Unasked {}
+
 /** Heat did not answer, or was in trouble, for as long as it was tried. Older metadata may do instead. */
 export class Unreachable extends Problem {
   /** Milliseconds that the server wants to be left alone for, if it said so. */

@@ -1,20 +1,27 @@
 import type { HttpResponse } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import type { Answer } from './answer.ts';
+import { callForbiddenByPolicy, denialHint, GUEST_CALL, policyHint } from './denial.ts';
 import type { Endpoint } from './endpoint.ts';
-import { Refused } from './failures.ts';
+import { ForbiddenByPolicy, Refused } from './failures.ts';
 
 /** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
 const WORTH_A_WORD = 5 * 60_000;
 const LONGEST_MESSAGE = 300;
 
-/** A refusal in words: what the server said, and what a person can look at. */
+type NoResource = Exclude<Answer, { kind: 'resource' }>;
+
+/**
+ * A refusal in words: what the server said, and what a person can look at.
+ * @returns ForbiddenByPolicy for exactly the answer by which Heat's policy keeps guests from DescribeStackResource (contract
+ * section 7.1); Refused for all others
+ */
 export function refusalOf(
   { status, headers, body }: HttpResponse,
-  answer: Exclude<Answer, { kind: 'resource' }>,
+  answer: NoResource,
   endpoint: Pick<Endpoint, 'url' | 'from'>,
   now: Date,
-): Refused {
+): Refused | ForbiddenByPolicy {
   const said = answer.kind === 'error' ? (answer.message ?? answer.code) : undefined;
   const what =
     status >= 200 && status < 300
@@ -22,12 +29,27 @@ export function refusalOf(
         ? `heat-api-cfn refused: ${short(said ?? 'it does not say why')}`
         : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
       : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${short(said)})`}`;
+  const forbidden = callForbiddenByPolicy(said ?? '');
+  if (forbidden !== undefined) {
+    const details = { where: endpoint.url, hint: policyHint(forbidden) };
+    const isOfGuests = forbidden === GUEST_CALL && status === 403 && codeOf(answer) === 'AccessDenied';
+    return isOfGuests ? new ForbiddenByPolicy(what, details) : new Refused(what, details);
+  }
   const hint =
     status === 401 || status === 403
-      ? (clockHint(headers['date'], now) ??
-        'check the access key and its secret, and that they are for this resource and stack')
+      ? (clockHint(headers['date'], now) ?? hintForDenial(status, answer, endpoint))
       : hintFor(status, body, said ?? '', endpoint);
   return new Refused(what, { where: endpoint.url, hint });
+}
+
+function codeOf(answer: NoResource): string | undefined {
+  return answer.kind === 'error' ? answer.code?.trim() : undefined;
+}
+
+function hintForDenial(status: number, answer: NoResource, { from }: Pick<Endpoint, 'from'>): string {
+  if (status === 403 && answer.kind === 'unintelligible')
+    return `these are not heat-api-cfn's words: a proxy or load balancer refuses; check the proxy settings and the URL, which comes from ${from}`;
+  return denialHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');
 }
 
 function hintFor(status: number, body: string, said: string, { url, from }: Pick<Endpoint, 'url' | 'from'>): string {

@@ -1,4 +1,5 @@
 import type { HttpResponse } from '../system/http.ts';
+import { denialHint } from './denial.ts';
 import { commonHint, refusal, type Signal, type SignalRequest, type SignalTarget, serverOf } from './wait-condition.ts';
 
 /** Makes the signed request of a call of the query API. */
@@ -37,8 +38,11 @@ export function signalResourceCall(
 function hintFor({ status, body }: HttpResponse): string {
   if (status === 400 && body.includes('InvalidAction'))
     return 'Heat cannot signal a resource by its name: give cfn-signal the URL of a WaitConditionHandle';
-  if (status === 401 || status === 403)
-    return 'the credentials are not accepted for this stack; check the clock as well';
+  if (status === 401 || status === 403) {
+    // As XML or JSON.
+    const code = /<Code>\s*(\w{1,64})\s*<|"Code"\s*:\s*"(\w{1,64})"/.exec(body);
+    return `${denialHint(code?.[1] ?? code?.[2], body)}; check the clock as well`;
+  }
   if (status === 404) return 'check the URL of the API, which ends with a slash for Heat (http://HOST:8000/v1/)';
   return commonHint(status, 'the API');
 }

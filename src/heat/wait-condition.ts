@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import { isWebUrl, splitUrl } from '../url.ts';
+import { callForbiddenByPolicy, policyHint } from './denial.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
 export interface Signal {
@@ -100,11 +101,15 @@ export function decodeSignalUrl(operand: string): string | undefined {
   return isWebUrl(decoded) ? decoded : undefined;
 }
 
-/** A refusal in words. The URL itself is a credential and is not shown. */
+/**
+ * A refusal in words. The URL itself is a credential and is not shown.
+ * @param hint what to look at, unless Heat says that its policy forbids the call
+ */
 export function refusal(response: HttpResponse, server: string, hint: string): Problem {
+  const forbidden = callForbiddenByPolicy(response.body);
   return new Problem(`the signal was refused with HTTP ${response.status}${detailOf(response.body)}`, {
     where: server,
-    hint,
+    hint: forbidden === undefined ? hint : policyHint(forbidden),
   });
 }
 

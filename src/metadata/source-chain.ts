@@ -18,8 +18,8 @@ export interface ChainTools extends HeatTools {
 
 /**
  * Where metadata comes from, the first that has it (contract sections 1 and 5): the given file, Heat, last_metadata_RES,
- * last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are there. What came from Heat or from
- * the guest is published before anybody uses it.
+ * last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are there; where its policy forbids guests
+ * to ask, that counts as not asked. What came from Heat or from the guest is published before anybody uses it.
  * @throws Refused when Heat answered and gave none: nothing older may hide that. Problem when there is no metadata
  */
 export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promise<MetadataDocument> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../../src/heat/describe.ts';
-import { Refused, Unreachable } from '../../../src/heat/failures.ts';
+import { ForbiddenByPolicy, Refused, Unasked, Unreachable } from '../../../src/heat/failures.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import { NoAnswer } from '../../../src/system/http-problem.ts';
 
@@ -166,6 +166,106 @@ describe('refused', () => {
     ]);
     expect(outcome).toBeInstanceOf(Refused);
     expect(requests).toHaveLength(1);
+  });
+});
+
+/** An error of heat-api-cfn in XML, which Heat gives here whatever was asked for, or in JSON. */
+const saying = (code: string, message: string, format: 'xml' | 'json' = 'xml'): string =>
+  format === 'xml'
+    ? `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`
+    : JSON.stringify({ ErrorResponse: { Error: { Type: 'Sender', Code: code, Message: message } } });
+const BY_POLICY = 'User is not authorized to perform action:Action DescribeStackResource not allowed for user';
+const ON_AWS =
+  'User: arn:aws:iam::1:user/x is not authorized to perform: cloudformation:DescribeStackResource on resource: *';
+const REMEDY = '"cloudformation:DescribeStackResource": "role:heat_stack_user or role:reader"';
+
+describe('a policy that forbids guests to ask', () => {
+  it.each<[name: string, body: string]>([
+    ['as Heat says it', saying('AccessDenied', BY_POLICY)],
+    ['as JSON', saying('AccessDenied', BY_POLICY, 'json')],
+    ['as JSON without its outer object', `{"Error": {"Code": "AccessDenied", "Message": "${BY_POLICY}"}}`],
+    [
+      'with other words around it',
+      saying('AccessDenied', 'Forbidden (Action DescribeStackResource not allowed for user).'),
+    ],
+    ['in several lines', saying('\n AccessDenied\n', BY_POLICY.replaceAll(' ', '\n  '))],
+  ])('%s: is as if Heat had not been asked, with the remedy, whatever the clock', async (_, body) => {
+    const { outcome, requests } = await ask([
+      { status: 403, body, headers: { date: 'Sun, 22 Nov 2026 06:04:45 GMT' } },
+    ]);
+    expect(outcome).toBeInstanceOf(ForbiddenByPolicy);
+    expect(outcome).toBeInstanceOf(Unasked);
+    const { line } = outcome as ForbiddenByPolicy;
+    for (const said of [
+      'HTTP 403',
+      'Action DescribeStackResource not allowed',
+      'http://h:8000/v1/',
+      'policy.yaml',
+      REMEDY,
+    ])
+      expect(line.replace(/\s+/g, ' ')).toContain(said);
+    expect(line).not.toMatch(/access key|secret|clock|\n/);
+    expect(requests).toHaveLength(1);
+  });
+
+  it.each<[name: string, answer: Partial<HttpResponse>, said: string]>([
+    ['401', { status: 401, body: saying('AccessDenied', BY_POLICY) }, REMEDY],
+    ['400', { status: 400, body: saying('AccessDenied', BY_POLICY) }, REMEDY],
+    ['200', { body: JSON.stringify(BY_POLICY) }, REMEDY],
+    ['a text alone', { status: 403, body: JSON.stringify(BY_POLICY) }, REMEDY],
+    ['another code', { status: 403, body: saying('SignatureDoesNotMatch', BY_POLICY) }, REMEDY],
+    [
+      'another call',
+      { status: 403, body: saying('AccessDenied', BY_POLICY.replace('Resource', 'Resources')) },
+      'may not call DescribeStackResources; the operator',
+    ],
+    [
+      'another call',
+      { status: 403, body: saying('AccessDenied', 'Action SignalResource not allowed for user', 'json') },
+      '"cloudformation:SignalResource"',
+    ],
+    ['AWS', { status: 403, body: saying('AccessDenied', ON_AWS) }, 'IAM policy does not allow cloudformation:Desc'],
+  ])('%s is a refusal, and does not blame the key', async (_, answer, said) => {
+    const { outcome } = await ask([answer]);
+    expect(outcome).toBeInstanceOf(Refused);
+    expect((outcome as Refused).line).toContain(said);
+    expect((outcome as Refused).line).not.toMatch(/access key/);
+  });
+});
+
+describe('the other causes of a 401 or 403 are told apart', () => {
+  const IN_GENERAL = 'User is not authorized to perform action';
+  const PAGE = `<html><head><title>403 Forbidden</title></head><body><p>${BY_POLICY}</p></body></html>`;
+  const SERVICE = [
+    /check the access key and its secret/,
+    /all credentials are refused.*keystone.*"service".*CVE-2025-65073/,
+  ];
+
+  it.each<[name: string, answer: Partial<HttpResponse>, ...said: RegExp[]]>([
+    [
+      'the secret',
+      { status: 403, body: saying('SignatureDoesNotMatch', 'no') },
+      /secret is not the one of this access/,
+    ],
+    ['the key', { status: 403, body: saying('InvalidClientTokenId', 'no', 'json') }, /there is no such access key/],
+    ['either, or keystone', { status: 403, body: saying('AccessDenied', IN_GENERAL) }, ...SERVICE],
+    ['the same in JSON', { status: 403, body: saying('AccessDenied', IN_GENERAL, 'json') }, ...SERVICE],
+    ['401', { status: 401, body: '' }, ...SERVICE],
+    ['401 of keystone', { status: 401, body: '{"error": {"code": 401, "title": "Unauthorized"}}' }, ...SERVICE],
+    [
+      'a resource',
+      { status: 403, body: saying('AccessDenied', `${IN_GENERAL}:You are not authorized to use this action.`) },
+      /another resource/,
+    ],
+    ['a code of others', { status: 403, body: saying('ExpiredToken', 'no') }, /check the access key and its secret/],
+    ['a proxy', { status: 403, body: PAGE }, /proxy or load balancer.*\/the\/file/],
+    ['a proxy that says nothing', { status: 403, body: '' }, /proxy or load balancer/],
+    ['a page that is not well-formed', { status: 403, body: `${PAGE}<p>` }, /proxy or load balancer/],
+  ])('%s', async (_, answer, ...said) => {
+    const { outcome } = await ask([answer]);
+    expect(outcome).toBeInstanceOf(Refused);
+    for (const words of said) expect((outcome as Refused).line).toMatch(words);
+    expect((outcome as Refused).line).not.toContain('policy.yaml');
   });
 });
 

@@ -9,6 +9,9 @@ const target = signalledResource(url, { stack: 's/1 2', resource: 'web' }, (para
   body: JSON.stringify(parameters),
 }));
 
+const denied = (code: string, message: string): string =>
+  `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`;
+
 describe('signalledResource', () => {
   it('calls SignalResource, which takes neither reason nor data', () => {
     const request = target.request({ Status: 'FAILURE', Reason: 'r', UniqueId: 'i-1', Data: 'd' });
@@ -35,6 +38,14 @@ describe('signalledResource', () => {
       /no stack/,
     ],
     [403, '', /credentials.*clock/],
+    [403, denied('AccessDenied', 'User is not authorized to perform action'), /the access key.*"service".*clock/],
+    [403, denied('SignatureDoesNotMatch', 'no'), /secret is not the one/],
+    [
+      403,
+      '{"ErrorResponse": {"Error": {"Code": "InvalidClientTokenId", "Message": "no"}}}',
+      /there is no such access key/,
+    ],
+    [401, '', /"service"/],
     [404, '', /ends with a slash/],
     [300, '', /redirect/],
     [503, '', /trouble/],
@@ -42,5 +53,17 @@ describe('signalledResource', () => {
     const problem = target.refusal({ status, headers: {}, body });
     expect(problem.line).toMatch(says);
     expect(problem.exitCode).toBe(1);
+  });
+
+  it('a policy that forbids the call is named, and not the key', () => {
+    const body = denied(
+      'AccessDenied',
+      'User is not authorized to perform action:Action SignalResource not allowed for user',
+    );
+    const { line } = target.refusal({ status: 403, headers: {}, body });
+    expect(line).toMatch(
+      /HTTP 403 \(User is.*accepted, but may not call SignalResource.*"cloudformation:SignalResource"/,
+    );
+    expect(line).not.toMatch(/access key|clock/);
   });
 });
