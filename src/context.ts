@@ -23,6 +23,8 @@ export interface Context {
   readonly log: Log;
   /** Says an error on stderr that a quiet command has only logged. */
   readonly insist: (line: string) => void;
+  /** Says an error that the log has already on stderr, unless the command is a quiet one. */
+  readonly remind: (line: string) => void;
   readonly verbose: boolean;
   /** For a configuration that wants what -v does; -v itself stays in force. */
   readonly setVerbose: (isWanted: boolean) => void;
@@ -99,6 +101,9 @@ export function createContext(options: ContextOptions): Context {
     log,
     insist: (line) => {
       if (isQuiet) terminal.write('ERROR', redact(line));
+    },
+    remind: (line) => {
+      if (!isQuiet) terminal.write('ERROR', redact(line));
     },
     verbose,
     setVerbose: (isWanted) => {

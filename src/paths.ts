@@ -23,6 +23,8 @@ export const paths = {
   hupState: '/var/lib/cfn-hup',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
+  /** That Heat's policy forbids guests to ask, by stack: what was said of it. */
+  hupForbidden: '/run/cfn-hup/forbidden.json',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',

@@ -48,7 +48,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const config = loadConfig();
   prepareStateDirectory(system);
   const { makeSinglePass } = await import('../hup/single-pass.ts');
-  const exitCode = await makeSinglePass(config, tools, context.insist);
+  const exitCode = await makeSinglePass(config, tools, context);
   if (args.options['daemon'] === false) return exitCode;
   const { followFromNowOn } = await import('../hup/follow.ts');
   await followFromNowOn(tools, option);

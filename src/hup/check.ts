@@ -3,6 +3,7 @@ import { parseCredentialFile } from '../heat/credentials.ts';
 import type { System } from '../system/system.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
+import { readForbidden } from './forbidden.ts';
 import { DEFAULT_USER } from './hooks.ts';
 
 const MOST_BYTES = 1024 * 1024;
@@ -37,13 +38,19 @@ export async function checkConfig(
     ...config.problems,
     ...(await runasProblems(system, config)),
   ];
-  const warnings = config.warnings.map((warning) => `warning: ${warning}`);
+  const warnings = [...config.warnings, ...forbiddenWarnings(system, config)].map((warning) => `warning: ${warning}`);
   const count = `${config.hooks.length} ${config.hooks.length === 1 ? 'hook' : 'hooks'}`;
   if (problems.length > 0) {
     const sum = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}, ${count} in order`;
     return { lines: [...problems, ...warnings, sum], exitCode: ExitCode.failed };
   }
   return { lines: [...warnings, ...summaryOf(config), `${count}, no problems`], exitCode: ExitCode.done };
+}
+
+/** What the last pass was told: a configuration without problems does not work either then. */
+function forbiddenWarnings(system: Pick<System, 'files'>, { settings }: InspectedConfig): readonly string[] {
+  const forbidden = settings === undefined ? undefined : readForbidden(system, settings.stack);
+  return forbidden === undefined ? [] : [`at the last pass: ${forbidden.line}`];
 }
 
 function summaryOf({ places, settings, hooks }: InspectedConfig): readonly string[] {

@@ -248,5 +248,6 @@ class Daemon {
 
 /** Of a server that refuses one resource and gives the others, the others are still to be followed at the usual pace. */
 function hasFailed({ trouble, fetched }: PassResult): boolean {
-  return trouble?.kind === 'unreachable' || (trouble?.kind === 'refused' && fetched === 0);
+  const isRefused = trouble?.kind === 'refused' || trouble?.kind === 'forbidden';
+  return trouble?.kind === 'unreachable' || (isRefused && fetched === 0);
 }

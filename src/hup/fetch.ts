@@ -1,15 +1,19 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
-import { Refused, Unreachable } from '../heat/failures.ts';
+import { ForbiddenByPolicy, Refused, Unreachable } from '../heat/failures.ts';
 import { fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
+import { forgetForbidden, noteForbidden } from './forbidden.ts';
 import type { HupSettings } from './hup-config.ts';
 
 /** Why nothing, or not all, came from Heat. */
 export interface Trouble {
-  readonly kind: 'unreachable' | 'refused' | 'unasked';
+  /** Forbidden: by Heat's policy, to all guests. */
+  readonly kind: 'unreachable' | 'refused' | 'unasked' | 'forbidden';
   /** What is said of it in the log. */
   readonly line?: string;
+  /** The log has it from an earlier pass, of this process or another. */
+  readonly isKnown?: boolean;
   /** Milliseconds that the server asks to be left alone. */
   readonly retryAfter?: number;
 }
@@ -37,8 +41,8 @@ export async function fetchResources(
   let trouble: Trouble | undefined;
   const take = (error: unknown): Trouble => {
     if (!(error instanceof Problem)) throw error;
-    tools.log.error(error.line);
-    const now = troubleOf(error);
+    const now = troubleOf(error, settings, tools);
+    if (now.isKnown !== true) tools.log.error(error.line);
     trouble = trouble === undefined ? now : graver(trouble, now);
     return now;
   };
@@ -56,13 +60,17 @@ export async function fetchResources(
         answers.set(name, answer);
         resources.set(name, answer.resource);
       } catch (error) {
+        const { kind } = take(error);
+        // The policy is about the call, whatever the resource.
+        if (kind === 'forbidden') break;
         // The others are asked for as well, since one resource alone can be in trouble, but without patience.
-        if (take(error).kind === 'unreachable') most = 1;
+        if (kind === 'unreachable') most = 1;
       }
     }
   } catch (error) {
     take(error);
   }
+  if (resources.size > 0 || trouble?.kind === 'refused') forgetForbidden(tools.system, settings.stack);
   return { resources, trouble };
 }
 
@@ -74,8 +82,10 @@ function graver(first: Trouble, second: Trouble): Trouble {
   return retryAfter > 0 ? { ...first, retryAfter } : first;
 }
 
-function troubleOf(error: Problem): Trouble {
+function troubleOf(error: Problem, { stack }: HupSettings, { system }: HeatTools): Trouble {
   const { line } = error;
+  if (error instanceof ForbiddenByPolicy)
+    return { kind: 'forbidden', line, isKnown: !noteForbidden(system, stack, line) };
   if (error instanceof Unreachable)
     return { kind: 'unreachable', line, ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }) };
   return { kind: error instanceof Refused ? 'refused' : 'unasked', line };

@@ -9,13 +9,14 @@ import { watchActions } from './running-actions.ts';
 /**
  * One pass, as cron makes it. It leaves it to a daemon that follows changes, or to a pass that is under way. SIGTERM and
  * SIGINT end the running action with all that it started, and start no other.
- * @param insist hears what is wrong with the configuration, which a person has to mend
+ * @param insist hears what a person has to mend: what is wrong with the configuration, and that Heat's policy forbids to ask
+ * @param remind hears that again, when it was said before and still is why nothing was fetched
  * @returns failed when an action failed, when nothing could be fetched, or when state could not be kept
  */
 export async function makeSinglePass(
   config: HupConfig,
   tools: PassTools,
-  insist: (line: string) => void,
+  { insist, remind }: Readonly<Record<'insist' | 'remind', (line: string) => void>>,
 ): Promise<ExitCode> {
   const { log, system } = tools;
   const daemon = tryLock(DAEMON_LOCK);
@@ -42,7 +43,9 @@ export async function makeSinglePass(
     const watched = { ...tools, system: { ...system, exec: actions.exec } };
     const result = await runPass(config, watched, createPassMemory(), { isStopping: () => isStopping });
     for (const line of config.problems) insist(line);
-    if (result.trouble?.kind === 'unasked' && result.trouble.line !== undefined) insist(result.trouble.line);
+    const { kind, line, isKnown } = result.trouble ?? {};
+    if (line !== undefined && isKnown === true) remind(line);
+    else if (line !== undefined && (kind === 'unasked' || kind === 'forbidden')) insist(line);
     return isStopping || hasFailed(result, config) ? ExitCode.failed : ExitCode.done;
   } finally {
     deafen();

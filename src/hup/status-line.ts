@@ -37,7 +37,7 @@ export class StatusLine {
       config,
       this.#lastChange === undefined ? undefined : `last change ${this.#lastChange}`,
       result === undefined || result.failedActions === 0 ? undefined : counted(result.failedActions, 'failed action'),
-      this.#troubleSince === undefined ? undefined : `trouble since ${this.#troubleSince}, see the log`,
+      this.#troubleSince === undefined ? undefined : troubleText(result, this.#troubleSince),
     );
     return this.#line !== before;
   }
@@ -46,6 +46,12 @@ export class StatusLine {
 function sentence({ hooks, settings }: HupConfig, ...more: readonly (string | undefined)[]): string {
   const first = `Following ${settings.stack} with ${counted(hooks.length, 'hook')}`;
   return `${[first, ...more.filter((part) => part !== undefined)].join('; ')}.`;
+}
+
+function troubleText(result: PassResult | undefined, since: string): string {
+  return result?.trouble?.kind === 'forbidden'
+    ? `Heat's policy forbids guests to ask, since ${since}, see cfn-hup --status`
+    : `trouble since ${since}, see the log`;
 }
 
 function counted(count: number, what: string): string {

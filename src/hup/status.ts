@@ -1,6 +1,7 @@
 import { describeAge } from '../metadata/source-chain.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
+import { readForbidden } from './forbidden.ts';
 import { type HookState, waitOf } from './hook-state.ts';
 import type { HupConfig } from './hup-config.ts';
 import { readLastChecks } from './last-check.ts';
@@ -28,11 +29,13 @@ export function statusLines({ hooks, problems, settings }: HupConfig, system: Sy
       notes.push(`${hook.name}: failed ${timeText(state.lastFailure, now)}: ${state.reason}`);
     for (const file of setAside(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
   }
+  const forbidden = readForbidden(system, settings.stack);
   const isEmpty = hooks.every((hook) => peekHookState(system, hook) === undefined);
   return [
     ...(rows.length === 0 ? ['no hooks are configured'] : table([HEADINGS, ...rows])),
     ...(isEmpty && rows.length > 0 ? [`no hook was looked at yet: ${paths.hupState} has no state`] : []),
     ...notes,
+    ...(forbidden === undefined ? [] : [`no news since ${timeText(forbidden.since, now)}: ${forbidden.line}`]),
     ...problems.map((problem) => `not in force: ${problem}`),
   ];
 }

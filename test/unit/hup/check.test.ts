@@ -63,6 +63,21 @@ it.each<Check>([
     0,
   ],
   [
+    {
+      '/etc/cfn/cfn-hup.conf': MAIN,
+      '/etc/cfn/hooks.conf': HOOK,
+      '/run/cfn-hup/forbidden.json':
+        '{"other": {"line": "x", "since": "2026-11-22T12:00:00Z"}, "s": {"line": "forbidden: ask the operator", "since": "2026-11-22T12:00:00Z"}}',
+    },
+    [
+      'warning: at the last pass: forbidden: ask the operator',
+      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
+      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run by root',
+      '1 hook, no problems',
+    ],
+    0,
+  ],
+  [
     { '/etc/cfn/cfn-hup.conf': MAIN },
     [
       'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: put some there',

@@ -245,6 +245,35 @@ describe('trouble', () => {
     ]);
   });
 
+  it('a policy that forbids to ask is said once, also by the next daemon; systemd is told, and the pace slows down', async () => {
+    world.heat['r'] = 'forbidden';
+    const follow = async (passes: number, between?: (count: number) => void): Promise<DaemonRig> => {
+      const rig = createDaemon(world, {
+        hooks: [hookIn(world)],
+        inPause: stopAfter(passes, (count) => {
+          world.wait(60_000);
+          between?.(count);
+        }),
+      });
+      await rig.run();
+      return rig;
+    };
+    const first = await follow(5);
+    expect(errors()).toEqual([expect.stringContaining('policy.yaml')]);
+    expect(first.told).toEqual([
+      START,
+      "STATUS=Following s1 with 1 hook; Heat's policy forbids guests to ask, since 2026-11-22T12:00:00Z, see cfn-hup --status.",
+      END,
+    ]);
+    expect(Math.max(...first.pauses)).toBeGreaterThan(120_000);
+    const second = await follow(3, (count) => {
+      if (count === 2) world.heat['r'] = '{"v":1}';
+    });
+    expect(errors()).toHaveLength(1);
+    expect(second.told.filter((line) => line.includes('policy'))).toHaveLength(1);
+    expect(world.acted()).toEqual(['none -> {"v":1}']);
+  });
+
   it.each<[name: string, fault: Error, said: string]>([
     ['state that cannot be kept', new Problem('disk full', { where: '/var' }), 'ERROR disk full: /var'],
     ['a bug', new TypeError('x is not y'), 'ERROR a bug in cfntools: x is not y: please report it'],

@@ -69,8 +69,15 @@ describe('what runs', () => {
       'no answer is no news',
       'post.update,post.remove',
       [],
-      ['{"v":1}', 'unreachable', 'refused', '{"v":1}'],
+      ['{"v":1}', 'unreachable', 'refused', 'forbidden', '{"v":1}'],
       ['none -> {"v":1}'],
+    ],
+    [
+      'a policy that forbids to ask is none either, and what changed meanwhile is not lost',
+      'post.add,post.update,post.remove',
+      [],
+      ['forbidden', '{"v":1}', 'forbidden', 'forbidden', '{"v":2}', 'forbidden', '{"v":2}'],
+      ['none -> {"v":1}', '{"v":1} -> {"v":2}'],
     ],
   ])('%s', async (_, triggers, keys, told, acted) => {
     const hook = hookIn(world, { triggers: triggers.split(',') as never, keys });
@@ -351,6 +358,70 @@ describe('state', () => {
 });
 
 describe('what is said', () => {
+  describe('of a policy that forbids guests to ask', () => {
+    const policy = (): string[] => world.said.filter((line) => line.includes('policy.yaml'));
+    const passes = async (...told: readonly Telling[]): Promise<void> => {
+      for (const telling of told) {
+        world.heat['r'] = telling;
+        world.wait(60_000);
+        await world.pass([hookIn(world, { action: 'true' })], {}, { isAnew: true });
+      }
+    };
+
+    it('once, with the remedy, though each pass is a process of its own, and its outcome says so each time', async () => {
+      await passes('forbidden', 'forbidden', 'forbidden');
+      expect(policy()).toEqual([
+        expect.stringMatching(/^ERROR .*DescribeStackResource not allowed.*"role:heat_stack_user or role:reader"$/),
+      ]);
+      const again = await world.pass([hookIn(world)], {}, { isAnew: true });
+      const line = policy()[0]?.slice('ERROR '.length);
+      expect(again).toMatchObject({ fetched: 0, unfetched: 1, trouble: { kind: 'forbidden', isKnown: true, line } });
+    });
+
+    it.each<[name: string, between: readonly Telling[], said: number]>([
+      ['not again after Heat was down', ['unreachable', { retryAfter: 1 }], 1],
+      ['again after it was allowed', ['{"v":1}'], 2],
+      ['again after something else was refused', ['refused'], 2],
+    ])('%s', async (_, between, said) => {
+      await passes('forbidden', ...between, 'forbidden', 'forbidden');
+      expect(policy()).toHaveLength(said);
+    });
+
+    it('of each stack and each address', async () => {
+      world.heat['r'] = 'forbidden';
+      const other = { url: 'http://127.0.0.1:2/v1/' };
+      for (const settings of [{}, { stack: 's2' }, {}, { stack: 's2' }, other, other])
+        await world.pass([hookIn(world)], settings, { isAnew: true });
+      expect(policy()).toHaveLength(3);
+    });
+
+    it('one resource is asked for, since it is the same for all', async () => {
+      Object.assign(world.heat, { a: 'forbidden', b: 'forbidden' });
+      const hooks = ['a', 'b'].map((resource) => hookIn(world, { name: resource, resource }));
+      expect(await world.pass(hooks)).toMatchObject({ fetched: 0, unfetched: 2 });
+      expect(world.asked).toEqual(['a']);
+    });
+
+    it.each(['', '[]', '{"s1": 7}', '{"s1": {"line": 1, "since": "x"}}', '{'])(
+      'a note that is %j is as none',
+      async (note) => {
+        await passes('forbidden');
+        world.write('/run/cfn-hup/forbidden.json', note);
+        await passes('forbidden', 'forbidden');
+        expect(policy()).toHaveLength(2);
+      },
+    );
+
+    it('is said by each process where it cannot be noted, and once by each', async () => {
+      world.files.makeDirectory('/run/cfn-hup/forbidden.json');
+      world.heat['r'] = 'forbidden';
+      for (let pass = 0; pass < 3; pass++) await world.pass([hookIn(world)]);
+      expect(policy()).toHaveLength(1);
+      await passes('forbidden');
+      expect(policy()).toHaveLength(2);
+    });
+  });
+
   it('trouble once, until it changes', async () => {
     world.heat['r'] = 'unreachable';
     for (let pass = 0; pass < 3; pass++) await world.pass([hookIn(world)]);

@@ -26,6 +26,23 @@ describe('statusLines', () => {
     ]);
   });
 
+  it('that nothing comes from Heat while its policy forbids to ask, since when and with the remedy', async () => {
+    const hooks = [hookIn(world)];
+    const said = (): readonly string[] => status(hooks).filter((line) => line.includes('policy.yaml'));
+    world.heat['r'] = 'forbidden';
+    await world.pass(hooks);
+    world.wait(180_000);
+    await world.pass(hooks);
+    expect(said()).toEqual([
+      expect.stringMatching(
+        /^no news since 2026-11-22 12:00:00Z \(3 minutes ago\): heat-api-cfn refused.*role:reader"$/,
+      ),
+    ]);
+    world.heat['r'] = '{"v":1}';
+    await world.pass(hooks);
+    expect(said()).toEqual([]);
+  });
+
   it('of hooks that are well, that fail, that are parked', async () => {
     const failing = hookIn(world, { name: 'failing', action: 'echo alas; exit 3' });
     const hooks = [hookIn(world, { name: 'well' }), failing, hookIn(world, { name: 'gone', resource: 'none' })];

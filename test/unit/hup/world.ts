@@ -15,7 +15,12 @@ export type Telling =
   | { readonly metadata: string; readonly status: string }
   | { readonly retryAfter: number }
   | 'unreachable'
-  | 'refused';
+  | 'refused'
+  /** By Heat's policy, to all guests. */
+  | 'forbidden';
+
+const FORBIDDEN =
+  '<ErrorResponse><Error><Code>AccessDenied</Code><Message>User is not authorized to perform action:Action DescribeStackResource not allowed for user</Message></Error></ErrorResponse>';
 
 export interface HookWish {
   readonly name?: string;
@@ -39,7 +44,8 @@ export interface World {
   pass(
     hooks: readonly Hook[],
     settings?: Partial<HupSettings>,
-    options?: { readonly isStopping?: () => boolean },
+    /** isAnew: by a process that remembers nothing of passes before. */
+    options?: { readonly isStopping?: () => boolean; readonly isAnew?: boolean },
   ): Promise<PassResult>;
   /** The lines that actions left in the file `acted`. */
   acted(): string[];
@@ -78,6 +84,7 @@ export function createWorld(): World {
     const telling = heat[resource] ?? 'refused';
     if (telling === 'unreachable') throw new NoAnswer({ where: 'heat' }, false);
     if (telling === 'refused') return { status: 403, headers: {}, body: '<Error><Code>AccessDenied</Code></Error>' };
+    if (telling === 'forbidden') return { status: 403, headers: {}, body: FORBIDDEN };
     if (typeof telling === 'object' && 'retryAfter' in telling)
       return { status: 503, headers: { 'retry-after': String(telling.retryAfter) }, body: '' };
     const { metadata, status } =
@@ -121,13 +128,15 @@ export function createWorld(): World {
     said,
     heat,
     asked,
-    pass: (hooks, settings = {}, { isStopping = () => false } = {}) => {
+    pass: (hooks, settings = {}, { isStopping = () => false, isAnew = false } = {}) => {
       const found = { hooks, files: hooks.map(({ file }) => file), problems: [], warnings: [] };
       const config: HupConfig = { settings: { ...SETTINGS, ...settings }, ...found };
       const readSecretFile = (): never => {
         throw new Error('not expected');
       };
-      return runPass(config, { system, log, redactor, readSecretFile }, memory, { isStopping });
+      return runPass(config, { system, log, redactor, readSecretFile }, isAnew ? createPassMemory() : memory, {
+        isStopping,
+      });
     },
     acted: () => (read('/acted') ?? '').split('\n').filter((line) => line !== ''),
     write: (path, text) => files.write(path, Buffer.from(text), { mode: 0o600, ...us }),
