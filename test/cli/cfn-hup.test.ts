@@ -159,6 +159,30 @@ describe('what is said', () => {
     await machine().run('rm -f /var/lib/heat-cfntools/cfn-boto-cfg');
   });
 
+  test("Heat's policy forbids guests to ask: exit 1 each time, said once with the remedy, and on -v; nothing runs", async () => {
+    const forbidden = recorded.forbiddenByPolicy;
+    const heat = await replay({
+      's1/r': [described('{"v": 1}'), forbidden, forbidden, forbidden, described('{"v": 2}')],
+    });
+    configure(heat.base, { h: {}, other: { triggers: 'post.remove' } });
+    expect(result(await hup('-f'))).toEqual(quiet);
+    const line = expect.stringMatching(
+      /^cfn-hup: [^\n]*not allowed for user[^\n]*"role:heat_stack_user or role:reader"\n$/,
+    );
+    expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: line });
+    expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: '' });
+    expect(result(await hup('-f', '-v'))).toEqual({ code: 1, stdout: '', stderr: line });
+    const mentions = (text: string): number => text.split('policy.yaml').length - 1;
+    expect(mentions(log())).toBe(1);
+    expect(mentions((await hup('--status')).stdout)).toBe(1);
+    const checked = await hup('--check');
+    expect({ code: checked.code, mentions: mentions(checked.stdout) }).toEqual({ code: 0, mentions: 1 });
+    expect(acted()).toHaveLength(1);
+    expect(result(await hup('-f'))).toEqual(quiet);
+    expect(acted()).toEqual(['none -> {"v": 1}', '{"v": 1} -> {"v": 2}'].map((text) => text.replaceAll(': ', ':')));
+    expect(mentions((await hup('--status')).stdout)).toBe(0);
+  });
+
   test('verbose=true in cfn-hup.conf is as -v', async () => {
     const heat = await telling({ v: 1 });
     const lines = async (main: string[], ...options: string[]): Promise<string[]> => {

@@ -13,8 +13,8 @@ import {
   result,
   useHeatGuest,
 } from '../support/heat-guest.ts';
-import { described, KEY, SECRET } from '../support/heat-replay.ts';
-import { startServer, unusedPort } from '../support/http-server.ts';
+import { described, KEY, recorded, SECRET } from '../support/heat-replay.ts';
+import { type Answer, startServer, unusedPort } from '../support/http-server.ts';
 
 const { machine, replay, put, get, init } = useHeatGuest();
 
@@ -117,6 +117,68 @@ describe('the fallback', () => {
     const { stdout, stderr } = await get(['-s', 's1', '-r', 'r']);
     expect(stdout).toBe(`${METADATA}\n`);
     expect(complaints({ stderr } as never)[0]).toContain(`${CACHE}/last_metadata_r`);
+  });
+});
+
+describe("Heat's policy forbids guests to ask", () => {
+  const asJson = {
+    status: 403,
+    headers: { 'Content-Type': 'application/json' },
+    body: '{"ErrorResponse": {"Error": {"Type": "Sender", "Code": "AccessDenied", "Message": "User is not authorized to perform action:Action DescribeStackResource not allowed for user"}}}',
+  };
+  /** Cause and remedy, in one line. */
+  const SAID =
+    /^cfn-\S+: (?<how>warning|no metadata): [^\n]*HTTP 403 [^\n]*Action DescribeStackResource not allowed for user\)[^\n]*policy\.yaml: "cloudformation:DescribeStackResource": "role:heat_stack_user or role:reader"(?<which>[^\n]*)\n$/;
+  const saidOf = (stderr: string) => ({ ...(SAID.exec(stderr)?.groups ?? { stderr }) });
+
+  test.each([
+    ['XML', recorded.forbiddenByPolicy],
+    ['JSON', asJson],
+  ])('in %s: what is on the guest is used, with one warning', async (_, answer) => {
+    const heat = await replay({ 's1/r': answer });
+    put(`${BOOT}/cfn-init-data`, METADATA);
+    const asked = await get(of('r', heat.base));
+    expect({ code: asked.code, stdout: asked.stdout }).toEqual({ code: 0, stdout: `${METADATA}\n` });
+    expect(saidOf(asked.stderr)).toEqual({
+      how: 'warning',
+      which: expect.stringMatching(/^: using \/var\/lib\/heat-cfntools\/cfn-init-data, written \S+ \S+ ago$/),
+    });
+    const { code, stderr } = await init(of('r', heat.base));
+    expect({ code, ran: machine().read('/ran') }).toEqual({ code: 0, ran: 'ran\n' });
+    expect(saidOf(stderr)).toEqual({
+      how: 'warning',
+      which: expect.stringContaining(`: using ${CACHE}/last_metadata_r,`),
+    });
+    expect(stderr).not.toMatch(/access key/);
+    expect(heat.requests).toHaveLength(2);
+  });
+
+  test('with nothing on the guest: the same cause and remedy, exit 1', async () => {
+    const heat = await replay({ 's1/r': recorded.forbiddenByPolicy });
+    for (const ended of [await get(of('r', heat.base)), await init(of('r', heat.base))]) {
+      expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 1, stdout: '' });
+      expect(saidOf(ended.stderr)).toEqual({ how: 'no metadata', which: '' });
+    }
+  });
+
+  test.each<[name: string, secret: string, answer: Answer]>([
+    ['a wrong secret', 'wrong', recorded.forbiddenByPolicy],
+    ['a key that is refused', SECRET, recorded.accessDenied],
+    ['another call', SECRET, { ...asJson, body: asJson.body.replace('Resource not', 'Resources not') }],
+    ['another status', SECRET, { ...asJson, status: 401 }],
+    [
+      'a page',
+      SECRET,
+      { status: 403, body: '<html><body>Action DescribeStackResource not allowed for user</body></html>' },
+    ],
+  ])('%s never falls back', async (_, secret, answer) => {
+    const heat = await replay({ 's1/r': answer });
+    put(`${BOOT}/cfn-init-data`, METADATA);
+    put(`${CACHE}/last_metadata_r`, METADATA);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base, '--access-key', KEY, '--secret-key', secret];
+    for (const ended of [await get(asked), await init(asked)])
+      expect(result(ended)).toEqual(failure(/^cfn-\S+: heat-api-cfn refused with HTTP 40[13][^\n]*\n$/));
+    expect(machine().exists('/ran')).toBe(false);
   });
 });
 

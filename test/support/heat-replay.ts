@@ -5,6 +5,12 @@ import { type Answer, type Certificate, type SeenRequest, startServer, type Test
 /** Answers of a real heat-api-cfn (Heat 19, Debian 12), as they were recorded. */
 export const recorded = {
   accessDenied: xmlError(403, 'AccessDenied', 'User is not authorized to perform action'),
+  /** By the default policy of Heat 2024.1 and later; in XML though JSON was asked for. */
+  forbiddenByPolicy: xmlError(
+    403,
+    'AccessDenied',
+    'User is not authorized to perform action:Action DescribeStackResource not allowed for user',
+  ),
   incompleteSignature: xmlError(400, 'IncompleteSignature', 'The request signature does not conform to AWS standards'),
   notFound: {
     status: 404,
