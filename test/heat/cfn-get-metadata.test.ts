@@ -204,6 +204,26 @@ describe('refused: exit 1 and one line that says why', () => {
   });
 });
 
+test('a policy that forbids guests to ask: what the guest was given at boot, else an error with the remedy', async () => {
+  const strict = { url: cloud().addresses.strictCfn };
+  const remedy =
+    /not allowed for user\).*policy\.yaml: "cloudformation:DescribeStackResource": "role:heat_stack_user or role:reader"/;
+  const clean = 'rm -rf /var/cache/heat-cfntools /var/lib/heat-cfntools';
+  await view().run(clean);
+  expect(refusalOf(await run(asking(strict)))).toMatch(remedy);
+  await view().run(
+    `mkdir -p -m 700 /var/lib/heat-cfntools; echo '{"of": "boot"}' >/var/lib/heat-cfntools/cfn-init-data`,
+  );
+  expect(refusalOf(await run(asking({ ...strict, keys: { ...keys, secret: 'wrong' } })))).toMatch(
+    /403 \(User is not authorized to perform action\).*check the access key and its secret.*CVE-2025-65073/,
+  );
+  const { code, stdout, stderr } = await run(asking(strict));
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '{"of": "boot"}\n' });
+  expect(stderr).toMatch(/^cfn-get-metadata: warning: [^\n]*: using \S*cfn-init-data, written [^\n]* ago\n$/);
+  expect(stderr).toMatch(remedy);
+  await view().run(clean);
+});
+
 test('a resource without metadata', async () => {
   const { code, stdout } = await run(asking({ resource: 'bare' }));
   expect({ code, stdout }).toEqual({ code: 0, stdout: '{}\n' });

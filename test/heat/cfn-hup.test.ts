@@ -3,6 +3,7 @@ import { binary } from '../support/binary.ts';
 import type { Ended } from '../support/process.ts';
 import { isInstalled, useSandbox } from '../support/use-machine.ts';
 import type { Keys, StackReference, Template } from './cloud.ts';
+import { userTemplate } from './templates.ts';
 import { useHeat } from './use-heat.ts';
 
 const CACHE = '/var/cache/heat-cfntools';
@@ -33,18 +34,24 @@ const cloud = useHeat();
 const view = useSandbox({ network: 'shared' });
 let stack: StackReference;
 let keys: Keys;
+/** The owner may ask under any policy. */
+let guestKeys: Keys;
 
 beforeAll(async () => {
   if (!('directory' in inject('heat'))) return;
   keys = await cloud().makeKeys('a secret of the owner');
   stack = await cloud().createUpToWaiting(guests({ one: metadata('first'), two: metadata('first of two') }));
+  const { outputs } = await cloud().createUpToWaiting(userTemplate);
+  guestKeys = { access: String(outputs['access']), secret: String(outputs['secret']) };
 });
 
 const DAEMON = '/run/daemon.pid';
 const endDaemon = `[ -f ${DAEMON} ] && kill "$(cat ${DAEMON})" && while kill -0 "$(cat ${DAEMON})"; do sleep 0.05; done 2>/dev/null; rm -f ${DAEMON}`;
 
 beforeEach(async () => {
-  await view().run(`${endDaemon}; rm -rf ${CACHE} ${ACTED} /srv/greeting /etc/cfn /var/lib/cfn-hup /var/log/cfn-*.log`);
+  await view().run(
+    `${endDaemon}; rm -rf ${CACHE} ${ACTED} /srv/greeting /etc/cfn /var/lib/cfn-hup /run/cfn-hup /var/log/cfn-*.log`,
+  );
 });
 
 interface HookOptions {
@@ -53,8 +60,14 @@ interface HookOptions {
   readonly triggers?: string;
 }
 
+const keyOf = (line: string): string => line.slice(0, line.indexOf('=') + 1);
+
 /** Leaves cfn-hup.conf, the key and hooks as a template's files section would. */
-async function configure(hooks: Readonly<Record<string, HookOptions>>, main: readonly string[] = []): Promise<void> {
+async function configure(
+  hooks: Readonly<Record<string, HookOptions>>,
+  main: readonly string[] = [],
+  { access, secret } = keys,
+): Promise<void> {
   const texts = Object.entries(hooks).map(([name, { path, action, triggers = 'post.update' }]) =>
     [`[${name}]`, `triggers=${triggers}`, `path=${path}`, `action=${action}`, 'runas=root', ''].join('\n'),
   );
@@ -63,8 +76,9 @@ async function configure(hooks: Readonly<Record<string, HookOptions>>, main: rea
     `stack=${stack.name}`,
     'credential-file=/etc/cfn/cfn-credentials',
     'region=RegionOne',
-    'interval=1',
-    ...(main.some((line) => line.startsWith('url=')) ? [] : [`url=${cloud().addresses.cfn}`]),
+    ...['interval=1', `url=${cloud().addresses.cfn}`].filter(
+      (line) => !main.some((own) => own.startsWith(keyOf(line))),
+    ),
     ...main,
   ].join('\n');
   const write = `
@@ -77,8 +91,8 @@ async function configure(hooks: Readonly<Record<string, HookOptions>>, main: rea
     'configure',
     settings,
     texts.join('\n'),
-    keys.access,
-    keys.secret,
+    access,
+    secret,
   ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }
@@ -248,6 +262,53 @@ describe('the daemon', () => {
     expect(
       (await view().run(`kill "$(cat ${DAEMON})"; tail --pid="$(cat ${DAEMON})" -f /dev/null; echo gone`)).stdout,
     ).toBe('gone\n');
+  });
+});
+
+describe('a policy that forbids guests to ask', () => {
+  const hooks = { one: { path: 'Resources.one.Metadata', action: note('one') } };
+  const forbidden = (more: readonly string[] = []): Promise<void> =>
+    configure(hooks, [`url=${cloud().addresses.strictCfn}`, ...more], guestKeys);
+  const mentions = (text: string): number => text.split('"role:heat_stack_user or role:reader"').length - 1;
+  const log = (): string => view().read('/var/log/cfn-hup.log');
+
+  test('passes: exit 1, said once; what changes meanwhile is not lost', async () => {
+    await update({ one: metadata(fresh()), two: metadata('two') });
+    await configure(hooks);
+    expect((await pass()).code).toBe(0);
+    expect(acted()).toEqual(['one']);
+    await forbidden();
+    const first = await pass();
+    expect({ code: first.code, stdout: first.stdout, said: mentions(first.stderr) }).toEqual({
+      code: 1,
+      stdout: '',
+      said: 1,
+    });
+    expect(first.stderr).toMatch(/^cfn-hup: [^\n]*Action DescribeStackResource not allowed for user[^\n]*\n$/);
+    await update({ one: metadata(fresh()), two: metadata('two') });
+    expect(await pass()).toMatchObject({ code: 1, stdout: '', stderr: '' });
+    expect({ acted: acted(), said: mentions(log()) }).toEqual({ acted: ['one'], said: 1 });
+    expect(mentions((await view().run([binary('cfn-hup'), '--status'], { env })).stdout)).toBe(1);
+    await configure(hooks);
+    expect((await pass()).code).toBe(0);
+    expect(acted()).toEqual(['one', 'one']);
+  });
+
+  test('the daemon: said once, and it follows from when it may', { timeout: 120_000 }, async () => {
+    await update({ one: metadata(fresh()), two: metadata('two') });
+    await forbidden(['interval=1s']);
+    await startDaemon();
+    await until(() => view().exists('/var/log/cfn-hup.log') && mentions(log()) === 1);
+    expect(
+      (await view().run(`kill "$(cat ${DAEMON})"; tail --pid="$(cat ${DAEMON})" -f /dev/null; echo gone`)).stdout,
+    ).toBe('gone\n');
+    await startDaemon();
+    const begun = (): number => log().split('following').length;
+    await until(() => begun() > 2);
+    expect(acted()).toEqual([]);
+    await configure(hooks, ['interval=1s']);
+    await until(() => acted().length === 1);
+    expect(mentions(log())).toBe(1);
   });
 });
 

@@ -43,9 +43,13 @@ const init = (...args: string[]): Promise<Ended> => view().run([binary('cfn-init
 const server = (): string[] => ['-s', stack.name, '-r', 'server', ...REGION];
 const keyFlags = ({ access, secret }: Keys): string[] => ['--access-key', access, '--secret-key', secret];
 
+/** The two policies by which heat-api-cfn lets guests ask for metadata, or does not. */
+type Policy = 'cfn' | 'strictCfn';
 /** Leaves in the guest what heat lets cloud-init write there. */
-async function boot(...more: readonly string[]): Promise<void> {
-  const address = cloud().addresses.cfn;
+const boot = (...more: readonly string[]): Promise<void> => bootUnder('cfn', ...more);
+
+async function bootUnder(policy: Policy, ...more: readonly string[]): Promise<void> {
+  const address = cloud().addresses[policy];
   const boto = [
     ...['[Boto]', 'debug = 0', 'is_secure = 0', 'https_validate_certificates = 1', 'cfn_region_name = heat'],
     `cfn_region_endpoint = ${new URL(address).hostname}`,
@@ -58,6 +62,16 @@ async function boot(...more: readonly string[]): Promise<void> {
     printf '${boto}' >${DATA}/cfn-boto-cfg`);
   expect(code).toBe(0);
 }
+
+/** The metadata of the server as it was when it was booted. */
+async function leaveBootMetadata(): Promise<void> {
+  const metadata = JSON.stringify(await cloud().metadataOf(stack, 'server'));
+  await view().run(['bash', '-c', 'umask 077; printf %s "$1" >"$0"', `${DATA}/cfn-init-data`, metadata]);
+}
+
+/** One warning that names the cause, the operator's remedy, and what is used instead. */
+const FORBIDDEN =
+  /^cfn-init: warning: [^\n]*Action DescribeStackResource not allowed for user[^\n]*"role:heat_stack_user or role:reader": using [^\n]*cfn-init-data, written [^\n]*\n$/;
 
 const applied = () => ({ greeting: view().read('/srv/guest/greeting'), runs: view().read('/srv/guest/runs') });
 
@@ -114,14 +128,18 @@ describe('with keys, from heat', () => {
     expect(JSON.parse(view().read(`${CACHE}/last_metadata`))).toMatchObject({ note: 'second' });
   });
 
-  test('user data: cfn-init, and cfn-signal with how it went, and the stack is CREATE_COMPLETE', async () => {
-    await boot();
+  test.each<[name: string, policy: Policy, said: unknown]>([
+    ['that lets guests ask', 'cfn', ''],
+    ['of Heat 2024.1 and later', 'strictCfn', expect.stringMatching(FORBIDDEN)],
+  ])('user data under the policy %s: cfn-init, cfn-signal, CREATE_COMPLETE', async (_, policy, said) => {
+    await bootUnder(policy);
+    await leaveBootMetadata();
     const waiting = await cloud().createUpToWaiting(waitTemplate());
     const [initBinary, signalBinary] = [binary('cfn-init'), binary('cfn-signal')];
     const script = `${initBinary} "\${@:2}"; ${signalBinary} -e $? -d "$(cat /srv/guest/greeting)" -i me "$1"`;
     const url = String(waiting.outputs['url']);
     const ended = await view().run(['bash', '-c', script, 'user-data', url, ...server(), ...keyFlags(keys)], { env });
-    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: said });
     const state = await cloud().untilSettled(waiting);
     expect(state).toMatchObject({ status: 'CREATE_COMPLETE', outputs: { data: '{"me": "from heat"}' } });
   });
@@ -129,19 +147,25 @@ describe('with keys, from heat', () => {
 
 describe('heat refuses: exit 1, and nothing that was known before is applied', () => {
   const published = JSON.stringify(metadata('known before'));
-  const cached = async () => {
-    await boot();
+  const cached = async (policy: Policy) => {
+    await bootUnder(policy);
     const names = `${CACHE}/last_metadata ${CACHE}/last_metadata_server ${DATA}/cfn-init-data`;
     await view().run(`mkdir -p -m 700 ${CACHE}; printf %s '${published}' | tee ${names} >/dev/null`);
   };
 
-  test.each<[string, () => string[]]>([
-    ['a wrong secret', () => [...server(), ...keyFlags({ ...keys, secret: 'wrong' })]],
-    ['an unknown key', () => [...server(), ...keyFlags({ access: 'nobody', secret: 'wrong' })]],
-    ['an unknown stack', () => ['-s', 'nosuch', '-r', 'server', ...keyFlags(keys)]],
-    ['an unknown resource', () => ['-s', stack.name, '-r', 'nosuch', ...keyFlags(keys)]],
-  ])('%s', async (_, args) => {
-    await cached();
+  test.each<[string, Policy, () => string[]]>([
+    ['a wrong secret', 'cfn', () => [...server(), ...keyFlags({ ...keys, secret: 'wrong' })]],
+    ['an unknown key', 'cfn', () => [...server(), ...keyFlags({ access: 'nobody', secret: 'wrong' })]],
+    ['an unknown stack', 'cfn', () => ['-s', 'nosuch', '-r', 'server', ...keyFlags(keys)]],
+    ['an unknown resource', 'cfn', () => ['-s', stack.name, '-r', 'nosuch', ...keyFlags(keys)]],
+    [
+      'a wrong secret where no guest may ask',
+      'strictCfn',
+      () => [...server(), ...keyFlags({ ...keys, secret: 'wrong' })],
+    ],
+    ['an unknown key there', 'strictCfn', () => [...server(), ...keyFlags({ access: 'nobody', secret: 'wrong' })]],
+  ])('%s', async (_, policy, args) => {
+    await cached(policy);
     const ended = await init(...args());
     expect({ code: ended.code, lines: complaints(ended).length }).toEqual({ code: 1, lines: 1 });
     expect(ended.stderr).toMatch(/^cfn-init: (?!warning)/);

@@ -86,6 +86,12 @@ export class Cloud {
     };
   }
 
+  /** The metadata of a resource by heat's own API, as heat hands it to cloud-init for a server that it boots. */
+  async metadataOf(stack: StackReference, resource: string): Promise<unknown> {
+    const { body } = await this.#heat('GET', `stacks/${stack.name}/${stack.id}/resources/${resource}/metadata`);
+    return (body as { metadata: unknown }).metadata;
+  }
+
   /** Waits until a stack is as wanted. @throws Error with its state when that takes too long */
   async until(stack: StackReference, isReached: (state: StackState) => boolean): Promise<StackState> {
     const begin = performance.now();

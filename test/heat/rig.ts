@@ -13,6 +13,8 @@ export interface RigAddresses {
   readonly api: string;
   /** With a slash at the end, as in cfn-metadata-server. */
   readonly cfn: string;
+  /** The same, with the default policy of Heat 2024.1 and later: it forbids guests to ask for metadata. */
+  readonly strictCfn: string;
   readonly project: string;
   readonly user: string;
   readonly password: string;

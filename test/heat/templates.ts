@@ -38,6 +38,17 @@ export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL'): Te
   );
 }
 
+/** A user as a stack makes it for its guests, with a key that may only do what heat's policy lets guests do. */
+const guestUser: Template = {
+  user: { type: 'AWS::IAM::User', properties: {} },
+  keys: { type: 'AWS::IAM::AccessKey', properties: { UserName: { get_resource: 'user' } } },
+};
+/** The outputs that tell its key. */
+const guestKeys: Template = { access: { get_resource: 'keys' }, secret: { get_attr: ['keys', 'SecretAccessKey'] } };
+
+/** Such a user alone. */
+export const userTemplate = template(guestUser, guestKeys);
+
 /**
  * A server as far as it can be had without nova, with metadata, a user whose key may read it, and another resource.
  * A guest is given `access` and `secret`; `serverKeys` is what os-collect-config is given.
@@ -45,8 +56,7 @@ export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL'): Te
 export function guestTemplate(metadata: Template): Template {
   return template(
     {
-      user: { type: 'AWS::IAM::User', properties: {} },
-      keys: { type: 'AWS::IAM::AccessKey', properties: { UserName: { get_resource: 'user' } } },
+      ...guestUser,
       server: {
         type: 'OS::Heat::DeployedServer',
         metadata,
@@ -56,8 +66,7 @@ export function guestTemplate(metadata: Template): Template {
       bare: { type: 'OS::Heat::None' },
     },
     {
-      access: { get_resource: 'keys' },
-      secret: { get_attr: ['keys', 'SecretAccessKey'] },
+      ...guestKeys,
       serverKeys: { get_attr: ['server', 'os_collect_config', 'cfn'] },
     },
   );
