@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { timerDelay } from './clock.ts';
 
 /** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
 export interface Notifier {
@@ -36,9 +37,12 @@ export function createNotifier(environment: Record<string, string | undefined> =
     send,
     watch(isAlive) {
       if (watchdog === 0) return () => undefined;
-      const timer = setInterval(() => {
-        if (isAlive()) send('WATCHDOG=1');
-      }, watchdog / 2);
+      const timer = setInterval(
+        () => {
+          if (isAlive()) send('WATCHDOG=1');
+        },
+        timerDelay(watchdog / 2),
+      );
       return () => clearInterval(timer);
     },
     drain: () => last,

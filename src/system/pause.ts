@@ -1,3 +1,5 @@
+import { timerDelay } from './clock.ts';
+
 /** A sleep that can be cut short. */
 export interface Pause {
   /** Ends after so many milliseconds, or when it is woken. @returns true when it was woken */
@@ -6,9 +8,6 @@ export interface Pause {
   wake(): void;
 }
 
-/** setTimeout fires at once for more. */
-const LONGEST = 2 ** 31 - 1;
-
 export function createPause(): Pause {
   let isWoken = false;
   let end: (() => void) | undefined;
@@ -16,7 +15,7 @@ export function createPause(): Pause {
     async wait(milliseconds) {
       if (!isWoken)
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, Math.min(Math.max(milliseconds, 0), LONGEST));
+          const timer = setTimeout(resolve, timerDelay(milliseconds));
           end = () => {
             clearTimeout(timer);
             resolve();

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { describeError, errnoOf, Problem } from '../errors.ts';
+import { timerDelay } from './clock.ts';
 import { afterDrain, type CommandOptions, type CommandResult } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
 import { exitCodeOfSignal } from './signals.ts';
@@ -13,8 +14,6 @@ export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'time
 const GRACE = 10_000;
 /** Milliseconds between two looks at whether a process group is gone. */
 const LOOK = 50;
-/** Node's timers take no longer time. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command
@@ -55,8 +54,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
       groupEnd = endGroup(child.pid);
     };
     const onAbort = (): void => end('abort');
-    const timer =
-      timeout === undefined ? undefined : setTimeout(() => end('timeout'), Math.min(timeout, LONGEST_TIMER));
+    const timer = timeout === undefined ? undefined : setTimeout(() => end('timeout'), timerDelay(timeout));
     abort?.addEventListener('abort', onAbort, { once: true });
     if (abort?.aborted === true) onAbort();
 
