@@ -1,6 +1,9 @@
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
 import { ExitCode, lastLine, Problem } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import type { Exec } from './exec.ts';
+import { fileProblem } from './file-problem.ts';
 
 /** Runs an account tool to success. @param account what it is about, as `user web`, for the error */
 export type AccountCall = (account: string, command: readonly [string, ...string[]]) => Promise<void>;
@@ -15,9 +18,12 @@ const LOCK_PAUSE = 500;
  */
 const LOCKED = [
   { sign: /existing lock file (\S+) /, file: (name: string) => name },
-  { sign: /cannot lock (\S+); try again later/, file: (name: string) => `${name}.lock` },
   { sign: /can't create '(\S+\+)': File exists/, file: (name: string) => name },
 ];
+/** shadow-utils says so whatever the cause, and asks for patience where no patience would help. */
+const CANNOT_LOCK = /cannot lock (\S+); try again later/;
+/** What it prints before, as in `groupadd: /etc/group.123: No space left on device`. */
+const CAUSE = /: Permission denied\.?$|\.\d+: (?!File exists)\S/m;
 
 /** Calls account tools with patience for their lock. */
 export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'sleep'>): AccountCall {
@@ -30,7 +36,7 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
       if (lock === undefined) {
         throw new Problem(`${command[0]} ended with exit code ${exitCode}`, {
           where: account,
-          hint: lastLine(output),
+          hint: causeOf(output) ?? lastLine(output),
           output,
         });
       }
@@ -47,10 +53,31 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
   };
 }
 
+/** @returns undefined when it is not another program that keeps the tool from its work */
 function lockFile(output: string): string | undefined {
   for (const { sign, file } of LOCKED) {
     const name = sign.exec(output)?.[1];
     if (name !== undefined) return file(name);
   }
-  return undefined;
+  const name = CANNOT_LOCK.exec(output)?.[1];
+  return name === undefined || CAUSE.test(output) || whyNotWritable(dirname(name)) !== undefined
+    ? undefined
+    : `${name}.lock`;
+}
+
+/** Why a lock cannot be made: nothing of the last line, which asks to try again later. */
+function causeOf(output: string): string | undefined {
+  const name = CANNOT_LOCK.exec(output)?.[1];
+  if (name === undefined) return undefined;
+  return whyNotWritable(dirname(name)) ?? output.split('\n').find((line) => CAUSE.test(line));
+}
+
+/** A read-only file system keeps even root from making a lock, and the tools do not say so. */
+function whyNotWritable(directory: string): string | undefined {
+  try {
+    accessSync(directory, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return fileProblem('cannot write', directory, error).line;
+  }
 }

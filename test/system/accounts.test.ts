@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cfnInit, summary } from '../support/cfn-init.ts';
+import { binary } from '../support/binary.ts';
+import { cfnInit, metadata, summary } from '../support/cfn-init.ts';
 import { useSandbox } from '../support/use-machine.ts';
 
 const view = useSandbox({}, ['useradd', 'groupadd']);
@@ -183,6 +184,34 @@ describe('the lock', () => {
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     expect(result.milliseconds).toBeGreaterThan(2500);
     expect(await out(`getent ${account} | wc -l`)).toBe('1');
+  });
+});
+
+describe('where the lock cannot be made', () => {
+  const document = { users: { unlucky: {} } };
+  const asUser = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+
+  test.each([
+    ['as root', '', 'the file system is read-only'],
+    ['as an ordinary user', asUser, 'permission denied'],
+  ])('on a read-only file system %s: it fails at once and says why', async (_, before, why) => {
+    await view().run('mount --bind /etc /etc && mount -o remount,bind,ro /etc');
+    const command = ['/bin/bash', '-c', `exec ${before} "$0" -`, binary('cfn-init')];
+    const result = await view()
+      .run(command, { input: metadata(document) })
+      .finally(() => view().run('umount /etc'));
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 1, stderr: error('user unlucky', why) });
+    expect(result.milliseconds).toBeLessThan(10_000);
+  });
+
+  test('by an ordinary user: it fails at once and says why', async () => {
+    const command = ['/bin/bash', '-c', `exec ${asUser} "$0" -`, binary('cfn-init')];
+    const result = await view().run(command, { input: metadata(document) });
+    expect({ code: result.code, stderr: result.stderr }).toEqual({
+      code: 1,
+      stderr: error('user unlucky', 'permission denied'),
+    });
+    expect(result.milliseconds).toBeLessThan(10_000);
   });
 });
 

@@ -200,7 +200,7 @@ describe('a lock that another program holds', () => {
 
   test.each([
     ['shadow-utils', shadow],
-    ['shadow-utils, /etc/.pwd.lock', 'useradd: cannot lock /etc/passwd; try again later.'],
+    ['shadow-utils, .pwd.lock', 'useradd: cannot lock /tmp/passwd; try again later.'],
     ['busybox', "adduser: can't create '/etc/passwd+': File exists"],
   ])('is waited for: %s', async (_, output) => {
     expect(await ending(output, 10)).toEqual({ seconds: 5 });
@@ -215,6 +215,15 @@ describe('a lock that another program holds', () => {
 
   test('for a minute in all when the tool itself waits', async () => {
     expect((await ending(shadow, 1e9, 15)).seconds).toBeLessThan(80);
+  });
+
+  test.each([
+    ['useradd: Permission denied.\n', /ended with exit code 1: user web: .*Permission denied/],
+    ['useradd: /tmp/passwd.71: No space left on device\n', /user web: .*No space left on device/],
+    ['useradd: /tmp/passwd.71: Read-only file system\n', /user web: .*Read-only file system/],
+  ])('a lock that cannot be made is not waited for: %j', async (cause, words) => {
+    const { error, code, seconds } = await ending(`${cause}useradd: cannot lock /tmp/passwd; try again later.\n`, 1e9);
+    expect({ error, code, seconds }).toEqual({ error: expect.stringMatching(words), code: 1, seconds: 0 });
   });
 
   test('any other failure is not tried again', async () => {
