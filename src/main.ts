@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { describeError, ExitCode, errnoOf } from './errors.ts';
 import { run } from './run.ts';
+import { endProcess } from './system/end-process.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -31,12 +32,22 @@ const output = { stdout: writer(STDOUT), stderr: writer(STDERR) };
 // For what no promise carries to run(): an error event that nobody listens to.
 process.on('uncaughtException', (error) => {
   output.stderr(`cfntools: a bug in cfntools: ${describeError(error)}: please report it\n`);
-  process.exit(ExitCode.bug);
+  endProcess(ExitCode.bug);
 });
 
-// When all is done: Node would now take its heap to pieces, which costs 2 ms.
-process.once('beforeExit', () => process.exit());
+let exitCode: ExitCode | undefined;
+
+// Nothing is left to wait for. Whatever the cause, a command that is not done must not look as if it were.
+process.once('beforeExit', () => {
+  if (exitCode === undefined)
+    output.stderr('cfntools: a bug in cfntools: it waits for something that will not come: please report it\n');
+  endProcess(exitCode ?? ExitCode.bug);
+});
 
 void run(process.argv0, process.argv.slice(2), output).then((code) => {
+  exitCode = code;
   process.exitCode = code;
+  // Not by the loop's own end: Node would take its heap to pieces, which costs 2 ms, and wait for lookups that were given
+  // up. In the next turn, so that what is under way in this one gets done.
+  setImmediate(() => endProcess(code));
 });

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { describeError, ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { endProcess } from '../system/end-process.ts';
 import { type HeldLock, tryLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
 import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
 import { createPause, type Pause } from '../system/pause.ts';
-import { endProcess, onSignals } from '../system/signals.ts';
+import { onSignals } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';

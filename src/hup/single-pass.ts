@@ -1,6 +1,7 @@
 import { ExitCode } from '../errors.ts';
+import { endProcess } from '../system/end-process.ts';
 import { tryLock } from '../system/lock.ts';
-import { endProcess, exitCodeOfSignal, onSignals } from '../system/signals.ts';
+import { exitCodeOfSignal, onSignals } from '../system/signals.ts';
 import { DAEMON_LOCK, PASS_LOCK } from './daemon.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';

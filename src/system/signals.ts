@@ -8,11 +8,6 @@ export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJ
   };
 }
 
-/** Ends this process at once: what it still waits for, an answer from the network say, is given up. */
-export function endProcess(exitCode: number): never {
-  process.exit(exitCode);
-}
-
 /** The exit code by which shells tell that a signal ended a process: 128 and its number. */
 export function exitCodeOfSignal(signal: string | undefined): number {
   return 128 + (signal === undefined ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0));
