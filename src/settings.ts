@@ -9,6 +9,7 @@ const MOST_BYTES = 1024 * 1024;
 
 /** Every key of cfntools.conf; docs/configuration.md and cfn-hup.conf(5) say what each means. */
 export const SETTINGS = [
+  'allow-http-redirects',
   'allow-unsafe-paths',
   'compat',
   'follow',

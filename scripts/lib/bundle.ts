@@ -48,13 +48,10 @@ function apart(packages: readonly string[]): Plugin {
   };
 }
 
-/**
- * Of undici we use the dispatchers, for proxies and downloads. The rest, fetch and WebSocket above all, would cost more to
- * read than what we use.
- */
+/** Of undici we use the dispatchers, for proxies. The rest, fetch and WebSocket above all, would cost more to read than these. */
 const undici = `
   const lib = {
-    Agent: require('undici/lib/dispatcher/agent.js'),
+    Client: require('undici/lib/dispatcher/client.js'),
     Dispatcher: require('undici/lib/dispatcher/dispatcher.js'),
     ProxyAgent: require('undici/lib/dispatcher/proxy-agent.js'),
   };

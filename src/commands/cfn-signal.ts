@@ -150,6 +150,8 @@ async function send(
       response = await http.exchange({
         ...request,
         insecure: insecure || request.insecure === true,
+        // A signal that was accepted is accepted, whatever becomes of the page behind it.
+        isStatusEnough: true,
         timeout: Math.max(1, Math.min(EXCHANGE_TIMEOUT, deadline - clock.elapsed())),
       });
       if (!isWorthRetrying(response.status) || target.instead?.(response) !== undefined) return response;

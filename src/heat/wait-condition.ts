@@ -23,7 +23,7 @@ export interface SignalTarget {
   refusal(response: HttpResponse): Problem;
 }
 
-export type SignalRequest = Omit<HttpRequest, 'timeout' | 'mostBytes'>;
+export type SignalRequest = Omit<HttpRequest, 'timeout' | 'mostBytes' | 'isStatusEnough'>;
 
 export interface SignalWish {
   readonly success: string | undefined;

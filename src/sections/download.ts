@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
+import { booleanSetting, readSettings } from '../settings.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import { urlWithoutQuery } from '../url.ts';
 import type { World } from './step.ts';
@@ -22,7 +23,12 @@ export async function fetchUrl({ url, authentication, write, restart }: Fetch, w
     return;
   }
   const headers = authentication === undefined ? () => ({}) : await headersFor(url, authentication, world);
-  await world.system.http.download({ url, headers, write, restart });
+  await world.system.http.download({ url, headers, write, restart, mayLeaveHttps: () => allowsHttpRedirects(world) });
+}
+
+/** What the operator allows in cfntools.conf. */
+async function allowsHttpRedirects({ system, log }: World): Promise<boolean> {
+  return booleanSetting(await readSettings(system.files), 'allow-http-redirects', false, log);
 }
 
 /** @returns what makes the headers of each attempt @throws Problem when the credentials of a role cannot be had */

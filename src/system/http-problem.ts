@@ -29,6 +29,20 @@ const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
 /** An exchange that took too long. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
+
+  constructor(milliseconds: number) {
+    super(`nothing within ${Math.ceil(milliseconds / 1000)} s`);
+  }
+}
+
+/** The answer of a proxy that did not open a tunnel. */
+export class TunnelRefused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`the proxy answered CONNECT with HTTP ${status}`);
+    this.status = status;
+  }
 }
 
 /** A server that did not answer, or not to its end. */
@@ -46,13 +60,11 @@ export class NoAnswer extends Problem {
  * Turns what a connection threw into a Problem that names the server, never the query of the URL.
  * @param insecurely how the caller may accept any certificate, for the hint
  */
-export function noAnswer(url: string, timeout: number, error: unknown, insecurely?: string): Problem {
+export function noAnswer(url: string, error: unknown, insecurely?: string): Problem {
   if (error instanceof Problem) return error;
   const { scheme, authority } = splitUrl(url);
   const where = `${scheme}://${authority}`;
-  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
-    return new NoAnswer({ where, hint: `nothing within ${Math.ceil(timeout / 1000)} s`, cause: error }, true);
-  }
+  if (error instanceof TimeoutError) return new NoAnswer({ where, hint: error.message, cause: error }, true);
   const cause = rootCause(error);
   const code = errnoOf(cause) ?? '';
   const certificate = CERTIFICATE_HINTS[code];

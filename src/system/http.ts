@@ -7,8 +7,13 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds for the whole exchange. */
+  /** Milliseconds for the whole exchange, from the lookup of the name to the end of the body. */
   readonly timeout: number;
+  /**
+   * Only the status and the headers count, and the body is read as far as it comes. So it is for every answer outside 2xx:
+   * a body that breaks off, or does not come in time, does not make another answer of it.
+   */
+  readonly isStatusEnough?: boolean;
   /** Accept any certificate. */
   readonly insecure?: boolean;
   /** How a person has it accept any certificate, for the hint: "use -k" when it is left out. */
@@ -36,6 +41,8 @@ export interface DownloadRequest {
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
   readonly restart: () => void;
+  /** Asked when a server redirects from https to http: whether that is followed. */
+  readonly mayLeaveHttps: () => Promise<boolean>;
 }
 
 /** The proxies of the command line; the environment's are used where it names none. */
@@ -48,26 +55,21 @@ export interface ProxyChoice {
 export interface Http {
   /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;
-  /** Fetches a file: redirects followed, passing faults retried. @throws Problem unless the server sent all of it with a 2xx */
+  /** Fetches a file: redirects followed, passing faults retried. No phase of it lasts without end. @throws Problem unless the server sent all of it with a 2xx */
   download(request: DownloadRequest): Promise<void>;
 }
 
-/** The direct way costs 4 ms of CPU to load, undici 40: it is loaded for what it is better at, proxies and downloads. */
+/** What it takes to talk is loaded when it is needed: TLS costs 10 ms of CPU, proxies and downloads are rare. */
 export function createHttp(environment: Environment, proxies: ProxyChoice, readTrusted: ReadTrusted): Http {
   return {
     async exchange(request) {
       const proxy = (await import('./proxy.ts')).chooseProxy(request.url, proxies, environment, request.proxy);
-      if (proxy !== undefined)
-        return (await import('./http-undici.ts')).exchangeThroughProxy(request, proxy, readTrusted);
-      return (await import('./http-direct.ts')).exchangeDirectly(request, readTrusted);
+      return (await import('./http-exchange.ts')).exchange(request, proxy, readTrusted);
     },
     async download(request) {
       const { chooseProxy } = await import('./proxy.ts');
-      await (await import('./http-undici.ts')).download(
-        request,
-        (url) => chooseProxy(url, proxies, environment),
-        readTrusted,
-      );
+      const { download } = await import('./http-download.ts');
+      await download(request, (url) => chooseProxy(url, proxies, environment), readTrusted);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Environment } from './exec.ts';
 
 /** Where distributions keep the certificates that the administrator trusts, a private cloud's CA among them. */
@@ -25,7 +25,8 @@ function readTrustedCertificates(environment: Environment): string | undefined {
   for (const path of [environment['SSL_CERT_FILE'], ...BUNDLES]) {
     if (path === undefined || path === '') continue;
     try {
-      return readFileSync(path, 'utf8');
+      // A FIFO would be waited for.
+      if (statSync(path).isFile()) return readFileSync(path, 'utf8');
     } catch {
       // not this distribution's place
     }

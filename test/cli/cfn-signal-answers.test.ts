@@ -55,7 +55,7 @@ describe.concurrent('tried again', () => {
     ['408', { status: 408 }],
     ['429', { status: 429 }],
     ['a reset', 'reset'],
-    ['an answer that breaks off', { status: 200, body: 'x'.repeat(1000), cutAfter: 10 }],
+    ['an error that breaks off', { status: 502, body: 'x'.repeat(1000), cutAfter: 10 }],
   ])('%s twice, then accepted', async (_, answer) => {
     const server = await serve((__, count) => (count < 3 ? answer : { status: 200 }));
     const { code, stdout, stderr } = await signal([server.url + HANDLE]);

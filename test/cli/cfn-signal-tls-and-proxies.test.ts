@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates } from '../support/certificates.ts';
 import type { TestServer } from '../support/http-server.ts';
@@ -41,6 +43,29 @@ describe('https', () => {
       stderr: '',
       targets: [HANDLE],
     });
+  });
+
+  test('an SSL_CERT_FILE that is a pipe is not waited for', async () => {
+    const server = await serve({ status: 200 }, certificates.signed);
+    const pipe = join(directory(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const { code, milliseconds } = await signal(['-k', server.url + HANDLE], { SSL_CERT_FILE: pipe });
+    expect(code).toBe(0);
+    expect(milliseconds).toBeLessThan(10_000);
+  });
+
+  test('a proxy may itself be reached by TLS', async () => {
+    const server = await serve({ status: 200 }, certificates.signed);
+    const proxy = await serve({ status: 200 }, certificates.signed);
+    const env = { SSL_CERT_FILE: certificates.caFile, https_proxy: proxy.url, http_proxy: proxy.url };
+    const tunnelled = await signal(['--timeout', '10', server.url + HANDLE], env);
+    const plain = await signal(['--timeout', '10', `http://heat.example.test:8000${HANDLE}`], env);
+    expect({ codes: [tunnelled.code, plain.code], tunnels: proxy.tunnels, seen: targets(server) }).toEqual({
+      codes: [0, 0],
+      tunnels: [`127.0.0.1:${server.port}`],
+      seen: [HANDLE],
+    });
+    expect(targets(proxy)).toEqual([`http://heat.example.test:8000${HANDLE}`]);
   });
 
   test.each(['option', 'environment'])('through a proxy by CONNECT: %s', async (way) => {

@@ -1,5 +1,5 @@
 /** Servers that break the rules, and what a download of cfn-init makes of them: exit code, the words of the one line on stderr, time and memory. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
@@ -23,9 +23,10 @@ describe.concurrent('a download of cfn-init', () => {
     readonly content: Buffer | undefined;
   }
 
-  async function fetchFile(source: string, env = environment()): Promise<Fetched> {
+  async function fetchFile(source: string, env = environment(), settings = ''): Promise<Fetched> {
     const root = join(machine().shared, `root-${roots++}`);
-    mkdirSync(root);
+    mkdirSync(join(root, 'etc/cfn'), { recursive: true });
+    writeFileSync(join(root, 'etc/cfn/cfntools.conf'), settings);
     const input = metadata({ files: { '/file': { source } } });
     const command = [binary('cfn-init'), '--root', root, '-'];
     const ended = await measuredRun(machine(), command, { env, input, timeout: 150_000 });
@@ -92,6 +93,8 @@ describe.concurrent('a download of cfn-init', () => {
   test.each<[name: string, script: Script]>([
     ['cut short', () => [{ send: `${head(404, { 'Content-Length': 1000 })}<html>` }, 'reset']],
     ['of 100 MB', flood(404)],
+    ['by drops', () => [{ send: head(404) }, { drip: 'x'.repeat(999), every: 50 }]],
+    ['that never comes', () => [{ send: head(404, { 'Content-Length': 9 }) }, 'hang']],
     ['without end', () => [{ send: head(404) }, { flood: 10 * BIG }, 'close']],
   ])('a page of 404 %s is a 404: exit 1', async (_, script) => {
     const server = await breaking(script);
@@ -99,6 +102,50 @@ describe.concurrent('a download of cfn-init', () => {
     expect({ code, content, asked: server.requests.length }).toEqual({ code: 1, content: undefined, asked: 1 });
     expect(stderr).toMatch(oneLine('cfn-init', /HTTP 404/));
     expect(milliseconds).toBeLessThan(3_000);
+  });
+
+  test('101 is a failure: exit 1', async ({ expect }) => {
+    const server = await breaking(faults['101']);
+    const { code, stderr, content } = await fetchFile(`${server.url}/x`);
+    expect({ code, content, asked: server.requests.length }).toEqual({ code: 1, content: undefined, asked: 1 });
+    expect(stderr).toMatch(oneLine('cfn-init', /switches protocols \(HTTP 101\)/));
+  });
+
+  test('interim answers before the answer are ignored: exit 0', async ({ expect }) => {
+    const server = await breaking(() => [{ send: head(100) + head(102) + head(103) }, ...answer(200, 'whole')]);
+    const { code, content } = await fetchFile(`${server.url}/x`);
+    expect({ code, content: content?.toString() }).toEqual({ code: 0, content: 'whole' });
+  });
+
+  test('a body without a length that is reset half way is asked for again', async ({ expect }) => {
+    const server = await breaking((count) =>
+      count === 1 ? [{ send: `${head(200)}half` }, { drip: '', every: 0 }, 'reset'] : answer(200, 'whole'),
+    );
+    const { code, content } = await fetchFile(`${server.url}/x`);
+    expect({ code, content: content?.toString() }).toEqual({ code: 0, content: 'whole' });
+  });
+
+  test.each<[settings: string, words: RegExp]>([
+    ['', /redirected from https to http: .*allow-http-redirects = true in \/etc\/cfn\/cfntools.conf/],
+    ['allow-http-redirects = false', /redirected from https to http/],
+    ['allow-http-redirects = maybe', /allow-http-redirects is not true or false[^\n]*\n[^\n]*from https to http/],
+  ])('a redirect from https to http is refused, with the settings %j: exit 1', async (settings, words) => {
+    const plain = await breaking(() => answer(200, 'plain'));
+    const server = await secure('signed', { status: 302, headers: { Location: `${plain.url}/x` } });
+    const { code, stderr, content } = await fetchFile(`${server.url}/x`, environment(true), settings);
+    expect({ code, content, asked: plain.requests.length }).toEqual({ code: 1, content: undefined, asked: 0 });
+    expect(stderr).toMatch(words);
+  });
+
+  test('a redirect from https to http is followed with allow-http-redirects: exit 0', async ({ expect }) => {
+    const plain = await breaking(() => answer(200, 'plain'));
+    const server = await secure('signed', { status: 302, headers: { Location: `${plain.url}/x` } });
+    const { code, stderr, content } = await fetchFile(
+      `${server.url}/x`,
+      environment(true),
+      '[main]\nallow-http-redirects = true\n',
+    );
+    expect({ code, stderr, content: content?.toString() }).toEqual({ code: 0, stderr: '', content: 'plain' });
   });
 
   test('a body by drops comes to its end: exit 0', async ({ expect }) => {

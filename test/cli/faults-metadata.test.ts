@@ -73,6 +73,7 @@ describe('cfn-get-metadata', () => {
     ['nothing', () => answer(200, ''), /cannot be used/],
     ['100 MB', flood(200), /larger than/],
     ['a body without end', faults['a body without end'], /larger than/],
+    ['101', faults['101'], /switches protocols \(HTTP 101\)/],
     ['a redirect to another host', () => answer(302, '', { Location: 'http://127.0.0.1:9/' }), /redirect/],
     ['a redirect to the metadata service', () => answer(307, '', { Location: 'http://169.254.169.254/' }), /redirect/],
   ];
@@ -89,12 +90,39 @@ describe('cfn-get-metadata', () => {
     expect(peakMegabytes).toBeLessThan(400);
   });
 
+  const body = JSON.stringify({
+    DescribeStackResourceResponse: {
+      DescribeStackResourceResult: { StackResourceDetail: { LogicalResourceId: 'web', Metadata: { a: 1 } } },
+    },
+  });
+
+  test('interim answers before the answer are ignored: exit 0', async () => {
+    const server = await breaking(() => [{ send: head(100) + head(102) + head(103) }, ...answer(200, body)]);
+    const { code, stdout, stderr } = await ask(server.url);
+    expect({ code, stderr, metadata: JSON.parse(stdout) }).toEqual({ code: 0, stderr: '', metadata: { a: 1 } });
+  });
+
+  test('an error whose page breaks off is that error: exit 1', async () => {
+    const server = await breaking(() => [{ send: `${head(403, { 'Content-Length': 999 })}<Error` }, 'reset']);
+    await guest().run(['tee', LAST], { input: METADATA });
+    const { code, stderr } = await ask(server.url);
+    expect({ code, asked: server.requests.length }).toEqual({ code: 1, asked: 1 });
+    expect(stderr).toMatch(oneLine('cfn-get-metadata', /refused with HTTP 403/));
+  });
+
+  test('101 answered to cfn-init: exit 1, and nothing is done', async () => {
+    const server = await breaking(faults['101']);
+    const { code, stderr } = await guest().run(
+      [
+        ...[binary('cfn-init'), '-s', 's', '-r', 'web', '--url', `${server.url}/v1/`],
+        ...['--access-key', 'AK', '--secret-key', 's3cret-key'],
+      ],
+      { env: environment() },
+    );
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(oneLine('cfn-init', /HTTP 101/)) });
+  });
+
   test('what follows a whole answer is not read: exit 0', async () => {
-    const body = JSON.stringify({
-      DescribeStackResourceResponse: {
-        DescribeStackResourceResult: { StackResourceDetail: { LogicalResourceId: 'web', Metadata: { a: 1 } } },
-      },
-    });
     const server = await breaking(() => [
       { send: `${head(200, { 'Content-Length': body.length })}${body}more` },
       'close',

@@ -20,16 +20,11 @@ describe.concurrent('a signal', () => {
   test.each<[name: FaultName, words: RegExp]>([
     ['reset before the answer', /the server closed the connection/],
     ['closed before the answer', /no answer/],
-    ['reset in the body', /the server closed the connection/],
     ['stall before the head', /nothing within 1 s/],
     ['stall in the head', /nothing within 1 s/],
-    ['stall after the head', /nothing within 1 s/],
     ['a head by drops', /nothing within 1 s/],
-    ['a body by drops', /nothing within 1 s/],
-    ['a length too long', /the server closed the connection/],
     ['a length that is none', /no answer/],
     ['two lengths', /no answer/],
-    ['a bad chunk', /no answer/],
     ['no HTTP', /no answer/],
     ['a head without end', /no answer/],
   ])('%s: exit 75 when the time is over', async (name, words) => {
@@ -47,9 +42,15 @@ describe.concurrent('a signal', () => {
     ['JSON cut short', () => answer(200, '{"DescribeStackResourceResponse": {"Descr')],
     ['100 MB', flood(200)],
     ['a body without a length', () => [{ send: `${head(200)}done` }, 'close']],
+    ['reset in the body', faults['reset in the body']],
+    ['stall after the head', faults['stall after the head']],
+    ['a body by drops', faults['a body by drops']],
+    ['a length too long', faults['a length too long']],
+    ['a bad chunk', faults['a bad chunk']],
+    ['interim answers first', () => [{ send: head(100) + head(102) + head(103) }, ...answer(200)]],
   ])('a 2xx is an acceptance, whatever its body: %s', async (_, script) => {
     const server = await breaking(script);
-    const { code, stderr, milliseconds } = await signal([server.url + HANDLE]);
+    const { code, stderr, milliseconds } = await signal(['--timeout', '1', server.url + HANDLE]);
     expect({ code, stderr, asked: server.requests.length }).toEqual({ code: 0, stderr: '', asked: 1 });
     expect(milliseconds).toBeLessThan(3_000);
   });
@@ -57,7 +58,14 @@ describe.concurrent('a signal', () => {
   test.each<[name: string, script: Script, words: RegExp]>([
     ['403 with half an explanation', () => answer(403, '<ErrorResponse><Error><Mess'), /HTTP 403: .*expired/],
     ['403 with 100 MB of explanation', flood(403), /HTTP 403: .*expired/],
+    [
+      '403 with an explanation that breaks off',
+      () => [{ send: `${head(403, { 'Content-Length': 99 })}x` }, 'reset'],
+      /403/,
+    ],
+    ['403 with an explanation by drops', () => [{ send: head(403) }, { drip: 'x'.repeat(999), every: 50 }], /HTTP 403/],
     ['a redirect without a place', () => answer(302), /HTTP 302: .*redirect/],
+    ['101', faults['101'], /switches protocols \(HTTP 101\).*check the address/],
   ])('refused, exit 1: %s', async (_, script, words) => {
     const server = await breaking(script);
     const { code, stderr, milliseconds } = await signal(['--timeout', '2', server.url + HANDLE]);
@@ -98,6 +106,52 @@ describe.concurrent('a signal', () => {
     const url = `http://127.0.0.1:${await unusedPort()}${HANDLE}`;
     const { code, stderr } = await signal(['--timeout', '1', url]);
     expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/nothing listens there[^\n]*\n$/) });
+  });
+
+  describe('--timeout', () => {
+    const TARGETS = ['http://heat.example.test:8000', 'https://heat.example.test:8000'];
+
+    test.each(['0.5', '1e9', '5', '29.99', '5e0'])('%s goes through a proxy', async (seconds) => {
+      const proxy = await breaking(() => answer(200));
+      const env = { ...environment(), http_proxy: proxy.url };
+      const { code, stderr } = await signal(['--timeout', seconds, TARGETS[0] + HANDLE], env);
+      expect({ code, stderr, asked: proxy.requests.length }).toEqual({ code: 0, stderr: '', asked: 1 });
+    });
+
+    test.each(['-1', '0', 'NaN', 'Infinity', '1e999', '', 'soon'])(
+      '%j is a mistake on the command line',
+      async (text) => {
+        const { code, stderr } = await signal([`--timeout=${text}`, `http://127.0.0.1:9${HANDLE}`]);
+        expect({ code, stderr }).toEqual({
+          code: 2,
+          stderr: expect.stringMatching(oneLine('cfn-signal', /number of seconds/)),
+        });
+      },
+    );
+
+    test.each(TARGETS)('bounds a proxy that never answers: %s', async (target) => {
+      const proxy = await breaking(() => ['hang']);
+      const env = { ...environment(), http_proxy: proxy.url, https_proxy: proxy.url };
+      const { code, stderr, milliseconds } = await signal(['--timeout', '0.5', target + HANDLE], env);
+      expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/not accepted within 0.5 s/) });
+      expect(milliseconds).toBeLessThan(3_000);
+    });
+
+    test('bounds a proxy that falls silent after CONNECT', async ({ expect }) => {
+      const proxy = await breaking(() => [{ send: 'HTTP/1.1 200 OK\r\n\r\n' }, 'hang']);
+      const env = { ...environment(), https_proxy: proxy.url };
+      const { code, milliseconds } = await signal(['--timeout', '0.5', TARGETS[1] + HANDLE], env);
+      expect({ code, asked: proxy.requests.length }).toEqual({ code: 75, asked: 1 });
+      expect(milliseconds).toBeLessThan(3_000);
+    });
+
+    test('bounds a TLS handshake that never ends', async ({ expect }) => {
+      const server = await breaking(() => ['hang']);
+      const url = server.url.replace('http:', 'https:') + HANDLE;
+      const { code, milliseconds } = await signal(['--timeout', '0.5', url]);
+      expect(code).toBe(75);
+      expect(milliseconds).toBeLessThan(3_000);
+    });
   });
 
   test('a redirect to another host is not followed', async ({ expect }) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach } from 'vitest';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { type FaultServer, head, type Script, startFaultServer } from './fault-server.ts';
-import { startServer, type TestServer } from './http-server.ts';
+import { type Answer, startServer, type TestServer } from './http-server.ts';
 import { isInstalled } from './use-machine.ts';
 
 /** Bytes; more than anybody has use for. */
@@ -29,6 +29,7 @@ export const faults = {
   'a length too short': () => [{ send: `${head(200, { 'Content-Length': 5 })}0123456789` }, 'close'],
   'a length too long': () => [{ send: `${head(200, { 'Content-Length': 1000 })}0123456789` }, 'close'],
   'a length that is none': () => [{ send: `${head(200, { 'Content-Length': 'many' })}0123456789` }, 'close'],
+  '101': () => [{ send: head(101, { Connection: 'Upgrade', Upgrade: 'websocket' }) }, 'hang'],
   'two lengths': () => [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n0123456' }, 'close'],
   'a bad chunk': () => [{ send: `${head(200, { 'Transfer-Encoding': 'chunked' })}4\r\nhalf\r\nzz\r\n` }, 'close'],
   'no HTTP': () => [{ send: 'SSH-2.0-OpenSSH_9.2\r\n' }, 'close'],
@@ -55,7 +56,7 @@ export interface FaultRig {
   /** Starts a server that breaks the rules. */
   breaking(script: Script): Promise<FaultServer>;
   /** Starts a server that breaks none, with a certificate. */
-  secure(certificate: Exclude<keyof Certificates, 'caFile'>): Promise<TestServer>;
+  secure(certificate: Exclude<keyof Certificates, 'caFile'>, answer?: Answer): Promise<TestServer>;
   /** PATH, and the certificates that are trusted. */
   environment(knowsCa?: boolean): Record<string, string>;
 }
@@ -84,8 +85,8 @@ export function useFaults(directory: () => string): FaultRig {
       servers.push(server);
       return server;
     },
-    async secure(certificate) {
-      const server = await startServer({ status: 200, body: 'x' }, certificates()[certificate]);
+    async secure(certificate, answer = { status: 200, body: 'x' }) {
+      const server = await startServer(answer, certificates()[certificate]);
       servers.push(server);
       return server;
     },

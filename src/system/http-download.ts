@@ -1,0 +1,239 @@
+import { lookup } from 'node:dns';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { LookupFunction } from 'node:net';
+import { Problem } from '../errors.ts';
+import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
+import { splitUrl, urlWithoutQuery } from '../url.ts';
+import { systemClock } from './clock.ts';
+import type { DownloadRequest } from './http.ts';
+import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
+import { NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
+import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
+import type { ReadTrusted } from './trust.ts';
+
+const ATTEMPTS = 5;
+const MOST_REDIRECTS = 10;
+/** Milliseconds. */
+const LONGEST_RETRY_AFTER = 60_000;
+
+/** Bounds of one attempt, in milliseconds. The length of a download is not bounded: a slow line may take its time. */
+export interface DownloadBounds {
+  /** Until the connection to the server or the proxy is there, TLS included. */
+  readonly connection: number;
+  /** Until the head of the answer is there, the connection included. */
+  readonly head: number;
+  /** From one piece of the body to the next. */
+  readonly silence: number;
+  /** A time in which `leastBytes` of the body have to arrive: one byte a minute is no slow line but a broken server. */
+  readonly window: number;
+  readonly leastBytes: number;
+  /** The back-off before another attempt is random, up to this, which doubles each time. */
+  readonly firstPause: number;
+}
+
+const BOUNDS: DownloadBounds = {
+  connection: 15_000,
+  head: 60_000,
+  silence: 60_000,
+  // Proxies that look for viruses hand out a few bytes now and then until they have seen all of the file.
+  window: 300_000,
+  leastBytes: 300,
+  firstPause: 2000,
+};
+
+/**
+ * Downloads a URL; passing faults (no answer, 408, 429, 5xx, a body cut short) are tried again from the start.
+ * @param proxyFor the proxy for a URL, asked at each redirect
+ */
+export async function download(
+  request: DownloadRequest,
+  proxyFor: (url: string) => string | undefined,
+  readTrusted: ReadTrusted,
+  bounds = BOUNDS,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await downloadOnce(request, proxyFor, readTrusted, bounds);
+      return;
+    } catch (error) {
+      const passing = error instanceof PassingFault;
+      if (!passing || attempt === ATTEMPTS) throw passing ? error.problem : error;
+      await systemClock.sleep(error.retryAfter ?? systemClock.random() * bounds.firstPause * 2 ** (attempt - 1));
+      request.restart();
+    }
+  }
+}
+
+/** A fault worth another attempt. */
+class PassingFault extends Error {
+  readonly problem: Problem;
+  /** Milliseconds, when the server asked for a wait. */
+  readonly retryAfter: number | undefined;
+
+  constructor(problem: Problem, retryAfter?: number) {
+    super(problem.message, { cause: problem });
+    this.problem = problem;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Follows redirects to the file. @throws PassingFault, Problem */
+async function downloadOnce(
+  request: DownloadRequest,
+  proxyFor: (url: string) => string | undefined,
+  readTrusted: ReadTrusted,
+  bounds: DownloadBounds,
+): Promise<void> {
+  const where = urlWithoutQuery(request.url);
+  let url = request.url;
+  let headers = { ...loginOf(request.url), ...request.headers() };
+  for (let redirects = 0; ; redirects++) {
+    const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
+    if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(where);
+    const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
+    const tls = async (): Promise<TlsOptions> => {
+      const ca = await readTrusted();
+      return { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+    };
+    const outgoing: Outgoing = { method: 'GET', url, headers, tls, ...lookupName };
+    const next = await fetchOrRedirect(outgoing, proxyFor(url), request.write, bounds);
+    if (next === undefined) return;
+    if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
+    if (isSecure(url) && !isSecure(next) && !(await request.mayLeaveHttps()))
+      throw new Problem('redirected from https to http', {
+        where: urlWithoutQuery(url),
+        hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
+      });
+    // Credentials are for the host they were given for (RFC 9110 section 15.4).
+    if (!isSameOrigin(next, url)) headers = withoutCredentials(headers);
+    url = next;
+  }
+}
+
+/** @returns where the server redirects to; undefined when the file is written */
+async function fetchOrRedirect(
+  outgoing: Outgoing,
+  proxy: string | undefined,
+  write: (chunk: Buffer) => void,
+  bounds: DownloadBounds,
+): Promise<string | undefined> {
+  const { url } = outgoing;
+  let isBegun = false;
+  let next: string | undefined;
+  const transfer = await wayThrough(proxy);
+  try {
+    await Line.use(async (line) => {
+      const head = line.bound(bounds.head);
+      // A proxy may have to wait for the server itself.
+      const connection = proxy === undefined ? line.bound(bounds.connection) : undefined;
+      let silence: NodeJS.Timeout | undefined;
+      let pace: (bytes: number) => void;
+      const receiver = {
+        connected: () => clearTimeout(connection),
+        head(status: number, headers: IncomingHttpHeaders): boolean {
+          clearTimeout(head);
+          next = redirectTarget(url, status, headers);
+          if (next !== undefined) return false;
+          throwUnlessFound(url, status, headers);
+          isBegun = true;
+          silence = line.bound(bounds.silence);
+          pace = paceOf(bounds);
+          return true;
+        },
+        piece(chunk: Buffer): boolean {
+          silence?.refresh();
+          pace(chunk.length);
+          write(chunk);
+          return true;
+        },
+      };
+      await transfer(outgoing, receiver, line);
+    });
+    return next;
+  } catch (error) {
+    if (error instanceof Problem || error instanceof PassingFault) throw error;
+    if (isBegun) throw new PassingFault(brokenOff(url, error));
+    const problem = noAnswer(url, error);
+    throw problem instanceof NoAnswer && problem.isPassing ? new PassingFault(problem) : problem;
+  }
+}
+
+/** @throws an error when the pieces that it is told of come too slowly */
+function paceOf({ window, leastBytes }: DownloadBounds): (bytes: number) => void {
+  let since = systemClock.elapsed();
+  let total = 0;
+  return (bytes) => {
+    total += bytes;
+    if (systemClock.elapsed() - since < window) return;
+    if (total < leastBytes) throw new TooSlow(`fewer than ${leastBytes} bytes in ${Math.ceil(window / 1000)} s`);
+    since = systemClock.elapsed();
+    total = 0;
+  };
+}
+
+class TooSlow extends Error {}
+
+function brokenOff(url: string, error: unknown): Problem {
+  const hint =
+    error instanceof TimeoutError || error instanceof TooSlow
+      ? error.message
+      : 'the server closed the connection before the end';
+  return new Problem('the download broke off', { where: urlWithoutQuery(url), hint, cause: error });
+}
+
+/** The status decides: the page that comes with an error is not read. @throws PassingFault, Problem */
+function throwUnlessFound(url: string, status: number, headers: IncomingHttpHeaders): void {
+  if (status >= 200 && status <= 299) return;
+  const problem = new Problem(`the download failed with HTTP ${status}`, {
+    where: urlWithoutQuery(url),
+    hint: statusHint(status),
+  });
+  if (!isWorthRetrying(status)) throw problem;
+  const asked = parseRetryAfter(headers['retry-after'], systemClock.now());
+  throw new PassingFault(problem, asked === undefined ? undefined : Math.min(asked, LONGEST_RETRY_AFTER));
+}
+
+function redirectTarget(url: string, status: number, { location }: IncomingHttpHeaders): string | undefined {
+  if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined;
+  const next = URL.parse(location, url);
+  if (next === null || !/^https?:$/.test(next.protocol))
+    throw new Problem('redirected to something that is no web address', { where: urlWithoutQuery(url) });
+  // A user and a password that the server names are not ours to send.
+  if (next.username !== '' || next.password !== '') {
+    next.username = '';
+    next.password = '';
+    return next.href;
+  }
+  return /^https?:\/\//i.test(location) ? location : next.href;
+}
+
+/** Looks a name up for a redirect; a name that leads to a link-local address is refused as the address itself is. */
+const lookupElsewhere: LookupFunction = (name, options, callback) => {
+  lookup(name, { ...options, all: true }, (error, found) => {
+    if (error === null && found.some(({ address }) => isLinkLocal(address))) {
+      callback(linkLocalRedirect(name), []);
+    } else if (options.all === true) callback(error, found);
+    else callback(error, found?.[0]?.address ?? '', found?.[0]?.family);
+  });
+};
+
+function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^(authorization|cookie|x-amz-.*)$/i.test(name)),
+  );
+}
+
+function isSecure(url: string): boolean {
+  return splitUrl(url).scheme === 'https';
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  const [left, right] = [splitUrl(one), splitUrl(other)];
+  return left.scheme === right.scheme && left.host === right.host && left.port === right.port;
+}
+
+function statusHint(status: number): string {
+  if (status === 401 || status === 403) return 'the server wants credentials; see "authentication" of the file';
+  if (status === 404 || status === 410) return 'there is nothing at this address';
+  return 'the server did not give the file';
+}

@@ -1,0 +1,113 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { LookupFunction } from 'node:net';
+import { Problem } from '../errors.ts';
+import { splitUrl } from '../url.ts';
+import { timerDelay } from './clock.ts';
+import { TimeoutError } from './http-problem.ts';
+
+/** A request that is about to be sent, on a connection of its own. */
+export interface Outgoing {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Goes out byte for byte. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  readonly tls: () => Promise<TlsOptions>;
+  /** In place of the machine's own way to look a name up. */
+  readonly lookup?: LookupFunction;
+}
+
+export interface TlsOptions {
+  readonly rejectUnauthorized: boolean;
+  readonly ca?: string[];
+}
+
+/** What becomes of an answer; what a method throws ends the exchange. */
+export interface Receiver {
+  /** Hears that the connection is there, TLS included. */
+  connected?(): void;
+  /** Sees the final status and the headers. @returns false when no body is wanted */
+  head(status: number, headers: IncomingHttpHeaders): boolean;
+  /** Takes a piece of the body. @returns false when that is enough */
+  piece(chunk: Buffer): boolean;
+}
+
+/**
+ * A way to send a request and to hand the answer to the receiver. Interim answers (1xx) before the final one are ignored.
+ * @returns when the answer is whole, or no more of it is wanted
+ * @throws what kept the answer away or broke it off; what the receiver throws; Problem for a switch of protocols
+ */
+export type Transfer = (outgoing: Outgoing, receiver: Receiver, line: Line) => Promise<void>;
+
+/**
+ * undici costs 40 ms of CPU to load, ten times as much as Node's own http, and is loaded for what it is better at: proxies.
+ * @param proxy its URL; undefined to go directly
+ */
+export async function wayThrough(proxy: string | undefined): Promise<Transfer> {
+  if (proxy === undefined) return (await import('./http-direct.ts')).transferDirectly;
+  return (await import('./http-undici.ts')).transferThrough(proxy);
+}
+
+interface Opened {
+  destroy(): unknown;
+}
+
+/** All that one exchange has opened, and the bounds on its time. */
+export class Line {
+  readonly #opened: Opened[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #over: Promise<never>;
+  #end: (error: unknown) => void = () => undefined;
+  #isClosed = false;
+
+  constructor() {
+    this.#over = new Promise((_, reject) => {
+      this.#end = reject;
+    });
+  }
+
+  /** Does the work of an exchange; whatever phase it is in, it ends when a bound is reached. @throws TimeoutError */
+  static async use<T>(work: (line: Line) => Promise<T>): Promise<T> {
+    const line = new Line();
+    try {
+      return await Promise.race([work(line), line.#over]);
+    } finally {
+      line.#close();
+    }
+  }
+
+  /** Ends the exchange after so many milliseconds, unless the timer is cleared before. */
+  bound(milliseconds: number): NodeJS.Timeout {
+    const timer = setTimeout(() => this.#end(new TimeoutError(milliseconds)), timerDelay(milliseconds));
+    this.#timers.push(timer);
+    return timer;
+  }
+
+  /** Sees to it that a connection does not outlive the exchange. */
+  keep<T extends Opened>(opened: T): T {
+    if (this.#isClosed) opened.destroy();
+    else this.#opened.push(opened);
+    return opened;
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const opened of this.#opened) opened.destroy();
+  }
+}
+
+/** A server that speaks another protocol from now on, which nobody asked it to. */
+export function unaskedSwitch(url: string): Problem {
+  const { scheme, authority } = splitUrl(url);
+  return new Problem('the server switches protocols (HTTP 101), which it was not asked to do', {
+    where: `${scheme}://${authority}`,
+    hint: 'check the address, and what is between here and the server',
+  });
+}
+
+/** The header that a user and a password in the URL ask for. */
+export function loginOf(url: string): Readonly<Record<string, string>> {
+  const { userInfo } = splitUrl(url);
+  return userInfo === undefined ? {} : { Authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` };
+}
