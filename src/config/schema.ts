@@ -1,4 +1,13 @@
 import * as v from 'valibot';
+import {
+  accountFault,
+  homeFault,
+  type NameFault,
+  newAccountFault,
+  packageFault,
+  type RuledManager,
+  serviceFault,
+} from '../names.ts';
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
 import { isRecord } from './record.ts';
@@ -65,58 +74,75 @@ const id = v.pipe(
   v.transform(Number),
   v.maxValue(0xffff_fffe, message('an id out of range', 'at most 4294967294')),
 );
-/** What useradd takes; a name that begins with a dash would be read as an option. */
-const accountName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/, message('not a name for an account', 'letters, digits, "_", "-" and "."')),
-);
+/** A check by one of the rules for names. */
+const follows = (fault: (name: string) => NameFault | undefined) =>
+  v.rawCheck<string>(({ dataset, addIssue }) => {
+    // What has been complained about already needs no second word.
+    const found = dataset.typed && dataset.issues === undefined ? fault(dataset.value) : undefined;
+    if (found !== undefined) addIssue({ message: message(found.what, found.hint) });
+  });
+
+const newAccountName = v.pipe(v.string(), follows(newAccountFault));
 const ownerName = v.pipe(
   words,
   v.transform((name) => name.trim()),
   v.nonEmpty(message('an empty name')),
-  v.check((name) => !/[:\n]/.test(name), message('not the name of an account')),
+  follows(accountFault),
 );
 
-const packageName = v.pipe(
-  text,
-  v.trim(),
-  v.nonEmpty(message('an empty package name')),
-  v.check((name) => !name.startsWith('-'), message('a package name that begins with a dash')),
-);
+const packageName = v.pipe(text, v.trim(), v.nonEmpty(message('an empty package name')));
 const versions = v.pipe(
   v.nullish(listOfWords, []),
   v.transform((list) => list.map((version) => version.trim()).filter((version) => version !== '')),
-  v.check((list) => list.every((version) => !version.startsWith('-')), message('a version that begins with a dash')),
 );
-const packageList = v.pipe(
-  v.union(
-    [record, v.array(v.unknown())],
-    message('not a map of package names to versions', 'write it as { "name": [] }'),
-  ),
-  v.transform(
-    (value): Record<string, unknown> =>
-      Array.isArray(value) ? Object.fromEntries(value.map((name) => [String(name), []])) : value,
-  ),
-  // What is plainly in order is told by a look: the schema takes 3 ms for 200 packages.
-  v.lazy((value) => {
-    const plain = plainPackages(value as Record<string, unknown>);
-    return plain === undefined
-      ? v.record(packageName, versions)
-      : v.pipe(
-          record,
-          v.transform(() => plain),
-        );
-  }),
-);
+/** Comes behind the schema of the list, so that both say what they find. */
+const packagesFollow = (manager: RuledManager) =>
+  v.rawCheck<Record<string, string[]>>(({ dataset, addIssue }) => {
+    const input = dataset.value as Record<string, unknown>;
+    for (const [name, given] of Object.entries(input)) {
+      const list = Array.isArray(given) ? given.filter((one) => typeof one === 'string') : [];
+      const found = name === '' ? undefined : packageFault(manager, name, list);
+      if (found === undefined) continue;
+      addIssue({
+        message: message(found.what, found.hint),
+        path: [{ type: 'object', origin: 'key', input, key: name, value: given }],
+      });
+    }
+  });
+const packageList = (manager: RuledManager) =>
+  v.pipe(
+    v.union(
+      [record, v.array(v.unknown())],
+      message('not a map of package names to versions', 'write it as { "name": [] }'),
+    ),
+    v.transform(
+      (value): Record<string, unknown> =>
+        Array.isArray(value) ? Object.fromEntries(value.map((name) => [String(name), []])) : value,
+    ),
+    // What is plainly in order is told by a look: the schema takes 3 ms for 200 packages.
+    v.lazy((value) => {
+      const plain = plainPackages(manager, value as Record<string, unknown>);
+      return plain === undefined
+        ? v.pipe(v.record(packageName, versions), packagesFollow(manager))
+        : v.pipe(
+            record,
+            v.transform(() => plain),
+          );
+    }),
+  );
 
 /** Package names and their versions as the schemas above make them; undefined where there is anything for these to judge. */
-function plainPackages(packages: Readonly<Record<string, unknown>>): Record<string, string[]> | undefined {
+function plainPackages(
+  manager: RuledManager,
+  packages: Readonly<Record<string, unknown>>,
+): Record<string, string[]> | undefined {
   const isPlain = (one: unknown): one is string => typeof one === 'string' && /^[A-Za-z0-9/@][!-~]*$/.test(one);
   const plain: Record<string, string[]> = {};
   for (const name of Object.keys(packages)) {
     const given = packages[name];
     const list: readonly unknown[] = Array.isArray(given) ? given : [given];
     if (!isPlain(name) || RESERVED_NAMES.has(name) || !list.every(isPlain)) return undefined;
+    if (packageFault(manager, name, list) !== undefined) return undefined;
     plain[name] = [...list];
   }
   return plain;
@@ -201,9 +227,16 @@ const entries = {
       v.pipe(
         listOfWords,
         v.transform((names) => splitCommas(names)),
+        // Told at the list, since one text may hold several names.
+        v.rawCheck(({ dataset, addIssue }) => {
+          for (const name of dataset.typed ? dataset.value : []) {
+            const found = accountFault(name);
+            if (found !== undefined) addIssue({ message: message(found.what, found.hint) });
+          }
+        }),
       ),
     ),
-    homeDir: v.nullish(absolutePath),
+    homeDir: v.nullish(v.pipe(absolutePath, follows(homeFault))),
   },
   files: {
     content: v.nullish(v.unknown()),
@@ -247,25 +280,22 @@ function splitCommas(names: readonly string[]): string[] {
 
 const serviceMap = v.pipe(
   record,
-  v.record(
-    v.pipe(text, v.regex(/^[^-\s/][^\s]*$|^\/\S+$/, message('not the name of a service'))),
-    v.nullish(v.pipe(record, v.looseObject(entries.services)), {}),
-  ),
+  v.record(v.pipe(text, follows(serviceFault)), v.nullish(v.pipe(record, v.looseObject(entries.services)), {})),
 );
 const refused = (what: string) => v.optional(v.never(message(what, 'this is a Linux guest')));
 const section = <const T extends v.GenericSchema>(schema: T) => v.nullish(schema);
 
 const packageManagers = {
-  dpkg: section(packageList),
-  rpm: section(packageList),
-  apt: section(packageList),
-  yum: section(packageList),
-  dnf: section(packageList),
-  zypper: section(packageList),
-  apk: section(packageList),
-  pacman: section(packageList),
-  python: section(packageList),
-  rubygems: section(packageList),
+  dpkg: section(packageList('dpkg')),
+  rpm: section(packageList('rpm')),
+  apt: section(packageList('apt')),
+  yum: section(packageList('yum')),
+  dnf: section(packageList('dnf')),
+  zypper: section(packageList('zypper')),
+  apk: section(packageList('apk')),
+  pacman: section(packageList('pacman')),
+  python: section(packageList('python')),
+  rubygems: section(packageList('rubygems')),
   msi: refused('the package manager msi is for Windows'),
 };
 const serviceManagers = {
@@ -289,8 +319,10 @@ const onlyKeysOf = <T extends object>(kind: string, table: object) =>
 
 const sections = {
   packages: section(v.pipe(record, v.looseObject(packageManagers), onlyKeysOf('package manager', packageManagers))),
-  groups: section(v.pipe(record, v.record(accountName, v.nullish(v.pipe(record, v.looseObject(entries.groups)), {})))),
-  users: section(v.pipe(record, v.record(accountName, v.nullish(v.pipe(record, v.looseObject(entries.users)), {})))),
+  groups: section(
+    v.pipe(record, v.record(newAccountName, v.nullish(v.pipe(record, v.looseObject(entries.groups)), {}))),
+  ),
+  users: section(v.pipe(record, v.record(newAccountName, v.nullish(v.pipe(record, v.looseObject(entries.users)), {})))),
   sources: section(v.pipe(record, v.record(absolutePath, archiveUrl))),
   files: section(v.pipe(record, v.record(filePath, v.pipe(record, v.looseObject(entries.files))))),
   commands: section(v.pipe(record, v.record(text, v.pipe(record, v.looseObject(entries.commands))))),

@@ -16,7 +16,6 @@ export const usersSection: Section<UserEntry> = {
   plan: (entries) => entries,
 
   async probe(entry, world) {
-    refuseUnfitHome(entry);
     const present = await world.system.accounts.userNamed(entry.name);
     if (present === undefined) {
       await refuseTakenUid(entry, world);
@@ -126,15 +125,6 @@ async function localGroups(
     }
   }
   return [...found.values()].filter(({ isLocal }) => isLocal);
-}
-
-function refuseUnfitHome(entry: UserEntry): void {
-  // busybox would write them into /etc/passwd as they are.
-  if (entry.home === undefined || !/[:\n]/.test(entry.home)) return;
-  throw new Problem('a home with ":" or a line break', {
-    where: `${entry.pointer}/homeDir`,
-    hint: 'these part the fields and lines of /etc/passwd',
-  });
 }
 
 async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void> {

@@ -64,9 +64,22 @@ describe('packages', () => {
     [{ yum: { '-x': [] } }, 'packages/yum/-x'],
     [{ yum: { x: '--force' } }, 'packages/yum/x'],
     [{ yum: { '': [] } }, 'packages/yum/'],
+    [{ apt: { 'a^': [] } }, 'packages/apt/a^'],
+    [{ apt: { a: ['1', '2 3'] } }, 'packages/apt/a'],
+    [{ yum: ['a', 'b;c'] }, 'packages/yum/b;c'],
     [{ yum: 'x' }, 'packages/yum'],
   ])('refuses %j', (packages, place) => {
     expect(places(decodeConfig({ packages }))).toEqual([`error ${place}`]);
+  });
+
+  it('tells bad names beside what is wrong with other packages', () => {
+    const packages = { yum: { 'b;c': [], x: { version: 1 }, y: '1 2' }, apt: { 'a^': [] } };
+    expect(places(decodeConfig({ packages }))).toEqual([
+      'error packages/apt/a^',
+      'error packages/yum/b;c',
+      'error packages/yum/x',
+      'error packages/yum/y',
+    ]);
   });
 });
 
@@ -97,6 +110,7 @@ describe('groups and users', () => {
       { uid: 50, groups: ['a'] },
     ],
     [{ groups: 'a, b' }, { groups: ['a', 'b'] }],
+    [{ groups: ['domain users', 'DOM\\x', 'a@b', 50] }, { groups: ['domain users', 'DOM\\x', 'a@b', '50'] }],
     [{ groups: [] }, { groups: [] }],
   ])('user %j', (user, expected) => {
     expect(configOf({ users: { u: user } }).users[0]).toMatchObject({ name: 'u', ...expected });
@@ -113,6 +127,9 @@ describe('groups and users', () => {
     [{ users: { u: { homeDir: 'u' } } }, 'users/u/homeDir'],
     [{ users: { u: { groups: {} } } }, 'users/u/groups'],
     [{ users: { 'a:b': {} } }, 'users/a:b'],
+    [{ users: { u: { homeDir: '/a:/b' } } }, 'users/u/homeDir'],
+    [{ users: { u: { groups: ['a', '-V'] } } }, 'users/u/groups'],
+    [{ users: { u: { groups: 'a,--help' } } }, 'users/u/groups'],
   ])('refuses %j', (config, place) => {
     expect(places(decodeConfig(config))).toEqual([`error ${place}`]);
   });
@@ -229,7 +246,7 @@ describe('services', () => {
   });
 
   it('knows systemd and its unit names', () => {
-    const names = ['httpd.service', 'getty@tty1.service', 'a-b_c'];
+    const names = ['httpd.service', 'getty@tty1.service', 'a-b_c', '/etc/init.d/nginx'];
     const { services } = configOf({ services: { systemd: Object.fromEntries(names.map((name) => [name, {}])) } });
     expect(services.map(({ name, manager }) => [manager, name])).toEqual(names.map((name) => ['systemd', name]));
   });
@@ -239,6 +256,8 @@ describe('services', () => {
     [{ upstart: {} }, 'services/upstart'],
     [{ systemd: { '--now': {} } }, 'services/systemd/--now'],
     [{ systemd: { 'a b': {} } }, 'services/systemd/a b'],
+    [{ sysvinit: { '*': {} } }, 'services/sysvinit/*'],
+    [{ sysvinit: { 'x/-H': {} } }, 'services/sysvinit/x~1-H'],
     [{ systemd: { s: true } }, 'services/systemd/s'],
     [{ systemd: { s: { enabled: 'on' } } }, 'services/systemd/s/enabled'],
     [{ systemd: { s: { packages: ['a'] } } }, 'services/systemd/s/packages'],

@@ -35,11 +35,13 @@ const OPTIONS = [
  * is finished first; files that have gone from the mirror, and dependencies that are not known, mean an old index, which
  * is updated; each once.
  * @param manager as the metadata names it, for messages
+ * @param options further ones than for every call
  * @throws Problem that names what apt could not have
  */
 export async function installWithAptGet(
   manager: PackageManagerName,
-  args: readonly string[],
+  options: readonly string[],
+  packages: readonly string[],
   world: World,
 ): Promise<void> {
   const remedies = [
@@ -53,7 +55,7 @@ export async function installWithAptGet(
     },
   ];
   for (;;) {
-    const result = await aptGet(manager, ['install', ...args], world);
+    const result = await aptGet(manager, ['install', ...options, '--', ...packages], world);
     if (result.exitCode === 0) {
       const removed = removedPackages(result.output);
       if (removed.length > 0) world.log.warning(`apt-get removed what stood in the way: ${removed.join(', ')}`);
@@ -90,7 +92,7 @@ export function warnOfFailures(failures: readonly FetchFailure[], { log }: World
 
 /** Installs package files where there is no apt-get, and so nothing to fetch dependencies with. */
 export async function installWithDpkg(paths: readonly string[], world: World): Promise<void> {
-  await dpkg(['--install', ...paths], 'dpkg', world);
+  await dpkg(['--install', '--', ...paths], 'dpkg', world);
 }
 
 async function finishInterrupted(manager: PackageManagerName, world: World): Promise<void> {

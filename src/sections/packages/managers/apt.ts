@@ -1,7 +1,8 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
+import { urlWithoutQuery } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
+import { isPackageFile, type PackageManager } from '../manager.ts';
 import { REPOSITORY_PAUSES } from '../package-tool.ts';
 import { installWithAptGet, updateIndex, warnOfFailures } from './apt-get.ts';
 import { type Found, lookUp } from './apt-index.ts';
@@ -9,17 +10,13 @@ import type { FetchFailure } from './apt-output.ts';
 import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
 import { matchesVersion } from './version-pattern.ts';
 
-/** deb-control(5), with the architecture that apt lets follow. Anything else apt-get would take for a pattern or an order. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?$/;
-/** deb-version(7), with `*` for anything. */
-const VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
-
 /** Debian packages by name. Of several versions any that is installed is enough, else the newest that there is comes. */
 export const apt: PackageManager = {
   name: 'apt',
 
   async missing(requests, world) {
-    refuseOddNames(requests, world);
+    refuseAddresses(requests);
+    requireApt(world);
     const installed = await installedPackages(
       requests.map(({ name }) => name),
       world,
@@ -38,7 +35,12 @@ export const apt: PackageManager = {
     if (available.length === 0) return [];
     // Going down a version is done only where a version was asked for.
     const downgrade = available.some(({ request }) => request.versions.length > 0) ? ['--allow-downgrades'] : [];
-    await installWithAptGet('apt', [...downgrade, ...available.map(({ specification }) => specification)], world);
+    await installWithAptGet(
+      'apt',
+      downgrade,
+      available.map(({ specification }) => specification),
+      world,
+    );
     const after = await installedPackages(names, world);
     return available
       .filter(({ request: { name }, specification }) => {
@@ -86,17 +88,19 @@ function isMet({ versions }: PackageRequest, installed: InstalledPackage | undef
   return versions.length === 0 || versions.some((version) => matchesVersion(installed.version, version));
 }
 
-/** @throws Problem that names all that is no name and no version of a Debian package */
-function refuseOddNames(requests: readonly PackageRequest[], { system }: World): void {
-  const odd = requests.flatMap(({ name, versions }) => [
-    ...(NAME.test(name) ? [] : [`${JSON.stringify(name)} is not the name of a Debian package`]),
-    ...versions.filter((one) => !VERSION.test(one)).map((one) => `${JSON.stringify(one)} is not a version of ${name}`),
-  ]);
+/** @throws Problem that names all versions that are URLs or paths */
+function refuseAddresses(requests: readonly PackageRequest[]): void {
+  const odd = requests.flatMap(({ name, versions }) =>
+    versions.filter(isPackageFile).map((one) => `${JSON.stringify(urlWithoutQuery(one))} is not a version of ${name}`),
+  );
   if (odd.length > 0)
     throw new Problem(odd.join('; '), {
       where: 'packages apt',
       hint: 'write { "name": "version" }, and URLs and paths of .deb files under dpkg',
     });
+}
+
+function requireApt({ system }: World): void {
   if (system.exec.find('apt-get') === undefined)
     throw new Problem('apt is not on this machine', {
       where: 'packages apt',

@@ -41,7 +41,7 @@ export const dpkg: PackageManager = {
       );
       const paths = lacking.map(({ file }) => file.path);
       if (world.system.exec.find('apt-get') === undefined) await installWithDpkg(paths, world);
-      else await installWithAptGet('dpkg', ['--allow-downgrades', ...paths], world);
+      else await installWithAptGet('dpkg', ['--allow-downgrades'], paths, world);
       const changed = new Set(lacking.map(({ file }) => file.address));
       return requests.filter(({ versions }) => versions.some((one) => changed.has(one))).map(({ name }) => name);
     });
@@ -66,7 +66,7 @@ async function lookInto(files: readonly PackageFile[], world: World): Promise<re
   const asked = [];
   for (const file of files) {
     const fields = ['Package', 'Version', 'Architecture'];
-    asked.push({ file, ...(await world.system.exec.query(['dpkg-deb', '--field', file.path, ...fields])) });
+    asked.push({ file, ...(await world.system.exec.query(['dpkg-deb', '--field', '--', file.path, ...fields])) });
   }
   const identities = asked.map(({ file, exitCode, stdout, output }) => {
     const field = (name: string): string => new RegExp(`^${name}: *(.*)$`, 'm').exec(stdout)?.[1]?.trim() ?? '';
@@ -104,7 +104,7 @@ async function newestOf<T extends Identity>(files: readonly T[], { system }: Wor
     const compared =
       other === undefined
         ? undefined
-        : await system.exec.query(['dpkg', '--compare-versions', file.version, 'gt', other.version]);
+        : await system.exec.query(['dpkg', '--compare-versions', '--', file.version, 'gt', other.version]);
     if (compared === undefined || compared.exitCode === 0) newest.set(keyOf(file), file);
   }
   return newest;

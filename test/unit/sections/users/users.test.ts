@@ -55,11 +55,6 @@ describe('an existing user', () => {
       { groups: ['no', 'adm', '99', '-x'] },
       `no groups "no", "99", "-x": ${pointer}: list what is missing under groups, or correct the name`,
     ],
-    [
-      'a home that parts fields',
-      { home: '/a:/b' },
-      `a home with ":" or a line break: ${pointer}/homeDir: these part the fields and lines of /etc/passwd`,
-    ],
   ])('%s', async (_, entry, expected) => {
     expect(await look(entry)).toBe(expected);
   });

@@ -1,0 +1,243 @@
+/*
+ * What the names can be that a document or a configuration file gives and that another program gets as an argument. Pure.
+ *
+ * A name that breaks its rule is a finding, and never reaches a program: `-i` is an option to getent, `*` a pattern to
+ * systemctl, `nginx-` an order to remove to apt-get. The rules are those of the programs; each has its source. A name that
+ * follows them still stands behind `--` where the program knows that. dnf5 does not, gem gives what follows it to the
+ * extension's compiler, and update-rc.d, chkconfig, rc-service, service and init scripts know no options at all: for these the
+ * rule is all there is.
+ */
+
+/** Why a text is not a name of its kind, and what to write instead. */
+export interface NameFault {
+  readonly what: string;
+  readonly hint: string;
+}
+
+/** 2^32 - 1 means "no change" to chown(2) and setresuid(2). */
+const LARGEST_ID = 0xffff_fffe;
+/** LOGIN_NAME_MAX of limits.h(0p) on Linux, without the NUL at the end. Directory services have longer names than useradd. */
+const LONGEST_ACCOUNT = 255;
+/** useradd(8) and groupadd(8), CAVEATS. */
+const LONGEST_NEW_ACCOUNT = 32;
+/** systemd.unit(5), with the suffix. */
+const LONGEST_UNIT = 255;
+/** PATH_MAX of limits.h(0p): for paths and URLs, and for what is longer than any name that a repository has. */
+const LONGEST_ADDRESS = 4096;
+const CONTROL = /\p{Cc}/u;
+
+/** True for the number of a user or group: decimal digits up to 4294967294. */
+export function isAccountId(text: string): boolean {
+  return /^\d{1,32}$/.test(text) && Number(text) <= LARGEST_ID;
+}
+
+/**
+ * A user or group that is there already, by name or by number as chown(1) takes them. What directory services use is fine:
+ * `user@domain`, `DOMAIN\user`, `domain users`. The rule is systemd's relaxed one (https://systemd.io/USER_NAMES): no control
+ * characters, no `:` and no `/`, not `.` or `..`, no number out of range. Besides, no `-` and no `+` at the beginning: options,
+ * NIS's entries of nsswitch.conf(5), and the numbers `-0` and `+0`, which getent(1) takes for root's.
+ */
+export function accountFault(name: string): NameFault | undefined {
+  const isName =
+    /^[^-+:/\s][^:/]*$/u.test(name) &&
+    name.trim() === name &&
+    name.isWellFormed() &&
+    !CONTROL.test(name) &&
+    !/^\.\.?$/.test(name) &&
+    Buffer.byteLength(name) <= LONGEST_ACCOUNT;
+  if (isName && (isAccountId(name) || !/^\d+$/.test(name))) return undefined;
+  return { what: `${shown(name)} is not the name of an account`, hint: 'write the name or the number of one' };
+}
+
+/**
+ * A user or group that is to be made if it is not there. useradd(8) and groupadd(8), CAVEATS: letters, digits, `_` and `-`, no
+ * `-` at the beginning, a `$` at the end for Samba, at most 32 characters; their tools take a `.`, too.
+ */
+export function newAccountFault(name: string): NameFault | undefined {
+  if (/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(name) && name.length <= LONGEST_NEW_ACCOUNT) return undefined;
+  return {
+    what: `${shown(name)} is not a name for an account`,
+    hint: `letters, digits, "_", "-" and ".", a letter or "_" first, at most ${LONGEST_NEW_ACCOUNT} characters`,
+  };
+}
+
+/**
+ * A home directory. passwd(5): fields are parted by `:`, lines by a line break; busybox would write both as they are.
+ * @param path an absolute path
+ */
+export function homeFault(path: string): NameFault | undefined {
+  if (!path.includes(':') && !CONTROL.test(path)) return undefined;
+  return {
+    what: 'a home with ":" or a control character',
+    hint: 'these part the fields and lines of /etc/passwd',
+  };
+}
+
+/**
+ * A service. systemd.unit(5): ASCII letters, digits and `:-_.\`, with `@` before an instance, at most 255 characters with the
+ * suffix. An init script has no other name, since systemd makes a unit of it; its path stands for its last part. No `-` and no
+ * `.` at the beginning: options, and the directories `.` and `..`.
+ */
+export function serviceFault(name: string): NameFault | undefined {
+  const base = name.startsWith('/') ? name.slice(name.lastIndexOf('/') + 1) : name;
+  const isName =
+    /^[A-Za-z0-9:_\\][A-Za-z0-9:_.\\@-]*$/.test(base) &&
+    base.length + (base.includes('.') ? 0 : '.service'.length) <= LONGEST_UNIT &&
+    name.length <= LONGEST_ADDRESS &&
+    !CONTROL.test(name);
+  if (isName) return undefined;
+  return {
+    what: `${shown(name)} is not the name of a service`,
+    hint: 'letters, digits and ":", "-", "_", ".", "@", or the path of an init script',
+  };
+}
+
+interface PackageRule {
+  /** As in "is not the name of a Debian package". */
+  readonly kind: string;
+  readonly name: (text: string) => boolean;
+  /** Of a text that is no address: where URLs and paths belong is for the manager to say. */
+  readonly version: (text: string) => boolean;
+  readonly hint: string;
+}
+
+/** deb-control(5), with the architecture that apt takes. Anything else apt-get takes for a pattern, a task or an order to remove. */
+const DEB_NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*(?::[a-z0-9-]+)?$/;
+/** deb-version(7), with `*` for anything. */
+const DEB_VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
+
+/**
+ * dnf(8), "Specifying packages", yum(8), and zypper(8), "Package management commands": NAME[.ARCH], with patterns and the
+ * parentheses of what packages provide, `perl(Foo::Bar)`; an operator and a version behind it, as in `vim >= 8`. The
+ * characters of a name are those of rpm-spec's preamble. zypper takes a leading `-`, `!`, `+` and `~` for orders and an operator
+ * at the end for the beginning of the next name, yum 3 a leading `-` for "not this one".
+ */
+const RPM_NAME =
+  /^[A-Za-z0-9_*?[][A-Za-z0-9_.+~^:*?[\]!-]*(?:\([^()\s]*\)[A-Za-z0-9_.]*)*(?: *(?:[<>]=?|==?) *[A-Za-z0-9._+~^:-]+)?$/;
+/** A group or environment group, or a module: `@core`, `@^minimal`, `@Development Tools`, `@nodejs:18/common`. */
+const RPM_GROUP = /^@\^?[A-Za-z0-9][^\p{Cc}]*$/u;
+const RPM_VERSION = /^[A-Za-z0-9._+~^:*][A-Za-z0-9._+~^:*-]*$/;
+/** A path or a URL, without blanks. */
+const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\s\p{Cc}]*$/u;
+
+function isRpmName(text: string): boolean {
+  if (ADDRESS.test(text) || RPM_GROUP.test(text)) return true;
+  // A pattern without a letter that counts stands for everything there is.
+  return RPM_NAME.test(text) && /[A-Za-z0-9]/.test(text.replace(/\[[^\]]*\]/g, ''));
+}
+
+const rpmRule: PackageRule = {
+  kind: 'a package or group',
+  name: isRpmName,
+  version: (text) => RPM_VERSION.test(text),
+  hint: 'write { "name": "version" }',
+};
+
+/** apk-world(5): NAME[@TAG][OPERATOR VERSION]; a leading `!` is an order to keep the package away. */
+const APK_NAME =
+  /^[A-Za-z0-9_][A-Za-z0-9+._:-]*(?:@[A-Za-z0-9+._-]+)?(?:(?:[<>]=?|==?|=?~=?|><)[A-Za-z0-9][A-Za-z0-9._~+-]*)?$/;
+const APK_VERSION = /^~?[A-Za-z0-9][A-Za-z0-9._~+-]*$/;
+
+/** PKGBUILD(5), pkgname and pkgver; pacman(8), --sync: a repository before the name, an operator and a version behind it. */
+const ARCH_NAME =
+  /^(?:[A-Za-z0-9][A-Za-z0-9_.-]*\/)?[A-Za-z0-9@_+][A-Za-z0-9@._+-]*(?:(?:[<>]=?|=)[A-Za-z0-9][A-Za-z0-9._+~:-]*)?$/;
+const ARCH_VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~:-]*$/;
+
+/** RubyGems' Gem::Specification::VALID_NAME_PATTERN, without `-` and `.` at the beginning; or the path of a gem's file. */
+const GEM_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\/[^\s\p{Cc}]+\.gem)$/u;
+/** RubyGems' Gem::Requirement::PATTERN: what else stands behind `NAME:` gem takes for a part of the name. */
+const GEM_VERSION = /^\s*(?:=|!=|>|<|>=|<=|~>)?\s*[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*$/;
+
+/** The specifiers of PEP 440, parted by commas. No two blanks in a row, which keeps the patterns quick. */
+const PYTHON_VERSION = '[A-Za-z0-9][A-Za-z0-9.*!+_-]*';
+const PIP_SPECIFIER = `(?:===|==|~=|!=|<=|>=|<|>) ?${PYTHON_VERSION}`;
+const PIP_SPECIFIERS = `${PIP_SPECIFIER}(?: ?, ?${PIP_SPECIFIER})*`;
+const PIP_VERSION = new RegExp(`^(?:${PYTHON_VERSION}|${PIP_SPECIFIERS})$`);
+/** PEP 508: a name, extras, specifiers or an address, a marker. */
+const PIP_NAME = new RegExp(
+  `^[A-Za-z0-9][A-Za-z0-9._-]* ?(?:\\[[A-Za-z0-9._, -]*\\])? ?(?:${PIP_SPECIFIERS}|\\(${PIP_SPECIFIERS}\\)|@ ?\\w[\\w+.-]*://[^\\s\\p{Cc}]+)? ?(?:;[^\\p{Cc}]+)?$`,
+  'u',
+);
+/** A path, a URL, or a repository as in `git+https://`. */
+const PIP_ADDRESS = /^(?:\/|\w[\w+.-]*:\/\/)[^\p{Cc}]*$/u;
+
+/** A host or a revision that begins with `-` would be an option to the program that fetches it (CVE-2017-1000117, CVE-2023-5752). */
+const BEHIND_AT = /(?:@ *|:\/\/)-/;
+
+function isPipText(pattern: RegExp, text: string): boolean {
+  return pattern.test(text.replace(/ +/g, ' ')) && !BEHIND_AT.test(text);
+}
+
+const pipRule: PackageRule = {
+  kind: 'a Python package',
+  name: (text) => isPipText(PIP_NAME, text) || isPipText(PIP_ADDRESS, text),
+  version: (text) => isPipText(PIP_VERSION, text) || isPipText(PIP_ADDRESS, text),
+  hint: 'write { "name": "version" } as in PEP 508 and PEP 440, or a URL or an absolute path for the version',
+};
+
+/** For managers of package files: what the document calls them goes to no program. */
+const fileRule: PackageRule = {
+  kind: 'a package',
+  name: (text) => !text.startsWith('-') && !CONTROL.test(text),
+  version: (text) => !text.startsWith('-') && !CONTROL.test(text),
+  hint: 'write { "name": "URL or path" }',
+};
+
+const PACKAGE_RULES = {
+  dpkg: fileRule,
+  rpm: fileRule,
+  apt: {
+    kind: 'a Debian package',
+    name: (text) => DEB_NAME.test(text),
+    version: (text) => DEB_VERSION.test(text),
+    hint: 'write { "name": "version" }, and URLs and paths of .deb files under dpkg',
+  },
+  yum: rpmRule,
+  dnf: rpmRule,
+  zypper: rpmRule,
+  apk: {
+    kind: 'an Alpine package',
+    name: (text) => APK_NAME.test(text),
+    version: (text) => APK_VERSION.test(text),
+    hint: 'write { "name": "version" }',
+  },
+  pacman: {
+    kind: 'an Arch package or group',
+    name: (text) => ARCH_NAME.test(text),
+    version: (text) => ARCH_VERSION.test(text),
+    hint: 'write { "name": "version" }',
+  },
+  python: pipRule,
+  rubygems: {
+    kind: 'a gem',
+    name: (text) => GEM_NAME.test(text),
+    version: (text) => GEM_VERSION.test(text),
+    hint: 'write { "name": "version" }',
+  },
+} satisfies Readonly<Record<string, PackageRule>>;
+
+export type RuledManager = keyof typeof PACKAGE_RULES;
+
+/**
+ * A package and the versions that are asked for, each without blanks at its ends.
+ * @param manager as the metadata names it
+ */
+export function packageFault(manager: RuledManager, name: string, versions: readonly string[]): NameFault | undefined {
+  const rule: PackageRule = PACKAGE_RULES[manager];
+  // pip is given the address alone, and the document may call it what it likes.
+  const isLabel = manager === 'python' && versions.some((version) => PIP_ADDRESS.test(version));
+  const nameRule = isLabel ? fileRule.name : rule.name;
+  if (name.length > LONGEST_ADDRESS || !nameRule(name))
+    return { what: `${shown(name)} is not the name of ${rule.kind}`, hint: rule.hint };
+  const isAddress = (text: string): boolean => manager !== 'python' && ADDRESS.test(text);
+  const odd = versions.find(
+    (version) => version.length > LONGEST_ADDRESS || !(isAddress(version) || rule.version(version)),
+  );
+  return odd === undefined ? undefined : { what: `${shown(odd)} is not a version of ${rule.kind}`, hint: rule.hint };
+}
+
+/** A text for a message: quoted, and cut where it is long. Of a URL, which may hold a password, nothing is shown. */
+function shown(text: string): string {
+  if (/:\/\//.test(text)) return 'this URL';
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+}
