@@ -18,6 +18,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
         ...prefix,
         '--system',
         ...(gid === undefined ? [] : ['--gid', String(gid)]),
+        '--',
         name,
       ]),
 
@@ -36,6 +37,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
         ...(groups.length === 0 ? [] : ['--groups', groups.map(toolName).join(',')]),
         // Said in so many words, as login.defs differ: SUSE's would put every user into one group.
         ...(primary === undefined ? ['--user-group'] : ['--gid', toolName(primary)]),
+        '--',
         name,
       ]),
 
@@ -46,6 +48,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
           ...prefix,
           ...(home === undefined ? [] : ['--home', home]),
           ...(groups === undefined ? [] : ['--groups', groups.map(toolName).join(',')]),
+          '--',
           name,
         ]);
       }
@@ -54,9 +57,9 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
       const now = groupsOf(name);
       const wanted = groups.map((group) => group.name);
       for (const group of wanted.filter((other) => !now.includes(other)))
-        await call(`user ${name}`, ['gpasswd', '--add', name, group]);
+        await call(`user ${name}`, ['gpasswd', '--add', name, '--', group]);
       for (const group of now.filter((other) => !wanted.includes(other)))
-        await call(`user ${name}`, ['gpasswd', '--delete', name, group]);
+        await call(`user ${name}`, ['gpasswd', '--delete', name, '--', group]);
     },
   };
 }

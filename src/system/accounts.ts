@@ -1,9 +1,10 @@
-import { Problem } from '../errors.ts';
+import { lastLine, Problem } from '../errors.ts';
+import { accountFault, isAccountId } from '../names.ts';
 import { busyboxTools } from './accounts-busybox.ts';
 import { callAccountTool } from './accounts-call.ts';
 import { shadowTools } from './accounts-shadow.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Exec } from './exec.ts';
+import type { Exec, ToolResult } from './exec.ts';
 import type { FileSystem } from './file-system.ts';
 
 export interface User {
@@ -79,6 +80,12 @@ export interface Accounts extends AccountTools {
 }
 
 type Row = readonly string[];
+type Database = 'passwd' | 'group';
+
+/** passwd(5) and group(5). */
+const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
+/** getent(1): a key that is in no database. */
+const NOT_FOUND = 2;
 
 /**
  * Local files are read at once; other name services are asked through getent, on the running machine only.
@@ -87,32 +94,33 @@ type Row = readonly string[];
 export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = systemClock): Accounts {
   const isMachine = files.root === '/';
 
-  const rows = (database: 'passwd' | 'group'): Row[] =>
+  const rows = (database: Database): Row[] =>
     (files.readIfPresent(`/etc/${database}`)?.toString('utf8') ?? '')
       .split('\n')
       .map((line) => line.split(':'))
       // The rest are blank lines, comments, and NIS's `+::::::`.
-      .filter(([name = '', , id = '']) => /^[^+#-]/.test(name) && /^\d+$/.test(id));
+      .filter((row) => /^[^+#-]/.test(row[0] ?? '') && hasIds(database, row));
 
   /**
    * The first row that fits best. Of getent a name is taken as it comes, since SSSD may spell it otherwise; digits it
-   * reads as a number.
+   * reads as a number. A key that can be no account's is none, and is not asked for.
    */
   const lookUp = async <T>(
-    database: 'passwd' | 'group',
+    database: Database,
     key: string,
     fits: readonly ((row: Row) => boolean)[],
     parse: (row: Row, isLocal: boolean) => T,
   ): Promise<T | undefined> => {
+    if (accountFault(key) !== undefined) return undefined;
     const local = rows(database);
     for (const suits of fits) {
       const row = local.find(suits);
       if (row !== undefined) return parse(row, true);
     }
     if (!isMachine || exec.find('getent') === undefined) return undefined;
-    const { exitCode, stdout } = await exec.tool(['getent', database, key]);
-    const row = stdout.trim().split(':');
-    return exitCode === 0 && (!/^\d+$/.test(key) || fits.some((suits) => suits(row))) ? parse(row, false) : undefined;
+    const row = parseGetent(database, key, await exec.tool(['getent', database, '--', key]));
+    if (row === undefined || (/^\d+$/.test(key) && !fits.some((suits) => suits(row)))) return undefined;
+    return parse(row, false);
   };
 
   const hasName =
@@ -167,15 +175,39 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     groupNumbered: (gid) => lookUp('group', String(gid), [hasNumber(String(gid))], parseGroup),
     groupsOf,
     gidsOf: async ({ name, gid }) => {
-      const { exitCode, output } = await exec.query(['id', '-G', '--', name]);
-      if (exitCode !== 0)
-        throw new Problem('cannot find out the groups of a user', { where: name, hint: output.trim() });
-      return [...new Set([gid, ...(output.match(/\b\d+\b/g) ?? []).map(Number)])];
+      const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name]);
+      const gids = stdout.replace(/\n$/, '').split(' ');
+      // What else is printed there must not give anybody a group.
+      if (exitCode !== 0 || !gids.every(isAccountId))
+        throw new Problem('cannot find out the groups of a user', { where: name, hint: lastLine(output), output });
+      return [...new Set([gid, ...gids.map(Number)])];
     },
     createGroup: async (group) => (await tools()).createGroup(group),
     createUser: async (user) => (await tools()).createUser(user),
     changeUser: async (user, change) => (await tools()).changeUser(user, change),
   };
+}
+
+/** Whether the numbers of a row are such: an empty one would count as root's. */
+function hasIds(database: Database, [, , id = '', gid = '']: Row): boolean {
+  return isAccountId(id) && (database === 'group' || isAccountId(gid));
+}
+
+/**
+ * One line of the database and nothing else on stdout.
+ * @returns undefined where getent knows no such account
+ * @throws Problem for anything else: whoever decides about rights must not go on with a guess
+ */
+function parseGetent(database: Database, key: string, { exitCode, stdout, output }: ToolResult): Row | undefined {
+  if (exitCode === NOT_FOUND && stdout === '') return undefined;
+  const lines = stdout.replace(/\n$/, '').split('\n');
+  const row = (lines[0] ?? '').split(':');
+  if (exitCode === 0 && lines.length === 1 && row.length === FIELDS[database] && hasIds(database, row)) return row;
+  throw new Problem(`getent ${database} gave no answer that can be used`, {
+    where: key,
+    hint: lastLine(output),
+    output,
+  });
 }
 
 function parseUser([name = '', , uid, gid, , home = '']: Row, isLocal: boolean): User {

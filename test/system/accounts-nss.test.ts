@@ -26,6 +26,9 @@ beforeAll(async () => {
     echo '{"groupName":"outsiders","gid":6503}' >outsiders.group
     ln -s remote.user 6500.user; ln -s staffers.group 6501.group; ln -s admins.group 6502.group
     ln -s outsiders.group 6503.group; : >remote:admins.membership
+    echo '{"userName":"jane@example.test","uid":6510,"gid":6511}' >jane@example.test.user
+    echo '{"userName":"CORP\\\\jim doe","uid":6512,"gid":6511}' >'CORP\\jim doe.user'
+    echo '{"groupName":"domain users","gid":6511}' >'domain users.group'
     groupadd -g 5100 there; groupadd -g 5101 other; useradd -r -u 5200 -M -g there app`);
   isThere = (await out('getent passwd remote; getent group admins')).split('\n').length === 2;
 });
@@ -60,6 +63,46 @@ describe('a user of another name service', () => {
     const files = { '/srv/theirs': { content: 'x', owner: 'remote', group: 'admins' } };
     expect((await apply({ files })).code).toBe(0);
     expect(await out('stat -c %u:%g /srv/theirs')).toBe('6500:6502');
+  });
+});
+
+test.each([
+  ['jane@example.test', '6510:6511'],
+  ['CORP\\jim doe', '6512:6511'],
+])('a name as directory services have it owns files: %s', async (owner, ids) => {
+  const result = await apply({ files: { '/srv/far': { content: owner, owner, group: 'domain users' } } });
+  expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+  expect(await out('stat -c %u:%g /srv/far')).toBe(ids);
+});
+
+describe('an answer of getent that cannot be used is a failure, and the file is not written', () => {
+  const env = { PATH: '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' };
+  const own = (options = env) =>
+    cfnInit(view(), { files: { '/srv/odd': { content: 'x', owner: 'remote' } } }, [], { env: options });
+
+  test.each([
+    ['two lines', 'echo remote:x:0:0::/:/bin/sh; echo remote:x:6500:6501::/:/bin/sh'],
+    ['too few fields', 'echo remote:x:0:0'],
+    ['a number that is none', 'echo remote:x::0::/:/bin/sh'],
+    ['a number that means no change', 'echo remote:x:4294967295:0::/:/bin/sh'],
+    ['a message', 'echo cannot tell'],
+    ['nothing', ':'],
+    ['a failure', 'echo remote:x:0:0::/:/bin/sh; exit 1'],
+    ['an answer and that there is none', 'echo remote:x:0:0::/:/bin/sh; exit 2'],
+  ])('%s', async (_, answer) => {
+    await view().run(
+      `printf '%s\\n' '#!/bin/sh' '${answer}' >/usr/local/sbin/getent; chmod 755 /usr/local/sbin/getent; rm -f /srv/odd`,
+    );
+    const { code, stderr } = await own();
+    await view().run('rm /usr/local/sbin/getent');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: error('getent passwd', 'remote') });
+    expect(view().exists('/srv/odd')).toBe(false);
+  });
+
+  test('what the loader prints to stderr is none of it', async () => {
+    const result = await own({ ...env, LD_PRELOAD: '/nowhere/libfoo.so.0' } as typeof env);
+    expect(result.code).toBe(0);
+    expect(await out('stat -c %u /srv/odd')).toBe('6500');
   });
 });
 

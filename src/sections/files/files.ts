@@ -1,6 +1,7 @@
 import type { FileContent, FileEntry } from '../../config/config.ts';
 import { renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
+import { isAccountId } from '../../names.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
 import { urlWithoutQuery } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
@@ -82,7 +83,7 @@ async function wantedAttributes(entry: FileEntry, present: Entry | undefined, wo
 
 /** A number is an owner even when no account has it, as for chown. */
 function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): number {
-  if (/^\d{1,10}$/.test(name)) return Number(name);
+  if (isAccountId(name)) return Number(name);
   throw new Problem(`no ${kind} ${JSON.stringify(name)}`, {
     where: `${entry.pointer}/${kind === 'user' ? 'owner' : 'group'}`,
     hint: `create it under "${kind}s"`,

@@ -7,7 +7,8 @@ import { createAccounts } from '../../../src/system/accounts.ts';
 import { busyboxTools } from '../../../src/system/accounts-busybox.ts';
 import { callAccountTool } from '../../../src/system/accounts-call.ts';
 import { shadowTools } from '../../../src/system/accounts-shadow.ts';
-import { createExec, type Exec } from '../../../src/system/exec.ts';
+import { createExec, type Exec, type ToolResult } from '../../../src/system/exec.ts';
+import type { FileSystem } from '../../../src/system/file-system.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 const group = (name: string, gid: number): Group => ({ name, gid, members: [], isLocal: true });
@@ -64,6 +65,61 @@ describe('what is looked up below another root', () => {
   });
 });
 
+describe('what other name services are asked', () => {
+  const NOISE = "ERROR: ld.so: object '/nowhere/libfoo.so.0' from LD_PRELOAD cannot be preloaded: ignored.";
+
+  function asking(answer: Partial<ToolResult>, passwd = 'root:x:0:0::/root:/bin/sh\n') {
+    const calls: string[] = [];
+    const ask = async (command: readonly string[]): Promise<ToolResult> => {
+      calls.push(command.join(' '));
+      const stdout = answer.stdout ?? '';
+      return { exitCode: answer.exitCode ?? 0, stdout, output: `${stdout}${NOISE}\n` };
+    };
+    const exec = { find: (name: string) => `/usr/bin/${name}`, tool: ask, query: ask } as unknown as Exec;
+    const files = { root: '/', readIfPresent: () => Buffer.from(passwd) } as unknown as FileSystem;
+    return { calls, accounts: createAccounts(files, exec) };
+  }
+
+  test('a name stands behind --', async () => {
+    const { calls, accounts } = asking({ stdout: 'Jane@corp:*:70:71:Jane:/home/jane:/bin/sh\n' });
+    expect(await accounts.user('jane@corp')).toEqual({
+      name: 'Jane@corp',
+      uid: 70,
+      gid: 71,
+      home: '/home/jane',
+      isLocal: false,
+    });
+    expect(calls).toEqual(['getent passwd -- jane@corp']);
+  });
+
+  test.each(['-i', '--service=files', '-s files', '+0', '-0', '', 'a:b', '4294967296'])('%j is not', async (name) => {
+    const { calls, accounts } = asking({ stdout: 'root:x:0:0::/root:/bin/sh\n' });
+    expect([await accounts.user(name), await accounts.group(name), calls]).toEqual([undefined, undefined, []]);
+  });
+
+  test('an account without a number is none: it would count as root', async () => {
+    const { accounts } = asking({ exitCode: 2 }, 'broken:x:500:::/:/bin/sh\nworse:x::0::/:/bin/sh\n');
+    expect([await accounts.user('broken'), await accounts.user('worse')]).toEqual([undefined, undefined]);
+  });
+
+  const user: User = { name: 'web', uid: 1, gid: 9, home: '/', isLocal: true };
+  test.each<[string, number, readonly number[] | undefined]>([
+    ['7 8\n', 0, [9, 7, 8]],
+    ['9\n', 0, [9]],
+    ['', 0, undefined],
+    ['7 x\n', 0, undefined],
+    ['7 -1\n', 0, undefined],
+    ['7 4294967295\n', 0, undefined],
+    ['7\n0\n', 0, undefined],
+    ['7  8\n', 0, undefined],
+    ['7 8\n', 1, undefined],
+  ])('id prints %j and ends with %d: %j', async (stdout, exitCode, gids) => {
+    const { accounts } = asking({ stdout, exitCode });
+    if (gids === undefined) await expect(accounts.gidsOf(user)).rejects.toThrow('cannot find out the groups of a user');
+    else expect(await accounts.gidsOf(user)).toEqual(gids);
+  });
+});
+
 describe('the calls of', () => {
   /** What the tools are called with; `fails` ends with an error. */
   async function callsOf(
@@ -100,51 +156,51 @@ describe('the calls of', () => {
     [
       'a group',
       (tools) => tools.createGroup({ name: 'g', gid: undefined }),
-      ['groupadd --system g'],
+      ['groupadd --system -- g'],
       ['addgroup -S g'],
     ],
     [
       'a group with a gid',
       (tools) => tools.createGroup({ name: 'g', gid: 0 }),
-      ['groupadd --system --gid 0 g'],
+      ['groupadd --system --gid 0 -- g'],
       ['addgroup -S -g 0 g'],
     ],
     [
       'a user',
       (tools) => tools.createUser(bare),
-      [`${useradd} --user-group web`],
+      [`${useradd} --user-group -- web`],
       ['addgroup -S web', "adduser -S -D -H -g '' -s /no -G web web"],
     ],
     [
       'a user with all there is',
       (tools) => tools.createUser(full),
       // What looks like a number is one to useradd.
-      [`${useradd} --uid 7 --home-dir /srv --groups a,66 --gid web web`],
+      [`${useradd} --uid 7 --home-dir /srv --groups a,66 --gid web -- web`],
       ["adduser -S -D -H -g '' -s /no -G web -u 7 -h /srv web", 'addgroup web a', 'addgroup web 55'],
     ],
     [
       'other groups',
       (tools) => tools.changeUser(user, { home: undefined, groups: [group('c', 1), group('e', 2)] }),
-      ['usermod --groups c,e web'],
+      ['usermod --groups c,e -- web'],
       ['addgroup web e', 'delgroup web b', 'delgroup web d'],
     ],
     [
       'no groups',
       (tools) => tools.changeUser(user, { home: undefined, groups: [] }),
-      ['usermod --groups  web'],
+      ['usermod --groups  -- web'],
       ['delgroup web b', 'delgroup web c', 'delgroup web d'],
     ],
     [
       'another home and groups',
       (tools) => tools.changeUser(user, { home: '/new', groups: [group('e', 2)] }),
-      ['usermod --home /new --groups e web'],
+      ['usermod --home /new --groups e -- web'],
       ['failed'],
     ],
     [
       'other groups of a user of another name service',
       (tools) =>
         tools.changeUser({ ...user, isLocal: false }, { home: undefined, groups: [group('e', 2), group('b', 3)] }),
-      ['gpasswd --add web e', 'gpasswd --delete web c', 'gpasswd --delete web d'],
+      ['gpasswd --add web -- e', 'gpasswd --delete web -- c', 'gpasswd --delete web -- d'],
       ['addgroup web e', 'delgroup web c', 'delgroup web d'],
     ],
   ])('%s', async (_, work, shadow, busybox) => {
