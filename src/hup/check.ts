@@ -1,5 +1,6 @@
 import { describeError, ExitCode, Problem } from '../errors.ts';
 import { parseCredentialFile } from '../heat/credentials.ts';
+import { accountFault } from '../names.ts';
 import type { System } from '../system/system.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
@@ -98,7 +99,8 @@ async function runasProblems(
     if (section.name === 'main') continue;
     const setting = valueIn(section, 'runas');
     const runas = setting?.value ?? DEFAULT_USER;
-    if (runas === '') continue;
+    // Complained about already.
+    if (accountFault(runas) !== undefined) continue;
     const complain = (what: string, hint: string): void => {
       problems.push(remark(setting?.place ?? placeOf(section), `hook [${section.name}]: ${what}`, hint));
     };

@@ -1,3 +1,4 @@
+import { accountFault } from '../names.ts';
 import {
   type ConfigSection,
   placeOf,
@@ -55,6 +56,8 @@ function decodeHook(section: ConfigSection, remarks: Remarks): Hook | undefined 
   // An empty one is no wish for root: a variable of the template was empty.
   const isNamed = section.settings.has('runas') || section.defaults.has('runas');
   const runas = isNamed ? required('runas', `name a user, or leave the line out for ${DEFAULT_USER}`) : undefined;
+  const fault = runas === undefined ? undefined : accountFault(runas.value);
+  if (runas !== undefined && fault !== undefined) complain(runas.place, `runas: ${fault.what}`, fault.hint);
   remarks.problems.push(...found);
   if (found.length > 0 || path === undefined || 'what' in path || action === undefined) return undefined;
   return {

@@ -86,6 +86,44 @@ describe('how an action runs', () => {
     expect(log()).toContain('nobody-at-all');
   });
 
+  test.each(['-i', '--service=files', '--no-idn', '-s files', '+0', '-0', 'a:b'])(
+    'runas=%s is a mistake of the configuration: nothing runs',
+    async (runas) => {
+      const { code, stderr } = await action({ runas });
+      const problem = `hooks.conf:5: hook [h]: runas: "${runas}" is not the name of an account`;
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(problem) });
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(log()).toContain(problem);
+      expect(acted()).toEqual([]);
+      const check = await hup('--check');
+      expect({ code: check.code, stdout: check.stdout }).toEqual({ code: 1, stdout: expect.stringContaining(problem) });
+    },
+  );
+
+  test('what the loader prints to stderr gives no group', async () => {
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: { runas: 'worker', action: `grep ^Groups: /proc/self/status >${ACTED}` } });
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LD_PRELOAD: '/nowhere/libfoo.so.0' };
+    expect((await machine().run([binary('cfn-hup'), '-f'], { env })).code).toBe(0);
+    expect(acted().map((line) => line.split(/\s+/).filter(Boolean))).toEqual([['Groups:', '7001', '7002']]);
+  });
+
+  test.each([
+    ['a word', 'echo 7002 zero'],
+    ['nothing', ':'],
+    ['two lines', 'echo 7002; echo 0'],
+    ['a failure', 'echo 7002; exit 1'],
+  ])('where id answers with %s it does not run', async (_, answer) => {
+    put('/usr/local/sbin/id', `#!/bin/sh\n${answer}\n`, 0o755);
+    const heat = await telling({ v: 1 });
+    configure(heat.base, { h: { runas: 'worker' } });
+    const env = { PATH: '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' };
+    const { code } = await machine().run([binary('cfn-hup'), '-f'], { env });
+    await machine().run('rm /usr/local/sbin/id');
+    expect({ code, acted: acted() }).toEqual({ code: 1, acted: [] });
+    expect(log()).toContain('cannot find out the groups of a user: worker');
+  });
+
   test('SIGTERM ends it with all that it started, as a failure', async () => {
     const heat = await telling({ v: 1 });
     configure(heat.base, { h: { action: 'sleep 300 & echo $! >/srv/child; wait' } });

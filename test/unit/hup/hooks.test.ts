@@ -22,6 +22,8 @@ describe('a hook', () => {
   it.each<[keys: Record<string, string>, hook: Partial<Hook>]>([
     [{}, { name: 'h', file: 'f', triggers: ['post.update'], action: '/bin/true', runas: 'root' }],
     [{ runas: 'www-data' }, { runas: 'www-data' }],
+    [{ runas: 'DOMAIN\\domain user' }, { runas: 'DOMAIN\\domain user' }],
+    [{ runas: '33' }, { runas: '33' }],
     [
       { triggers: 'post.add, POST.Update post.remove,service.restarted,' },
       { triggers: ['post.add', 'post.update', 'post.remove', 'service.restarted'] },
@@ -72,6 +74,7 @@ describe('a hook', () => {
       'f:4: action refers to %(y)s, and there is no such key: a %( that is meant as it stands is written %%(',
     ],
     [{ runas: '' }, 'f:5: hook [h]: runas is empty: name a user, or leave the line out for root'],
+    [{ runas: '-i' }, 'f:5: hook [h]: runas: "-i" is not the name of an account: write the name or the number of one'],
     [{ runas: 'a\n  b' }, 'f:5: runas has more than one line: is the next line indented by mistake?'],
     [
       { runas: '%(y)s' },
