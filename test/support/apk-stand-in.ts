@@ -11,6 +11,10 @@ state=/run/apk
 echo "$*" >>/run/apk.calls
 verb=$1
 shift
+# As getopt_long does, which apk uses: the options end here.
+words=()
+for word in "$@"; do [ "$word" = -- ] || words+=("$word"); done
+set -- "\${words[@]}"
 has() { grep -qxF "$2 $3" "$state/$1"; }
 versions() { sed -n "s/^$2 //p" "$state/$1" | sort -V; }
 if [ -e "$state/locked" ] && [ "$verb" != info ] && [ "$verb" != version ]; then

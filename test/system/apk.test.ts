@@ -11,7 +11,7 @@ import { useSandbox } from '../support/use-machine.ts';
 const view = useSandbox();
 const ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
 const REMOTE = ['dummy=1.9-r0', 'dummy=1.10-r0', 'other=2.0-r1', 'lib-2-x=1.0-r0'];
-const QUERY = 'info --installed --verbose';
+const QUERY = 'info --installed --verbose --';
 
 const apply = (apk: ConfigDocument, args: readonly string[] = []) =>
   cfnInit(view(), { packages: { apk } }, args, { env: ENV });
@@ -62,7 +62,7 @@ describe('apk, played', () => {
     expect(await calls()).toEqual([`${QUERY} ${names.join(' ')}`]);
     const { stderr } = await apply({ ...packages, dummy: [], other: [] }, ['-v']);
     expect(stderr).toMatch(/\(installed dummy, other\)/);
-    expect(await changes()).toEqual(['add dummy other']);
+    expect(await changes()).toEqual(['add -- dummy other']);
   });
 
   test.each([

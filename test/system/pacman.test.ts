@@ -83,7 +83,7 @@ describe('pacman', () => {
     expect(await calls()).toEqual([]);
     await configurePacman(view(), undefined, 'DBPath = /var/lib/pacman');
     expect(summary(await apply(Object.fromEntries(names.map((name) => [name, '1.0-1']))))).toBe('1 unchanged');
-    expect(await calls()).toEqual([`-Q ${names.join(' ')}`]);
+    expect(await calls()).toEqual([`-Q -- ${names.join(' ')}`]);
   });
 
   test('what a package needs comes with it; only what was asked for and has changed is told', async () => {
@@ -124,27 +124,27 @@ describe('pacman', () => {
     expect(await installed()).toEqual(['cfn-other=2:1.0-1']);
     await calls();
     expect(summary(await apply({ 'cfn-virtual': [] }))).toBe('1 unchanged');
-    expect(await calls()).toEqual(['-Q cfn-virtual']);
+    expect(await calls()).toEqual(['-Q -- cfn-virtual']);
   });
 
   test('databases that were never fetched are fetched once', async () => {
     await view().run('rm -rf /var/lib/pacman/sync');
     expect((await apply({ 'cfn-dummy': [] })).code).toBe(0);
-    expect(await changes()).toEqual(['-S --needed cfn-dummy', '-Sy', '-S --needed cfn-dummy']);
+    expect(await changes()).toEqual(['-S --needed -- cfn-dummy', '-Sy', '-S --needed -- cfn-dummy']);
   });
 
   test('a version that is newer than the database is found after it is fetched anew', async () => {
     await publish(view(), 'cfn-dummy=1.2-1');
     expect((await apply({ 'cfn-dummy': '1.2-1' })).code).toBe(0);
     expect(await installed()).toEqual(['cfn-dummy=1.2-1']);
-    expect(await changes()).toEqual(['-Sy', '-S --needed cfn-dummy=1.2-1']);
+    expect(await changes()).toEqual(['-Sy', '-S --needed -- cfn-dummy=1.2-1']);
   });
 
   test('a file that has gone from the mirror means an old database', async () => {
     await publish(view(), 'cfn-dummy=1.2-1');
     expect((await apply({ 'cfn-dummy': [] })).code).toBe(0);
     expect(await installed()).toEqual(['cfn-dummy=1.2-1']);
-    expect(await changes()).toEqual(['-S --needed cfn-dummy', '-Sy', '-S --needed cfn-dummy']);
+    expect(await changes()).toEqual(['-S --needed -- cfn-dummy', '-Sy', '-S --needed -- cfn-dummy']);
   });
 
   test('what IgnorePkg holds back is installed when it is asked for, and stays otherwise', async () => {

@@ -86,8 +86,8 @@ describe('python', () => {
     const some = await apply({ ...packages, 'cfn-dummy': [], 'cfn-other': [] }, ['-v']);
     expect(some.stderr).toMatch(/\(installed cfn-dummy, cfn-other\)/);
     expect((await calls()).filter((line) => line.startsWith('install'))).toEqual([
-      'install cfn-dummy cfn-other',
-      'install --break-system-packages cfn-dummy cfn-other',
+      'install -- cfn-dummy cfn-other',
+      'install --break-system-packages -- cfn-dummy cfn-other',
     ]);
   });
 
@@ -123,7 +123,7 @@ describe('python', () => {
     // 1.0.0 is 1.0 to pip alone, so it is asked to install both.
     const { stderr } = await apply({ 'cfn-dummy': '1.0.0', 'cfn-other': [] }, ['-v']);
     expect(stderr).toMatch(/\(installed cfn-other\)/);
-    expect(await calls()).toContain('install --break-system-packages cfn-dummy==1.0.0 cfn-other');
+    expect(await calls()).toContain('install --break-system-packages -- cfn-dummy==1.0.0 cfn-other');
     expect(summary(await apply({ 'cfn-dummy': '1.0.0' }))).toBe('1 unchanged');
   });
 
@@ -148,8 +148,8 @@ describe("python, where it is the distribution's own (PEP 668)", () => {
       stderr: expect.stringMatching(/belongs to the distribution \(PEP 668\).*--break-system-packages/),
     });
     expect((await calls()).filter((line) => line.startsWith('install'))).toEqual([
-      'install cfn-other',
-      'install --break-system-packages cfn-other',
+      'install -- cfn-other',
+      'install --break-system-packages -- cfn-other',
     ]);
   });
 
@@ -158,7 +158,7 @@ describe("python, where it is the distribution's own (PEP 668)", () => {
     const { code } = await apply({ 'cfn-other': [] });
     await view().run(`mv ${MARK}.away ${MARK}`);
     expect({ code, installed: await installed() }).toEqual({ code: 0, installed: ['cfn_other==1.0'] });
-    expect((await calls()).filter((line) => line.startsWith('install'))).toEqual(['install cfn-other']);
+    expect((await calls()).filter((line) => line.startsWith('install'))).toEqual(['install -- cfn-other']);
   });
 });
 
@@ -262,7 +262,7 @@ with zipfile.ZipFile("${mended}", "w") as new:
       await view().run(`cp ${mended} ${path}`);
       await calls();
       expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 changed');
-      expect((await installs()).at(-1)).toBe(`install --break-system-packages --force-reinstall --no-deps ${path}`);
+      expect((await installs()).at(-1)).toBe(`install --break-system-packages --force-reinstall --no-deps -- ${path}`);
       expect((await content()).stdout).toContain('mended');
       expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 unchanged');
       expect(await installs()).toEqual([]);

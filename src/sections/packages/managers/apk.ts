@@ -27,19 +27,19 @@ export const apk: PackageManager = {
     const before = await installedByApk(requests, world);
     const specifications: string[] = [];
     for (const request of requests) specifications.push(await specificationOf(request, world));
-    const { output } = await addPatiently(specifications, world);
+    const { stdout } = await addPatiently(specifications, world);
     const after = await installedByApk(requests, world);
     const names = requests.map(({ name }) => name);
     const changed = changedNames(names, before, after);
     // What another package provides is not found by its own name.
-    const isNew = /^\(\d+\/\d+\) (?:Installing|Upgrading|Downgrading|Replacing)/m.test(output);
+    const isNew = /^\(\d+\/\d+\) (?:Installing|Upgrading|Downgrading|Replacing)/m.test(stdout);
     return names.filter((name) => changed.includes(name) || (isNew && !after.has(name)));
   },
 };
 
 /** Runs `apk add`. A package or version that apk does not know, or whose file has gone, means an old index: it is updated once. */
 async function addPatiently(specifications: readonly string[], world: World): Promise<ToolResult> {
-  const add = ['add', '--no-progress', ...specifications];
+  const add = ['add', '--no-progress', '--', ...specifications];
   let result = await call(add, world);
   let said = result.output;
   // A repository that is down has been tried patiently by now.
@@ -67,7 +67,14 @@ async function installedByApk(
   if (requests.length === 0 || system.exec.find('apk') === undefined) return new Map();
   const names = requests.map(({ name }) => name);
   // The exit code only counts those that are not there.
-  const { stdout } = await system.exec.query(['apk', 'info', '--installed', '--verbose', ...names.map(withoutTag)]);
+  const { stdout } = await system.exec.query([
+    'apk',
+    'info',
+    '--installed',
+    '--verbose',
+    '--',
+    ...names.map(withoutTag),
+  ]);
   const versions = parseInstalled(stdout);
   return new Map(
     names.flatMap((name) => {
@@ -87,7 +94,7 @@ async function specificationOf({ name, versions }: PackageRequest, world: World)
   let [highest, ...others] = versions;
   for (const version of others) {
     // apk's own judgement: it prints <, = or >.
-    const { stdout } = await world.system.exec.query(['apk', 'version', '--test', version, highest ?? '']);
+    const { stdout } = await world.system.exec.query(['apk', 'version', '--test', '--', version, highest ?? '']);
     if (stdout.trim() === '>') highest = version;
   }
   return highest === undefined ? name : `${name}=${highest}`;

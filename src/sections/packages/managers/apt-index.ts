@@ -21,7 +21,7 @@ const MOST_VERSIONS = 10;
  */
 export async function lookUp(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
   const { exec } = world.system;
-  const policy = await exec.query(['apt-cache', 'policy', ...requests.map(({ name }) => name)]);
+  const policy = await exec.query(['apt-cache', 'policy', '--', ...requests.map(({ name }) => name)]);
   const known = parsePolicy(policy.stdout);
   const versionsOf = (name: string): readonly string[] | undefined =>
     known.get(name) ?? known.get(splitName(name).base);
@@ -70,7 +70,7 @@ async function lookUpProviders(
   world: World,
 ): Promise<ReadonlyMap<string, readonly Provider[]>> {
   if (virtual.length === 0) return new Map();
-  const { stdout } = await world.system.exec.query(['apt-cache', 'showpkg', ...virtual]);
+  const { stdout } = await world.system.exec.query(['apt-cache', 'showpkg', '--', ...virtual]);
   const providers = parseProviders(stdout);
   const installed = await installedPackages([...providers.values()].flat(), world);
   return new Map(

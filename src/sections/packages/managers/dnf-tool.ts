@@ -18,6 +18,7 @@ export const dnfTool: RepositoryTool = {
     return `${base}-${version}${version.includes('-') ? '' : '-*'}.${architecture}`;
   },
 
+  // No `--` before the names: dnf5 does not know it.
   install: (program, specifications) => [program, ...OPTIONS, 'install', ...specifications],
   downgrade: (program, specifications) => [program, ...OPTIONS, 'downgrade', ...specifications],
   // Not `--refresh`, which yum 3 does not have.

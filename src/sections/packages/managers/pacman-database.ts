@@ -24,7 +24,7 @@ export async function installedByPacman(
     });
     if (found.length === names.length) return new Map(found);
   }
-  const { stdout, output } = await exec.query(['pacman', '-Q', '--color', 'never', ...names]);
+  const { stdout, output } = await exec.query(['pacman', '-Q', '--color', 'never', '--', ...names]);
   return parseQuery(names, stdout, output);
 }
 
@@ -64,7 +64,7 @@ export async function groupMembers(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const members = new Map<string, string[]>();
   if (names.length === 0 || system.exec.find('pacman') === undefined) return members;
-  const { stdout } = await system.exec.query(['pacman', '-Sg', '--color', 'never', ...names]);
+  const { stdout } = await system.exec.query(['pacman', '-Sg', '--color', 'never', '--', ...names]);
   for (const [, group = '', member = ''] of stdout.matchAll(/^(\S+) (\S+)$/gm))
     members.set(group, [...(members.get(group) ?? []), member]);
   return members;
@@ -76,7 +76,7 @@ export async function repositoryVersions(
   { system }: World,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   if (names.length === 0) return new Map();
-  const { stdout } = await system.exec.query(['pacman', '-Si', '--color', 'never', ...names]);
+  const { stdout } = await system.exec.query(['pacman', '-Si', '--color', 'never', '--', ...names]);
   return parseInformation(stdout);
 }
 

@@ -52,11 +52,11 @@ export const pacman: PackageManager = {
     if (world.system.exec.find('pacman') === undefined) throw notInstalled('pacman');
     const names = requests.map(({ name }) => name);
     const before = await installedByPacman(names, world);
-    const { output } = await installPatiently(requests, before, world);
+    const { stdout } = await installPatiently(requests, before, world);
     const after = await installedByPacman(names, world);
     const changed = changedNames(names, before, after);
     // A group is no package itself: only its members can have come.
-    const isNew = /^(?:installing|upgrading|downgrading|reinstalling) /m.test(output);
+    const isNew = /^(?:installing|upgrading|downgrading|reinstalling) /m.test(stdout);
     return names.filter((name) => changed.includes(name) || (isNew && !after.has(name)));
   },
 };
@@ -147,11 +147,15 @@ function membersOf(
 
 /** One transaction; a second one only where files of the cache are needed, which pacman takes by another verb. */
 async function carryOut({ targets, files }: Plan, world: World): Promise<ToolResult> {
-  const first = targets.length === 0 ? undefined : await call(['-S', '--needed', ...OPTIONS, ...targets], world);
+  const first = targets.length === 0 ? undefined : await call(['-S', '--needed', ...OPTIONS, '--', ...targets], world);
   if (files.length === 0 || (first !== undefined && first.exitCode !== 0))
     return first ?? { exitCode: 0, stdout: '', output: '' };
-  const second = await call(['-U', '--needed', ...OPTIONS, ...files], world);
-  return { ...second, output: `${first?.output ?? ''}\n${second.output}` };
+  const second = await call(['-U', '--needed', ...OPTIONS, '--', ...files], world);
+  return {
+    ...second,
+    stdout: `${first?.stdout ?? ''}\n${second.stdout}`,
+    output: `${first?.output ?? ''}\n${second.output}`,
+  };
 }
 
 function call(args: readonly string[], world: World): Promise<ToolResult> {

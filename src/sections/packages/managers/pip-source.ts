@@ -26,7 +26,7 @@ export async function isSameSource(wanted: string, installed: DirectSource, worl
     const note = installed.note === undefined ? undefined : files.entry(installed.note);
     return note === undefined || archive.modified <= note.modified;
   }
-  const hashed = await askPip(['hash', '--algorithm', 'sha256', path], world);
+  const hashed = await askPip(['hash', '--algorithm', 'sha256', '--', path], world);
   return hashed?.stdout.includes(`--hash=${installed.fingerprint.replace('=', ':')}`) ?? false;
 }
 

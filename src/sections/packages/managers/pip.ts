@@ -15,10 +15,13 @@ const TROUBLE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTi
  * Runs a pip command that only reads.
  * @returns undefined where there is no pip
  */
-export async function askPip(args: readonly string[], world: World): Promise<ToolResult | undefined> {
+export async function askPip(
+  [verb, ...args]: readonly [string, ...string[]],
+  world: World,
+): Promise<ToolResult | undefined> {
   const command = pipCommand(world);
   if (command === undefined) return undefined;
-  const result = await world.system.exec.tool([...command, ...args, ...OPTIONS], { env: environment(world) });
+  const result = await world.system.exec.tool([...command, verb, ...OPTIONS, ...args], { env: environment(world) });
   return isPipMissing(result) ? undefined : result;
 }
 
@@ -28,11 +31,15 @@ export async function askPip(args: readonly string[], world: World): Promise<Too
  * done anything. A pip that knows no such mark never gets the flag, which it would not know either.
  * @throws Problem that names the package or the index
  */
-export async function pipInstall(requirements: readonly string[], world: World): Promise<void> {
-  let result = await install(requirements, world);
+export async function pipInstall(
+  requirements: readonly string[],
+  world: World,
+  options: readonly string[] = [],
+): Promise<void> {
+  let result = await install(options, requirements, world);
   if (result.exitCode !== 0 && /^error: externally-managed-environment/m.test(result.output)) {
     world.log.info('this Python belongs to the distribution (PEP 668): pip is told --break-system-packages');
-    result = await install(['--break-system-packages', ...requirements], world);
+    result = await install(['--break-system-packages', ...options], requirements, world);
   }
   if (isPipMissing(result)) throw pipMissing();
   if (result.exitCode !== 0)
@@ -45,14 +52,19 @@ export async function pipInstall(requirements: readonly string[], world: World):
  * @throws Problem as pipInstall does
  */
 export async function pipReinstall(sources: readonly string[], world: World): Promise<void> {
-  await pipInstall(['--force-reinstall', '--no-deps', ...sources], world);
+  await pipInstall(sources, world, ['--force-reinstall', '--no-deps']);
 }
 
-function install(args: readonly string[], world: World): Promise<ToolResult> {
+function install(options: readonly string[], requirements: readonly string[], world: World): Promise<ToolResult> {
   const command = pipCommand(world);
   if (command === undefined) throw pipMissing();
   return callPackageTool(
-    { manager: 'python', command: [...command, 'install', ...OPTIONS, ...args], env: environment(world), signs },
+    {
+      manager: 'python',
+      command: [...command, 'install', ...OPTIONS, ...options, '--', ...requirements],
+      env: environment(world),
+      signs,
+    },
     world,
   );
 }

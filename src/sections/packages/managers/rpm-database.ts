@@ -1,4 +1,5 @@
 import type { PackageRequest } from '../../../config/config.ts';
+import { lastLine, Problem } from '../../../errors.ts';
 import type { World } from '../../step.ts';
 import { parseRpmVersion } from './rpm-version.ts';
 import { matchesVersion } from './version-pattern.ts';
@@ -53,7 +54,7 @@ export async function installedRpms(names: readonly string[], world: World): Pro
   if (asked.length > 0) {
     const bases = new Set(asked.map((name) => splitArchitecture(name)[0]));
     // Exit code and text say only that some are not there.
-    const command = ['rpm', '-q', '--whatprovides', '--queryformat', WITH_PROVIDES, ...bases] as const;
+    const command = ['rpm', '-q', '--whatprovides', '--queryformat', WITH_PROVIDES, '--', ...bases] as const;
     const { stdout } = await exec.query(command);
     const own = rpmsByName(stdout, ({ name }) => [[name, undefined]]);
     let provided: InstalledRpms | undefined;
@@ -66,7 +67,7 @@ export async function installedRpms(names: readonly string[], world: World): Pro
     }
   }
   for (const path of plain.filter((name) => name.startsWith('/'))) {
-    const { stdout } = await exec.query(['rpm', '-q', '--file', '--queryformat', `${IDENTITY}\\n`, path]);
+    const { stdout } = await exec.query(['rpm', '-q', '--file', '--queryformat', `${IDENTITY}\\n`, '--', path]);
     for (const line of stdout.split('\n')) {
       const rpm = parseRpmIdentity(line);
       if (rpm !== undefined) found.set(path, [...(found.get(path) ?? []), { ...rpm, providedVersion: undefined }]);
@@ -113,10 +114,19 @@ function ofArchitecture(rpms: InstalledRpms, name: string): readonly InstalledRp
   return architecture === undefined ? found : found.filter((rpm) => rpm.architecture === architecture);
 }
 
-/** The identities of all that is installed. */
+/** The identities of all that is installed. @throws Problem when rpm cannot tell */
 export async function allRpms({ system }: World): Promise<ReadonlyMap<string, RpmPackage>> {
   if (system.exec.find('rpm') === undefined) return new Map();
-  const { stdout } = await system.exec.query(['rpm', '-q', '--all', '--queryformat', `${IDENTITY}\\n`]);
+  const { exitCode, stdout, output } = await system.exec.query([
+    'rpm',
+    '-q',
+    '--all',
+    '--queryformat',
+    `${IDENTITY}\\n`,
+  ]);
+  // An empty answer would read as if nothing were installed.
+  if (exitCode !== 0)
+    throw new Problem(`rpm ended with exit code ${exitCode}`, { where: 'packages', hint: lastLine(output), output });
   const packages = stdout.split('\n').flatMap((line) => parseRpmIdentity(line) ?? []);
   return new Map(packages.map((rpm) => [identityOf(rpm), rpm]));
 }
@@ -135,6 +145,7 @@ export async function rpmFiles(
       '--nomanifest',
       '--queryformat',
       `${IDENTITY}\\n`,
+      '--',
       ...paths,
     ]);
     return stdout.split('\n').flatMap((line) => parseRpmIdentity(line) ?? []);

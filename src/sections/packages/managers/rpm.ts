@@ -69,7 +69,7 @@ async function upgrade(wanted: readonly IdentifiedFile[], world: World): Promise
   const paths = wanted.map(({ path }) => path);
   // Never `--force`, which would also put packages over one another's files. Without a manifest: rpm would take any text
   // for a list of packages to fetch.
-  const command = ['rpm', '--upgrade', '--oldpackage', '--nomanifest', ...paths] as const;
+  const command = ['rpm', '--upgrade', '--oldpackage', '--nomanifest', '--', ...paths] as const;
   const call = { manager: 'rpm', command, signs } as const;
   const result = await callPackageTool(call, world);
   const unknown = wanted.filter(({ rpm }) => rpm === undefined).map(({ address }) => urlWithoutQuery(address));

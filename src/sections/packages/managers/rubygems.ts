@@ -25,6 +25,7 @@ export const rubygems: PackageManager = {
   async install(requests, world) {
     if (world.system.exec.find('gem') === undefined) throw gemMissing();
     const before = await installedGems(world);
+    // No `--` before the names: what follows it goes to the compiler of an extension.
     // What is met by another spelling of a version (1.0 is 1.0.0) is not installed over again.
     const command = ['gem', 'install', '--no-document', '--conservative', ...requests.flatMap(gemsOf)] as const;
     const result = await callPackageTool({ manager: 'rubygems', command, signs }, world);

@@ -22,7 +22,7 @@ export function systemdOffline(system: System): ServiceManager {
   const scripts = sysvinit(system);
   const systemctl = (...words: string[]) => exec.tool(['systemctl', '--root=/', ...words]);
   const run = async (verb: string, service: string): Promise<void> => {
-    const { exitCode, output } = await systemctl(verb, unitName(service));
+    const { exitCode, output } = await systemctl(verb, '--', unitName(service));
     if (exitCode !== 0)
       throw new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, {
         where: unitName(service),
@@ -31,7 +31,7 @@ export function systemdOffline(system: System): ServiceManager {
       });
   };
   const fileState = async (unit: string): Promise<string> =>
-    (await systemctl('is-enabled', unit)).stdout.trim().split('\n').pop() ?? '';
+    (await systemctl('is-enabled', '--', unit)).stdout.trim().split('\n').pop() ?? '';
   const isEnabled = async (unit: string, state: string): Promise<boolean> => {
     if (state !== 'indirect') return ENABLED.has(state);
     // Without a running systemd systemctl has no `cat`.

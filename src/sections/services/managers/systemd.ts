@@ -61,14 +61,15 @@ export function systemd(system: System): ServiceManager {
 
   const systemctl = async (verb: string, service?: string): Promise<void> => {
     const since = clock.now();
-    const unit = service === undefined ? [] : [unitName(service)];
+    const unit = service === undefined ? '' : unitName(service);
+    const units = unit === '' ? [] : ['--', unit];
     const starts = verb === 'start' || verb === 'restart';
-    const trouble = starts ? troubled.get(unit[0] ?? '') : undefined;
+    const trouble = starts ? troubled.get(unit) : undefined;
     // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
     const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
-    const withoutWait = isOwnDaemon(unit[0] ?? '', system) ? ['--no-block'] : [];
-    const begin = () => exec.tool(['systemctl', ...withoutWait, mustEnd ? 'restart' : verb, ...unit]);
-    const forget = () => exec.tool(['systemctl', 'reset-failed', ...unit]);
+    const withoutWait = isOwnDaemon(unit, system) ? ['--no-block'] : [];
+    const begin = () => exec.tool(['systemctl', ...withoutWait, mustEnd ? 'restart' : verb, ...units]);
+    const forget = () => exec.tool(['systemctl', 'reset-failed', ...units]);
     // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
     if (trouble !== undefined) await forget();
     let ran = await begin();
@@ -76,18 +77,18 @@ export function systemd(system: System): ServiceManager {
       await forget();
       ran = await begin();
     }
-    if (ran.exitCode !== 0) throw await failure(verb, unit.join(' '), since, ran, starts);
+    if (ran.exitCode !== 0) throw await failure(verb, unit, since, ran, starts);
   };
 
   /** @returns undefined when systemctl finds itself in a chroot */
   const show = async (unit: string): Promise<Unit | undefined> => {
-    const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, unit]);
+    const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, '--', unit]);
     const properties = Object.fromEntries(
       [...ran.stdout.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, text]) => [key, text]),
     );
     if (properties['LoadState'] !== undefined) return properties;
     if (/^Running in chroot/m.test(ran.output)) return undefined;
-    if (ran.exitCode === 0 && ran.output.trim() === '') return { LoadState: 'not-found' };
+    if (ran.exitCode === 0 && ran.stdout.trim() === '') return { LoadState: 'not-found' };
     throw await failure('show', unit, clock.now(), ran, false);
   };
 
@@ -95,13 +96,13 @@ export function systemd(system: System): ServiceManager {
   const isEnabled = async (unit: string, fileState: string): Promise<boolean> => {
     // Of a SysV script systemd knows no state; systemctl asks the distribution's own tool for it.
     if (fileState === '' || fileState === 'generated')
-      return (await exec.tool(['systemctl', 'is-enabled', unit])).exitCode === 0;
+      return (await exec.tool(['systemctl', 'is-enabled', '--', unit])).exitCode === 0;
     if (fileState !== 'indirect') return ENABLED.has(fileState);
-    const unitFiles = (await exec.tool(['systemctl', 'cat', unit])).stdout;
+    const unitFiles = (await exec.tool(['systemctl', 'cat', '--', unit])).stdout;
     if (isEnabledByItself(unitFiles)) return false;
     const also = alsoOf(unitFiles);
     if (also.length === 0) return true;
-    const { stdout } = await exec.tool(['systemctl', 'is-enabled', ...also]);
+    const { stdout } = await exec.tool(['systemctl', 'is-enabled', '--', ...also]);
     return stdout
       .trim()
       .split(/\s+/)
