@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { commands } from '../../src/commands/index.ts';
 import { bundle } from './bundle.ts';
+import { renameNodeVariables } from './node-variables.ts';
 import { pack } from './pack.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -61,6 +62,9 @@ copyFileSync(machine.node, base);
 // Before the injection: a binary that is stripped afterwards crashes.
 if (isInstalled(machine.strip)) execFileSync(machine.strip, [base]);
 else console.error(`build: ${machine.strip} is not installed: the binary will be 20 MB larger`);
+const node = readFileSync(base);
+renameNodeVariables(node);
+writeFileSync(base, node);
 
 // pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine
 // gets into the binary.
@@ -79,8 +83,9 @@ await sea(join(work, 'launcher.cjs'), {
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: arch === 'x64',
-    // NODE_OPTIONS of the caller are for the caller's own node, not for us.
-    ...{ execArgvExtension: 'none' },
+    // No OpenSSL configuration: neither one that the environment names, whose engines and providers are code, nor the
+    // machine's own, in which a mistake would stop every command. And no debugger for whoever sends SIGUSR1.
+    ...{ execArgv: ['--openssl-config=/dev/null', '--disable-sigusr1'], execArgvExtension: 'none' },
   },
 } as Parameters<typeof sea>[1]);
 
