@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { journalSink } from './logging/journal-sink.ts';
@@ -16,6 +16,7 @@ import { createJournal } from './system/journal.ts';
 import type { System } from './system/system.ts';
 import { isTerminal } from './system/terminal.ts';
 import { trustedBy } from './system/trust.ts';
+import { type Exposure, exposureOf } from './system/trusted-path.ts';
 
 export interface Context {
   readonly system: System;
@@ -55,7 +56,6 @@ export interface ContextOptions {
 
 /** The environment's secrets reach every child, and what a child prints reaches the log. */
 const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
-const OPEN_TO_OTHERS = 0o066;
 const STDOUT = 1;
 const STDERR = 2;
 /** A guard, where no logrotate is at work. */
@@ -133,14 +133,16 @@ function logFile({ files }: System, command: string): (text: string) => void {
 /**
  * Reads a file that the caller named on the command line, `-` for stdin. It is the caller's own view of the machine that
  * counts here, not the root that is being prepared.
+ * @param look gets the file's descriptor once it is open
  * @throws Problem when it cannot be read or has more than `mostBytes`
  */
-export function readGiven(operand: string, mostBytes: number): Buffer {
+export function readGiven(operand: string, mostBytes: number, look?: (fd: number) => void): Buffer {
   const chunks: Buffer[] = [];
   let length = 0;
   let fd = 0;
   try {
     if (operand !== '-') fd = openSync(operand, 'r');
+    look?.(fd);
     for (;;) {
       const chunk = Buffer.allocUnsafe(64 * 1024);
       const got = readAvailable(fd, chunk);
@@ -158,15 +160,17 @@ export function readGiven(operand: string, mostBytes: number): Buffer {
 
 /** As readGiven, for a file that should be private. */
 export function readGivenSecret(operand: string, mostBytes: number): GivenSecret {
-  const content = readGiven(operand, mostBytes);
-  const mode = operand === '-' ? 0 : (statSync(operand, { throwIfNoEntry: false })?.mode ?? 0);
-  return { text: content.toString('utf8'), isOpenToOthers: (mode & OPEN_TO_OTHERS) !== 0 };
+  let exposure: Exposure | undefined;
+  const content = readGiven(operand, mostBytes, (fd) => {
+    if (operand !== '-') exposure = exposureOf(fd, operand, createFileSystem(), process.geteuid?.() ?? 0);
+  });
+  return { text: content.toString('utf8'), exposure };
 }
 
 export interface GivenSecret {
   readonly text: string;
-  /** Its group or everybody may read or change the file. */
-  readonly isOpenToOthers: boolean;
+  /** Why it is not private; undefined when it is. */
+  readonly exposure: Exposure | undefined;
 }
 
 /** A stdin that a parent made non-blocking says EAGAIN until something comes. */

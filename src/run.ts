@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type CommandSpec, flagOption, type ParsedArguments, textOption } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { parseArguments } from './commands/parse-arguments.ts';
@@ -8,6 +7,7 @@ import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
 import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
+import { absolutePath } from './system/absolute-path.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -53,7 +53,7 @@ function contextFor({ name, isQuiet }: CommandSpec, args: ParsedArguments, outpu
 function rootOption(args: ParsedArguments): string {
   const directory = textOption(args, 'root');
   if (directory === undefined) return '/';
-  const path = resolve(directory);
+  const path = absolutePath(directory);
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
     throw usageProblem(`no directory ${directory}`, 'create it before you use --root');
   return path;

@@ -1,14 +1,15 @@
 import type { Context } from '../context.ts';
 import { ExitCode } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { absolutePath } from '../system/absolute-path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**
  * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so what is already right is left alone without a word.
  */
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
-  const source = absolute(textOption(args, 'source') ?? paths.commands);
-  const target = absolute(textOption(args, 'target') ?? paths.awsCommands);
+  const source = absolutePath(textOption(args, 'source') ?? paths.commands);
+  const target = absolutePath(textOption(args, 'target') ?? paths.awsCommands);
   const inTheWay: string[] = [];
   system.files.makeDirectory(target);
   const names = system.files.names(source).filter((name) => name.startsWith('cfn-'));
@@ -25,9 +26,4 @@ export async function run(args: ParsedArguments, { system, log }: Context): Prom
   }
   if (inTheWay.length > 0) log.warning(`something else stands there: ${inTheWay.join(', ')}: use -f to replace it`);
   return ExitCode.done;
-}
-
-function absolute(path: string): string {
-  const full = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
-  return full.length > 1 ? full.replace(/\/+$/, '') : full;
 }

@@ -1,5 +1,6 @@
 import { describeError, Problem, usageProblem } from '../errors.ts';
 import type { Credentials } from '../signing/credentials.ts';
+import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
 
 /** What the command line says about credentials; an empty text counts as not given: an unset variable of a script. */
@@ -10,14 +11,14 @@ export interface CredentialWish {
   readonly secretKey: string | undefined;
   /** --role */
   readonly role: string | undefined;
-  /** --strict: refuse a credential file that others can read. */
+  /** --strict: refuse a credential file that is not private to root and the caller. */
   readonly isStrict: boolean;
 }
 
 export interface CredentialTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** @throws Problem when it cannot be read */
-  readonly readSecretFile: (path: string) => { readonly text: string; readonly isOpenToOthers: boolean };
+  readonly readSecretFile: (path: string) => { readonly text: string; readonly exposure: Exposure | undefined };
   /** @throws Problem when the metadata service has no such role */
   readonly roleCredentials: (role: string) => Promise<Credentials>;
   /** Hears every secret before anything is said or done with it. */
@@ -61,11 +62,11 @@ export function parseCredentialFile(text: string): { readonly [key in 'accessKey
 }
 
 function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, warn }: CredentialTools): Credentials {
-  const { text, isOpenToOthers } = readSecretFile(path);
+  const { text, exposure } = readSecretFile(path);
   const { accessKey, secretKey } = parseCredentialFile(text);
   if (secretKey !== undefined) onSecret(secretKey);
-  if (isOpenToOthers) {
-    const problem = new Problem('others can read or change the credential file', { where: path, hint: 'chmod 600 it' });
+  if (exposure !== undefined) {
+    const problem = exposureProblem(path, exposure);
     if (isStrict) throw problem;
     warn(problem.line);
   }
@@ -77,6 +78,24 @@ function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, w
     });
   }
   return { accessKey, secretKey };
+}
+
+/** What is wrong with a credential file that others can read, or could have written. */
+export function exposureProblem(path: string, exposure: Exposure): Problem {
+  switch (exposure.kind) {
+    case 'mode':
+      return new Problem('others can read or change the credential file', { where: path, hint: 'chmod 600 it' });
+    case 'owner':
+      return new Problem(`the credential file belongs to another user, ${exposure.uid}`, {
+        where: path,
+        hint: 'chown it to root, and chmod 600 it',
+      });
+    case 'place':
+      return new Problem('others can replace the credential file', {
+        where: path,
+        hint: `${exposure.path} is not safe: ${exposure.hint}`,
+      });
+  }
 }
 
 function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | undefined {

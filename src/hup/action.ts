@@ -2,8 +2,7 @@ import { parseJson } from '../config/json-text.ts';
 import { describeError, lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Redactor } from '../redact.ts';
-import type { User } from '../system/accounts.ts';
-import { commandEnvironment, type Environment } from '../system/exec.ts';
+import { type CommandUser, commandEnvironment, type Environment } from '../system/exec.ts';
 import type { System } from '../system/system.ts';
 import type { Hook, HookPath } from './hook.ts';
 import type { HupSettings } from './hup-config.ts';
@@ -42,7 +41,7 @@ const OURS_ALONE = [
 
 /**
  * Runs the action of a hook by /bin/sh in `/`, as its user: real, effective and saved ids, the user's own groups, HOME and USER.
- * It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks). What it
+ * Another user's action does not get the credentials of our environment. It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks). What it
  * prints goes to the log, without secrets of the metadata. When its time is over, all that it started is ended.
  * @returns undefined when it succeeded, else why not, in one line without secrets
  */
@@ -61,7 +60,7 @@ export async function runAction(
     const isOther = user.uid !== system.self.uid;
     const { exitCode, output, cut } = await system.exec.command(hook.action, {
       cwd: '/',
-      env: actionEnvironment(hook, cause, user, system.environment, log),
+      env: actionEnvironment(hook, cause, { ...user, isOther }, system.environment, log),
       umask: settings.umask,
       timeout: settings.actionTimeout,
       ...(isOther ? { as: { uid: user.uid, gid: user.gid, groups: await system.accounts.gidsOf(user) } } : {}),
@@ -81,16 +80,11 @@ export async function runAction(
 function actionEnvironment(
   hook: Hook,
   { before, now }: ActionCause,
-  user: User,
+  user: CommandUser,
   machine: Environment,
   log: Log,
 ): Environment {
-  const environment: Record<string, string | undefined> = {
-    ...commandEnvironment(machine, undefined),
-    HOME: user.home,
-    USER: user.name,
-    LOGNAME: user.name,
-  };
+  const environment: Record<string, string | undefined> = { ...commandEnvironment(machine, undefined, user) };
   for (const name of OURS_ALONE) delete environment[name];
   for (const name of Object.values(NAMES)) for (const age of ['OLD', 'NEW']) delete environment[`CFN_${age}_${name}`];
   for (const [age, observation] of [

@@ -2,6 +2,7 @@ import { describeError, ExitCode, Problem } from '../errors.ts';
 import { parseCredentialFile } from '../heat/credentials.ts';
 import { accountFault } from '../names.ts';
 import type { System } from '../system/system.ts';
+import { findUntrusted } from '../system/trusted-path.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
 import { readForbidden } from './forbidden.ts';
@@ -65,7 +66,10 @@ function summaryOf({ places, settings, hooks }: InspectedConfig): readonly strin
   ];
 }
 
-function credentialProblems({ files }: Pick<System, 'files'>, { sections }: InspectedConfig): readonly string[] {
+function credentialProblems(
+  { files, self }: Pick<System, 'files' | 'self'>,
+  { sections }: InspectedConfig,
+): readonly string[] {
   const setting = valueIn(sections.get('main'), 'credential-file');
   const path = setting?.value ?? '';
   // A relative one has been complained about already.
@@ -75,13 +79,16 @@ function credentialProblems({ files }: Pick<System, 'files'>, { sections }: Insp
     if (content === undefined)
       return [remark(setting.place, `there is no file ${path}`, 'make it, or correct credential-file')];
     const { accessKey, secretKey } = parseCredentialFile(content.toString('utf8'));
-    const mode = files.entry(path)?.mode ?? 0;
+    const entry = files.entry(path);
+    const isOpen = entry?.kind === 'file' && (entry.mode & OPEN_TO_OTHERS) !== 0;
+    const fault = isOpen ? undefined : findUntrusted(files, path, self.uid);
     return [
       ...(accessKey === undefined ? [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')] : []),
       ...(secretKey === undefined ? [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')] : []),
-      ...((mode & OPEN_TO_OTHERS) !== 0 && files.entry(path)?.kind === 'file'
-        ? [remark(path, 'others can read or change the credential file', `chmod 600 ${path}`)]
-        : []),
+      ...(isOpen ? [remark(path, 'others can read or change the credential file', `chmod 600 ${path}`)] : []),
+      ...(fault === undefined
+        ? []
+        : [remark(fault.path, `the credential file is not safe, ${fault.what}`, fault.hint)]),
     ];
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

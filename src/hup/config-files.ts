@@ -1,8 +1,10 @@
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { Problem } from '../errors.ts';
 import { decodePythonIni } from '../python-ini.ts';
+import { absolutePath } from '../system/absolute-path.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
+import { findUntrusted } from '../system/trusted-path.ts';
 import {
   type ConfigFile,
   type ConfigSection,
@@ -14,7 +16,6 @@ import {
 import { decodeHooks } from './hooks.ts';
 import type { HupConfig, HupSettings } from './hup-config.ts';
 import { decodeSettings } from './settings.ts';
-import { findUntrusted } from './trusted-path.ts';
 
 const ROOT = '/etc/cfn';
 const MAIN_FILE = 'cfn-hup.conf';
@@ -117,7 +118,7 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
   if (option === undefined) return placesBelow(ROOT);
   if (option === '')
     throw new Problem('-c names nothing', { hint: 'an empty variable? give the configuration directory' });
-  const path = resolve(option);
+  const path = absolutePath(option);
   if (!isDirectory(files, path)) {
     if (files.entry(path) === undefined)
       throw new Problem('there is no such directory', {

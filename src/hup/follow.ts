@@ -1,8 +1,8 @@
-import { isAbsolute, resolve } from 'node:path';
 import { ExitCode, lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
+import { absolutePath } from '../system/absolute-path.ts';
 import { startDetached } from '../system/detached.ts';
 import { lastHolder, tryLock } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
@@ -40,7 +40,8 @@ async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
 /** The unit reads the usual files. */
 function isUsualConfig(option: string | undefined): boolean {
   return (
-    option === undefined || [paths.hupRoot, `${paths.hupRoot}/${paths.hupHooksDirectory}`].includes(resolve(option))
+    option === undefined ||
+    [paths.hupRoot, `${paths.hupRoot}/${paths.hupHooksDirectory}`].includes(absolutePath(option))
   );
 }
 
@@ -66,8 +67,7 @@ async function startLoop({ clock }: System, log: Log, configOption: string | und
   const free = tryLock(DAEMON_LOCK);
   if (free === undefined) return log.info('another cfn-hup follows changes already');
   free.release();
-  const option =
-    configOption === undefined ? [] : ['--config', isAbsolute(configOption) ? configOption : resolve(configOption)];
+  const option = configOption === undefined ? [] : ['--config', absolutePath(configOption)];
   const loop = await startDetached(['cfn-hup', '--daemon', ...option]);
   const deadline = clock.elapsed() + PATIENCE;
   while (loop.ended() === undefined && clock.elapsed() < deadline) {

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
-import { type CredentialWish, findCredentials } from '../heat/credentials.ts';
+import { type CredentialTools, type CredentialWish, findCredentials } from '../heat/credentials.ts';
 import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
 import { decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
@@ -23,7 +23,7 @@ export interface HeatTools {
   readonly log: Log;
   readonly redactor: Redactor;
   /** Reads the file that the command line names. @throws Problem */
-  readonly readSecretFile: (path: string) => { readonly text: string; readonly isOpenToOthers: boolean };
+  readonly readSecretFile: CredentialTools['readSecretFile'];
 }
 
 /** Larger than any of these files. */

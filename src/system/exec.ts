@@ -1,7 +1,8 @@
-import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { describeError, Problem } from '../errors.ts';
+import { isCredentialVariable } from './credential-variables.ts';
+import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';
 
@@ -24,11 +25,12 @@ export interface CommandResult {
 
 /** The one door to other programs. */
 export interface Exec {
-  /** The full path of a program in PATH or a system directory, or undefined. */
+  /** The full path of a program in a directory of PATH, relative ones left out, or of the system; or undefined. */
   find(program: string): string | undefined;
   /**
-   * Runs a tool of the machine (apt-get, useradd, systemctl, ...) with messages in English and nothing on stdin.
-   * A non-zero exit is a result, not an error.
+   * Runs a tool of the machine (apt-get, useradd, systemctl, ...) with messages in English and nothing on stdin, in `/`:
+   * where we are called may be somebody else's directory, and many a tool takes code, packages or settings from the one it
+   * runs in. A non-zero exit is a result, not an error.
    * @throws Problem when the tool is not installed
    */
   tool(command: readonly [string, ...string[]], options?: ToolOptions): Promise<ToolResult>;
@@ -48,12 +50,11 @@ export interface Exec {
 
 export interface ToolOptions {
   readonly env?: Environment;
-  readonly cwd?: string;
 }
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** The whole environment of the command; ours when left out. */
+  /** The whole environment of the command (commandEnvironment makes one); ours when left out, for another user without credentials. */
   readonly env?: Environment;
   /** The file mode mask of the command; ours when left out. */
   readonly umask?: number;
@@ -68,8 +69,8 @@ export interface CommandOptions {
   readonly as?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
 }
 
-/** Where administrators' tools live; cron and sudo often leave these out of PATH. */
-const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+/** Where every tool runs. */
+export const TOOL_DIRECTORY = '/';
 /** Milliseconds that the pipes may stay open after a program itself has ended. */
 const DRAIN_MILLISECONDS = 200;
 
@@ -84,16 +85,8 @@ export function afterDrain(letGo: () => void): NodeJS.Timeout {
 
 /** @param environment the machine's own environment, which children inherit */
 export function createExec(environment: Environment): Exec {
-  const searchPath = pathWithSystemDirectories(environment['PATH']);
-
-  const find = (program: string): string | undefined => {
-    if (program.includes('/')) return isExecutable(program) ? program : undefined;
-    for (const directory of searchPath) {
-      const candidate = `${directory}/${program}`;
-      if (isExecutable(candidate)) return candidate;
-    }
-    return undefined;
-  };
+  const directories = searchPath(environment['PATH']);
+  const find = (program: string): string | undefined => findProgram(program, directories);
 
   const findOrThrow = (program: string): string => {
     const file = find(program);
@@ -103,7 +96,7 @@ export function createExec(environment: Environment): Exec {
       hint: `install the package that has ${program}`,
     });
   };
-  const toolEnvironment = { ...environment, LC_ALL: 'C', PATH: searchPath.join(delimiter) };
+  const toolEnvironment = { ...environment, LC_ALL: 'C', PATH: directories.join(delimiter) };
 
   return {
     find,
@@ -119,7 +112,7 @@ export function createExec(environment: Environment): Exec {
         stdin: 'ignore',
         extendEnv: false,
         env: { ...toolEnvironment, ...options.env } as Record<string, string>,
-        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        cwd: TOOL_DIRECTORY,
       });
       const output = gatherLines(running.stdout, running.stderr);
       // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
@@ -150,26 +143,51 @@ export function createExec(environment: Environment): Exec {
       const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
       return runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
         ...others,
-        env: { ...(options.env ?? environment) } as NodeJS.ProcessEnv,
+        env: { ...(options.env ?? (as === undefined ? environment : withoutCredentials(environment))) },
       });
     },
   };
 }
 
+/** Who a command or an action runs as. */
+export interface CommandUser {
+  readonly name: string;
+  readonly home: string;
+  /** Not the user that we run as ourselves. */
+  readonly isOther: boolean;
+}
+
 /**
- * The environment of a metadata command: what its `env` says, or else the machine's own, and in either case the
- * variables without which shells and tools misbehave (contract section 3, commands).
+ * The environment of a metadata command or an action: what its `env` says, or else the machine's own, and in either case
+ * the variables without which shells and tools misbehave (contract section 3, commands). Of a PATH of the machine the
+ * relative entries are left out.
+ * @param user HOME, USER and LOGNAME are this user's then. Another user does not get the machine's credentials, as what
+ *   one user's process has in its environment all processes of that user can read. What `wanted` says counts in any case.
  */
-export function commandEnvironment(machine: Environment, wanted: Environment | undefined): Environment {
-  const user = userInfo();
-  return {
-    HOME: machine['HOME'] ?? user.homedir,
-    PATH: machine['PATH'] ?? SYSTEM_DIRECTORIES.join(delimiter),
-    LANG: machine['LANG'] ?? 'C.UTF-8',
-    SHELL: machine['SHELL'] ?? '/bin/sh',
-    USER: machine['USER'] ?? user.username,
-    ...(wanted ?? machine),
+export function commandEnvironment(
+  machine: Environment,
+  wanted: Environment | undefined,
+  user?: CommandUser,
+): Environment {
+  const directories = absoluteDirectories(machine['PATH']);
+  const own: Environment = {
+    ...(user?.isOther === true ? withoutCredentials(machine) : machine),
+    PATH: (directories.length === 0 ? SYSTEM_DIRECTORIES : directories).join(delimiter),
+    ...(user === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }),
   };
+  const self = userInfo();
+  return {
+    HOME: own['HOME'] ?? self.homedir,
+    PATH: own['PATH'],
+    LANG: own['LANG'] ?? 'C.UTF-8',
+    SHELL: own['SHELL'] ?? '/bin/sh',
+    USER: own['USER'] ?? self.username,
+    ...(wanted ?? own),
+  };
+}
+
+function withoutCredentials(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isCredentialVariable(name)));
 }
 
 /** Node's own uid and gid options would leave the command without the supplementary groups of its user. */
@@ -185,20 +203,4 @@ function changeUser(
     });
   const list = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
   return [setpriv, '--reuid', String(uid), '--regid', String(gid), ...list, '--'];
-}
-
-function pathWithSystemDirectories(path: string | undefined): string[] {
-  const own = (path ?? '').split(delimiter).filter((directory) => directory !== '');
-  return [...own, ...SYSTEM_DIRECTORIES.filter((directory) => !own.includes(directory))];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    // Asked so that nothing is thrown for what is not there: that would cost a tenth of a millisecond a directory.
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, Problem } from '../errors.ts';
+import { Problem } from '../errors.ts';
 import { systemClock } from './clock.ts';
 import { fileProblem } from './file-problem.ts';
+import { findProgram, searchPath } from './search-path.ts';
 
 export interface HeldLock {
   release(): void;
@@ -74,14 +75,15 @@ function openLock(path: string): number {
 
 /** @returns false when somebody else has it */
 function lockNow(fd: number, path: string): boolean {
-  const { status, error, stderr } = spawnSync('flock', ['-n', String(CHILD_FD)], {
+  const flock = findProgram('flock', searchPath(process.env['PATH']));
+  if (flock === undefined) throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
+  const { status, error, stderr } = spawnSync(flock, ['-n', String(CHILD_FD)], {
+    cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe', fd],
     timeout: PATIENCE,
   });
   if (status === 0) return true;
   if (status === 1) return false;
-  if (error !== undefined && errnoOf(error) === 'ENOENT')
-    throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
   throw new Problem('cannot lock', {
     where: path,
     hint: error === undefined ? `flock says: ${stderr.toString('utf8').trim()}` : error.message,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { timerDelay } from './clock.ts';
+import { findProgram, searchPath } from './search-path.ts';
 
 /** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
 export interface Notifier {
@@ -55,8 +56,10 @@ export function monotonicMicroseconds(): string {
 }
 
 function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  const program = findProgram(PROGRAM, searchPath(environment['PATH']));
+  if (program === undefined) return Promise.resolve();
   return new Promise((resolve) => {
-    const child = spawn(PROGRAM, assignments, { stdio: 'ignore', env: environment, timeout: PATIENCE });
+    const child = spawn(program, assignments, { stdio: 'ignore', env: environment, cwd: '/', timeout: PATIENCE });
     child.on('error', () => resolve());
     child.on('exit', () => resolve());
   });

@@ -1,4 +1,5 @@
-import type { PackageManagerName, PackagesEntry } from '../../config/config.ts';
+import type { PackageManagerName, PackageRequest, PackagesEntry } from '../../config/config.ts';
+import { absolutePath } from '../../system/absolute-path.ts';
 import type { Section } from '../step.ts';
 import type { PackageManager } from './manager.ts';
 import { apk } from './managers/apk.ts';
@@ -23,16 +24,19 @@ export const packagesSection: Section<PackagesEntry> = {
       .sort((a, b) => managers.indexOf(managerOf(a.name)) - managers.indexOf(managerOf(b.name))),
 
   async probe(entry, world) {
-    const missing = await managerOf(entry.name).missing(entry.packages, world);
+    const missing = await managerOf(entry.name).missing(entry.packages.map(withOwnPath), world);
     if (missing.length === 0) return { state: 'unchanged' };
     return { state: 'differs', what: `installed ${missing.map(({ name }) => name).join(', ')}` };
   },
 
   async apply(entry, world) {
     const manager = managerOf(entry.name);
-    const missing = await manager.missing(entry.packages, world);
-    const changed = missing.length === 0 ? [] : await manager.install(missing, world);
-    if (changed.length === 0) return { state: 'unchanged' };
+    const requests = entry.packages.map(withOwnPath);
+    const missing = await manager.missing(requests, world);
+    const names = missing.length === 0 ? [] : await manager.install(missing, world);
+    if (names.length === 0) return { state: 'unchanged' };
+    const written = new Map(requests.map(({ name }, index) => [name, entry.packages[index]?.name ?? name]));
+    const changed = names.map((name) => written.get(name) ?? name);
     return {
       state: 'changed',
       what: `installed ${changed.join(', ')}`,
@@ -40,6 +44,11 @@ export const packagesSection: Section<PackagesEntry> = {
     };
   },
 };
+
+/** A file `./x.rpm` is one where we are called, while the tools run elsewhere. */
+function withOwnPath(request: PackageRequest): PackageRequest {
+  return /^\.{1,2}\//.test(request.name) ? { ...request, name: absolutePath(request.name) } : request;
+}
 
 function managerOf(name: PackageManagerName): PackageManager {
   return managers.find((manager) => manager.name === name) as PackageManager;

@@ -7,6 +7,7 @@ import {
   parseCredentialFile,
 } from '../../../src/heat/credentials.ts';
 import { Unasked } from '../../../src/heat/failures.ts';
+import type { Exposure } from '../../../src/system/trusted-path.ts';
 
 const NONE: CredentialWish = {
   credentialFile: undefined,
@@ -22,7 +23,7 @@ function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; sec
   const warnings: string[] = [];
   const tools: CredentialTools = {
     environment: {},
-    readSecretFile: () => ({ text: FILE, isOpenToOthers: false }),
+    readSecretFile: () => ({ text: FILE, exposure: undefined }),
     roleCredentials: async () => ({ accessKey: 'from-role', secretKey: 'role-secret', sessionToken: 'role-token' }),
     onSecret: (secret) => secrets.push(secret),
     warn: (text) => warnings.push(text),
@@ -129,7 +130,7 @@ describe('the credential file', () => {
     ['AWSSecretKey=s3cret', 'AWSAccessKeyId='],
     ['', 'AWSAccessKeyId= and no AWSSecretKey='],
   ])('%j misses %s', async (text, missing) => {
-    const { tools } = rig({ readSecretFile: () => ({ text, isOpenToOthers: false }) });
+    const { tools } = rig({ readSecretFile: () => ({ text, exposure: undefined }) });
     const problem = await findCredentials({ ...NONE, credentialFile: '/f' }, tools).catch((error) => error);
     expect(problem.line).toContain(missing);
     expect(problem.line).toContain('/f');
@@ -137,12 +138,22 @@ describe('the credential file', () => {
     expect(problem).not.toBeInstanceOf(Unasked);
   });
 
-  it('that others can read: a warning, refused when strict', async () => {
-    const { tools, warnings, secrets } = rig({ readSecretFile: () => ({ text: FILE, isOpenToOthers: true }) });
+  it.each<[exposure: Exposure, says: string]>([
+    [{ kind: 'mode' }, 'others can read or change the credential file: /f: chmod 600 it'],
+    [
+      { kind: 'owner', uid: 1000 },
+      'the credential file belongs to another user, 1000: /f: chown it to root, and chmod 600 it',
+    ],
+    [
+      { kind: 'place', path: '/open', hint: 'chmod go-w /open' },
+      'others can replace the credential file: /f: /open is not safe: chmod go-w /open',
+    ],
+  ])('that is not private, %j: a warning, refused when strict', async (exposure, says) => {
+    const { tools, warnings, secrets } = rig({ readSecretFile: () => ({ text: FILE, exposure }) });
     const wish = { ...NONE, credentialFile: '/f' };
     expect((await findCredentials(wish, tools)).accessKey).toBe('from-file');
-    expect(warnings).toEqual([expect.stringContaining('/f')]);
-    await expect(findCredentials({ ...wish, isStrict: true }, tools)).rejects.toThrow('others can read');
+    expect(warnings).toEqual([says]);
+    await expect(findCredentials({ ...wish, isStrict: true }, tools)).rejects.toHaveProperty('line', says);
     expect(secrets).toContain('file-secret');
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { findConfigFiles, readHupConfig } from '../../../src/hup/config-files.ts';
 import type { HupConfig } from '../../../src/hup/hup-config.ts';
-import { findUntrusted } from '../../../src/hup/trusted-path.ts';
+import { findUntrusted } from '../../../src/system/trusted-path.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const MAIN = '[main]\nstack=s\n';

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -67,10 +67,10 @@ describe('tool', () => {
     expect(output).toBe(stdout);
   });
 
-  it('adds to the environment, and works in a directory', async () => {
-    const cwd = directory();
-    const { stdout } = await exec.tool(['sh', '-c', 'echo $EXTRA $GREETING; pwd'], { env: { EXTRA: '1' }, cwd });
-    expect(stdout).toBe(`1 hello\n${cwd}`);
+  it('adds to the environment, and works in /', async () => {
+    const { stdout } = await exec.tool(['sh', '-c', 'echo $EXTRA $GREETING; pwd'], { env: { EXTRA: '1' } });
+    expect(stdout).toBe('1 hello\n/');
+    expect((await exec.query(['pwd'])).stdout).toBe('/\n');
   });
 
   it('that is not installed is a problem that names it', async () => {
@@ -92,6 +92,30 @@ describe('find', () => {
     expect(exec.find('my-tool')).toBeUndefined();
     expect(exec.find(join(own, 'my-tool'))).toBe(join(own, 'my-tool'));
     expect(exec.find(own)).toBeUndefined();
+  });
+});
+
+describe('a PATH with entries that are no absolute directories', () => {
+  it.each(['.', '', 'bin', './bin'])('%j is not searched, nor handed on', async (entry) => {
+    const here = process.cwd();
+    const own = directory();
+    onTestFinished(() => process.chdir(here));
+    process.chdir(own);
+    for (const place of ['.', 'bin']) {
+      mkdirSync(join(own, place), { recursive: true });
+      script(join(own, place, 'planted'), '#!/bin/sh\necho planted\n');
+    }
+    const odd = createExec({ PATH: `${entry}:/usr/bin:/bin:${entry}` });
+    expect(odd.find('planted')).toBeUndefined();
+    expect(odd.find('bin/planted')).toBeUndefined();
+    await expect(odd.tool(['planted'])).rejects.toThrow(Problem);
+    await expect(odd.query(['planted'])).rejects.toThrow(Problem);
+    const { stdout } = await odd.tool(['sh', '-c', 'echo $PATH; planted']);
+    expect(stdout.split(':').filter((directory) => !directory.startsWith('/'))).toEqual([]);
+    const env = commandEnvironment({ PATH: `${entry}:/usr/bin:/bin:${entry}` }, undefined);
+    expect(env['PATH']).toBe('/usr/bin:/bin');
+    await expect(odd.command(['planted'], { env })).rejects.toThrow(Problem);
+    expect((await odd.command('planted', { env })).exitCode).toBe(127);
   });
 });
 
@@ -211,6 +235,76 @@ describe('commandEnvironment', () => {
     ],
   ])('is replaced by %j', (wanted, expected) => {
     expect(commandEnvironment(machine, wanted)).toEqual(expected);
+  });
+
+  it.each([undefined, '', '.', 'bin:'])('has a PATH of its own where the machine has %j', (path) => {
+    expect(commandEnvironment({ PATH: path }, undefined)['PATH']).toBe(commandEnvironment({}, undefined)['PATH']);
+    expect(commandEnvironment({ PATH: path }, { A: '1' })['PATH']).toMatch(/^\/usr\/local\/sbin:/);
+  });
+
+  const credentials = {
+    AWS_ACCESS_KEY_ID: 'x',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    AWS_SESSION_TOKEN: 'x',
+    AWS_SECURITY_TOKEN: 'x',
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: 'x',
+    EC2_SECRET_KEY: 'x',
+    OS_PASSWORD: 'x',
+    OS_TOKEN: 'x',
+    OS_AUTH_TOKEN: 'x',
+    OS_PASSCODE: 'x',
+    OS_APPLICATION_CREDENTIAL_ID: 'x',
+    OS_APPLICATION_CREDENTIAL_SECRET: 'x',
+    ST_KEY: 'x',
+    MYSQL_PWD: 'x',
+    PGPASSWORD: 'x',
+    VAULT_TOKEN: 'x',
+    deploy_api_key: 'x',
+    SMTP_PASS: 'x',
+    CREDENTIALS_DIRECTORY: 'x',
+  };
+  const harmless = {
+    OS_AUTH_URL: 'x',
+    AWS_DEFAULT_REGION: 'x',
+    http_proxy: 'http://user:word@proxy:3128',
+    PWD: '/',
+    OLDPWD: '/',
+    SSH_ASKPASS: 'x',
+    SSH_AUTH_SOCK: 'x',
+    KEYMAP: 'x',
+    TOKENIZERS_PARALLELISM: 'x',
+    PASSENGER_ROOT: 'x',
+    NODE_OPTIONS: '--no-warnings',
+  };
+
+  it("of another user has that user's names, and none of the machine's credentials", () => {
+    const user = { name: 'web', home: '/srv/web', isOther: true };
+    expect(commandEnvironment({ ...machine, ...credentials, ...harmless }, undefined, user)).toEqual({
+      ...machine,
+      ...harmless,
+      HOME: '/srv/web',
+      USER: 'web',
+      LOGNAME: 'web',
+    });
+    const wanted = { OS_PASSWORD: 'for this command' };
+    expect(commandEnvironment({ ...machine, ...credentials }, wanted, user)).toEqual({
+      ...wanted,
+      HOME: '/srv/web',
+      PATH: '/bin',
+      LANG: 'C',
+      SHELL: '/bin/zsh',
+      USER: 'web',
+    });
+  });
+
+  it('of our own user keeps the credentials', () => {
+    const user = { name: 'toor', home: '/root', isOther: false };
+    expect(commandEnvironment({ ...machine, ...credentials }, undefined, user)).toEqual({
+      ...machine,
+      ...credentials,
+      USER: 'toor',
+      LOGNAME: 'toor',
+    });
   });
 
   it('has defaults where the machine has nothing', () => {

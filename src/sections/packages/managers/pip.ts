@@ -19,10 +19,10 @@ export async function askPip(
   [verb, ...args]: readonly [string, ...string[]],
   world: World,
 ): Promise<ToolResult | undefined> {
-  const command = pipCommand(world);
-  if (command === undefined) return undefined;
-  const result = await world.system.exec.tool([...command, verb, ...OPTIONS, ...args], { env: environment(world) });
-  return isPipMissing(result) ? undefined : result;
+  const result = await withPip(world, (command) =>
+    world.system.exec.tool([...command, verb, ...OPTIONS, ...args], { env: environment(world) }),
+  );
+  return result === undefined || isPipMissing(result) ? undefined : result;
 }
 
 /**
@@ -55,18 +55,24 @@ export async function pipReinstall(sources: readonly string[], world: World): Pr
   await pipInstall(sources, world, ['--force-reinstall', '--no-deps']);
 }
 
-function install(options: readonly string[], requirements: readonly string[], world: World): Promise<ToolResult> {
-  const command = pipCommand(world);
-  if (command === undefined) throw pipMissing();
-  return callPackageTool(
-    {
-      manager: 'python',
-      command: [...command, 'install', ...OPTIONS, ...options, '--', ...requirements],
-      env: environment(world),
-      signs,
-    },
-    world,
+async function install(
+  options: readonly string[],
+  requirements: readonly string[],
+  world: World,
+): Promise<ToolResult> {
+  const result = await withPip(world, (command) =>
+    callPackageTool(
+      {
+        manager: 'python',
+        command: [...command, 'install', ...OPTIONS, ...options, '--', ...requirements],
+        env: environment(world),
+        signs,
+      },
+      world,
+    ),
   );
+  if (result === undefined) throw pipMissing();
+  return result;
 }
 
 /**
@@ -82,14 +88,15 @@ export async function highestPythonVersion(name: string, versions: readonly stri
     'except ImportError: from packaging.version import Version',
     'print(max(sys.argv[1:], key=Version))',
   ].join('\n');
-  const { exitCode, stdout, output } = await world.system.exec.tool([
-    python(world) ?? 'python3',
-    '-c',
-    script,
-    ...versions,
-  ]);
-  const highest = stdout.trim();
-  if (exitCode === 0 && versions.includes(highest)) return highest;
+  const interpreter = python(world) ?? 'python3';
+  let output = '';
+  for (const isolation of ISOLATION) {
+    const result = await world.system.exec.tool([interpreter, ...isolation, '-c', script, ...versions]);
+    const highest = result.stdout.trim();
+    if (result.exitCode === 0 && versions.includes(highest)) return highest;
+    output = result.output;
+    if (!/No module named/.test(output)) break;
+  }
   throw new Problem(`cannot tell which is the highest of ${versions.join(', ')}`, {
     where: `packages python ${name}`,
     hint: 'list one version',
@@ -98,14 +105,27 @@ export async function highestPythonVersion(name: string, versions: readonly stri
 }
 
 /**
- * The system's own pip first: what is installed must not depend on whose shell, with whose virtual environment, called
- * us.
+ * Isolated first: without PYTHON variables, the user's site and the directory that Python is called in. Then as it is, for a
+ * pip that only the user's site or PYTHONPATH has; the directory is `/` then, as for every tool.
  */
-function pipCommand(world: World): Command | undefined {
+const ISOLATION = [['-I'], []] as const;
+
+/**
+ * Calls pip. The system's own first: what is installed must not depend on whose shell, with whose virtual environment,
+ * called us.
+ * @returns what the first call returns that finds a pip, or the last one; undefined where there is no Python
+ */
+async function withPip(world: World, call: (command: Command) => Promise<ToolResult>): Promise<ToolResult | undefined> {
   const program = pipProgram(world);
-  if (program !== undefined) return [program];
+  if (program !== undefined) return call([program]);
   const interpreter = python(world);
-  return interpreter === undefined ? undefined : [interpreter, '-m', 'pip'];
+  if (interpreter === undefined) return undefined;
+  let result: ToolResult | undefined;
+  for (const isolation of ISOLATION) {
+    result = await call([interpreter, ...isolation, '-m', 'pip']);
+    if (!isPipMissing(result)) break;
+  }
+  return result;
 }
 
 function pipProgram({ system: { exec } }: World): string | undefined {

@@ -1,5 +1,7 @@
-import type { Entry } from '../system/file-entry.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import { fstatSync } from 'node:fs';
+import { absolutePath } from './absolute-path.ts';
+import type { Entry } from './file-entry.ts';
+import type { FileSystem } from './file-system.ts';
 
 /** Why somebody else decides what stands at a path. */
 export interface Untrusted {
@@ -10,7 +12,14 @@ export interface Untrusted {
   readonly hint: string;
 }
 
+/** What is wrong with a file that should be private: its mode, its owner, or the place where it is. */
+export type Exposure =
+  | { readonly kind: 'mode' }
+  | { readonly kind: 'owner'; readonly uid: number }
+  | { readonly kind: 'place'; readonly path: string; readonly hint: string };
+
 const MOST_LINKS = 40;
+const OPEN_TO_OTHERS = 0o066;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
@@ -56,4 +65,20 @@ function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrus
   if (kind === 'symlink' || (kind === 'directory' && (mode & STICKY) !== 0)) return undefined;
   if ((mode & WRITABLE_BY_OTHERS) === 0) return undefined;
   return { path, what: 'other users may write to it', hint: `chmod go-w ${path}` };
+}
+
+/**
+ * Tells whether somebody else can read or change an open file, could have written it, or can put another one in its place.
+ * A pipe, as `<(...)` makes one, is private.
+ * @param path where it was opened, to look at the directories on the way
+ * @param self our user id
+ * @returns undefined when it is private to root and ourselves
+ */
+export function exposureOf(fd: number, path: string, files: FileSystem, self: number): Exposure | undefined {
+  const stats = fstatSync(fd);
+  if (!stats.isFile()) return undefined;
+  if (stats.uid !== 0 && stats.uid !== self) return { kind: 'owner', uid: stats.uid };
+  if ((stats.mode & OPEN_TO_OTHERS) !== 0) return { kind: 'mode' };
+  const fault = findUntrusted(files, absolutePath(path), self);
+  return fault === undefined ? undefined : { kind: 'place', path: fault.path, hint: fault.hint };
 }
