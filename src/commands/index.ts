@@ -17,7 +17,7 @@ const CREDENTIAL_FILE: OptionSpec = {
 };
 const STRICT: OptionSpec = {
   flags: '--strict',
-  description: 'refuse a credential file that others can read',
+  description: 'refuse a credential file that others can read, own or replace',
   addition: true,
 };
 const URL_OPTION: OptionSpec = { flags: '-u, --url <url>', description: 'base URL of heat-api-cfn' };

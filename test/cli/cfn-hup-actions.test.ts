@@ -25,6 +25,45 @@ describe('how an action runs', () => {
     ]);
   });
 
+  test.each<[runas: string, expected: string[]]>([
+    ['worker', ['HOME=/home/worker', 'NODE_OPTIONS=--x', 'OTHER=x', 'SHELL=/bin/zsh', 'http_proxy=http://u:word@p']],
+    [
+      'root',
+      [
+        'AWS_ACCESS_KEY_ID=a-key',
+        'AWS_SECRET_ACCESS_KEY=a-secret-key',
+        'HOME=/root',
+        'MYSQL_PWD=word',
+        'NODE_OPTIONS=--x',
+        'OS_APPLICATION_CREDENTIAL_SECRET=word',
+        'OTHER=x',
+        'SHELL=/bin/zsh',
+        'VAULT_TOKEN=word',
+        'http_proxy=http://u:word@p',
+      ],
+    ],
+  ])('%s: credentials of the environment are for its own user', async (runas, expected) => {
+    const heat = await telling({ v: 1 });
+    const seen = 'AWS|OS_|MYSQL|VAULT|OTHER|HOME|SHELL|http_proxy|NODE_OPTIONS';
+    configure(heat.base, { h: { runas, action: `env | grep -E '^(${seen})' | LC_ALL=C sort >${ACTED}` } });
+    const env = {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      SHELL: '/bin/zsh',
+      AWS_ACCESS_KEY_ID: 'a-key',
+      AWS_SECRET_ACCESS_KEY: 'a-secret-key',
+      OS_APPLICATION_CREDENTIAL_SECRET: 'word',
+      MYSQL_PWD: 'word',
+      VAULT_TOKEN: 'word',
+      OTHER: 'x',
+      NODE_OPTIONS: '--x',
+      http_proxy: 'http://u:word@p',
+      no_proxy: '127.0.0.1',
+    };
+    expect(result(await machine().run([binary('cfn-hup'), '-f'], { env }))).toEqual(quiet);
+    expect(acted()).toEqual(expected);
+  });
+
   test.each([
     [[], '0022'],
     [['umask=077'], '0077'],

@@ -1,5 +1,6 @@
 import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
 import { complaints } from '../support/cfn-init.ts';
 import {
   BOOT,
@@ -261,6 +262,52 @@ describe('credentials', () => {
     expect(result(await get([...asked, '--strict']))).toEqual(failure(/^cfn-get-metadata: others can read /));
     expect(result(await init([...asked, '--strict']))).toEqual(failure(/^cfn-init: others can read /));
     expect(heat.requests).toHaveLength(1);
+  });
+
+  test.each<[name: string, prepare: string, says: string]>([
+    ['another user owns it', 'chown 7007 FILE', 'the credential file belongs to another user, 7007: '],
+    ['another user owns it, and it is open', 'chown 7007 FILE; chmod 644 FILE', 'the credential file belongs to '],
+    ['another user owns its directory', 'chown 7007 /srv/keys', 'others can replace the credential file: '],
+    ['anybody can write to its directory', 'chmod 777 /srv/keys', 'others can replace the credential file: '],
+    [
+      'a link to it is in a directory of another user',
+      'mkdir /srv/links; mv FILE /etc/cfn/moved; ln -s /etc/cfn/moved /srv/links/file; ln -s /srv/links/file FILE; chown 7007 /srv/links',
+      'others can replace the credential file: ',
+    ],
+  ])('%s: a warning; --strict refuses it', async (_, prepare, says) => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    const path = '/srv/keys/file';
+    await machine().run('rm -rf /srv/keys /srv/links');
+    await machine().run('mkdir -p /etc/cfn');
+    put(path, `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`);
+    await machine().run(`cd / && ${prepare.replaceAll('FILE', path)}`);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base, '--credential-file', path];
+    expect(result(await get(asked))).toEqual({
+      code: 0,
+      stdout: `${METADATA}\n`,
+      stderr: expect.stringMatching(`^cfn-get-metadata: warning: ${says}[^\\n]+\\n$`),
+    });
+    expect(result(await get([...asked, '--strict']))).toEqual(
+      failure(new RegExp(`^cfn-get-metadata: ${says}[^\\n]+\\n$`)),
+    );
+    expect(result(await init([...asked, '--strict']))).toEqual(failure(new RegExp(`^cfn-init: ${says}[^\\n]+\\n$`)));
+    expect(heat.requests).toHaveLength(1);
+  });
+
+  test.each<[name: string, script: string]>([
+    ['in a sticky directory', 'chmod 1777 /srv/keys; exec "$0" "$@" --credential-file /srv/keys/file'],
+    ['from a pipe', 'exec "$0" "$@" --credential-file <(cat /srv/keys/file)'],
+    ['by an open file', 'exec "$0" "$@" --credential-file /dev/fd/7 7</srv/keys/file'],
+    ['by a relative path', 'cd /srv/keys; exec "$0" "$@" --credential-file file'],
+  ])('a private one %s: not a word, --strict takes it', async (_, script) => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    await machine().run('rm -rf /srv/keys');
+    put('/srv/keys/file', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`);
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base, '--strict'];
+    const ended = await machine().run(['/bin/bash', '-c', script, binary('cfn-get-metadata'), ...asked], {
+      env: ENVIRONMENT,
+    });
+    expect(result(ended)).toEqual({ code: 0, stdout: `${METADATA}\n`, stderr: '' });
   });
 
   test('a file that is not there is an error, whatever was fetched before', async () => {

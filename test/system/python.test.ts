@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
 import { installedByPip, makePythonIndex, pipCalls, preparePython, useIndex } from '../support/python-packages.ts';
 import { serveInView } from '../support/serve-in-view.ts';
@@ -334,6 +334,52 @@ describe('python and its surroundings', () => {
     await view().run(`mkdir -p /run/venv/bin && printf '#!/bin/sh\\nexit 9\\n' >/run/venv/bin/pip3 && chmod 755 "$_"`);
     expect((await apply({ 'cfn-other': [] }, [], { PATH: `/run/venv/bin:${ENV.PATH}` })).code).toBe(0);
     expect(await installed()).toEqual(['cfn_other==1.0']);
+  });
+
+  describe('called as a module of Python', () => {
+    const MODULES = '/usr/lib/python3/dist-packages';
+    /** What a module that somebody put in front of Python does. */
+    const plant = (directory: string): string =>
+      ['pip', 'pip/_vendor', 'packaging', 'sys', 'json', 'os']
+        .map(
+          (name) => `mkdir -p ${directory}/${name}; echo 'open("/run/planted", "a").write("${name}")' >$_/__init__.py`,
+        )
+        .join('\n');
+    const fromPlanted = (python: ConfigDocument, env: Readonly<Record<string, string>> = {}) =>
+      cfnInit(view(), { packages: { python } }, [], { cwd: '/srv/planted', env: { ...ENV, ...env } });
+    beforeEach(async () => {
+      if (canRun) await view().run(`for f in /usr/bin/pip*; do mv $f $f.away; done\n${plant('/srv/planted')}`);
+    });
+    afterEach(async () => {
+      if (canRun)
+        await view().run(`rm -rf /srv/planted /run/planted /srv/elsewhere
+          for f in /usr/bin/pip*.away; do mv $f \${f%.away}; done
+          [ ! -e ${MODULES}/pip.away ] || mv ${MODULES}/pip.away ${MODULES}/pip
+          rm -rf /root/.local/lib/python3*`);
+    });
+
+    test.each<[name: string, prepare: string, env: Record<string, string>]>([
+      ["the distribution's", 'true', {}],
+      ["the distribution's, whatever PYTHONPATH has", plant('/srv/elsewhere'), { PYTHONPATH: '/srv/elsewhere' }],
+      ["the distribution's, with PYTHONPATH=.", 'true', { PYTHONPATH: '.', PYTHONHOME: '/srv/planted' }],
+      [
+        "the user's own",
+        `d=/root/.local/lib/python3.11/site-packages; mkdir -p $d; cp -a ${MODULES}/pip $d; mv ${MODULES}/pip ${MODULES}/pip.away`,
+        {},
+      ],
+      [
+        'that of PYTHONPATH',
+        `mkdir -p /srv/elsewhere; cp -a ${MODULES}/pip $_; mv ${MODULES}/pip ${MODULES}/pip.away`,
+        { PYTHONPATH: '/srv/elsewhere' },
+      ],
+    ])('%s: nothing of the current directory is run', async (_, prepare, env) => {
+      await view().run(prepare);
+      const packages = { 'cfn-dummy': ['1.9', '1.10'], 'cfn-other': [] };
+      const { code, stderr } = await fromPlanted(packages, env);
+      expect({ code, stderr, planted: view().exists('/run/planted') }).toEqual({ code: 0, stderr: '', planted: false });
+      expect(await installed()).toEqual(['cfn_dummy==1.10', 'cfn_other==1.0']);
+      expect(summary(await fromPlanted(packages, env))).toBe('1 unchanged');
+    });
   });
 
   test('without pip the error says which package brings it', async () => {

@@ -146,6 +146,17 @@ describe('rubygems', () => {
     for (const name of ['http_proxy', 'GEM_HOME'] as const) expect(seen).toContain(`${name}=${env[name]}`);
   });
 
+  test('a gem file that happens to be in the current directory is not installed', async () => {
+    await view().run(`mkdir -p /srv/planted && cd $_ && cp /gems/gems/cfn-dummy-2.0.0.rc1.gem . &&
+      ruby -rrubygems/package -e 'Gem::Package.build(Gem::Specification.new { |gem|
+        gem.name, gem.version, gem.summary, gem.authors, gem.files = "cfn-dummy", "9.0", "planted", ["nobody"], [] }, true)'`);
+    const { code } = await cfnInit(view(), { packages: { rubygems: { 'cfn-dummy': [] } } }, [], {
+      cwd: '/srv/planted',
+      env: ENV,
+    });
+    expect({ code, installed: await installed() }).toEqual({ code: 0, installed: ['cfn-dummy-1.10.0'] });
+  });
+
   test('without gem the error says what brings it', async () => {
     await view().run('mv /usr/bin/gem /usr/bin/gem.away; mv /usr/local/sbin/gem /run/gem.away');
     const { code, stderr } = await apply({ 'cfn-other': [] });

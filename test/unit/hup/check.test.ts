@@ -24,7 +24,8 @@ async function check(
   for (const [name, content] of Object.entries({ '/etc/passwd': passwd, ...given })) {
     const [path = '', mode] = name.split(' ');
     mkdirSync(dirname(root + path), { recursive: true, mode: 0o755 });
-    writeFileSync(root + path, content);
+    if (path.endsWith('/')) mkdirSync(root + path);
+    else writeFileSync(root + path, content);
     chmodSync(root + path, Number.parseInt(mode ?? '600', 8));
   }
   const exec = { find: (name: string) => (programs.includes(name) ? `/usr/bin/${name}` : undefined) } as Exec;
@@ -125,6 +126,19 @@ it.each<Check>([
       '/etc/cfn/keys: no AWSSecretKey= in the credential file: add the line',
       '/etc/cfn/keys: others can read or change the credential file: chmod 600 /etc/cfn/keys',
       '2 problems, 1 hook in order',
+    ],
+    1,
+  ],
+  [
+    {
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/open/keys\n`,
+      '/etc/cfn/open/ 777': '',
+      '/etc/cfn/open/keys': KEYS,
+      '/etc/cfn/hooks.conf': HOOK,
+    },
+    [
+      '/etc/cfn/open: the credential file is not safe, other users may write to it: chmod go-w /etc/cfn/open',
+      '1 problem, 1 hook in order',
     ],
     1,
   ],
