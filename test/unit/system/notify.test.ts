@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { createNotifier } from '../../../src/system/notify.ts';
 import { isInstalled } from '../../support/use-machine.ts';
 import { temporaryRoot } from '../temporary-root.ts';
@@ -115,4 +115,16 @@ it('by the real systemd-notify, what a service manager gets', async (context) =>
     "b'READY=1\\nSTATUS=Following s1 with 1 hook.'",
     "b'STOPPING=1'",
   ]);
+});
+
+it('systemd-notify runs in /, and is not searched for where we are called', async () => {
+  const here = process.cwd();
+  onTestFinished(() => process.chdir(here));
+  const { path, calls } = recorder('pwd >>"$(dirname "$0")/calls"');
+  const { path: planted, calls: plantedCalls } = recorder();
+  process.chdir(planted.split(':')[0] ?? '');
+  const notifier = createNotifier({ PATH: `.::${path}`, NOTIFY_SOCKET: '/run/socket' });
+  notifier.send('READY=1');
+  await notifier.drain();
+  expect({ calls: calls(), planted: plantedCalls() }).toEqual({ calls: ['/'], planted: [] });
 });
