@@ -120,8 +120,11 @@ const RPM_VERSION = /^[A-Za-z0-9._+~^:*][A-Za-z0-9._+~^:*-]*$/;
 /** A path or a URL, without blanks. */
 const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\s\p{Cc}]*$/u;
 
+/** A file where cfn-init is called; the tools, which run elsewhere, get its full path. */
+const OWN_FILE = /^\.{1,2}\/[^\s\p{Cc}]+$/u;
+
 function isRpmName(text: string): boolean {
-  if (ADDRESS.test(text) || RPM_GROUP.test(text)) return true;
+  if (ADDRESS.test(text) || OWN_FILE.test(text) || RPM_GROUP.test(text)) return true;
   // A pattern without a letter that counts stands for everything there is.
   return RPM_NAME.test(text) && /[A-Za-z0-9]/.test(text.replace(/\[[^\]]*\]/g, ''));
 }
@@ -210,7 +213,7 @@ const PACKAGE_RULES = {
   python: pipRule,
   rubygems: {
     kind: 'a gem',
-    name: (text) => GEM_NAME.test(text),
+    name: (text) => GEM_NAME.test(text) || (OWN_FILE.test(text) && text.endsWith('.gem')),
     version: (text) => GEM_VERSION.test(text),
     hint: 'write { "name": "version" }',
   },

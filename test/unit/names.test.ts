@@ -189,7 +189,10 @@ describe('packages', () => {
       ],
       noVersions: ['1 0', '$(x)', '1.0/x', '1,0'],
     },
-    yum: { ...rpms, names: [...rpms.names, '@core', '@Development Tools', '@^minimal', '@nodejs:18/common'] },
+    yum: {
+      ...rpms,
+      names: [...rpms.names, './x.rpm', '@core', '@Development Tools', '@^minimal', '@nodejs:18/common'],
+    },
     dnf: { ...rpms, names: [...rpms.names, '@core', '@Development Tools', '@^minimal', '@nodejs:18/common'] },
     zypper: { ...rpms, names: [...rpms.names, 'pattern:devel_basis', 'repo:vim'] },
     apk: {
@@ -253,7 +256,7 @@ describe('packages', () => {
       noVersions: ['1.0 --no-deps', '1.0 2.0', '=', '1.0; x', 'hg+http://h/r@--config=x', './x'],
     },
     rubygems: {
-      names: ['rails', 'json_pure', 'ruby-progressbar', '3scale-api', '/opt/x-1.0.gem'],
+      names: ['rails', 'json_pure', 'ruby-progressbar', '3scale-api', '/opt/x-1.0.gem', './x-1.0.gem', '../x.gem'],
       versions: ['1.3.6', '0.10.2', '2.0.0.rc1', '~> 1.0', '>= 1', '/x.gem', 'http://h/x.gem'],
       noNames: ['rails:5', '.x', 'a b', 'a;b', 'x/y', 'ü'],
       noVersions: ['1.0, 2.0', 'latest', '1 0', '$(x)', '>= 1 -x'],

@@ -55,11 +55,7 @@ export async function pipReinstall(sources: readonly string[], world: World): Pr
   await pipInstall(sources, world, ['--force-reinstall', '--no-deps']);
 }
 
-async function install(
-  options: readonly string[],
-  requirements: readonly string[],
-  world: World,
-): Promise<ToolResult> {
+async function install(options: readonly string[], requirements: readonly string[], world: World): Promise<ToolResult> {
   const result = await withPip(world, (command) =>
     callPackageTool(
       {
