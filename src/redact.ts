@@ -1,79 +1,77 @@
-/** What stands where a secret stood. */
-export const REDACTED = '[redacted]';
+import { base64Lines, encodingsOf, escapesOf } from './secrets/encodings.ts';
+import { REDACTED, redactForms } from './secrets/forms.ts';
+import { KnownValues } from './secrets/known-values.ts';
+import { SHORTEST_SECRET } from './secrets/names.ts';
+import { secretsInDocument, secretsInEnvironment, secretsInUrls, valuesOfPrivateText } from './secrets/texts.ts';
 
-/** Shorter values would blank out ordinary words; no useful secret is that short. */
-const SHORTEST_SECRET = 6;
+export { REDACTED };
+
 /** Of a whole file the short lines are `exit 1` and `done`. */
 const SHORTEST_LINE = 8;
-/** A value that a private file gives a telling name, and that a program may print without the rest of its line. */
-const NAMED_SECRET = /(?:pass|secret|token|key|credential)\w*["']?\s*[=:,]\s*["']?([^\s"',;)]+)/gi;
-
-const SIGNED_QUERY = /(https?:\/\/[^\s'"?#<>]*)\?([^\s'"<>]*)/gi;
-const QUERY_OF_A_SECRET = /signature|x-amz-|awsaccesskeyid|token|secret|password|credential|access.?key/i;
-const USER_IN_URL = /(https?:\/\/)[^\s/@'"]+@/gi;
-const AUTHORIZATION = /((?:proxy-)?authorization|x-auth-token)(["']?\s*[:=]\s*)[^\r\n]*/gi;
-const SECRET_NAME = '((?:aws)?[_-]?secret[_-]?(?:access)?[_-]?key|password)';
-const QUOTED_SETTING = new RegExp(`${SECRET_NAME}(["']?\\s*[:=]\\s*)(["'])(?:(?!\\3)[^\\\\\\n]|\\\\.)*\\3`, 'gi');
-const SECRET_SETTING = new RegExp(`${SECRET_NAME}(["']?\\s*[:=]\\s*["']?)[^\\s"',;]+`, 'gi');
+/** A line of several that is one word: to hide it wherever it is printed would blank out more than the secret. */
+const ONE_WORD = /^[A-Za-z]?[a-z]{1,11}$/;
+/** Characters of a private file that are looked at. Its beginning has the settings; what comes behind is data. */
+const LONGEST_TEXT = 4 * 1024 * 1024;
+/** Of a larger file it is its lines that are known, but not each of its values in all encodings. */
+const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 
 /**
  * Takes secrets out of text before it reaches a log, stderr or a report.
  * Known values (keys, passwords, contents of private files) are registered as they become known; signed URL queries,
- * Authorization headers and `secret key = ...` settings are recognised by their form.
+ * Authorization headers, `secret key = ...` settings, private keys and the like are recognised by their form.
  */
 export class Redactor {
-  readonly #secrets = new Set<string>();
-  #ordered: readonly string[] | undefined;
+  readonly #known = new KnownValues();
 
-  /** Registers a key, a password, a signed URL; of one of several lines, each line too. */
+  /** Registers a key, a password; of one of several lines, each line too. */
   addSecret(value: string): void {
-    for (const part of [value, ...value.split('\n')]) this.#add(part, SHORTEST_SECRET);
+    for (const part of new Set([value, ...value.split('\n')])) {
+      const trimmed = part.trim();
+      if (trimmed.length < SHORTEST_SECRET) continue;
+      for (const form of encodingsOf(trimmed)) this.#known.add(form);
+    }
   }
 
-  /** Registers the content of a private file: its lines, since programs print line by line, and passwords in them. */
-  addPrivateText(text: string): void {
-    this.#add(text, SHORTEST_SECRET);
-    for (const line of text.split('\n')) this.#add(line, SHORTEST_LINE);
-    for (const [, value = ''] of text.matchAll(NAMED_SECRET)) this.#add(value, SHORTEST_SECRET);
+  /**
+   * Registers the content of a private file: its lines, since programs print line by line, the values in them that are not
+   * ordinary, and what base64 makes of it.
+   */
+  addPrivateText(content: string): void {
+    const text = content.slice(0, LONGEST_TEXT).trim();
+    this.#known.add(text);
+    const lines = text.split('\n').map((line) => line.trim());
+    for (const line of lines) {
+      if (line.length < SHORTEST_LINE || (lines.length > 1 && ONE_WORD.test(line))) continue;
+      this.#known.add(line);
+      for (const form of escapesOf(line)) this.#known.add(form);
+    }
+    const isShort = text.length <= LONGEST_IN_ALL_ENCODINGS;
+    for (const value of valuesOfPrivateText(text)) {
+      if (isShort) this.addSecret(value);
+      else this.#known.add(value);
+    }
+    if (text.length >= SHORTEST_LINE)
+      for (const line of base64Lines(content.slice(0, LONGEST_TEXT))) this.#known.add(line);
   }
 
   /** Registers a pre-signed URL as a whole, and the parameters that make it one, as they stand and decoded. */
   addSignedUrl(url: string): void {
-    this.#add(url, SHORTEST_SECRET);
-    for (const [, name = '', value = ''] of url.matchAll(/[?&]([^=&#]+)=([^&#]*)/g)) {
-      if (!QUERY_OF_A_SECRET.test(name)) continue;
-      for (const form of [value, decoded(value)]) this.#add(form, SHORTEST_SECRET);
-    }
+    this.addSecret(url);
+    for (const secret of secretsInUrls(url)) this.addSecret(secret);
   }
 
-  #add(value: string, shortest: number): void {
-    const trimmed = value.trim();
-    if (trimmed.length < shortest) return;
-    this.#secrets.add(trimmed);
-    this.#ordered = undefined;
+  /** Registers what a document calls a secret, wherever it stands there; private files and credentials not counted. */
+  addDocument(document: unknown): void {
+    for (const secret of secretsInDocument(document)) this.addSecret(secret);
+  }
+
+  /** Registers the values of variables that are named like secrets, and the passwords of proxies. */
+  addEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
+    for (const secret of secretsInEnvironment(environment)) this.addSecret(secret);
   }
 
   /** Returns the text with every secret replaced by `[redacted]`. */
   redact(text: string): string {
-    // Longest first, so that a secret which contains another leaves no rest behind.
-    this.#ordered ??= [...this.#secrets].sort((a, b) => b.length - a.length);
-    let clean = text;
-    for (const secret of this.#ordered) clean = clean.replaceAll(secret, REDACTED);
-    return clean
-      .replace(SIGNED_QUERY, (whole, base: string, query: string) =>
-        QUERY_OF_A_SECRET.test(query) ? `${base}?${REDACTED}` : whole,
-      )
-      .replace(USER_IN_URL, `$1${REDACTED}@`)
-      .replace(AUTHORIZATION, `$1$2${REDACTED}`)
-      .replace(QUOTED_SETTING, `$1$2$3${REDACTED}$3`)
-      .replace(SECRET_SETTING, `$1$2${REDACTED}`);
-  }
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
+    return redactForms(this.#known.replace(text, REDACTED));
   }
 }

@@ -30,10 +30,11 @@ export function isWebUrl(text: string): boolean {
 export function splitUrl(url: string): UrlParts {
   const match = URL_FORM.exec(url);
   if (match === null || NOT_ALLOWED_IN_A_TARGET.test(url)) {
-    throw new Problem('not an http or https URL', { where: url, hint: 'check its quoting' });
+    throw new Problem('not an http or https URL', { where: shownUrl(url), hint: 'check its quoting' });
   }
   const [, scheme = '', userInfo, host = '', port, target = '/'] = match;
-  if (port !== undefined && Number(port) > LARGEST_PORT) throw new Problem('a URL with a bad port', { where: url });
+  if (port !== undefined && Number(port) > LARGEST_PORT)
+    throw new Problem('a URL with a bad port', { where: shownUrl(url) });
   const secure = scheme.toLowerCase() === 'https';
   return {
     scheme: secure ? 'https' : 'http',
@@ -49,16 +50,98 @@ function decodeUserInfo(text: string, url: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new Problem('a URL whose user or password is badly encoded', { where: url, hint: 'write % as %25' });
+    throw new Problem('a URL whose user or password is badly encoded', {
+      where: shownUrl(url),
+      hint: 'write % as %25',
+    });
   }
+}
+
+/**
+ * What may be shown of a URL: without user, password, query and fragment, which can hold a signature. A path of this machine
+ * is shown as it is.
+ */
+export function shownUrl(url: string): string {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(url) && url.includes('://')) return withoutUserInfo(url).replace(/[?#].*$/s, '');
+  // A proxy may be written without its scheme.
+  return url.startsWith('/') ? url : url.replace(/^.*@/s, '');
 }
 
 /** A text as it may be shown: the URLs in it without user and password. */
 export function withoutUserInfo(text: string): string {
-  return text.replace(/(\w:\/\/)[^\s/@]*@/g, '$1');
+  return replaceUserInfo(text, () => '');
 }
 
-/** A URL as it may be shown: the query can hold a signature. */
-export function urlWithoutQuery(url: string): string {
-  return url.replace(/[?#].*$/, '');
+/** In front of `://`. */
+const IN_A_SCHEME = /[a-z0-9+.-]/i;
+const LONGEST_SCHEME = 20;
+const AUTHORITY = /[^\s/?#<>]*/y;
+const HOST = /^(?:\[[0-9a-f:.%]*\]|[\w.-]*)(?::\d*)?$/i;
+const FULL_HOST = /^(?:\[.*|localhost(?::.*)?|[^:]*\.[^:]*(?::.*)?|[^:]*)$/i;
+/** A name with a domain, an address, a name with a port. */
+const NAMED_HOST =
+  /^(?:localhost|\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}|\d+(?:\.\d+){3}|[\w-]+(?=:\d))(?::\d+)?(?:[/?#\s"'`,;)\]]|$)/i;
+/** Characters behind the place where a host should begin. */
+const FARTHEST_AT = 256;
+
+/**
+ * Replaces the user information of each URL in a text, whatever its scheme. The `@` that ends it is looked for beyond the place
+ * where RFC 3986 has it end, since people write passwords with `/`, `?`, `#`, `@`, quotes and blanks as they are: where there
+ * is no host in front of the path, or another host behind a later `@`.
+ * @param replacement for `user:password@`, from what is in front of the `@`
+ */
+export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
+  let result = '';
+  let copied = 0;
+  for (let colon = text.indexOf('://'); colon >= 0; colon = text.indexOf('://', Math.max(copied, colon + 3))) {
+    const begin = colon + 3;
+    const length = userInfoLength(text, begin);
+    if (length === 0) continue;
+    result += text.slice(copied, begin) + replacement(text.slice(begin, begin + length - 1));
+    copied = begin + length;
+  }
+  return copied === 0 ? text : result + text.slice(copied);
+}
+
+/** The length of `user:password@` behind `://`; 0 when there is none. */
+function userInfoLength(text: string, begin: number): number {
+  AUTHORITY.lastIndex = begin;
+  const [upToPath = ''] = AUTHORITY.exec(text) ?? [];
+  // As nearly always: found out at little cost.
+  if (HOST.test(upToPath) && FULL_HOST.test(upToPath)) return 0;
+  const scheme = schemeBefore(text, begin - '://'.length);
+  let quote = /["'`]/.test(scheme.before) ? scheme.before : '\n';
+  // Where that leaves no host, the quote is a part of the password.
+  if (!/@|^[^:]*(?::\d*)?$/.test(upTo(quote, upToPath))) quote = '\n';
+  const authority = upTo(quote, upToPath);
+  const at = authority.lastIndexOf('@');
+  const host = authority.slice(at + 1);
+  const isHost = HOST.test(host);
+  if (at < 0 && isHost && FULL_HOST.test(host)) return 0;
+  // A `@` in the path of a repository is in front of its revision.
+  if (at >= 0 && isHost && scheme.name.includes('+')) return at + 1;
+  if (authority.length < upToPath.length) return at + 1;
+  const place = begin + authority.length;
+  const rest = upTo(quote, upTo('\n', text.slice(place, place + FARTHEST_AT)));
+  const later = lastAt(isHost ? upTo(/\s/, rest) : rest, isHost ? NAMED_HOST : /^[\w[]/);
+  return later < 0 ? at + 1 : authority.length + later + 1;
+}
+
+/** The scheme that ends at a place, and the character in front of it, but for a quote that is escaped. */
+function schemeBefore(text: string, end: number): { readonly name: string; readonly before: string } {
+  let begin = end;
+  while (begin > 0 && end - begin <= LONGEST_SCHEME && IN_A_SCHEME.test(text[begin - 1] as string)) begin--;
+  const before = text[begin - 1] ?? '';
+  return { name: text.slice(begin, end), before: text[begin - 2] === '\\' ? '' : before };
+}
+
+function upTo(end: string | RegExp, text: string): string {
+  return text.split(end, 1)[0] as string;
+}
+
+/** The last `@` that a host follows; -1 when there is none. */
+function lastAt(text: string, host: RegExp): number {
+  for (let at = text.lastIndexOf('@'); at >= 0; at = at === 0 ? -1 : text.lastIndexOf('@', at - 1))
+    if (host.test(text.slice(at + 1))) return at;
+  return -1;
 }

@@ -1,5 +1,5 @@
 import { usageProblem } from '../errors.ts';
-import { splitUrl } from '../url.ts';
+import { shownUrl, splitUrl } from '../url.ts';
 import { type BotoConfig, decodeBotoConfig } from './boto-config.ts';
 
 /** Where the query API is, and how to talk to it. */
@@ -87,7 +87,7 @@ function baseUrl(
     const normal = normalUrl(url.trim());
     if (normal === undefined)
       throw usageProblem(
-        `not the base URL of an API: ${url}`,
+        `not the base URL of an API: ${shownUrl(url)}`,
         'write it as http://HOST:PORT/PATH/, without a user or a query',
       );
     return { url: normal, from: '--url' };

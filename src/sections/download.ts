@@ -3,7 +3,7 @@ import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import { urlWithoutQuery } from '../url.ts';
+import { shownUrl } from '../url.ts';
 import type { World } from './step.ts';
 
 export interface Fetch {
@@ -41,13 +41,13 @@ async function headersFor(
   const { log, system } = world;
   if (type === 'basic') {
     if (/^http:/i.test(url))
-      log.warning(`the credentials of ${JSON.stringify(name)} travel in the clear: ${urlWithoutQuery(url)}: use https`);
+      log.warning(`the credentials of ${JSON.stringify(name)} travel in the clear: ${shownUrl(url)}: use https`);
     const login = Buffer.from(`${username}:${password}`).toString('base64');
     return () => ({ Authorization: `Basic ${login}` });
   }
   const credentials = await s3Credentials(authentication, world);
   if (credentials === undefined) {
-    log.warning(`no keys and no role in ${JSON.stringify(name)}: ${urlWithoutQuery(url)}: fetched without a signature`);
+    log.warning(`no keys and no role in ${JSON.stringify(name)}: ${shownUrl(url)}: fetched without a signature`);
     return () => ({});
   }
   const { signS3Get } = await import('../signing/s3-get.ts');
@@ -75,6 +75,10 @@ function localPath(url: string): string | undefined {
   try {
     return fileURLToPath(url);
   } catch (error) {
-    throw new Problem('not the URL of a local file', { where: url, hint: 'write it as file:///PATH', cause: error });
+    throw new Problem('not the URL of a local file', {
+      where: shownUrl(url),
+      hint: 'write it as file:///PATH',
+      cause: error,
+    });
   }
 }

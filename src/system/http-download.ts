@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
-import { splitUrl, urlWithoutQuery } from '../url.ts';
+import { splitUrl, shownUrl } from '../url.ts';
 import { systemClock } from './clock.ts';
 import type { DownloadRequest } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
@@ -84,7 +84,7 @@ async function downloadOnce(
   readTrusted: ReadTrusted,
   bounds: DownloadBounds,
 ): Promise<void> {
-  const where = urlWithoutQuery(request.url);
+  const where = shownUrl(request.url);
   let url = request.url;
   let headers = { ...loginOf(request.url), ...request.headers() };
   for (let redirects = 0; ; redirects++) {
@@ -101,7 +101,7 @@ async function downloadOnce(
     if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
     if (isSecure(url) && !isSecure(next) && !(await request.mayLeaveHttps()))
       throw new Problem('redirected from https to http', {
-        where: urlWithoutQuery(url),
+        where: shownUrl(url),
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
       });
     // Credentials are for the host they were given for (RFC 9110 section 15.4).
@@ -178,14 +178,14 @@ function brokenOff(url: string, error: unknown): Problem {
     error instanceof TimeoutError || error instanceof TooSlow
       ? error.message
       : 'the server closed the connection before the end';
-  return new Problem('the download broke off', { where: urlWithoutQuery(url), hint, cause: error });
+  return new Problem('the download broke off', { where: shownUrl(url), hint, cause: error });
 }
 
 /** The status decides: the page that comes with an error is not read. @throws PassingFault, Problem */
 function throwUnlessFound(url: string, status: number, headers: IncomingHttpHeaders): void {
   if (status >= 200 && status <= 299) return;
   const problem = new Problem(`the download failed with HTTP ${status}`, {
-    where: urlWithoutQuery(url),
+    where: shownUrl(url),
     hint: statusHint(status),
   });
   if (!isWorthRetrying(status)) throw problem;
@@ -197,7 +197,7 @@ function redirectTarget(url: string, status: number, { location }: IncomingHttpH
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined;
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
-    throw new Problem('redirected to something that is no web address', { where: urlWithoutQuery(url) });
+    throw new Problem('redirected to something that is no web address', { where: shownUrl(url) });
   // A user and a password that the server names are not ours to send.
   if (next.username !== '' || next.password !== '') {
     next.username = '';

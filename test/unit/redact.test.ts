@@ -48,6 +48,158 @@ describe('what is recognised by its form', () => {
   });
 });
 
+describe('signed queries', () => {
+  it.each([
+    'temp_url_sig=5ecre7&temp_url_expires=1700000000',
+    'temp_url_expires=1700000000&temp_url_prefix=a/&temp_url_sig=5ecre7',
+    'X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Security-Token=5ecre7',
+    'x-amz-credential=5ecre7',
+    'X%2DAmz%2DSignature=5ecre7',
+    'AWSAccessKeyId=AKIA&Expires=1&Signature=5ecre7',
+    'GoogleAccessId=a%40b&X-Goog-Signature=5ecre7',
+    'sv=2020-08-04&se=2030-01-01&sr=b&sp=r&sig=5ecre7%3D',
+    'Expires=1&Policy=5ecre7&Key-Pair-Id=K2',
+    'OSSAccessKeyId=5ecre7',
+    'x-oss-signature=5ecre7',
+    'api_key=5ecre7',
+    'apikey=5ecre7',
+    'key=5ecre7',
+    'access_token=5ecre7',
+    'private_token=5ecre7',
+    'X-Auth-Token=5ecre7',
+    'jwt=5ecre7',
+    'md5=5ecre7&expires=1',
+    'a=1&amp;token=5ecre7',
+    'nobody-knows-this=5ecre75ecre75ecre75ecre7Ab',
+  ])('%s', (query) => {
+    expect(redacted(`GET https://h:8080/a/b?${query} failed`)).toBe('GET https://h:8080/a/b?[redacted] failed');
+    expect(redacted(`GET /a/b?${query} HTTP/1.1`)).toBe('GET /a/b?[redacted] HTTP/1.1');
+    expect(redacted(`{"url": "s3://a/b?${query}"}`)).toBe('{"url": "s3://a/b?[redacted]"}');
+  });
+
+  it('in a fragment', () => {
+    expect(redacted('https://h/cb#access_token=5ecre7&state=1')).toBe('https://h/cb#[redacted]');
+  });
+
+  it.each(['http://h/x?page=2&sort=name', 'http://h/?q=', 'what? a=b', 'x # a = b'])('leaves %s', (text) => {
+    expect(redacted(text)).toBe(text);
+  });
+});
+
+describe('user and password in a URL', () => {
+  it.each<[text: string, clean: string]>([
+    ['HTTP://USER:5ECRE7@HOST/x', 'HTTP://[redacted]@HOST/x'],
+    ['https://5ecre7@github.com/a/b.git', 'https://[redacted]@github.com/a/b.git'],
+    ['git+https://u:5ecre7@h.example/a/b@v1.0', 'git+https://[redacted]@h.example/a/b@v1.0'],
+    ['socks5://u:5ecre7@p:1080', 'socks5://[redacted]@p:1080'],
+    ['ftp://u:5ecre7@h/f', 'ftp://[redacted]@h/f'],
+    ['ssh://u:5ecre7@h/f', 'ssh://[redacted]@h/f'],
+    ['amqp://u:5ecre7@[::1]:5672/%2F', 'amqp://[redacted]@[::1]:5672/%2F'],
+    ['"http://u:5e"cre7@h/x"', '"http://[redacted]@h/x"'],
+    ["'http://u:5e\"cre7@h/x'", "'http://[redacted]@h/x'"],
+    ["http://u:5e'cre7@h/x", 'http://[redacted]@h/x'],
+    ['http://u:5e cre7@h.example/x', 'http://[redacted]@h.example/x'],
+    ['http://u:5e/cre7@h/x', 'http://[redacted]@h/x'],
+    ['http://u:5e@cre7@h/x', 'http://[redacted]@h/x'],
+    ['http://u:5e@cr/e7@h.example/x', 'http://[redacted]@h.example/x'],
+    ['http://u:5e#cre7@h/x', 'http://[redacted]@h/x'],
+    ['http://u:5e?cre7@h/x', 'http://[redacted]@h/x'],
+    ['http://u:5e%40cre7@h/x', 'http://[redacted]@h/x'],
+    ['proxy u:5ecre7@p:3128', 'proxy u:[redacted]@p:3128'],
+    ['http_proxy=u:5e/cre7@p:3128', 'http_proxy=u:[redacted]@p:3128'],
+    ['to=http%3A%2F%2Fu%3A5ecre7%40h%2Fx', 'to=http%3A%2F%2F[redacted]%40h%2Fx'],
+    ['["http://a.example","http://u:5ecre7@h"]', '["http://a.example","http://[redacted]@h"]'],
+    ['http://a/?to=https://u:5ecre7@h', 'http://a/?to=https://[redacted]@h'],
+  ])('%s', (text, clean) => {
+    expect(redacted(text)).toBe(clean);
+  });
+
+  it.each([
+    'see https://registry.npmjs.org/@scope/pkg',
+    'http://controller:5000/v3, or write to root@example.org',
+    '{"url":"http://h:80","mail":"me@x"}',
+    'docker.io/nginx:1.25@sha256:0123456789abcdef',
+    'git@github.com:org/repo.git',
+    'mailto:me@example.org',
+    'alias@npm:foo@1.0',
+    'at 12:30@h',
+    'write it as http://HOST:PORT',
+  ])('leaves %s', (text) => {
+    expect(redacted(text)).toBe(text);
+  });
+});
+
+describe('settings', () => {
+  it.each<[text: string, clean: string]>([
+    ['OS_PASSWORD=5ecre7 next', 'OS_PASSWORD=[redacted] next'],
+    ["export DB_PASS='5e cre7'", "export DB_PASS='[redacted]'"],
+    ['MYSQL_PWD=5ecre7', 'MYSQL_PWD=[redacted]'],
+    ['  admin.password: 5e cre7', '  admin.password: [redacted]'],
+    ['- password: "5e cre7"', '- password: "[redacted]"'],
+    ['{"token":"5ecre7","user":"joe"}', '{"token":"[redacted]","user":"joe"}'],
+    ['{\\"password\\": \\"5ecre7\\", \\"a\\": 1}', '{\\"password\\": \\"[redacted]\\", \\"a\\": 1}'],
+    ['{"password": "5ecre7 cut...', '{"password": "[redacted]'],
+    ["'password' => '5ecre7',", "'password' => '[redacted]',"],
+    ["define('DB_PASSWORD', '5ecre7');", "define('DB_PASSWORD', '[redacted]');"],
+    ["$config['secret'] = '5ecre7';", "$config['secret'] = '[redacted]';"],
+    ['Server=h;Password=5ecre7;Database=d', 'Server=h;Password=[redacted];Database=d'],
+    ['password=5e,cre7;x next', 'password=[redacted] next'],
+    ['password=5e"cre7 next', 'password=[redacted] next'],
+    ['login failed, password: letmein', 'login failed, password: [redacted]'],
+    ['token: 5ecre7', 'token: [redacted]'],
+    ['client-secret = 5ecre7', 'client-secret = [redacted]'],
+    ['api_key: 5ecre7', 'api_key: [redacted]'],
+    ['--password 5ecre7 -v', '--password [redacted] -v'],
+    ['--password=5ecre7 -v', '--password=[redacted] -v'],
+    ["--api-token '5e cre7' -v", "--api-token '[redacted]' -v"],
+    ['-storepass 5ecre7', '-storepass [redacted]'],
+    ['+ mysql -uroot -p5ecre7 db', '+ mysql -uroot -p[redacted] db'],
+    ['mysqladmin -u root password 5ecre7', 'mysqladmin -u root password [redacted]'],
+    ['sshpass -p 5ecre7 ssh h', 'sshpass -p [redacted] ssh h'],
+    ['curl -sS -u joe:5ecre7 http://h/', 'curl -sS -u joe:[redacted] http://h/'],
+    ["GRANT ALL ON x.* TO 'u' IDENTIFIED BY '5ecre7'", "GRANT ALL ON x.* TO 'u' IDENTIFIED BY '[redacted]'"],
+    ["ALTER USER u PASSWORD '5ecre7'", "ALTER USER u PASSWORD '[redacted]'"],
+    ['<password>5ecre7</password>', '<password>[redacted]</password>'],
+    ['<add key="DbPassword" value="5ecre7"/>', '<add key="DbPassword" value="[redacted]"/>'],
+    ['Bearer 5ecre7-token', 'Bearer [redacted]'],
+    ['Basic dXNlcjo1ZWNyZTc=', 'Basic [redacted]'],
+    ['Set-Cookie: sid=5ecre7; path=/', 'Set-Cookie: [redacted]'],
+    ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3', '[redacted]'],
+    ['-----BEGIN PRIVATE KEY-----\nMII5\necre7\n-----END PRIVATE KEY-----\nx', BEGIN_END('PRIVATE KEY', '\nx')],
+    ['-----BEGIN RSA PRIVATE KEY----- MII5 -----END RSA PRIVATE KEY-----', BEGIN_END('RSA PRIVATE KEY', '')],
+    ['"-----BEGIN EC PRIVATE KEY-----\\nMII5\\n-----END EC PRIVATE KEY-----"', `"${BEGIN_END('EC PRIVATE KEY', '"')}`],
+    ['-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb\n', '-----BEGIN OPENSSH PRIVATE KEY-----[redacted]'],
+    ['...\nMII5\necre7==\n-----END PRIVATE KEY-----', '...[redacted]-----END PRIVATE KEY-----'],
+  ])('%s', (text, clean) => {
+    expect(redacted(text)).toBe(clean);
+  });
+
+  it.each([
+    'Enter password: ',
+    'password:\nnext line',
+    "Access denied for user 'root'@'localhost' (using password: YES)",
+    'unexpected token: end of file',
+    'PASS: test_foo',
+    'tokens: 12, passed: 3',
+    'pip._vendor.token==1.0',
+    'PWD=/root/x',
+    'use --password or --token',
+    'mkdir -p /srv/x && find . -print',
+    'Setting up passwd (1:4.13+dfsg1-1) ...',
+    'Bearer authentication is required',
+    'Basic information about it',
+    'secret "my-secret" created',
+    'password_file: /etc/x',
+    'bypass: on',
+  ])('leaves %j', (text) => {
+    expect(redacted(text)).toBe(text);
+  });
+});
+
+function BEGIN_END(kind: string, rest: string): string {
+  return `-----BEGIN ${kind}-----[redacted]-----END ${kind}-----${rest}`;
+}
+
 describe('known values', () => {
   it.each<[secrets: string[], text: string, clean: string]>([
     [['s3cret-value'], 'a s3cret-value b s3cret-value', 'a [redacted] b [redacted]'],
@@ -59,23 +211,129 @@ describe('known values', () => {
     [['first line\nsecond line'], 'first line\nsecond line!', '[redacted]!'],
     [['yes', 'on', ''], 'yes, it is on', 'yes, it is on'],
     [['pa$$word$&'], 'is pa$$word$& ok', 'is [redacted] ok'],
+    [['one-two', 'two-three'], 'one-two-three', '[redacted]'],
+    [['a-long-secret-value'], 'it printed last: a-long-sec...', 'it printed last: [redacted]...'],
   ])('%j in %j', (secrets, text, clean) => {
     expect(redacted(text, ...secrets)).toBe(clean);
+  });
+
+  it.each<[secret: string, text: string]>([
+    ['5e/cr&e7 <ü>', encodeURIComponent('5e/cr&e7 <ü>')],
+    ['5e/cr&e7 <ü>', encodeURIComponent('5e/cr&e7 <ü>').toLowerCase()],
+    ['5e cr+e7', '5e+cr%2Be7'],
+    ['5e%2Fcre7', '5e/cre7'],
+    ['5e"cr\\e7', '5e\\"cr\\\\e7'],
+    ['5ecre7-ü', '5ecre7-\\u00fc'],
+    ['5e/cre7', '5e\\/cre7'],
+    ['5e<cr&e7', '5e&lt;cr&amp;e7'],
+    [`5e'cr"e7`, '5e&#39;cr&quot;e7'],
+    ["5e'cre7", "5e'\\''cre7"],
+    ['5ecre7', Buffer.from('5ecre7').toString('base64')],
+    ['5ecre7?>-', Buffer.from('5ecre7?>-').toString('base64url')],
+  ])('%s as %s', (secret, text) => {
+    expect(redacted(`a ${text} b`, secret)).toBe('a [redacted] b');
+  });
+
+  it.each(['u:5ecre7-abc', 'ab:5ecre7-abc', 'abc:5ecre7-abc'])('in the base64 of %s', (login) => {
+    const clean = redacted(Buffer.from(login).toString('base64'), '5ecre7-abc');
+    // Each character of base64 has six bits: of what is left over none can tell more than the last two bits of a byte.
+    expect(Buffer.from(clean.split('[redacted]').at(-1) ?? '', 'base64').length).toBe(0);
+    expect(clean).toMatch(/^\w{1,6}\[redacted\]\w?=*$/);
   });
 });
 
 describe('the content of a private file', () => {
+  const redactedAfter = (content: string, text: string): string => {
+    const redactor = new Redactor();
+    redactor.addPrivateText(content);
+    return redactor.redact(text);
+  };
+
   it.each<[content: string, text: string, clean: string]>([
     ['first line\nsecond line\n', 'tool says: second line', 'tool says: [redacted]'],
     ['first line\r\n  indented value\r\n', 'got indented value', 'got [redacted]'],
     ['-----BEGIN KEY-----\nMIIabcdefgh\n', 'MIIabcdefgh', '[redacted]'],
     ['db_password = s3cret!\n', 'denied for s3cret!', 'denied for [redacted]'],
     ['{"token": "abcdef", "x": 1}', 'bad abcdef', 'bad [redacted]'],
+    ['{"db": {"pw": "x9y8z7w6"}}', 'bad x9y8z7w6', 'bad [redacted]'],
+    ['licence: ABCD-1234\nmode: fast\n', 'bad ABCD-1234', 'bad [redacted]'],
+    ['say "it is 5ecre7"\n', '{"say": "say \\"it is 5ecre7\\""}', '{"say": "[redacted]"}'],
+    ['url = https://joe:5ecre7@h/x\n', 'login 5ecre7', 'login [redacted]'],
     ['#!/bin/sh\ndone\nfi\n', 'all done', 'all done'],
+    ['server {\nwordpress\n}\n', '/var/www/wordpress', '/var/www/wordpress'],
+    [
+      'root = /var/www/html\nport = 8080\nmode = production\n',
+      'in /var/www/html, production',
+      'in /var/www/html, production',
+    ],
+    ['correcthorse\n', 'is correcthorse', 'is [redacted]'],
     ['', 'nothing', 'nothing'],
   ])('%j in %j', (content, text, clean) => {
+    expect(redactedAfter(content, text)).toBe(clean);
+  });
+
+  const lines = Array.from({ length: 20 }, (_, index) => `line ${index} has the value ${(index + 7) * 7919}`);
+
+  it.each([76, 64, 10_000])('in base64, in lines of %i', (width) => {
+    const base64 = Buffer.from(`${lines.join('\n')}\n`).toString('base64');
+    const printed = base64.replace(new RegExp(`.{${width}}`, 'g'), '$&\n');
+    expect(
+      redactedAfter(`${lines.join('\n')}\n`, printed)
+        .replaceAll('[redacted]', '')
+        .trim(),
+    ).toBe('');
+  });
+
+  it('takes no longer for a large one than its size', () => {
+    // Where names begin anywhere in a word, this takes a minute; where each line is looked for by itself, so does the other.
+    expect(redactedAfter('key'.repeat(300_000), 'x')).toBe('x');
+    const many = Array.from({ length: 25_000 }, (_, index) => `setting ${index} of many = value ${index * 7919}`);
     const redactor = new Redactor();
-    redactor.addPrivateText(content);
+    redactor.addPrivateText(many.join('\n'));
+    for (let index = 0; index < 2000; index++) redactor.redact(`line ${index} of an ordinary log, as tools print it`);
+    expect(redactor.redact(`is ${many[12_345]}!`)).toBe('is [redacted]!');
+  });
+
+  it('a part of a very long line', () => {
+    const line = Array.from({ length: 5000 }, (_, index) => `${index * 7919}`).join(':');
+    expect(redactedAfter(line, `...${line.slice(-300)}`)).toBe('...[redacted]');
+    expect(redactedAfter(line, `it has ${line.slice(10_001, 10_301)} in it`)).toBe('it has [redacted] in it');
+  });
+});
+
+describe('what a document calls a secret', () => {
+  it.each<[document: unknown, text: string, clean: string]>([
+    [{ a: { db_password: 'x9y8z7' } }, 'got x9y8z7', 'got [redacted]'],
+    [{ a: [{ ApiToken: 12345678 }] }, 'got 12345678', 'got [redacted]'],
+    [{ command: 'mysql --password=x9y8z7 db' }, 'got x9y8z7', 'got [redacted]'],
+    [{ content: "define('DB_PASSWORD', 'x9y8z7');" }, 'got x9y8z7', 'got [redacted]'],
+    [{ source: 'https://joe:x9y8z7@h/a' }, 'got x9y8z7', 'got [redacted]'],
+    [{ source: 'https://joe:x9y8z7@h/a' }, Buffer.from('joe:x9y8z7').toString('base64'), '[redacted]'],
+    [{ source: 'https://h/a?temp_url_sig=00ff00ff' }, 'got 00ff00ff', 'got [redacted]'],
+    [{ 'https://x9y8z7w6@h/a': [] }, 'got x9y8z7w6', 'got [redacted]'],
+    [{ c: { env: { ANY: 'x9y8z7w6' } } }, 'got x9y8z7w6', 'got [redacted]'],
+    [{ c: { env: { DB_PASS: 'letmein' } } }, 'got letmein', 'got [redacted]'],
+    [{ c: { env: { LANG: 'en_US.UTF-8', A: '1', B: 'true' } } }, 'en_US.UTF-8 1 true', 'en_US.UTF-8 1 true'],
+    [{ db_password: 'wordpress' }, '/var/www/wordpress', '/var/www/wordpress'],
+    [{ password: '/etc/passwd', secret: 'true' }, '/etc/passwd is true', '/etc/passwd is true'],
+    [{ name: 'x9y8z7' }, 'got x9y8z7', 'got x9y8z7'],
+  ])('%j in %j', (document, text, clean) => {
+    const redactor = new Redactor();
+    redactor.addDocument(document);
     expect(redactor.redact(text)).toBe(clean);
+  });
+
+  it("and the machine's environment", () => {
+    const redactor = new Redactor();
+    redactor.addEnvironment({
+      OS_PASSWORD: 'x9y8z7',
+      https_proxy: 'http://joe:p9q8r7@h:1',
+      http_proxy: 'u:k3l2m1@h',
+      PATH: '/usr/bin',
+      USER: 'somebody1',
+    });
+    expect(redactor.redact('x9y8z7 p9q8r7 k3l2m1 /usr/bin somebody1')).toBe(
+      '[redacted] [redacted] [redacted] /usr/bin somebody1',
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
-import { urlWithoutQuery } from '../../url.ts';
+import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { World } from '../step.ts';
 
@@ -45,7 +45,7 @@ export async function withPackageFiles<T>(
 
 /** Near the name that the file has at its origin, which the tools show. */
 function downloadPath(address: string, ending: string, index: number): string {
-  const base = urlWithoutQuery(address).split('/').pop() ?? '';
+  const base = shownUrl(address).split('/').pop() ?? '';
   const name = base.replace(/[^A-Za-z0-9._+~-]/g, '_').slice(-150);
   return `${paths.packageDownloads}/${process.pid}-${index}-${name}${name.endsWith(ending) ? '' : ending}`;
 }

@@ -1,5 +1,5 @@
 import type { SourceEntry } from '../../config/config.ts';
-import { urlWithoutQuery } from '../../url.ts';
+import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Section } from '../step.ts';
 
@@ -10,7 +10,7 @@ export const sourcesSection: Section<SourceEntry> = {
   plan: (entries) => entries,
 
   async probe(entry) {
-    return { state: 'differs', what: `unpacked from ${urlWithoutQuery(entry.url)}` };
+    return { state: 'differs', what: `unpacked from ${shownUrl(entry.url)}` };
   },
 
   async apply(entry, world) {
@@ -27,7 +27,7 @@ export const sourcesSection: Section<SourceEntry> = {
         destination: entry.name,
       });
       if (changed.length === 0) return { state: 'unchanged' };
-      return { state: 'changed', what: `${changed.length} new or changed, from ${urlWithoutQuery(entry.url)}` };
+      return { state: 'changed', what: `${changed.length} new or changed, from ${shownUrl(entry.url)}` };
     } finally {
       download.discard();
       scratch.remove();

@@ -1,10 +1,11 @@
 import { Problem } from '../../errors.ts';
+import { shownUrl } from '../../url.ts';
 import { ARCHIVE_LIMITS, type ArchiveLimits, Budget } from './budget.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type Compression, describeContent, detectFormat, isBlank, isTar, START_BYTES } from './detect.ts';
 import type { ArchiveEntry } from './entry.ts';
 import { fileChunks, withFile } from './file-chunks.ts';
-import { isSaidToBeTar, shownUrl, unpackedName } from './url-name.ts';
+import { isSaidToBeTar, unpackedName } from './url-name.ts';
 
 const PLAIN_FILE_MODE = 0o644;
 

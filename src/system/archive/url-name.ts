@@ -1,13 +1,8 @@
 import { Problem } from '../../errors.ts';
+import { shownUrl } from '../../url.ts';
 
 const COMPRESSION_ENDING = /(.)\.(?:gz|bz2|xz|zst)$/i;
 const TAR_NAME = /\.(?:tar(?:\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$/i;
-
-/** A URL as it may be shown: its query can hold a signature, its user part a password. */
-export function shownUrl(url: string): string {
-  if (!hasScheme(url)) return url;
-  return url.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1');
-}
 
 /** True when the URL or path says that it names a tar archive. */
 export function isSaidToBeTar(url: string): boolean {

@@ -1,6 +1,6 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine, Problem } from '../../../errors.ts';
-import { urlWithoutQuery } from '../../../url.ts';
+import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { type PackageManager, requireAddresses } from '../manager.ts';
 import { type PackageFile, withPackageFiles } from '../package-file.ts';
@@ -111,5 +111,5 @@ async function newestOf<T extends Identity>(files: readonly T[], { system }: Wor
 }
 
 function notAPackage({ address }: PackageFile, fault: string): Problem {
-  return new Problem('not a Debian package', { where: urlWithoutQuery(address), hint: fault });
+  return new Problem('not a Debian package', { where: shownUrl(address), hint: fault });
 }

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
-import { urlWithoutQuery } from '../../../url.ts';
+import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { type PackageManager, requireAddresses } from '../manager.ts';
 import { type PackageFile, withPackageFiles } from '../package-file.ts';
@@ -72,7 +72,7 @@ async function upgrade(wanted: readonly IdentifiedFile[], world: World): Promise
   const command = ['rpm', '--upgrade', '--oldpackage', '--nomanifest', '--', ...paths] as const;
   const call = { manager: 'rpm', command, signs } as const;
   const result = await callPackageTool(call, world);
-  const unknown = wanted.filter(({ rpm }) => rpm === undefined).map(({ address }) => urlWithoutQuery(address));
+  const unknown = wanted.filter(({ rpm }) => rpm === undefined).map(({ address }) => shownUrl(address));
   if (result.exitCode !== 0 && unknown.length > 0)
     throw new Problem('not a package that rpm can read', {
       where: unknown.join(', '),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isSaidToBeTar, shownUrl, unpackedName } from '../../../../src/system/archive/url-name.ts';
+import { isSaidToBeTar, unpackedName } from '../../../../src/system/archive/url-name.ts';
+import { shownUrl } from '../../../../src/url.ts';
 
 describe('shownUrl', () => {
   test.each([

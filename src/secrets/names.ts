@@ -1,0 +1,121 @@
+import { replaceUserInfo, shownUrl } from '../url.ts';
+
+/**
+ * The words that name a secret, and what may follow them in a name; a name ends so: `OS_PASSWORD`, `db.password`,
+ * `clientSecret`, `api-key`, `token_value`, `password2`. `PWD` is the working directory, and `token_file` a place.
+ */
+export const SECRET_WORD = [
+  'pass(?:word|wd|phrase|code|wort)',
+  '(?<!old)pwd(?!["\']?[ \\t]*[:=][ \\t]*["\']?[/~])',
+  '(?<=[_.-]|db_?|user_?|root_?|admin_?|mysql_?|pg_?|smtp_?|ldap_?|proxy_?|rabbit_?|redis_?|http_?|store_?|key_?)pass(?=[\\W_\\d]|$)',
+  'secret',
+  'token',
+  'credentials?',
+  'temp_url_\\w+',
+  '(?:api|access|private|secret|account|shared|auth|encrypt|encryption|master|signing|session|storage|license|client|deploy|webhook|hmac|rndc|tsig|aws_?secret_?access|secret_?access|ssl|tls|ssh_?host)[_.-]?key',
+  'access[_-]?key[_-]?id',
+  'signature',
+  'connection[_-]?string',
+].join('|');
+export const SECRET_WORD_END = '(?:[_-]?(?:value|hash|string|text|data|plain|base64|b64|old|new|current|\\d+))*';
+const SECRET_NAME = new RegExp(`(?:${SECRET_WORD})${SECRET_WORD_END}$`, 'i');
+/** Names that a secret may go by as well as something else: the value decides. */
+const ORDINARY_NAME =
+  /^(?:lc_.*|lang(?:uage)?|(?:old)?pwd|(?:.*[_-])?(?:path|home|dir|directory|file|host|hostname|port|url|uri|endpoint|name|user|username|logname|email|region|zone|version|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role))$/i;
+
+/** Shorter values blank out ordinary words; no useful secret is that short. */
+export const SHORTEST_SECRET = 6;
+/** Of values that nobody has called a secret. */
+export const SHORTEST_VALUE_OF_ANY_NAME = 8;
+
+const FLAG =
+  /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>|\$\{.*\}|\$\(.*\)|\$[A-Z_]+)$/i;
+const WORDS = /^(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-]+(?:[A-Z]?[a-z]+|[A-Z]+))*[.:!?]?$/;
+const NUMBERED_WORDS = /^[a-z]+(?:[-_.][a-z]+)*[-_.]\d{1,2}$/;
+const NUMBERS = /^[\d\s.,:;/+-]*$/;
+const VERSION = /^[a-z]*[-_]?v?\d+(?:\.\d+)+[\w.+~-]*$/i;
+const LOCALE = /^[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?$/;
+const FILE_PATHS = /^(?:~|\.{1,2})?\/[\w.@+~%=-]*(?:\/[\w.@+~%=-]*)*(?::[\w./@+~%-]*)*$/;
+/** A secret of random characters may begin with a slash. */
+const SYSTEM_PATH = /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)(?:\/|$)/;
+const ADDRESS = /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i;
+const SHORT_WORD = /^[A-Za-z][a-z]{0,11}$/;
+/** Characters. What is longer is neither a name nor a word. */
+const LONGEST_ORDINARY = 200;
+
+/** True for the name of a setting, variable, key or parameter whose value is a secret. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.slice(-LONGEST_ORDINARY));
+}
+
+/** True for a value that says nothing of a secret, though its name is one's: a switch, a place of the system. */
+export function isPlaceholder(value: string): boolean {
+  return value.length <= LONGEST_ORDINARY && (FLAG.test(value) || SYSTEM_PATH.test(value));
+}
+
+/** True for a value that a log is full of anyway: a word, a number, a path, an address, a version, a locale. */
+export function isOrdinary(value: string): boolean {
+  if (value.length > LONGEST_ORDINARY) return false;
+  return (
+    isPlaceholder(value) ||
+    [WORDS, NUMBERED_WORDS, NUMBERS, VERSION, LOCALE, FILE_PATHS, ADDRESS].some((form) => form.test(value)) ||
+    (/^[a-z][\w+.-]*:\/\/\S*$/i.test(value) && shownUrl(value) === value)
+  );
+}
+
+/** True for one word as a dictionary has it. To hide it wherever it is printed would blank out more than the secret. */
+export function isShortWord(value: string): boolean {
+  return SHORT_WORD.test(value);
+}
+
+/**
+ * Whether the value of an environment variable is a secret. Values are, unless they are short or ordinary; of a variable that
+ * is named like a secret only the very short ones are not.
+ */
+export function isSecretVariable(name: string, value: string): boolean {
+  if (/^(?:old)?pwd$/i.test(name)) return false;
+  if (isSecretName(name) || /_(?:key|auth|salt|dsn|cookie|pw|jwt)$/i.test(name))
+    return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
+  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !ORDINARY_NAME.test(name) && !isOrdinary(value);
+}
+
+const PARAMETER =
+  /^(?:x-(?:amz|goog|oss|obs|cos|ms|tc)-.*|.*(?:signature|token|secret|passw|credential|access.?key|api.?key|private|session).*|(?:oss|google|aws)?access(?:key)?id|temp_url_.*|(?:.*[_-])?(?:sig|hmac|key|auth|pwd|pass|jwt|code|otp|ticket|hash|md5|sid)|key-pair-id|policy|hdn(?:ts|ea|tl))$/i;
+/** What is long, and made of letters and digits without an order. */
+const RANDOM = /^(?=.*\d)(?=.*[a-z])[A-Za-z0-9+/_=~-]{24,}$/i;
+
+/** True for the query of a URL that lets who has it in: a signature, a token, a key among its parameters. */
+export function isSecretQuery(query: string): boolean {
+  return parametersOf(query).some(({ name, value }) => isSecretParameter(name) || RANDOM.test(value));
+}
+
+/** True for a parameter of a URL that lets who has it in. */
+export function isSecretParameter(name: string): boolean {
+  return PARAMETER.test(name);
+}
+
+/** True for a web address, or a text with one, that lets who has it in: by a user, a password, a token or a signature. */
+export function carriesSecrets(text: string): boolean {
+  if (!/https?:\/\//i.test(text)) return false;
+  const query = /\?([^#]*)/.exec(text)?.[1];
+  return replaceUserInfo(text, () => '') !== text || (query !== undefined && isSecretQuery(query));
+}
+
+/** The parameters of a query; `&` may be written as in HTML. Names are decoded, values as they stand. */
+export function parametersOf(query: string): readonly { readonly name: string; readonly value: string }[] {
+  return query.split(/&(?:amp;)?|;/).map((parameter) => {
+    const at = parameter.indexOf('=');
+    return at < 0
+      ? { name: '', value: parameter }
+      : { name: decoded(parameter.slice(0, at)), value: parameter.slice(at + 1) };
+  });
+}
+
+/** A percent-encoded text as it was, or as it is where it is none. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,108 @@
+import { replaceUserInfo } from '../url.ts';
+import {
+  decoded,
+  isOrdinary,
+  isPlaceholder,
+  isSecretName,
+  isSecretParameter,
+  isSecretVariable,
+  isShortWord,
+  parametersOf,
+  SHORTEST_SECRET,
+  SHORTEST_VALUE_OF_ANY_NAME,
+} from './names.ts';
+
+/** A setting in any language: a name, something between, a value in quotes or without. */
+const SETTING =
+  /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|([^\s"',;)}\]]+))/g;
+const TELLING = /pass|secret|token|key|credential/i;
+const QUOTED = /"((?:[^"\\\n]|\\.)+)"|'([^'\n]+)'/g;
+const QUERY = /[?&#]([^\s'"<>?#]*=[^\s'"<>]*)/g;
+
+/** User information and signatures of the URLs in a text. */
+export function secretsInUrls(text: string): readonly string[] {
+  if (!text.includes('://') && !/[?&]/.test(text)) return [];
+  const found: string[] = [];
+  replaceUserInfo(text, (userInfo) => {
+    const at = userInfo.indexOf(':');
+    const password = at < 0 ? userInfo : userInfo.slice(at + 1);
+    // Of a user alone it takes more than a word to be a token.
+    if (at >= 0 || (password.length >= SHORTEST_VALUE_OF_ANY_NAME && !isShortWord(password)))
+      found.push(password, decoded(password));
+    if (at >= 0) found.push(Buffer.from(decoded(userInfo)).toString('base64'));
+    return '';
+  });
+  for (const [, query = ''] of text.matchAll(QUERY))
+    for (const { name, value } of parametersOf(query))
+      if (isSecretParameter(name) && !/^\d*$/.test(value)) found.push(value, decoded(value));
+  return found.filter((value) => value.length >= SHORTEST_SECRET);
+}
+
+/** What a text of any kind calls a password, a token or a key, and the secrets of its URLs. */
+export function secretsInText(text: string): readonly string[] {
+  const found = [...secretsInUrls(text)];
+  for (const { name, value } of settingsOf(text))
+    if (isSecretName(name) && value.length >= SHORTEST_SECRET && !isPlaceholder(value) && !isShortWord(value))
+      found.push(value);
+  return found;
+}
+
+/** The values of a private file: those that it gives a telling name, and all that are not ordinary. */
+export function valuesOfPrivateText(text: string): readonly string[] {
+  const found = [...secretsInUrls(text)];
+  for (const { name, value } of settingsOf(text))
+    if (TELLING.test(name) ? value.length >= SHORTEST_SECRET && !isPlaceholder(value) : isTelltale(value))
+      found.push(value);
+  for (const [, double, single = ''] of text.matchAll(QUOTED)) {
+    const value = double ?? single;
+    if (isTelltale(value)) found.push(value);
+  }
+  return found;
+}
+
+/**
+ * The secrets of a document: what stands under a telling name, in the environment of a command, in a URL, and in a text that
+ * says `password=...`.
+ */
+export function secretsInDocument(document: unknown): readonly string[] {
+  const found: string[] = [];
+  const rest: (readonly [key: string, value: unknown, isVariable: boolean])[] = [['', document, false]];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const [key, value, isVariable] = next;
+    if (Array.isArray(value)) for (const item of value) rest.push([key, item, false]);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, item] of Object.entries(value)) {
+        rest.push([name, item, key === 'env']);
+        if (name.includes('://')) found.push(...secretsInUrls(name));
+      }
+    else if (typeof value === 'string' || typeof value === 'number') {
+      const text = String(value);
+      if (isVariable && isSecretVariable(key, text)) found.push(text);
+      else if (isSecretName(key) && text.length >= SHORTEST_SECRET && !isPlaceholder(text) && !isShortWord(text))
+        found.push(text);
+      if (/[=:?,]/.test(text)) found.push(...secretsInText(text));
+    }
+  }
+  return found;
+}
+
+/** The secrets of an environment. */
+export function secretsInEnvironment(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return Object.entries(environment).flatMap(([name, value = '']) => [
+    ...(isSecretName(name) && isSecretVariable(name, value) ? [value] : []),
+    // A proxy may be written without its scheme.
+    ...(value.includes('@')
+      ? secretsInUrls(/proxy$/i.test(name) ? value.replace(/^(?!.*:\/\/)/s, 'http://') : value)
+      : []),
+  ]);
+}
+
+function isTelltale(value: string): boolean {
+  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !isOrdinary(value);
+}
+
+/** In a time that grows with the text, whatever is in it: names begin where no name is under way. */
+function* settingsOf(text: string): Iterable<{ readonly name: string; readonly value: string }> {
+  for (const [, name = '', double, single, bare = ''] of text.matchAll(SETTING))
+    yield { name, value: double ?? single ?? bare };
+}
