@@ -52,10 +52,10 @@ export interface ContextOptions {
   /** What the command was told to work on, for the journal. */
   readonly stack?: string | undefined;
   readonly resource?: string | undefined;
+  /** The one of the process, which has to outlive the command: what ends it is reported with it, too. */
+  readonly redactor?: Redactor;
 }
 
-/** The environment's secrets reach every child, and what a child prints reaches the log. */
-const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 const STDOUT = 1;
 const STDERR = 2;
 /** A guard, where no logrotate is at work. */
@@ -76,8 +76,10 @@ export function createContext(options: ContextOptions): Context {
     environment,
     self: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
   };
-  const redactor = new Redactor();
-  for (const name of SECRET_VARIABLES) redactor.addSecret(environment[name] ?? '');
+  const { redactor = new Redactor() } = options;
+  // It reaches every child, and what a child prints reaches the log.
+  redactor.addEnvironment(environment);
+  redactor.addEnvironment({ http_proxy: proxies.http, https_proxy: proxies.https });
   const redact = (text: string): string => redactor.redact(text);
   const { output, paint, progress } = createScreen(
     options.output,

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { describeError, ExitCode, errnoOf } from './errors.ts';
+import { Redactor } from './redact.ts';
 import { run } from './run.ts';
 import { endProcess } from './system/end-process.ts';
 
@@ -27,11 +28,12 @@ function writer(fd: number): (text: string) => void {
   };
 }
 
+const redactor = new Redactor();
 const output = { stdout: writer(STDOUT), stderr: writer(STDERR) };
 
 // For what no promise carries to run(): an error event that nobody listens to.
 process.on('uncaughtException', (error) => {
-  output.stderr(`cfntools: a bug in cfntools: ${describeError(error)}: please report it\n`);
+  output.stderr(redactor.redact(`cfntools: a bug in cfntools: ${describeError(error)}: please report it\n`));
   endProcess(ExitCode.bug);
 });
 
@@ -44,7 +46,7 @@ process.once('beforeExit', () => {
   endProcess(exitCode ?? ExitCode.bug);
 });
 
-void run(process.argv0, process.argv.slice(2), output).then((code) => {
+void run(process.argv0, process.argv.slice(2), output, redactor).then((code) => {
   exitCode = code;
   process.exitCode = code;
   // Not by the loop's own end: Node would take its heap to pieces, which costs 2 ms, and wait for lookups that were given

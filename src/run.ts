@@ -7,17 +7,27 @@ import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
 import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
+import { Redactor } from './redact.ts';
 import { absolutePath } from './system/absolute-path.ts';
 import { VERSION } from './version.ts';
 
+/** Options whose values are secrets. */
+const SECRET_OPTIONS = ['secretKey', 'token'];
+
 /**
  * Runs the command that was called; the only place where everything that is thrown ends.
+ * @param redactor learns the secrets of the run
  * @returns the exit code of the process
  */
-export async function run(argv0: string, argv: readonly string[], output: Output): Promise<ExitCode> {
+export async function run(
+  argv0: string,
+  argv: readonly string[],
+  output: Output,
+  redactor = new Redactor(),
+): Promise<ExitCode> {
   const { command, args } = dispatch(argv0, argv, new Set(commands.map(({ name }) => name)));
   const spec = commands.find(({ name }) => name === command);
-  if (spec === undefined) return runBare(args, output);
+  if (spec === undefined) return runBare(args, output, redactor);
   let context: Context | undefined;
   try {
     const parsed = parseArguments(spec, args, VERSION);
@@ -25,17 +35,27 @@ export async function run(argv0: string, argv: readonly string[], output: Output
       output.stdout(parsed.text);
       return ExitCode.done;
     }
-    context = contextFor(spec, parsed.arguments, output);
+    context = contextFor(spec, parsed.arguments, output, redactor);
     closeMetadata(context.system, context.log);
     const { run: runCommand } = await spec.load();
     return await runCommand(parsed.arguments, context);
   } catch (error) {
-    return reportFailure(spec, error, context ?? createContext({ command: spec.name, verbose: false, output }));
+    return reportFailure(
+      spec,
+      error,
+      context ?? createContext({ command: spec.name, verbose: false, output, redactor }),
+    );
   }
 }
 
-function contextFor({ name, isQuiet }: CommandSpec, args: ParsedArguments, output: Output): Context {
-  const context = createContext({
+function contextFor(
+  { name, isQuiet }: CommandSpec,
+  args: ParsedArguments,
+  output: Output,
+  redactor: Redactor,
+): Context {
+  for (const option of SECRET_OPTIONS) redactor.addSecret(textOption(args, option) ?? '');
+  return createContext({
     command: name,
     verbose: flagOption(args, 'verbose'),
     isQuiet: isQuiet === true,
@@ -44,10 +64,8 @@ function contextFor({ name, isQuiet }: CommandSpec, args: ParsedArguments, outpu
     proxies: { http: textOption(args, 'httpProxy'), https: textOption(args, 'httpsProxy') },
     stack: textOption(args, 'stack'),
     resource: textOption(args, 'resource'),
+    redactor,
   });
-  const secretKey = textOption(args, 'secretKey');
-  if (secretKey !== undefined) context.redactor.addSecret(secretKey);
-  return context;
 }
 
 function rootOption(args: ParsedArguments): string {
@@ -60,7 +78,7 @@ function rootOption(args: ParsedArguments): string {
 }
 
 /** The binary called by its own name, without a command. */
-function runBare([first]: readonly string[], output: Output): ExitCode {
+function runBare([first]: readonly string[], output: Output, redactor: Redactor): ExitCode {
   if (first === '--version') {
     output.stdout(`cfntools ${VERSION}\n`);
     return ExitCode.done;
@@ -78,7 +96,11 @@ function runBare([first]: readonly string[], output: Output): ExitCode {
     output.stdout(help);
     return ExitCode.done;
   }
-  output.stderr(first === undefined ? help : `cfntools: no command ${JSON.stringify(first)}: see cfntools --help\n`);
+  output.stderr(
+    first === undefined
+      ? help
+      : redactor.redact(`cfntools: no command ${JSON.stringify(first)}: see cfntools --help\n`),
+  );
   return ExitCode.usage;
 }
 

@@ -25,7 +25,6 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   // A URL with a slip in it is a credential as well; a word is not, and may stand in what we say.
   for (const operand of args.operands) if (/[?&%=]/.test(operand)) redactor.addSecret(operand);
   const token = textOption(args, 'token');
-  if (token !== undefined) redactor.addSecret(token);
   const limit = limitOf(timeoutOption(args), context);
 
   const wish: SignalWish = {
