@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly isOtherRoot: boolean;
   /** The credentials of a role of this instance. @throws Problem */
   readonly roleCredentials?: World['roleCredentials'];
+  /** Hears what a file holds that others may not read, before anything else is said. */
+  readonly onPrivateText?: World['onPrivateText'];
   /** Hears of each step before anything is done. */
   readonly onStep?: (step: Step) => void;
   /** Hears of each step as it ends. */
@@ -35,9 +37,9 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([ExitCode.failed, ExitCode.
 
 /** Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run. */
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
-  const { system, log, roleCredentials } = options;
+  const { system, log, roleCredentials, onPrivateText } = options;
   const changes = new RecordedChanges();
-  const world: World = { system, log, changes, roleCredentials };
+  const world: World = { system, log, changes, roleCredentials, onPrivateText };
   const results: StepResult[] = [];
   const begin = system.clock.elapsed();
   let stoppedBy: Problem | undefined;

@@ -19,6 +19,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (booleanSetting(settings, 'allow-unsafe-paths', false, log)) system.files.allowUnsafePaths();
   const isCompatible = isCompatibleWithHeat(args, context, settings);
   const document = await findMetadata(metadataWish(args), chainTools(context));
+  redactor.addDocument(document.value);
   const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args));
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
@@ -37,6 +38,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
       for (const secret of [credentials.secretKey, credentials.sessionToken ?? '']) redactor.addSecret(secret);
       return credentials;
     },
+    onPrivateText: (text) => redactor.addPrivateText(text),
     onStep: ({ section, entry }) => progress?.begin(`${section} ${entry.name}`),
     // With -v the log says the same on stderr.
     onResult: (result) => {

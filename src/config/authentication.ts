@@ -36,8 +36,7 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   if (!isRecord(blocks)) return { byName, secrets, findings };
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block)) continue;
-    for (const [key, value] of Object.entries(block))
-      if (!NOT_SECRET.has(key) && typeof value === 'string') secrets.push(value);
+    for (const [key, value] of Object.entries(block)) if (!NOT_SECRET.has(key)) secrets.push(...textsIn(value));
     const type = String(block['type']).toLowerCase();
     if (type !== 'basic' && type !== 's3') {
       findings.push({
@@ -89,6 +88,17 @@ function isInBucket(url: string, bucket: string): boolean {
   const { hostname, pathname } = new URL(url);
   if (!/(^|\.)s3[.-]([a-z0-9.-]+\.)?amazonaws\.com(\.cn)?$/.test(hostname)) return false;
   return hostname.startsWith(`${bucket}.s3`) || pathname.startsWith(`/${bucket}/`);
+}
+
+/** All texts and numbers of a value, however deep. */
+function textsIn(value: unknown): string[] {
+  const texts: string[] = [];
+  const rest = [value];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (typeof next === 'string' || typeof next === 'number') texts.push(String(next));
+    else if (typeof next === 'object' && next !== null) rest.push(...Object.values(next));
+  }
+  return texts;
 }
 
 function textList(value: unknown): string[] {

@@ -20,6 +20,7 @@ import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { jsonTextAt } from './json-span.ts';
 import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
+import { isPrivateMode } from './mode.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { configSchema, partMessage, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
@@ -38,7 +39,7 @@ export interface Decoded {
   readonly findings: readonly Finding[];
   /** Credentials. They must not be seen anywhere. */
   readonly secrets: readonly string[];
-  /** The contents of files that neither group nor others may read. */
+  /** The contents of files that not everybody may read. */
   readonly privateTexts: readonly string[];
 }
 
@@ -64,6 +65,9 @@ export function decodeMetadata(document: MetadataDocument, wanted: readonly stri
     decoded.set(name, config);
     for (const file of config.files) if (isPrivate(file)) privateTexts.push(textOf(file.content));
   }
+  // An earlier run may have written the files of the other configs.
+  for (const [name, config] of Object.entries(init))
+    if (!decoded.has(name)) privateTexts.push(...privateTextsOf(name, config, text, authentications));
   return {
     configs: selection.configs.map((name) => decoded.get(name) as Config),
     findings,
@@ -79,13 +83,16 @@ export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'sec
   if (!isRecord(value)) return { secrets: [], privateTexts: [] };
   const authentications = decodeAuthentications(value);
   const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
-  const files = Object.entries(init).flatMap(([name, config]) =>
-    isRecord(config) ? decodeFiles(name, soundFiles(config), text, authentications, []) : [],
-  );
   return {
     secrets: authentications.secrets,
-    privateTexts: files.filter(isPrivate).map(({ content }) => textOf(content)),
+    privateTexts: Object.entries(init).flatMap(([name, config]) => privateTextsOf(name, config, text, authentications)),
   };
+}
+
+function privateTextsOf(name: string, config: unknown, text: string, authentications: Authentications): string[] {
+  if (!isRecord(config) || !isRecord(config['files'])) return [];
+  const files = decodeFiles(name, soundFiles(config), text, authentications, []);
+  return files.filter(isPrivate).map(({ content }) => textOf(content));
 }
 
 function decodeConfig(
@@ -345,9 +352,9 @@ function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {
   return { severity: 'error', what, pointer, ...(hint === '' ? {} : { hint }) };
 }
 
-/** True when neither group nor others may read the file: what it holds is nobody's business. */
+/** True when not everybody may read the file: what it holds must not be seen elsewhere. */
 function isPrivate(file: FileEntry): boolean {
-  return file.mode?.kind === 'file' && (file.mode.bits & 0o044) === 0;
+  return file.mode?.kind === 'file' && isPrivateMode(file.mode.bits);
 }
 
 function textOf(content: FileContent): string {

@@ -10,6 +10,7 @@ const TYPE_BITS = 0o170000;
 const REGULAR = 0o100000;
 const SYMLINK = 0o120000;
 const SPECIAL_BITS = 0o7000;
+const READ_BY_OTHERS = 0o004;
 
 /** The permissions that people give files (contract section 3); they tell what an integer was meant to be. */
 const USUAL = new Set([
@@ -39,6 +40,11 @@ export function parseMode(value: unknown): ModeResult {
   return mode === undefined
     ? { what: `ambiguous mode ${value}`, hint: 'write it as octal text, such as "0644"' }
     : { mode };
+}
+
+/** True when not everybody may read a file of this mode, as 0600 or 0640: what it holds must not be seen elsewhere. */
+export function isPrivateMode(bits: number): boolean {
+  return (bits & READ_BY_OTHERS) === 0;
 }
 
 function modeOf(bits: number): Mode | undefined {

@@ -119,6 +119,6 @@ async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause
   const { secrets, privateTexts } = secretsOf({ value: parsed.value, text: metadata });
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
-  redactor.addPrivateText(JSON.stringify(parsed.value));
+  redactor.addDocument(parsed.value);
   return redactor;
 }

@@ -32,6 +32,8 @@ export type Outcome =
 export interface World {
   readonly system: System;
   readonly log: Log;
+  /** Hears what a file holds that others may not read: it must not be seen in what later steps print. */
+  readonly onPrivateText?: ((text: string) => void) | undefined;
   /** What has changed in this run so far. */
   readonly changes: Changes;
   /** The credentials of a role of this instance; undefined where there is no way to ask. @throws Problem */

@@ -1,14 +1,17 @@
 import type { FileContent, FileEntry } from '../../config/config.ts';
+import { isPrivateMode } from '../../config/mode.ts';
 import { renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
-import { urlWithoutQuery } from '../../url.ts';
+import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Outcome, Probe, Section, World } from '../step.ts';
 
 /** Whatever the umask (contract section 3, files). */
 const NEW_FILE_MODE = 0o644;
+/** Of a private file that is downloaded, for what may be printed of it. What is larger is data. */
+const MOST_PRIVATE_BYTES = 1024 * 1024;
 /** A template is rendered in memory; nobody writes larger ones. */
 const MOST_TEMPLATE_BYTES = 64 * 1024 * 1024;
 
@@ -20,7 +23,7 @@ export const filesSection: Section<FileEntry> = {
 
   async probe(entry, world) {
     if (entry.content.kind === 'download')
-      return { state: 'differs', what: `downloaded from ${urlWithoutQuery(entry.content.url)}` };
+      return { state: 'differs', what: `downloaded from ${shownUrl(entry.content.url)}` };
     const found = await compare(entry, Buffer.from(entry.content.bytes), world);
     // A write sweeps by itself; a file that is right already may have been made so after a run that was killed.
     if (found.state === 'unchanged') world.system.files.sweep(entry.name);
@@ -51,6 +54,9 @@ async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<P
     return { state: 'differs', what: `linked to ${target}` };
   }
   const wanted = await wantedAttributes(entry, present, world);
+  // Of what the document itself makes private the whole run has heard; here it is the file that keeps its mode.
+  const isOnlyHereKnown = entry.mode === undefined || entry.content.kind === 'download';
+  if (isOnlyHereKnown && isPrivateMode(wanted.mode)) world.onPrivateText?.(bytes.toString('utf8'));
   if (present === undefined) return { state: 'differs', what: `created, ${describe(wanted, entry)}` };
   if (present.kind !== 'file')
     return { state: 'differs', what: `replaced a ${present.kind}, ${describe(wanted, entry)}` };
@@ -97,17 +103,54 @@ async function applyDownload(entry: FileEntry, content: Download, world: World):
   const present = files.entry(entry.name);
   const wanted = await wantedAttributes(entry, present, world);
   const staged = files.stage(entry.name);
+  const kept = new BeginningOf(isPrivateMode(wanted.mode) ? MOST_PRIVATE_BYTES : 0);
+  const write = (chunk: Buffer): void => {
+    kept.add(chunk);
+    staged.write(chunk);
+  };
+  const restart = (): void => {
+    kept.clear();
+    staged.restart();
+  };
   try {
-    await fetchUrl({ ...content, write: staged.write, restart: staged.restart }, world);
+    await fetchUrl({ ...content, write, restart }, world);
+    if (kept.text !== '') world.onPrivateText?.(kept.text);
     const difference: Probe =
       present?.kind === 'file'
         ? differenceOf(files.isSame(entry.name, staged.path), present, wanted, entry)
         : { state: 'differs', what: `created, ${describe(wanted, entry)}` };
     if (difference.state !== 'differs') return difference;
     staged.commit(wanted);
-    return { state: 'changed', what: `${difference.what}, from ${urlWithoutQuery(content.url)}` };
+    return { state: 'changed', what: `${difference.what}, from ${shownUrl(content.url)}` };
   } finally {
     staged.discard();
+  }
+}
+
+/** The beginning of what comes piece by piece. */
+class BeginningOf {
+  readonly #mostBytes: number;
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#length >= this.#mostBytes) return;
+    // A copy: the piece may be a part of a larger buffer that is used again.
+    this.#chunks.push(Buffer.from(chunk.subarray(0, this.#mostBytes - this.#length)));
+    this.#length += chunk.length;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#length = 0;
+  }
+
+  get text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
   }
 }
 
@@ -117,7 +160,7 @@ async function renderDownload(content: Download, world: World): Promise<Buffer> 
   const write = (chunk: Buffer): void => {
     length += chunk.length;
     if (length > MOST_TEMPLATE_BYTES)
-      throw new Problem('a template of more than 64 MiB', { where: urlWithoutQuery(content.url) });
+      throw new Problem('a template of more than 64 MiB', { where: shownUrl(content.url) });
     chunks.push(chunk);
   };
   const restart = (): void => {
@@ -129,7 +172,7 @@ async function renderDownload(content: Download, world: World): Promise<Buffer> 
     return Buffer.from(renderTemplate(Buffer.concat(chunks).toString('utf8'), content.context ?? {}));
   } catch (error) {
     throw new Problem('bad mustache template', {
-      where: urlWithoutQuery(content.url),
+      where: shownUrl(content.url),
       hint: error instanceof Error ? error.message : String(error),
     });
   }

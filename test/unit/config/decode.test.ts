@@ -211,7 +211,10 @@ describe('secrets', () => {
     ['0700', true],
     [384, true],
     ['0644', false],
-    ['0640', false],
+    ['0640', true],
+    ['0660', true],
+    ['0440', true],
+    ['0750', true],
     ['0604', false],
     [undefined, false],
   ])('the content of a file with mode %j: %s', (mode, isSecret) => {
