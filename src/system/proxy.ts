@@ -20,19 +20,23 @@ export function chooseProxy(
   const { scheme, host, port } = splitUrl(url);
   if (NEVER_PROXIED.has(host)) return undefined;
   const given = scheme === 'https' ? choice.https : choice.http;
-  const proxy =
-    given ?? (isExempt(host, port, environment) ? undefined : (fromEnvironment(scheme, environment) ?? last));
+  const variable = isExempt(host, port, environment) ? undefined : variableOf(scheme, environment);
+  const fallback = isExempt(host, port, environment) ? undefined : last;
+  const proxy = given ?? (variable === undefined ? fallback : environment[variable]);
   if (proxy === undefined || proxy === '') return undefined;
   const full = /^[a-z]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-  if (!URL.canParse(full)) throw new Problem('not a proxy URL', { where: proxy, hint: 'write it as http://HOST:PORT' });
-  return full;
+  if (URL.canParse(full)) return full;
+  // Not its value: in what is no URL nobody can tell where a password ends.
+  throw new Problem('not a proxy URL', {
+    where: given === undefined ? (variable ?? 'the proxy of cfn-boto-cfg') : `--${scheme}-proxy`,
+    hint: 'write it as http://HOST:PORT',
+  });
 }
 
-function fromEnvironment(scheme: string, environment: Environment): string | undefined {
+/** The variable of the environment that names the proxy. */
+function variableOf(scheme: string, environment: Environment): string | undefined {
   const names = scheme === 'https' ? ['https_proxy', 'HTTPS_PROXY'] : ['http_proxy'];
-  return [...names, 'all_proxy', 'ALL_PROXY']
-    .map((name) => environment[name])
-    .find((value) => value !== undefined && value !== '');
+  return [...names, 'all_proxy', 'ALL_PROXY'].find((name) => (environment[name] ?? '') !== '');
 }
 
 function isExempt(host: string, port: number, environment: Environment): boolean {
