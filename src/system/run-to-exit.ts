@@ -72,11 +72,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
       await groupEnd;
       resolve({ exitCode: exitCode ?? 1, output: tail.text(), ...(cut === undefined ? {} : { cut }) });
     };
-    const take = (chunk: Buffer): void => {
-      tail.add(chunk);
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => tail.add(chunk, stream));
     child.on('error', (error) => {
       letGo();
       reject(cannotStart(file, cwd, error));
