@@ -3,6 +3,7 @@ import type { Environment, ToolResult } from '../../../system/exec.ts';
 import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
+import { withRequirements } from './pip-requirements.ts';
 
 type Command = readonly [string, ...string[]];
 
@@ -29,6 +30,7 @@ export async function askPip(
  * Runs `pip install`. Where the distribution marks its Python as its own (PEP 668), it is run once more with
  * `--break-system-packages`: the metadata asks for the packages of this very machine, and pip refuses before it has
  * done anything. A pip that knows no such mark never gets the flag, which it would not know either.
+ * @param options besides the usual ones
  * @throws Problem that names the package or the index
  */
 export async function pipInstall(
@@ -36,11 +38,12 @@ export async function pipInstall(
   world: World,
   options: readonly string[] = [],
 ): Promise<void> {
-  let result = await install(options, requirements, world);
-  if (result.exitCode !== 0 && /^error: externally-managed-environment/m.test(result.output)) {
+  const result = await withRequirements(requirements, world, async ({ args, env }) => {
+    const first = await install([...options, ...args], env, world);
+    if (first.exitCode === 0 || !/^error: externally-managed-environment/m.test(first.output)) return first;
     world.log.info('this Python belongs to the distribution (PEP 668): pip is told --break-system-packages');
-    result = await install(['--break-system-packages', ...options], requirements, world);
-  }
+    return install(['--break-system-packages', ...options, ...args], env, world);
+  });
   if (isPipMissing(result)) throw pipMissing();
   if (result.exitCode !== 0)
     throw packageToolProblem({ manager: 'python', command: ['pip'] }, result, parsePipErrors(result.output));
@@ -55,13 +58,13 @@ export async function pipReinstall(sources: readonly string[], world: World): Pr
   await pipInstall(sources, world, ['--force-reinstall', '--no-deps']);
 }
 
-async function install(options: readonly string[], requirements: readonly string[], world: World): Promise<ToolResult> {
+async function install(args: readonly string[], env: Environment, world: World): Promise<ToolResult> {
   const result = await withPip(world, (command) =>
     callPackageTool(
       {
         manager: 'python',
-        command: [...command, 'install', ...OPTIONS, ...options, '--', ...requirements],
-        env: environment(world),
+        command: [...command, 'install', ...OPTIONS, ...args],
+        env: { ...environment(world), ...env },
         signs,
       },
       world,

@@ -1,8 +1,10 @@
 import type { PackageManagerName, PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
+import { carriesSecrets } from '../../../secrets/names.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
 import { isPackageFile, type PackageManager } from '../manager.ts';
+import { withPackageFiles } from '../package-file.ts';
 import { callPackageTool, notInstalled, packageToolProblem } from '../package-tool.ts';
 import { dnfTool } from './dnf-tool.ts';
 import { allRpms, type InstalledRpms, identityOf, installedRpms, isBeyondNames, isMetBy } from './rpm-database.ts';
@@ -51,11 +53,17 @@ function rpmRepositories(
       // Where yum is another name of dnf, that is there, too.
       const isYum3 = program === 'yum' && ['dnf', 'dnf5'].every((other) => exec.find(other) === undefined);
       const tool = isYum3 ? yum3Tool : usual;
-      const wanted = (await keepNewest(requests, world)).map((request): Wanted => {
-        const [version] = request.versions;
-        return { request, version, specification: tool.specification(request.name, version) };
+      const newest = await keepNewest(requests, world);
+      // An address with a login in it would be everybody's to read among the arguments of the tool.
+      const addresses = namesOf(newest).filter(carriesSecrets);
+      return withPackageFiles(addresses, '.rpm', world, (files) => {
+        const wanted = newest.map((request): Wanted => {
+          const [version] = request.versions;
+          const file = files.find(({ address }) => address === request.name);
+          return { request, version, specification: file?.path ?? tool.specification(request.name, version) };
+        });
+        return bringIn({ manager, program, tool, wanted }, world);
       });
-      return bringIn({ manager, program, tool, wanted }, world);
     },
   };
 }

@@ -1,0 +1,72 @@
+import { paths } from '../../../paths.ts';
+import { carriesSecrets, decoded } from '../../../secrets/names.ts';
+import type { Environment } from '../../../system/exec.ts';
+import { replaceUserInfo } from '../../../url.ts';
+import type { World } from '../../step.ts';
+
+/** What pip is told, and where. Everybody can read the arguments of a process. */
+export interface PipRequirements {
+  /** Options, and behind `--` the requirements that everybody may see. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+}
+
+/**
+ * Hands requirements to `use` so that no secret of theirs is among the arguments of pip, or of the git that it runs: those with
+ * a password, a token or a signature come in a file that only we can read, which is removed afterwards. The login of a
+ * `git+https` URL becomes a header in git's configuration, which it takes from its environment, since pip gives git the URL as
+ * an argument.
+ */
+export async function withRequirements<T>(
+  requirements: readonly string[],
+  world: World,
+  use: (handed: PipRequirements) => Promise<T>,
+): Promise<T> {
+  const { files, self, environment, clock } = world.system;
+  const logins: string[] = [];
+  const plain = requirements.map((requirement) => withoutGitLogin(requirement, logins));
+  const secret = plain.filter(carriesSecrets);
+  const open = plain.filter((requirement) => !carriesSecrets(requirement));
+  const env = gitEnvironment(logins, environment);
+  if (secret.length === 0) return use({ args: ['--', ...open], env });
+  const directory = self.uid === 0 ? paths.packageDownloads : (environment['TMPDIR'] ?? '/tmp');
+  const path = `${directory}/requirements-${process.pid}-${clock.random().toString(36).slice(2)}.txt`;
+  try {
+    files.write(path, Buffer.from(`${secret.map(requirementLine).join('\n')}\n`), { mode: 0o600, ...self });
+    return await use({ args: ['-r', path, '--', ...open], env });
+  } finally {
+    files.remove(path);
+  }
+}
+
+/** A line of a requirements file: blanks would end the URL, and `${NAME}` would be looked up in the environment. */
+function requirementLine(requirement: string): string {
+  return requirement
+    .replaceAll('${', '%24{')
+    .replace(/[^\x21-\x7e]/gu, (character) => (character.isWellFormed() ? encodeURIComponent(character) : character));
+}
+
+/** @param logins gets git's settings for what was taken out */
+function withoutGitLogin(requirement: string, logins: string[]): string {
+  const [, prefix, address] = /^((?:[A-Za-z0-9._[\],-]+ *@ *)?git\+)(https?:\/\/.*)$/is.exec(requirement) ?? [];
+  if (prefix === undefined || address === undefined) return requirement;
+  let login: string | undefined;
+  const bare = replaceUserInfo(`git+${address}`, (userInfo) => {
+    login ??= userInfo;
+    return '';
+  }).slice('git+'.length);
+  const [, server] = /^(https?:\/\/[\w.:[\]-]+)(?:\/|$)/i.exec(bare) ?? [];
+  if (login === undefined || server === undefined) return requirement;
+  const [user = '', password = ''] = login.split(/:(.*)/s).map(decoded);
+  const header = `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  logins.push(`'http.${server}/.extraHeader=${header}'`);
+  return `${prefix}${bare}`;
+}
+
+/** What `git -c` makes of its arguments; older than GIT_CONFIG_COUNT, and understood by every git since. */
+function gitEnvironment(logins: readonly string[], environment: Environment): Environment {
+  if (logins.length === 0) return {};
+  const before = environment['GIT_CONFIG_PARAMETERS'];
+  const all = [...(before === undefined || before === '' ? [] : [before]), ...new Set(logins)];
+  return { GIT_CONFIG_PARAMETERS: all.join(' ') };
+}
