@@ -102,7 +102,7 @@ const SETTING = new RegExp(
 const PASSWORD = /pass|pwd/i;
 const QUOTED = /(\\?["'])(?:(?!\1)(?:[^\\\n]|\\[^\n]))*/y;
 /** Quotes and separators within a value belong to it: those at its end do not. */
-const BARE = /(?:[^\s,;&"'<>]|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y;
+const BARE = /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y;
 const REST_OF_LINE = /[^\r\n]*[^\s]/y;
 
 /** Values of settings: `password = x`, `"password": "x"`, `DB_PASSWORD=x`, `secret_key: x`, `define('PASSWORD', 'x')`. */

@@ -67,6 +67,12 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     'X-Amz-Credential=AKIA4711EXAMPLE&X-Amz-Signature=5ecre7-signature',
     'Signature=5ecre7-signature&Expires=1&AWSAccessKeyId=AKIA4711EXAMPLE',
     'temp_url_sig=5ecre7-signature&temp_url_expires=1',
+    'temp_url_expires=1700000000&temp_url_prefix=5ecre7-signature',
+    'X-Goog-Credential=AKIA4711EXAMPLE&X-Goog-Signature=5ecre7-signature',
+    'X-Amz-Security-Token=5ecre7-signature',
+    'Policy=5ecre7-signature&Key-Pair-Id=AKIA4711EXAMPLE',
+    'X-Auth-Token=5ecre7-signature',
+    'api_key=5ecre7-signature',
     'sv=2020&sig=5ecre7-signature',
     'access_token=5ecre7-signature',
   ])('the query of a signed URL: %s', async (query) => {
@@ -84,6 +90,49 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     const result = await init({ files: { [target()]: { source } } });
     expect(result.code).toBe(1);
     expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-password']);
+  });
+
+  test.each([
+    ['a token alone', '//5ecre7-password@'],
+    ['encoded', '//deploy:5ecre7%2Dpassword@'],
+    ['a slash', '//deploy:5ecre7-pass/word@'],
+    ['a quote', '//deploy:5ecre7-"pass\'word@'],
+    ['two signs', '//deploy:5ecre7@pass@'],
+    ['a blank', '//deploy:5ecre7 pass@'],
+    ['badly encoded', '//deploy:5ecre7%zz@'],
+    ['another scheme', '5ecre7'],
+  ])('the URL of a file, source or package with %s in its password', async (_, login) => {
+    const server = await serve({ status: 404 });
+    const source = login.startsWith('//')
+      ? server.url.replace('//', login)
+      : server.url.replace('http://', 'ftp://deploy:5ecre7-password@');
+    // One of the three for each: what they have in common is the door that they go through.
+    const document = [
+      { files: { [target()]: { source } } },
+      { sources: { [target()]: source } },
+      { packages: { dpkg: { some: `${source}/some.deb` } } },
+    ][login.length % 3] as object;
+    const result = await init(document);
+    expect(result.code).toBe(1);
+    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7', 'word@', 'pass@']);
+  });
+
+  test.each([
+    'http://joe:5ecre7@127.0.0.1:99999',
+    'http://joe:5e cre7@127.0.0.1:1:2',
+    'http://joe:5ecre7/@127.0.0.1:1',
+    'joe:5ecre7@127.0.0.1:x',
+    'HTTP://JOE:5ECRE7@[127.0.0.1',
+    'socks5://joe:5ecre7@',
+    'http://5ecre7@"quoted"',
+  ])('a proxy that is none: %s', async (proxy) => {
+    const document = metadata({ files: { [target()]: { source: 'http://127.0.0.2:9/x' } } });
+    const byFlag = await cfnInit(machine(), document, [...options, '--http-proxy', proxy], { env: NO_PROXY });
+    const byVariable = await cfnInit(machine(), document, options, { env: { ...NO_PROXY, http_proxy: proxy } });
+    for (const result of [byFlag, byVariable]) {
+      expect(result.code).not.toBe(0);
+      expect(seen(result)).not.toMatch(/5e ?cre7/i);
+    }
   });
 
   test('the authentication block: in a failing download, and echoed by a failing command', async () => {
@@ -141,6 +190,113 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     const result = await init({ files, commands: { a: { command: `cat ${path} ${path}b; exit 1` } } });
     expect(result.code).toBe(1);
     expectHidden(seen(result), ['5ecre7-of-base64', '"5ecre7-of-object"']);
+  });
+
+  test.each(['000640', '0660', '0440', '0400', '0750', 416])('of any file that not all may read: %j', async (mode) => {
+    const path = join(machine().shared, `secret3-${mode}-${options.join('')}`);
+    const files = {
+      [path]: { content: 'some phrase of 5ecre7 words\nvalue: 5ecre7-value\n', mode },
+      [`${path}o`]: { content: { any: ['5ecre7-item'], url: 'https://joe:5ecre7-login@h/' }, mode },
+      [`${path}t`]: { content: 'any={{any}}\n', context: { any: '5ecre7-rendered' }, mode },
+    };
+    const command = `cat ${path} ${path}o ${path}t; echo 5ecre7-item 5ecre7-value >&2; base64 ${path}; exit 1`;
+    const result = await init({ files, commands: { a: { command } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), ['5ecre7', Buffer.from('some phrase of 5ecre7').toString('base64').slice(8, -4)]);
+  });
+
+  test('of a file that keeps its mode, and of one that is downloaded', async () => {
+    const server = await serve({ status: 200, body: `word of 5ecre7\n${'x'.repeat(3_000_000)}` });
+    const path = join(machine().shared, `secret4-${options.join('')}`);
+    await machine().run(`: >${path} && : >${path}d && chmod 0600 ${path} ${path}d`);
+    const files = {
+      [path]: { content: 'kept 5ecre7 line\n' },
+      [`${path}d`]: { source: server.url },
+      [`${path}m`]: { source: server.url, mode: '0640' },
+    };
+    const command = `cat ${path}; head -n 1 ${path}d ${path}m; exit 1`;
+    for (let round = 0; round < 2; round++) {
+      const result = await init({ files, commands: { a: { command } } });
+      expect(result.code).toBe(1);
+      expectHidden(seen(result), ['5ecre7']);
+    }
+  });
+
+  test('of a file of a config that is not selected', async () => {
+    const path = join(machine().shared, `secret5-${options.join('')}`);
+    const document = {
+      'AWS::CloudFormation::Init': {
+        configSets: { default: ['second'], other: ['first'] },
+        first: { files: { [path]: { content: 'kept 5ecre7 line\n', mode: '0600' } } },
+        second: { commands: { a: { command: `cat ${path}; exit 1` } } },
+      },
+    };
+    expect((await cfnInit(machine(), JSON.stringify(document), ['-c', 'other'], { env: NO_PROXY })).code).toBe(0);
+    const result = await cfnInit(machine(), JSON.stringify(document), options, { env: NO_PROXY });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), ['5ecre7']);
+  });
+
+  test('the environment of a command, but for what is short or ordinary', async () => {
+    const env = { DB_PASS: 'abc5ecre7', ANY: '5ecre7-value', A: '1', B: 'true', C: '/usr/bin', LANG: 'en_US.UTF-8' };
+    const command = 'env | sort; echo "[$ANY]" >&2; echo $A $B $C $LANG; exit 1';
+    const result = await init({ commands: { a: { command, env } } });
+    expect(result.code).toBe(1);
+    expectHidden(seen(result), ['5ecre7']);
+    if (isRoot) expect(seen(result)).toContain('1 true /usr/bin en_US.UTF-8');
+  });
+
+  test('a secret that is printed in pieces, cut, or in the middle of other words', async () => {
+    const path = join(machine().shared, `secret6-${options.join('')}`);
+    const line = `5ecre7-${'0123456789abcdef-'.repeat(30)}`;
+    const files = { [path]: { content: `${line}\nanother 5ecre7 line\n`, mode: '0600' } };
+    const pieces = 'printf "another 5e"; sleep 0.1; echo from stderr >&2; sleep 0.1; echo "cre7 line"';
+    for (const command of [pieces, `printf %s "$(head -n 1 ${path})"`, `printf 'at last %s' "$(head -n 1 ${path})"`]) {
+      const result = await init({ files, commands: { a: { command: `${command}; exit 1` } } });
+      expect(result.code).toBe(1);
+      expectHidden(seen(result), ['5e', 'cre7', 'abcdef']);
+    }
+  });
+});
+
+describe.runIf(isRoot)('logins of packages are none of the arguments of a child', () => {
+  const CALLS = '/run/tool.calls';
+
+  /** A stand-in that leaves behind what it was called with, and what it was given to read. */
+  async function standIn(path: string): Promise<void> {
+    const script = `#!/bin/sh
+      echo "$0 $*" >>${CALLS}
+      case " $* " in *" install "*) ;; *) echo '{}'; exit 0 ;; esac
+      while [ $# -gt 0 ]; do [ "$1" = -r ] && { stat -c 'mode %a' "$2"; cat "$2"; } >>/run/tool.read; shift; done
+      echo "$GIT_CONFIG_PARAMETERS" >>/run/tool.read
+      exit 1`;
+    await machine().run(
+      `rm -f ${CALLS} /run/tool.read; cat >${path}.new && chmod 755 ${path}.new && mv ${path}.new ${path}`,
+      {
+        input: script,
+      },
+    );
+  }
+
+  test('pip', async () => {
+    await standIn('/usr/bin/pip3');
+    const python = {
+      one: 'https://joe:5ecre7-one@127.0.0.1:9/one.whl',
+      two: 'git+https://joe:5ecre7-two@127.0.0.1:9/two.git@main',
+      three: 'https://127.0.0.1:9/three.whl?temp_url_sig=5ecre7-three',
+      four: ['https://5ecre7-four@127.0.0.1:9/four.whl'],
+      five: [],
+    };
+    const result = await cfnInit(machine(), { packages: { python } }, ['-v'], { env: NO_PROXY });
+    expect(result.code).toBe(1);
+    const calls = machine().read(CALLS);
+    expect(calls).toMatch(/ install .*git\+https:\/\/127\.0\.0\.1:9\/two\.git@main/);
+    expectHidden(calls + seen(result), ['5ecre7', Buffer.from('joe:5ecre7-two').toString('base64')]);
+    const read = machine().read('/run/tool.read');
+    expect(read).toContain('mode 600\n');
+    for (const secret of [python.one, python.three, python.four[0], Buffer.from('joe:5ecre7-two').toString('base64')])
+      expect(read).toContain(secret);
+    expect((await machine().run('ls -A /var/cache/heat-cfntools/packages')).stdout).toBe('');
   });
 });
 

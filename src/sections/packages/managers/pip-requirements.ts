@@ -39,16 +39,22 @@ export async function withRequirements<T>(
   }
 }
 
+/** `name @ URL ; marker`, of which all but the URL may be missing. */
+const REQUIREMENT = /^((?:[A-Za-z0-9._[\],-]+\s*@\s*)?)(.*?)((?:\s+;.*)?)$/s;
+
 /** A line of a requirements file: blanks would end the URL, and `${NAME}` would be looked up in the environment. */
 function requirementLine(requirement: string): string {
-  return requirement
+  const [, name = '', url = '', marker = ''] = REQUIREMENT.exec(requirement) ?? [];
+  const encoded = url
+    .toWellFormed()
     .replaceAll('${', '%24{')
-    .replace(/[^\x21-\x7e]/gu, (character) => (character.isWellFormed() ? encodeURIComponent(character) : character));
+    .replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
+  return `${name}${encoded}${marker}`.replace(/[\r\n]/g, ' ');
 }
 
 /** @param logins gets git's settings for what was taken out */
 function withoutGitLogin(requirement: string, logins: string[]): string {
-  const [, prefix, address] = /^((?:[A-Za-z0-9._[\],-]+ *@ *)?git\+)(https?:\/\/.*)$/is.exec(requirement) ?? [];
+  const [, prefix, address] = /^((?:[A-Za-z0-9._[\],-]+\s*@\s*)?git\+)(https?:\/\/.*)$/is.exec(requirement) ?? [];
   if (prefix === undefined || address === undefined) return requirement;
   let login: string | undefined;
   const bare = replaceUserInfo(`git+${address}`, (userInfo) => {

@@ -143,3 +143,19 @@ test('a tool that ends well and does not bring in the version is a failure', asy
   const { world } = machineWith('dnf', { one: '1.0' }, () => [0, 'Nothing to do.\n']);
   await expect(dnf.install([request('one', '2.0')], world)).rejects.toThrow('dnf did not bring in one-2.0');
 });
+
+test('an address with a login is fetched by ourselves, and the tool gets the file', async () => {
+  const { world, calls } = machineWith('dnf', {}, () => [0, '']);
+  const urls: string[] = [];
+  const http: World['system']['http'] = {
+    ...world.system.http,
+    download: async ({ url, write }) => {
+      urls.push(url);
+      write(Buffer.from('rpm'));
+    },
+  };
+  const address = 'https://joe:5ecre7@h/one.rpm';
+  await dnf.install([request(address), request('https://h/two.rpm')], { ...world, system: { ...world.system, http } });
+  expect(urls).toEqual([address]);
+  expect(calls[0]).toMatch(/^dnf install \/\S+-one\.rpm https:\/\/h\/two\.rpm$/);
+});
