@@ -109,8 +109,10 @@ async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause
   const redactor = new Redactor();
   for (const observation of [before, now]) {
     if (observation === null || path.kind !== 'metadata') continue;
-    redactor.addPrivateText(observation);
+    redactor.addSecret(observation);
     redactor.addSecret(plainText(observation) ?? '');
+    const value = parseJson(observation);
+    if (!('problem' in value)) redactor.addDocument(value.value);
   }
   const parsed = metadata === undefined ? undefined : parseJson(metadata);
   if (metadata === undefined || parsed === undefined || 'problem' in parsed) return redactor;

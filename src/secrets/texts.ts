@@ -16,7 +16,7 @@ import {
 const SETTING =
   /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|([^\s"',;)}\]]+))/g;
 const TELLING = /pass|secret|token|key|credential/i;
-const QUOTED = /"((?:[^"\\\n]|\\.)+)"|'([^'\n]+)'/g;
+const QUOTED = /(?:"((?:[^"\\\n]|\\.)+)"|'([^'\n]+)')([ \t]*[:=])?/g;
 const QUERY = /[?&#]([^\s'"<>?#]*=[^\s'"<>]*)/g;
 
 /** User information and signatures of the URLs in a text. */
@@ -53,9 +53,10 @@ export function valuesOfPrivateText(text: string): readonly string[] {
   for (const { name, value } of settingsOf(text))
     if (TELLING.test(name) ? value.length >= SHORTEST_SECRET && !isPlaceholder(value) : isTelltale(value))
       found.push(value);
-  for (const [, double, single = ''] of text.matchAll(QUOTED)) {
+  for (const [, double, single = '', separator] of text.matchAll(QUOTED)) {
     const value = double ?? single;
-    if (isTelltale(value)) found.push(value);
+    // In front of a separator it is a name.
+    if (separator === undefined && isTelltale(value)) found.push(value);
   }
   return found;
 }

@@ -193,6 +193,43 @@ describe('python by URL or path', () => {
     expect((await verbs()).filter((verb) => verb !== 'hash')).toEqual(['inspect']);
   });
 
+  test('a wheel and a repository behind a login, which no process has among its arguments', async () => {
+    const login = Buffer.from('joe:5ec/re7').toString('base64');
+    // A static repository, for any client with the login; it looks around at each request.
+    const script = `
+import glob, http.server
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        for path in glob.glob('/proc/[0-9]*/cmdline'):
+            try: open('/run/seen.arguments', 'ab').write(open(path, 'rb').read() + b'\\n')
+            except OSError: pass
+        if self.headers.get('Authorization') == 'Basic ${login}': return super().do_GET()
+        self.send_response(401)
+        self.send_header('WWW-Authenticate', 'Basic realm="x"')
+        self.end_headers()
+http.server.ThreadingHTTPServer(('127.0.0.1', 8082), Handler).serve_forever()`;
+    await view().run(`rm -rf /run/www && mkdir /run/www && cd /run/www && cp ${wheel} . &&
+      git clone -q --bare /pypi/source/cfn-made made.git && git -C made.git update-server-info`);
+    await view().run([
+      '/bin/bash',
+      '-c',
+      'cd /run/www; setsid python3 -c "$0" </dev/null &>/run/www.out & disown',
+      script,
+    ]);
+    await view().run('for _ in {1..100}; do (: </dev/tcp/127.0.0.1/8082) 2>/dev/null && break; sleep 0.1; done');
+    const packages = {
+      'cfn-dummy': 'http://joe:5ec%2Fre7@127.0.0.1:8082/cfn_dummy-1.9-py3-none-any.whl',
+      'cfn-made': 'git+http://joe:5ec%2Fre7@127.0.0.1:8082/made.git@v0.5',
+    };
+    const first = await apply(packages);
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await installed()).toEqual(['cfn_dummy==1.9', 'cfn_made==0.5']);
+    expect(summary(await apply(packages))).toBe('1 unchanged');
+    const seen = view().read('/run/seen.arguments');
+    expect(seen).toMatch(/git\0/);
+    expect(seen).not.toMatch(/5ec(?:\/|%2F)re7/);
+  });
+
   test('an older pip that knows no inspect', async () => {
     await view().run('touch /run/old-pip');
     expect(summary(await apply({ 'cfn-dummy': wheel, 'cfn-other': '1.0' }))).toBe('1 changed');

@@ -256,6 +256,7 @@ describe('the content of a private file', () => {
     ['db_password = s3cret!\n', 'denied for s3cret!', 'denied for [redacted]'],
     ['{"token": "abcdef", "x": 1}', 'bad abcdef', 'bad [redacted]'],
     ['{"db": {"pw": "x9y8z7w6"}}', 'bad x9y8z7w6', 'bad [redacted]'],
+    ['{"01_restart-all": {"a": "x9y8z7w6"}}', '01_restart-all x9y8z7w6', '01_restart-all [redacted]'],
     ['licence: ABCD-1234\nmode: fast\n', 'bad ABCD-1234', 'bad [redacted]'],
     ['say "it is 5ecre7"\n', '{"say": "say \\"it is 5ecre7\\""}', '{"say": "[redacted]"}'],
     ['url = https://joe:5ecre7@h/x\n', 'login 5ecre7', 'login [redacted]'],

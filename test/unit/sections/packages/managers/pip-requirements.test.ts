@@ -16,7 +16,7 @@ async function handed(...requirements: string[]): Promise<Record<string, unknown
   const seen = await withRequirements(requirements, world, async ({ args, env }) => {
     if (args.includes('-r')) file = args[args.indexOf('-r') + 1];
     return {
-      args: args.filter((word) => word !== file && word !== '-r'),
+      args: args.slice(args.indexOf('--') + 1),
       ...(file !== undefined
         ? { lines: system.files.read(file ?? '').toString(), mode: system.files.entry(file ?? '')?.mode }
         : {}),
