@@ -47,7 +47,7 @@ function hideInLine(line: string): string {
 
 const ENCODED_USER_INFO = /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>])+%40/gi;
 const HEADER =
-  /((?:proxy-)?authorization|x-[\w-]*token|x-[\w-]*api-?key|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi;
+  /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi;
 
 const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g;
 const KEY_END = /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g;
@@ -57,11 +57,11 @@ function hidePrivateKeys(text: string): string {
   if (!text.includes('PRIVATE KEY')) return text;
   let result = '';
   let copied = 0;
+  let begin = nextMatch(KEY_BEGIN, text, 0);
+  let end = nextMatch(KEY_END, text, 0);
   for (;;) {
-    KEY_BEGIN.lastIndex = copied;
-    KEY_END.lastIndex = copied;
-    const begin = KEY_BEGIN.exec(text);
-    const end = KEY_END.exec(text);
+    if (begin !== null && begin.index < copied) begin = nextMatch(KEY_BEGIN, text, copied);
+    if (end !== null && end.index < copied) end = nextMatch(KEY_END, text, copied);
     if (begin === null && end === null) return result + text.slice(copied);
     if (begin !== null && (end === null || begin.index < end.index)) {
       const from = begin.index + begin[0].length;
@@ -75,6 +75,11 @@ function hidePrivateKeys(text: string): string {
       copied = to;
     }
   }
+}
+
+function nextMatch(pattern: RegExp, text: string, from: number): RegExpExecArray | null {
+  pattern.lastIndex = from;
+  return pattern.exec(text);
 }
 
 /** Where the lines of base64 begin that end at a place. */

@@ -14,10 +14,11 @@ import {
 
 /** A setting in any language: a name, something between, a value in quotes or without. */
 const SETTING =
-  /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|([^\s"',;)}\]]+))/g;
+  /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.){0,500})"|'((?:[^'\\\n]|\\.){0,500})'|([^\s"',;)}\]]+))/g;
 const TELLING = /pass|secret|token|key|credential/i;
-const QUOTED = /(?:"((?:[^"\\\n]|\\.)+)"|'([^'\n]+)')([ \t]*[:=])?/g;
-const QUERY = /[?&#]([^\s'"<>?#]*=[^\s'"<>]*)/g;
+/** With a bound, without which quotes that are never closed take a time that grows with the square of their number. */
+const QUOTED = /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g;
+const QUERY = /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g;
 
 /** User information and signatures of the URLs in a text. */
 export function secretsInUrls(text: string): readonly string[] {

@@ -302,6 +302,37 @@ describe('the content of a private file', () => {
   });
 });
 
+describe('takes a time that grows with the text, whatever is in it', () => {
+  // Where it grows with the square, each of these takes a minute.
+  it.each([
+    '\\"',
+    '"a":',
+    '&',
+    '?a=',
+    '://',
+    'a@',
+    'http://u:p ',
+    'x-token',
+    '-',
+    'password',
+    'key',
+    '_',
+    'eyJ',
+    '\\',
+    "'",
+  ])('%j', (unit) => {
+    const text = unit.repeat(Math.ceil(300_000 / unit.length));
+    const redactor = new Redactor();
+    redactor.addPrivateText(text);
+    redactor.addDocument({ text });
+    new Redactor().redact(text);
+    expect(redactor.redact('x')).toBe('x');
+  });
+  it.each(['-----BEGIN PRIVATE KEY-----', '-----END PRIVATE KEY-----'])('%s', (unit) => {
+    expect(new Redactor().redact(unit.repeat(10_000)).length).toBeLessThan(unit.length * 10_001);
+  });
+});
+
 describe('what a document calls a secret', () => {
   it.each<[document: unknown, text: string, clean: string]>([
     [{ a: { db_password: 'x9y8z7' } }, 'got x9y8z7', 'got [redacted]'],
