@@ -41,8 +41,9 @@ const OURS_ALONE = [
 
 /**
  * Runs the action of a hook by /bin/sh in `/`, as its user: real, effective and saved ids, the user's own groups, HOME and USER.
- * Another user's action does not get the credentials of our environment. It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks). What it
- * prints goes to the log, without secrets of the metadata. When its time is over, all that it started is ended.
+ * It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks), and does
+ * not get the credentials of our environment where it is another user's. What it prints goes to the log, without secrets of
+ * the metadata. When its time is over, all that it started is ended.
  * @returns undefined when it succeeded, else why not, in one line without secrets
  */
 export async function runAction(

@@ -68,14 +68,23 @@ export function isShortWord(value: string): boolean {
   return SHORT_WORD.test(value);
 }
 
+/** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
+const CREDENTIAL_VARIABLE = /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i;
+
+/**
+ * True for the name of an environment variable that holds a credential. Not for http_proxy, even with a password in it: without
+ * the proxy there is no network.
+ */
+export function isCredentialVariable(name: string): boolean {
+  return !/^(?:old)?pwd$/i.test(name) && (isSecretName(name) || CREDENTIAL_VARIABLE.test(name));
+}
+
 /**
  * Whether the value of an environment variable is a secret. Values are, unless they are short or ordinary; of a variable that
  * is named like a secret only the very short ones are not.
  */
 export function isSecretVariable(name: string, value: string): boolean {
-  if (/^(?:old)?pwd$/i.test(name)) return false;
-  if (isSecretName(name) || /_(?:key|auth|salt|dsn|cookie|pw|jwt)$/i.test(name))
-    return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
+  if (isCredentialVariable(name)) return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
   return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !ORDINARY_NAME.test(name) && !isOrdinary(value);
 }
 

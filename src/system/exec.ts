@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { describeError, Problem } from '../errors.ts';
-import { isCredentialVariable } from './credential-variables.ts';
+import { isCredentialVariable } from '../secrets/names.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
-import { splitUrl, shownUrl } from '../url.ts';
+import { shownUrl, splitUrl } from '../url.ts';
 import { systemClock } from './clock.ts';
 import type { DownloadRequest } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
