@@ -54,9 +54,9 @@ export class Redactor {
       for (const line of base64Lines(content.slice(0, LONGEST_TEXT))) this.#known.add(line);
   }
 
-  /** Registers a pre-signed URL as a whole, and the parameters that make it one, as they stand and decoded. */
+  /** Registers a pre-signed URL as a whole, and the parameters that make it one, in all their encodings. */
   addSignedUrl(url: string): void {
-    this.addSecret(url);
+    this.#known.add(url.trim());
     for (const secret of secretsInUrls(url)) this.addSecret(secret);
   }
 

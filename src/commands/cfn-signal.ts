@@ -23,7 +23,7 @@ const EXCHANGE_TIMEOUT = 30_000;
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const { log, redactor } = context;
   // A URL with a slip in it is a credential as well; a word is not, and may stand in what we say.
-  for (const operand of args.operands) if (/[?&%=]/.test(operand)) redactor.addSecret(operand);
+  for (const operand of args.operands) if (/[?&%=]/.test(operand)) redactor.addSignedUrl(operand);
   const token = textOption(args, 'token');
   const limit = limitOf(timeoutOption(args), context);
 

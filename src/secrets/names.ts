@@ -43,9 +43,17 @@ const SHORT_WORD = /^[A-Za-z][a-z]{0,11}$/;
 /** Characters. What is longer is neither a name nor a word. */
 const LONGEST_ORDINARY = 200;
 
+/** Part of every secret word. */
+const HINT = /pass|pwd|secret|token|credential|key|temp_url|signature|connection/i;
+
+/** False for a text in which no secret has a name: found out at a tenth of the cost, and so it is for nearly every text. */
+export function mayNameSecrets(text: string): boolean {
+  return HINT.test(text);
+}
+
 /** True for the name of a setting, variable, key or parameter whose value is a secret. */
 export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name.slice(-LONGEST_ORDINARY));
+  return mayNameSecrets(name) && SECRET_NAME.test(name.slice(-LONGEST_ORDINARY));
 }
 
 /** True for a value that says nothing of a secret, though its name is one's: a switch, a place of the system. */
@@ -68,6 +76,8 @@ export function isShortWord(value: string): boolean {
   return SHORT_WORD.test(value);
 }
 
+/** PWD and OLDPWD, which are in every environment. */
+export const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
 /** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
 const CREDENTIAL_VARIABLE = /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i;
 
@@ -76,7 +86,7 @@ const CREDENTIAL_VARIABLE = /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i;
  * the proxy there is no network.
  */
 export function isCredentialVariable(name: string): boolean {
-  return !/^(?:old)?pwd$/i.test(name) && (isSecretName(name) || CREDENTIAL_VARIABLE.test(name));
+  return !WORKING_DIRECTORY.test(name) && (isSecretName(name) || CREDENTIAL_VARIABLE.test(name));
 }
 
 /**

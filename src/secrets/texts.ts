@@ -7,9 +7,11 @@ import {
   isSecretParameter,
   isSecretVariable,
   isShortWord,
+  mayNameSecrets,
   parametersOf,
   SHORTEST_SECRET,
   SHORTEST_VALUE_OF_ANY_NAME,
+  WORKING_DIRECTORY,
 } from './names.ts';
 
 /** A setting in any language: a name, something between, a value in quotes or without. */
@@ -42,6 +44,7 @@ export function secretsInUrls(text: string): readonly string[] {
 /** What a text of any kind calls a password, a token or a key, and the secrets of its URLs. */
 export function secretsInText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
+  if (!mayNameSecrets(text)) return found;
   for (const { name, value } of settingsOf(text))
     if (isSecretName(name) && value.length >= SHORTEST_SECRET && !isPlaceholder(value) && !isShortWord(value))
       found.push(value);
@@ -91,7 +94,7 @@ export function secretsInDocument(document: unknown): readonly string[] {
 /** The secrets of an environment. */
 export function secretsInEnvironment(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
   return Object.entries(environment).flatMap(([name, value = '']) => [
-    ...(isSecretName(name) && isSecretVariable(name, value) ? [value] : []),
+    ...(!WORKING_DIRECTORY.test(name) && isSecretName(name) && isSecretVariable(name, value) ? [value] : []),
     // A proxy may be written without its scheme.
     ...(value.includes('@')
       ? secretsInUrls(/proxy$/i.test(name) ? value.replace(/^(?!.*:\/\/)/s, 'http://') : value)
