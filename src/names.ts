@@ -8,6 +8,8 @@
  * rule is all there is.
  */
 
+import { once } from './once.ts';
+
 /** Why a text is not a name of its kind, and what to write instead. */
 export interface NameFault {
   readonly what: string;
@@ -24,7 +26,8 @@ const LONGEST_NEW_ACCOUNT = 32;
 const LONGEST_UNIT = 255;
 /** PATH_MAX of limits.h(0p): for paths and URLs, and for what is longer than any name that a repository has. */
 const LONGEST_ADDRESS = 4096;
-const CONTROL = /\p{Cc}/u;
+/** Unicode's control characters; a property of Unicode in a pattern would cost each start. */
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
 
 /** True for the number of a user or group: decimal digits up to 4294967294. */
 export function isAccountId(text: string): boolean {
@@ -39,7 +42,7 @@ export function isAccountId(text: string): boolean {
  */
 export function accountFault(name: string): NameFault | undefined {
   const isName =
-    /^[^-+:/\s][^:/]*$/u.test(name) &&
+    /^[^-+:/\s][^:/]*$/.test(name) &&
     name.trim() === name &&
     name.isWellFormed() &&
     !CONTROL.test(name) &&
@@ -115,13 +118,13 @@ const DEB_VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
 const RPM_NAME =
   /^[A-Za-z0-9_*?[][A-Za-z0-9_.+~^:*?[\]!-]*(?:\([^()\s]*\)[A-Za-z0-9_.]*)*(?: *(?:[<>]=?|==?) *[A-Za-z0-9._+~^:-]+)?$/;
 /** A group or environment group, or a module: `@core`, `@^minimal`, `@Development Tools`, `@nodejs:18/common`. */
-const RPM_GROUP = /^@\^?[A-Za-z0-9][^\p{Cc}]*$/u;
+const RPM_GROUP = /^@\^?[A-Za-z0-9][^\x00-\x1f\x7f-\x9f]*$/;
 const RPM_VERSION = /^[A-Za-z0-9._+~^:*][A-Za-z0-9._+~^:*-]*$/;
 /** A path or a URL, without blanks. */
-const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\s\p{Cc}]*$/u;
+const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\s\x00-\x1f\x7f-\x9f]*$/;
 
 /** A file where cfn-init is called; the tools, which run elsewhere, get its full path. */
-const OWN_FILE = /^\.{1,2}\/[^\s\p{Cc}]+$/u;
+const OWN_FILE = /^\.{1,2}\/[^\s\x00-\x1f\x7f-\x9f]+$/;
 
 function isRpmName(text: string): boolean {
   if (ADDRESS.test(text) || OWN_FILE.test(text) || RPM_GROUP.test(text)) return true;
@@ -147,22 +150,26 @@ const ARCH_NAME =
 const ARCH_VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~:-]*$/;
 
 /** RubyGems' Gem::Specification::VALID_NAME_PATTERN, without `-` and `.` at the beginning; or the path of a gem's file. */
-const GEM_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\/[^\s\p{Cc}]+\.gem)$/u;
+const GEM_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\/[^\s\x00-\x1f\x7f-\x9f]+\.gem)$/;
 /** RubyGems' Gem::Requirement::PATTERN: what else stands behind `NAME:` gem takes for a part of the name. */
 const GEM_VERSION = /^\s*(?:=|!=|>|<|>=|<=|~>)?\s*[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*$/;
 
-/** The specifiers of PEP 440, parted by commas. No two blanks in a row, which keeps the patterns quick. */
-const PYTHON_VERSION = '[A-Za-z0-9][A-Za-z0-9.*!+_-]*';
-const PIP_SPECIFIER = `(?:===|==|~=|!=|<=|>=|<|>) ?${PYTHON_VERSION}`;
-const PIP_SPECIFIERS = `${PIP_SPECIFIER}(?: ?, ?${PIP_SPECIFIER})*`;
-const PIP_VERSION = new RegExp(`^(?:${PYTHON_VERSION}|${PIP_SPECIFIERS})$`);
-/** PEP 508: a name, extras, specifiers or an address, a marker. */
-const PIP_NAME = new RegExp(
-  `^[A-Za-z0-9][A-Za-z0-9._-]* ?(?:\\[[A-Za-z0-9._, -]*\\])? ?(?:${PIP_SPECIFIERS}|\\(${PIP_SPECIFIERS}\\)|@ ?\\w[\\w+.-]*://[^\\s\\p{Cc}]+)? ?(?:;[^\\p{Cc}]+)?$`,
-  'u',
-);
+const pip = once(() => {
+  // The specifiers of PEP 440, parted by commas. No two blanks in a row, which keeps the patterns quick.
+  const version = '[A-Za-z0-9][A-Za-z0-9.*!+_-]*';
+  const specifier = `(?:===|==|~=|!=|<=|>=|<|>) ?${version}`;
+  const specifiers = `${specifier}(?: ?, ?${specifier})*`;
+  const address = '@ ?\\w[\\w+.-]*://[^\\s\\x00-\\x1f\\x7f-\\x9f]+';
+  return {
+    version: new RegExp(`^(?:${version}|${specifiers})$`),
+    // PEP 508: a name, extras, specifiers or an address, a marker.
+    name: new RegExp(
+      `^[A-Za-z0-9][A-Za-z0-9._-]* ?(?:\\[[A-Za-z0-9._, -]*\\])? ?(?:${specifiers}|\\(${specifiers}\\)|${address})? ?(?:;[^\\x00-\\x1f\\x7f-\\x9f]+)?$`,
+    ),
+  };
+});
 /** A path, a URL, or a repository as in `git+https://`. */
-const PIP_ADDRESS = /^(?:\/|\w[\w+.-]*:\/\/)[^\p{Cc}]*$/u;
+const PIP_ADDRESS = /^(?:\/|\w[\w+.-]*:\/\/)[^\x00-\x1f\x7f-\x9f]*$/;
 
 /** A host or a revision that begins with `-` would be an option to the program that fetches it (CVE-2017-1000117, CVE-2023-5752). */
 const BEHIND_AT = /(?:@ *|:\/\/)-/;
@@ -173,8 +180,8 @@ function isPipText(pattern: RegExp, text: string): boolean {
 
 const pipRule: PackageRule = {
   kind: 'a Python package',
-  name: (text) => isPipText(PIP_NAME, text) || isPipText(PIP_ADDRESS, text),
-  version: (text) => isPipText(PIP_VERSION, text) || isPipText(PIP_ADDRESS, text),
+  name: (text) => isPipText(pip().name, text) || isPipText(PIP_ADDRESS, text),
+  version: (text) => isPipText(pip().version, text) || isPipText(PIP_ADDRESS, text),
   hint: 'write { "name": "version" } as in PEP 508 and PEP 440, or a URL or an absolute path for the version',
 };
 

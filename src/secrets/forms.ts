@@ -1,19 +1,69 @@
+import { once } from '../once.ts';
 import { replaceUserInfo } from '../url.ts';
 import { isPlaceholder, isSecretQuery, SECRET_WORD, SECRET_WORD_END } from './names.ts';
 
 /** What stands where a secret stood. */
 export const REDACTED = '[redacted]';
 
+/** Most lines need none of them. */
+const patterns = once(() => ({
+  encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>])+%40/gi,
+  header:
+    /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi,
+  keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
+  keyEnd: /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
+  /** Parameters of a URL, and of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
+  query: /([?#])([^\s'"<>?#]*=[^\s'"<>]*)/g,
+  oldWords: /signature|x-amz-|awsaccesskeyid|token|secret|password|credential|access.?key/i,
+  /** A name that ends with the word for a secret, and what parts it from its value. */
+  setting: new RegExp(
+    `(${SECRET_WORD})${SECRET_WORD_END}(\\\\?["']?\\]?[ \\t]*(?:=>|:=|[:=](?!=))|["'][ \\t]*,(?=[ \\t]*["']))([ \\t]*)`,
+    'gi',
+  ),
+  password: /pass|pwd/i,
+  quoted: /(\\?["'])(?:(?!\1)(?:[^\\\n]|\\[^\n]))*/y,
+  /** Quotes and separators within a value belong to it: those at its end do not. */
+  bare: /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y,
+  restOfLine: /[^\r\n]*[^\s]/y,
+  /** `--password x`; with `=` it is a setting. */
+  option:
+    /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root)?(?<![a-z])pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi,
+  noValue: /^(?:-|\[redacted\]|(?:or|and|is|to|with|for|option|options|instead|must|was)$)/,
+  /** Programs that take a password as a short option, and the rest of their command line. */
+  program:
+    /\b(?:mysql\w*|mariadb[\w-]*|mongo\w*|sshpass|7z\w?|redis-cli|ldap\w+|curl|openssl|zip|unzip|smbclient)\b[^\n|;&]{0,2000}/g,
+  arguments: [
+    [/^(?:mysql|mariadb|sshpass|mongo|7z)/, /(\s-p)("[^"]*"|'[^']*'|[^\s"']+)/g],
+    [/^(?:sshpass|mongo)/, /(\s-p\s+)("[^"]*"|'[^']*'|\S+)/g],
+    [/^mysqladmin/, /(\spassword\s+)("[^"]*"|'[^']*'|\S+)/g],
+    [/^(?:zip|unzip)/, /(\s-P\s*)("[^"]*"|'[^']*'|\S+)/g],
+    [/^redis-cli/, /(\s-a\s+)("[^"]*"|'[^']*'|\S+)/g],
+    [/^ldap/, /(\s-w\s*)("[^"]*"|'[^']*'|\S+)/g],
+    [/^curl/, /(\s(?:-u|-U|--user|--proxy-user)[\s=]*["']?[^\s:"']+:)("[^"]*"|'[^']*'|[^\s"']+)/g],
+    [/^openssl/, /(\spass:)(\S+)/g],
+    [/^smbclient/, /(\s(?:-U|--user)[\s=]*[^\s%]+%)(\S+)/g],
+  ] as readonly (readonly [program: RegExp, argument: RegExp])[],
+  /** `<password>x</password>`, `key="password" value="x"`. */
+  xml: new RegExp(`((?:${SECRET_WORD})${SECRET_WORD_END}(?:>|["'][ \\t]+value=["']))([^<>"'\\n]+)(?=</|["'])`, 'gi'),
+  sql: /(\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?|\bpassword\s*\(\s*|\bpassword\s+)(["'])(?:(?!\2)(?:[^\\\n]|\\[^\n]))+\2/gi,
+  schemeAndToken: /\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{8,})/gi,
+  /** JSON web tokens, keystone's, and those of services that mark theirs. */
+  token:
+    /\b(?:eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?|gAAAAA[\w-]{40,}={0,2}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{40,}|AIza[\w-]{35}|(?:sk|rk)_live_\w{16,})/g,
+  login: /(?:^|[\s"'`<>=(,[{/])([\w.%+\\-]+):([^\s@]+)$/,
+  noUsers: /^(?:mailto|sips?|xmpp|acct|npm|git|ssh|\d{1,2})$/i,
+}));
+
 /** Takes out of a text what its form shows to be a secret. */
 export function redactForms(text: string): string {
   let clean = hidePrivateKeys(text);
   if (clean.includes('://')) clean = replaceUserInfo(clean, () => `${REDACTED}@`);
   if (clean.includes('=')) clean = hideQueries(clean);
-  if (clean.includes('%40')) clean = clean.replace(ENCODED_USER_INFO, `$1${REDACTED}%40`);
+  if (clean.includes('%40')) clean = clean.replace(patterns().encodedUserInfo, `$1${REDACTED}%40`);
   clean = inLinesWithSigns(clean);
   // Asked first, since most lines have nothing of the kind, and these patterns take half a millisecond to make.
-  if (clean.includes(' -') || clean.includes('pass')) clean = clean.replace(PROGRAM, hideArguments);
-  if (LONG_WORD.test(clean)) clean = clean.replace(TOKEN, REDACTED);
+  if (/[ \t]-|pass/.test(clean)) clean = clean.replace(patterns().program, hideArguments);
+  if (LONG_WORD.test(clean)) clean = clean.replace(patterns().token, REDACTED);
   return clean.includes('@') ? hideLogins(clean) : clean;
 }
 
@@ -41,30 +91,25 @@ function inLinesWithSigns(text: string): string {
 }
 
 function hideInLine(line: string): string {
-  return hideSettings(line.replace(HEADER, `$1$2${REDACTED}`))
-    .replace(OPTION, hideOption)
-    .replace(XML, `$1${REDACTED}`)
-    .replace(SQL, `$1$2${REDACTED}$2`)
-    .replace(SCHEME_AND_TOKEN, hideToken);
+  const { header, option, xml, sql, schemeAndToken } = patterns();
+  return hideSettings(line.replace(header, `$1$2${REDACTED}`))
+    .replace(option, hideOption)
+    .replace(xml, `$1${REDACTED}`)
+    .replace(sql, `$1$2${REDACTED}$2`)
+    .replace(schemeAndToken, hideToken);
 }
-
-const ENCODED_USER_INFO = /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>])+%40/gi;
-const HEADER =
-  /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi;
-
-const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g;
-const KEY_END = /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g;
 
 /** Private keys in PEM, also where the output was cut in the middle of one, and with `\n` for their line ends. */
 function hidePrivateKeys(text: string): string {
   if (!text.includes('PRIVATE KEY')) return text;
   let result = '';
   let copied = 0;
-  let begin = nextMatch(KEY_BEGIN, text, 0);
-  let end = nextMatch(KEY_END, text, 0);
+  const { keyBegin, keyEnd } = patterns();
+  let begin = nextMatch(keyBegin, text, 0);
+  let end = nextMatch(keyEnd, text, 0);
   for (;;) {
-    if (begin !== null && begin.index < copied) begin = nextMatch(KEY_BEGIN, text, copied);
-    if (end !== null && end.index < copied) end = nextMatch(KEY_END, text, copied);
+    if (begin !== null && begin.index < copied) begin = nextMatch(keyBegin, text, copied);
+    if (end !== null && end.index < copied) end = nextMatch(keyEnd, text, copied);
     if (begin === null && end === null) return result + text.slice(copied);
     if (begin !== null && (end === null || begin.index < end.index)) {
       const from = begin.index + begin[0].length;
@@ -92,40 +137,26 @@ function keyLinesBefore(text: string, floor: number, end: number): number {
   return from;
 }
 
-/** Parameters of a URL, and of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
-const QUERY = /([?#])([^\s'"<>?#]*=[^\s'"<>]*)/g;
-
 function hideQueries(text: string): string {
-  return text.replace(QUERY, (whole, mark: string, query: string) =>
-    isSecretQuery(query) || OLD_WORDS.test(query) ? `${mark}${REDACTED}` : whole,
+  return text.replace(patterns().query, (whole, mark: string, query: string) =>
+    isSecretQuery(query) || patterns().oldWords.test(query) ? `${mark}${REDACTED}` : whole,
   );
 }
-const OLD_WORDS = /signature|x-amz-|awsaccesskeyid|token|secret|password|credential|access.?key/i;
-
-/** A name that ends with the word for a secret, and what parts it from its value. */
-const SETTING = new RegExp(
-  `(${SECRET_WORD})${SECRET_WORD_END}(\\\\?["']?\\]?[ \\t]*(?:=>|:=|[:=](?!=))|["'][ \\t]*,(?=[ \\t]*["']))([ \\t]*)`,
-  'gi',
-);
-const PASSWORD = /pass|pwd/i;
-const QUOTED = /(\\?["'])(?:(?!\1)(?:[^\\\n]|\\[^\n]))*/y;
-/** Quotes and separators within a value belong to it: those at its end do not. */
-const BARE = /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y;
-const REST_OF_LINE = /[^\r\n]*[^\s]/y;
 
 /** Values of settings: `password = x`, `"password": "x"`, `DB_PASSWORD=x`, `secret_key: x`, `define('PASSWORD', 'x')`. */
 function hideSettings(text: string): string {
+  const { setting } = patterns();
   let result = '';
   let copied = 0;
-  SETTING.lastIndex = 0;
-  for (let match = SETTING.exec(text); match !== null; match = SETTING.exec(text)) {
+  setting.lastIndex = 0;
+  for (let match = setting.exec(text); match !== null; match = setting.exec(text)) {
     const [, word = '', separator = '', blanks = ''] = match;
-    const from = SETTING.lastIndex;
+    const from = setting.lastIndex;
     const value = valueAt(text, from, match.index, word, `${separator}${blanks}`);
     if (value === undefined) continue;
     result += text.slice(copied, from + value.skip) + REDACTED;
     copied = from + value.skip + value.length;
-    SETTING.lastIndex = copied;
+    setting.lastIndex = copied;
   }
   return copied === 0 ? text : result + text.slice(copied);
 }
@@ -138,19 +169,19 @@ function valueAt(
   word: string,
   separator: string,
 ): { readonly skip: number; readonly length: number } | undefined {
-  const quoted = sticky(QUOTED, text, from);
+  const quoted = sticky(patterns().quoted, text, from);
   if (quoted !== undefined) {
     const skip = quoted.startsWith('\\') ? 2 : 1;
     const value = quoted.slice(skip);
     return value === '' || isPlaceholder(value) ? undefined : { skip, length: value.length };
   }
-  const bare = sticky(BARE, text, from);
+  const bare = sticky(patterns().bare, text, from);
   if (bare === undefined || isPlaceholder(bare.replace(/[).,;:]+$/, ''))) return undefined;
   // `token: unexpected` says what is wrong with one.
   const isSaid = /[:]\s+$/.test(separator) && /^[A-Za-z]*[.:!?]?$/.test(bare);
-  if (isSaid && !PASSWORD.test(word) && !isLineStart(text, name)) return undefined;
-  const isWholeLine = /[ \t]$/.test(separator) && PASSWORD.test(word) && isLineStart(text, name);
-  const value = isWholeLine ? (sticky(REST_OF_LINE, text, from) ?? bare) : bare;
+  if (isSaid && !patterns().password.test(word) && !isLineStart(text, name)) return undefined;
+  const isWholeLine = /[ \t]$/.test(separator) && patterns().password.test(word) && isLineStart(text, name);
+  const value = isWholeLine ? (sticky(patterns().restOfLine, text, from) ?? bare) : bare;
   return { skip: 0, length: value.length };
 }
 
@@ -164,51 +195,20 @@ function sticky(pattern: RegExp, text: string, at: number): string | undefined {
   return pattern.exec(text)?.[0];
 }
 
-/** `--password x`; with `=` it is a setting. */
-const OPTION =
-  /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root)?(?<![a-z])pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi;
-
 function hideOption(whole: string, option: string, quoted: string | undefined, bare: string | undefined): string {
   if (quoted !== undefined) return `${option}${quoted[0]}${REDACTED}${quoted[0]}`;
-  return NO_VALUE.test(bare ?? '') ? whole : `${option}${REDACTED}`;
+  return patterns().noValue.test(bare ?? '') ? whole : `${option}${REDACTED}`;
 }
-const NO_VALUE = /^(?:-|\[redacted\]|(?:or|and|is|to|with|for|option|options|instead|must|was)$)/;
-
-/** Programs that take a password as a short option, and the rest of their command line. */
-const PROGRAM =
-  /\b(?:mysql\w*|mariadb[\w-]*|mongo\w*|sshpass|7z\w?|redis-cli|ldap\w+|curl|openssl|zip|unzip|smbclient)\b[^\n|;&]{0,2000}/g;
-const ARGUMENTS: readonly (readonly [program: RegExp, argument: RegExp])[] = [
-  [/^(?:mysql|mariadb|sshpass|mongo|7z)/, /(\s-p)("[^"]*"|'[^']*'|[^\s"']+)/g],
-  [/^(?:sshpass|mongo)/, /(\s-p\s+)("[^"]*"|'[^']*'|\S+)/g],
-  [/^mysqladmin/, /(\spassword\s+)("[^"]*"|'[^']*'|\S+)/g],
-  [/^(?:zip|unzip)/, /(\s-P\s*)("[^"]*"|'[^']*'|\S+)/g],
-  [/^redis-cli/, /(\s-a\s+)("[^"]*"|'[^']*'|\S+)/g],
-  [/^ldap/, /(\s-w\s*)("[^"]*"|'[^']*'|\S+)/g],
-  [/^curl/, /(\s(?:-u|-U|--user|--proxy-user)[\s=]*["']?[^\s:"']+:)("[^"]*"|'[^']*'|[^\s"']+)/g],
-  [/^openssl/, /(\spass:)(\S+)/g],
-  [/^smbclient/, /(\s(?:-U|--user)[\s=]*[^\s%]+%)(\S+)/g],
-];
 
 function hideArguments(call: string): string {
   let clean = call;
-  for (const [program, argument] of ARGUMENTS) if (program.test(call)) clean = clean.replace(argument, `$1${REDACTED}`);
+  for (const [program, argument] of patterns().arguments)
+    if (program.test(call)) clean = clean.replace(argument, `$1${REDACTED}`);
   return clean;
 }
 
-/** `<password>x</password>`, `key="password" value="x"`. */
-const XML = new RegExp(
-  `((?:${SECRET_WORD})${SECRET_WORD_END}(?:>|["'][ \\t]+value=["']))([^<>"'\\n]+)(?=</|["'])`,
-  'gi',
-);
-const SQL =
-  /(\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?|\bpassword\s*\(\s*|\bpassword\s+)(["'])(?:(?!\2)(?:[^\\\n]|\\[^\n]))+\2/gi;
-const SCHEME_AND_TOKEN = /\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{8,})/gi;
-/** JSON web tokens, keystone's, and those of services that mark theirs. */
-const TOKEN =
-  /\b(?:eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?|gAAAAA[\w-]{40,}={0,2}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{40,}|AIza[\w-]{35}|(?:sk|rk)_live_\w{16,})/g;
-
-/** Shorter ones than any token. */
-const LONG_WORD = /[\w.-]{22}/;
+/** No token is shorter. */
+const LONG_WORD = /[\w.-]{15}/;
 
 function hideToken(whole: string, scheme: string, blanks: string, token: string): string {
   const isToken =
@@ -218,8 +218,6 @@ function hideToken(whole: string, scheme: string, blanks: string, token: string)
   return isToken ? `${scheme}${blanks}${REDACTED}` : whole;
 }
 
-const LOGIN = /(?:^|[\s"'`<>=(,[{/])([\w.%+\\-]+):([^\s@]+)$/;
-const NO_USERS = /^(?:mailto|sips?|xmpp|acct|npm|git|ssh|\d{1,2})$/i;
 /** Characters in front of a `@`. */
 const LONGEST_LOGIN = 160;
 
@@ -229,8 +227,10 @@ function hideLogins(text: string): string {
   let copied = 0;
   for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
     if (!/^[\w[]/.test(text[at + 1] ?? '') || /^sha\d+:/.test(text.slice(at + 1, at + 9))) continue;
-    const [, user = '', password = ''] = LOGIN.exec(text.slice(Math.max(copied, at - LONGEST_LOGIN), at)) ?? [];
-    if (password === '' || password.endsWith(REDACTED) || password.startsWith('//') || NO_USERS.test(user)) continue;
+    const [, user = '', password = ''] =
+      patterns().login.exec(text.slice(Math.max(copied, at - LONGEST_LOGIN), at)) ?? [];
+    if (password === '' || password.endsWith(REDACTED) || password.startsWith('//') || patterns().noUsers.test(user))
+      continue;
     result += text.slice(copied, at - password.length) + REDACTED;
     copied = at;
   }

@@ -1,3 +1,4 @@
+import { once } from '../once.ts';
 import { replaceUserInfo, shownUrl } from '../url.ts';
 
 /**
@@ -18,28 +19,37 @@ export const SECRET_WORD = [
   'connection[_-]?string',
 ].join('|');
 export const SECRET_WORD_END = '(?:[_-]?(?:value|hash|string|text|data|plain|base64|b64|old|new|current|\\d+))*';
-const SECRET_NAME = new RegExp(`(?:${SECRET_WORD})${SECRET_WORD_END}$`, 'i');
-/** Names that a secret may go by as well as something else: the value decides. */
-const ORDINARY_NAME =
-  /^(?:lc_.*|lang(?:uage)?|(?:old)?pwd|(?:.*[_-])?(?:path|home|dir|directory|file|host|hostname|port|url|uri|endpoint|name|user|username|logname|email|region|zone|version|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role))$/i;
+
+/** What names and values look like. */
+const patterns = once(() => ({
+  secretName: new RegExp(`(?:${SECRET_WORD})${SECRET_WORD_END}$`, 'i'),
+  /** Names that a secret may go by as well as something else: the value decides. */
+  ordinaryName:
+    /^(?:lc_.*|lang(?:uage)?|(?:old)?pwd|(?:.*[_-])?(?:path|home|dir|directory|file|host|hostname|port|url|uri|endpoint|name|user|username|logname|email|region|zone|version|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role))$/i,
+  flag: /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>|\$\{.*\}|\$\(.*\)|\$[A-Z_]+)$/i,
+  words: /^(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-]+(?:[A-Z]?[a-z]+|[A-Z]+))*[.:!?]?$/,
+  numberedWords: /^[a-z]+(?:[-_.][a-z]+)*[-_.]\d{1,2}$/,
+  numbers: /^[\d\s.,:;/+-]*$/,
+  version: /^[a-z]*[-_]?v?\d+(?:\.\d+)+[\w.+~-]*$/i,
+  locale: /^[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?$/,
+  filePaths: /^(?:~|\.{1,2})?\/[\w.@+~%=-]*(?:\/[\w.@+~%=-]*)*(?::[\w./@+~%-]*)*$/,
+  /** A secret of random characters may begin with a slash. */
+  systemPath: /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)(?:\/|$)/,
+  address: /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i,
+  shortWord: /^[A-Za-z][a-z]{0,11}$/,
+  /** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
+  credentialVariable: /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i,
+  parameter:
+    /^(?:x-(?:amz|goog|oss|obs|cos|ms|tc)-.*|.*(?:signature|token|secret|passw|credential|access.?key|api.?key|private|session).*|(?:oss|google|aws)?access(?:key)?id|temp_url_.*|(?:.*[_-])?(?:sig|hmac|key|auth|pwd|pass|jwt|code|otp|ticket|hash|md5|sid)|key-pair-id|policy|hdn(?:ts|ea|tl))$/i,
+  /** What is long, and made of letters and digits without an order. */
+  random: /^(?=.*\d)(?=.*[a-z])[A-Za-z0-9+/_=~-]{24,}$/i,
+}));
 
 /** Shorter values blank out ordinary words; no useful secret is that short. */
 export const SHORTEST_SECRET = 6;
 /** Of values that nobody has called a secret. */
 export const SHORTEST_VALUE_OF_ANY_NAME = 8;
 
-const FLAG =
-  /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>|\$\{.*\}|\$\(.*\)|\$[A-Z_]+)$/i;
-const WORDS = /^(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-]+(?:[A-Z]?[a-z]+|[A-Z]+))*[.:!?]?$/;
-const NUMBERED_WORDS = /^[a-z]+(?:[-_.][a-z]+)*[-_.]\d{1,2}$/;
-const NUMBERS = /^[\d\s.,:;/+-]*$/;
-const VERSION = /^[a-z]*[-_]?v?\d+(?:\.\d+)+[\w.+~-]*$/i;
-const LOCALE = /^[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?$/;
-const FILE_PATHS = /^(?:~|\.{1,2})?\/[\w.@+~%=-]*(?:\/[\w.@+~%=-]*)*(?::[\w./@+~%-]*)*$/;
-/** A secret of random characters may begin with a slash. */
-const SYSTEM_PATH = /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)(?:\/|$)/;
-const ADDRESS = /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i;
-const SHORT_WORD = /^[A-Za-z][a-z]{0,11}$/;
 /** Characters. What is longer is neither a name nor a word. */
 const LONGEST_ORDINARY = 200;
 
@@ -53,12 +63,12 @@ export function mayNameSecrets(text: string): boolean {
 
 /** True for the name of a setting, variable, key or parameter whose value is a secret. */
 export function isSecretName(name: string): boolean {
-  return mayNameSecrets(name) && SECRET_NAME.test(name.slice(-LONGEST_ORDINARY));
+  return mayNameSecrets(name) && patterns().secretName.test(name.slice(-LONGEST_ORDINARY));
 }
 
 /** True for a value that says nothing of a secret, though its name is one's: a switch, a place of the system. */
 export function isPlaceholder(value: string): boolean {
-  return value.length <= LONGEST_ORDINARY && (FLAG.test(value) || SYSTEM_PATH.test(value));
+  return value.length <= LONGEST_ORDINARY && (patterns().flag.test(value) || patterns().systemPath.test(value));
 }
 
 /** True for a value that a log is full of anyway: a word, a number, a path, an address, a version, a locale. */
@@ -66,27 +76,33 @@ export function isOrdinary(value: string): boolean {
   if (value.length > LONGEST_ORDINARY) return false;
   return (
     isPlaceholder(value) ||
-    [WORDS, NUMBERED_WORDS, NUMBERS, VERSION, LOCALE, FILE_PATHS, ADDRESS].some((form) => form.test(value)) ||
+    [
+      patterns().words,
+      patterns().numberedWords,
+      patterns().numbers,
+      patterns().version,
+      patterns().locale,
+      patterns().filePaths,
+      patterns().address,
+    ].some((form) => form.test(value)) ||
     (/^[a-z][\w+.-]*:\/\/\S*$/i.test(value) && shownUrl(value) === value)
   );
 }
 
 /** True for one word as a dictionary has it. To hide it wherever it is printed would blank out more than the secret. */
 export function isShortWord(value: string): boolean {
-  return SHORT_WORD.test(value);
+  return patterns().shortWord.test(value);
 }
 
 /** PWD and OLDPWD, which are in every environment. */
 export const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
-/** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
-const CREDENTIAL_VARIABLE = /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i;
 
 /**
  * True for the name of an environment variable that holds a credential. Not for http_proxy, even with a password in it: without
  * the proxy there is no network.
  */
 export function isCredentialVariable(name: string): boolean {
-  return !WORKING_DIRECTORY.test(name) && (isSecretName(name) || CREDENTIAL_VARIABLE.test(name));
+  return !WORKING_DIRECTORY.test(name) && (isSecretName(name) || patterns().credentialVariable.test(name));
 }
 
 /**
@@ -95,22 +111,17 @@ export function isCredentialVariable(name: string): boolean {
  */
 export function isSecretVariable(name: string, value: string): boolean {
   if (isCredentialVariable(name)) return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
-  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !ORDINARY_NAME.test(name) && !isOrdinary(value);
+  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !patterns().ordinaryName.test(name) && !isOrdinary(value);
 }
-
-const PARAMETER =
-  /^(?:x-(?:amz|goog|oss|obs|cos|ms|tc)-.*|.*(?:signature|token|secret|passw|credential|access.?key|api.?key|private|session).*|(?:oss|google|aws)?access(?:key)?id|temp_url_.*|(?:.*[_-])?(?:sig|hmac|key|auth|pwd|pass|jwt|code|otp|ticket|hash|md5|sid)|key-pair-id|policy|hdn(?:ts|ea|tl))$/i;
-/** What is long, and made of letters and digits without an order. */
-const RANDOM = /^(?=.*\d)(?=.*[a-z])[A-Za-z0-9+/_=~-]{24,}$/i;
 
 /** True for the query of a URL that lets who has it in: a signature, a token, a key among its parameters. */
 export function isSecretQuery(query: string): boolean {
-  return parametersOf(query).some(({ name, value }) => isSecretParameter(name) || RANDOM.test(value));
+  return parametersOf(query).some(({ name, value }) => isSecretParameter(name) || patterns().random.test(value));
 }
 
 /** True for a parameter of a URL that lets who has it in. */
 export function isSecretParameter(name: string): boolean {
-  return PARAMETER.test(name);
+  return patterns().parameter.test(name);
 }
 
 /** True for a web address, or a text with one, that lets who has it in: by a user, a password, a token or a signature. */

@@ -1,3 +1,4 @@
+import { once } from '../once.ts';
 import { replaceUserInfo } from '../url.ts';
 import {
   decoded,
@@ -14,13 +15,16 @@ import {
   WORKING_DIRECTORY,
 } from './names.ts';
 
-/** A setting in any language: a name, something between, a value in quotes or without. */
-const SETTING =
-  /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.){0,500})"|'((?:[^'\\\n]|\\.){0,500})'|([^\s"',;)}\]]+))/g;
-const TELLING = /pass|secret|token|key|credential/i;
-/** With a bound, without which quotes that are never closed take a time that grows with the square of their number. */
-const QUOTED = /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g;
-const QUERY = /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g;
+/** What is looked for in texts. */
+const patterns = once(() => ({
+  /** A setting in any language: a name, something between, a value in quotes or without. */
+  setting:
+    /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.){0,500})"|'((?:[^'\\\n]|\\.){0,500})'|([^\s"',;)}\]]+))/g,
+  telling: /pass|secret|token|key|credential/i,
+  /** With a bound, without which quotes that are never closed take a time that grows with the square of their number. */
+  quoted: /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g,
+  query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
+}));
 
 /** User information and signatures of the URLs in a text. */
 export function secretsInUrls(text: string): readonly string[] {
@@ -35,7 +39,7 @@ export function secretsInUrls(text: string): readonly string[] {
     if (at >= 0) found.push(Buffer.from(decoded(userInfo)).toString('base64'));
     return '';
   });
-  for (const [, query = ''] of text.matchAll(QUERY))
+  for (const [, query = ''] of text.matchAll(patterns().query))
     for (const { name, value } of parametersOf(query))
       if (isSecretParameter(name) && !/^\d*$/.test(value)) found.push(value, decoded(value));
   return found.filter((value) => value.length >= SHORTEST_SECRET);
@@ -55,9 +59,9 @@ export function secretsInText(text: string): readonly string[] {
 export function valuesOfPrivateText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   for (const { name, value } of settingsOf(text))
-    if (TELLING.test(name) ? value.length >= SHORTEST_SECRET && !isPlaceholder(value) : isTelltale(value))
+    if (patterns().telling.test(name) ? value.length >= SHORTEST_SECRET && !isPlaceholder(value) : isTelltale(value))
       found.push(value);
-  for (const [, double, single = '', separator] of text.matchAll(QUOTED)) {
+  for (const [, double, single = '', separator] of text.matchAll(patterns().quoted)) {
     const value = double ?? single;
     // In front of a separator it is a name.
     if (separator === undefined && isTelltale(value)) found.push(value);
@@ -108,6 +112,6 @@ function isTelltale(value: string): boolean {
 
 /** In a time that grows with the text, whatever is in it: names begin where no name is under way. */
 function* settingsOf(text: string): Iterable<{ readonly name: string; readonly value: string }> {
-  for (const [, name = '', double, single, bare = ''] of text.matchAll(SETTING))
+  for (const [, name = '', double, single, bare = ''] of text.matchAll(patterns().setting))
     yield { name, value: double ?? single ?? bare };
 }
