@@ -50,3 +50,8 @@ export function booleanSetting(settings: Settings, name: SettingName, otherwise:
   if (value === undefined) log.warning(`${name} is not true or false: ${paths.settings}: using ${otherwise}`);
   return value ?? otherwise;
 }
+
+/** Lifts the guard against unsafe paths where the operator wants that (`allow-unsafe-paths`). */
+export async function applyPathSetting(files: FileSystem, log: Log): Promise<void> {
+  if (booleanSetting(await readSettings(files), 'allow-unsafe-paths', false, log)) files.allowUnsafePaths();
+}

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { ExitCode } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { applyPathSetting } from '../settings.ts';
 import { absolutePath } from '../system/absolute-path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
@@ -10,6 +11,7 @@ import { flagOption, type ParsedArguments, textOption } from './command.ts';
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
   const source = absolutePath(textOption(args, 'source') ?? paths.commands);
   const target = absolutePath(textOption(args, 'target') ?? paths.awsCommands);
+  await applyPathSetting(system.files, log);
   const inTheWay: string[] = [];
   system.files.makeDirectory(target);
   const names = system.files.names(source).filter((name) => name.startsWith('cfn-'));

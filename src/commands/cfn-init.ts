@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { findMetadata } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
-import { booleanSetting, readSettings, type Settings } from '../settings.ts';
+import { applyPathSetting, readSettings, type Settings } from '../settings.ts';
 import { type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
 
@@ -15,9 +15,8 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { system, log, verbose, redactor, progress } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
   if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
-  const settings = await readSettings(system.files);
-  if (booleanSetting(settings, 'allow-unsafe-paths', false, log)) system.files.allowUnsafePaths();
-  const isCompatible = isCompatibleWithHeat(args, context, settings);
+  await applyPathSetting(system.files, log);
+  const isCompatible = isCompatibleWithHeat(args, context, await readSettings(system.files));
   const document = await findMetadata(metadataWish(args), chainTools(context));
   redactor.addDocument(document.value);
   const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args));

@@ -84,6 +84,8 @@ type Database = 'passwd' | 'group';
 
 /** passwd(5) and group(5). */
 const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
+/** In /etc: what shadow-utils read and write. */
+const ACCOUNT_FILES = ['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid', 'login.defs', 'default'];
 /** getent(1): a key that is in no database. */
 const NOT_FOUND = 2;
 
@@ -146,6 +148,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
         hint: 'put passwd, group, shadow and gshadow there first',
       });
     }
+    if (!isMachine) refuseLinkedAccounts(files);
     const call = callAccountTool(exec, clock);
     if (exec.find('useradd') !== undefined) return shadowTools({ call, groupsOf, root: files.root });
     if (exec.find('adduser') !== undefined && (await exec.tool(['adduser', '--help'])).output.includes('BusyBox')) {
@@ -186,6 +189,21 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     createUser: async (user) => (await tools()).createUser(user),
     changeUser: async (user, change) => (await tools()).changeUser(user, change),
   };
+}
+
+/**
+ * The tools take the links of the tree for the machine's own, and would change its accounts.
+ * @throws Problem when a file of the accounts below another root is a link, or lies behind one
+ */
+function refuseLinkedAccounts(files: FileSystem): void {
+  const linked = ['/etc', ...ACCOUNT_FILES.map((name) => `/etc/${name}`)].find(
+    (path) => files.entry(path)?.kind === 'symlink',
+  );
+  if (linked === undefined) return;
+  throw new Problem('a symbolic link among the files of the accounts', {
+    where: `${files.root}${linked}`,
+    hint: 'put the directory or file itself there: useradd would follow the link out of the root',
+  });
 }
 
 /** Whether the numbers of a row are such: an empty one would count as root's. */

@@ -11,7 +11,14 @@ import {
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
-import { type Owners, ownersOfEnd, type Root, refuseUnsafeDirectory, refuseUnsafeEnd } from './unsafe-path.ts';
+import {
+  type Owners,
+  ownersOfEnd,
+  type Root,
+  refuseUnsafeDirectory,
+  refuseUnsafeEnd,
+  refuseUnsafeParent,
+} from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 /** Linux's O_PATH: a directory we may pass through but not list is still a step on the way. Node does not name it. */
@@ -49,24 +56,33 @@ export function openDirectoryBelow(root: Root, path: string, make: boolean, made
   const names: string[] = [];
   const ahead: Ahead[] = path.split('/');
   let links = 0;
+  let linksAhead = 0;
   const here = (name = ''): string => `/${[...names, name].filter((part) => part !== '').join('/')}`;
   try {
     for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
       const parent = stack[stack.length - 1] as Directory;
       if (typeof next !== 'string') {
-        refuseUnsafeEnd(next.link, next.owners, { path: here(), uid: parent.uid });
+        const way = stack.map(({ uid }) => uid);
+        refuseUnsafeEnd(root, next.link, next.owners, { path: here(), uid: parent.uid }, way);
+        linksAhead -= 1;
         continue;
       }
       if (next === '' || next === '.') continue;
       if (next === '..') {
-        if (stack.length > 1) stack.pop()?.close();
-        names.pop();
+        if (stack.length > 1) {
+          const from = { path: here(), uid: parent.uid };
+          stack.pop()?.close();
+          names.pop();
+          // Within the text of a link it is the end that counts.
+          const uid = stack[stack.length - 1]?.uid ?? parent.uid;
+          if (linksAhead === 0) refuseUnsafeParent(root, from, { path: here(), uid });
+        }
         continue;
       }
       try {
         const child = openChild(parent, next);
         stack.push(child);
-        refuseUnsafeDirectory(root, { path: here(), uid: parent.uid }, { path: here(next), uid: child.uid });
+        refuseUnsafeDirectory(root, parent.uid, child.uid, () => [here(), here(next)]);
         names.push(next);
       } catch (error) {
         const code = errnoOf(error);
@@ -78,6 +94,7 @@ export function openDirectoryBelow(root: Root, path: string, make: boolean, made
           if (link === undefined) throw error;
           if (++links > MOST_LINKS) throw new Problem('too many symbolic links', { where: path });
           ahead.unshift(...link.target.split('/'), { link: here(next), owners: link.owners });
+          linksAhead += 1;
           if (link.target.startsWith('/')) {
             for (const passed of stack.splice(1)) passed.close();
             names.length = 0;
@@ -133,10 +150,17 @@ function again(directory: Directory): Directory {
 
 function handleOf(fd: number, path: string): Directory {
   const base = pathOfHandle(fd, path);
-  return { uid: fstatSync(fd).uid, at: (name) => `${base}/${name}`, close: () => closeSync(fd) };
+  let uid: number;
+  try {
+    uid = fstatSync(fd).uid;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return { uid, at: (name) => `${base}/${name}`, close: () => closeSync(fd) };
 }
 
-/** @returns false when somebody else was faster */
+/** @returns false when it already exists */
 function makeChild(parent: Directory, name: string): boolean {
   // The umask is for what users make by hand; taken back at once, since children inherit it.
   const umask = process.umask(0);
@@ -164,7 +188,7 @@ export interface Link {
  * @throws Problem when a stranger made it where everybody may write
  */
 export function linkOf(root: Root, parent: Directory, name: string): Link | undefined {
-  for (;;) {
+  for (let attempt = 0; attempt < MOST_LINKS; attempt += 1) {
     const link = lstatSync(parent.at(name), { throwIfNoEntry: false });
     if (link?.isSymbolicLink() !== true) return undefined;
     const owners = ownersOfEnd(root, name, lstatSync(parent.at('.')), link);
@@ -172,10 +196,12 @@ export function linkOf(root: Root, parent: Directory, name: string): Link | unde
       const target = readlinkSync(parent.at(name));
       // The text and its owner are those of one link, or else somebody is changing it right now.
       if (lstatSync(parent.at(name)).ino === link.ino) return { target, owners };
-    } catch {
-      // Gone, or another one: look again.
+    } catch (error) {
+      // Gone, or no link any more: look again. Some links of /proc can never be read, and say the same.
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EINVAL') throw error;
     }
   }
+  return undefined;
 }
 
 /** Parts the path of a file into its directory and its name. @throws Problem when it has no name or is not absolute */

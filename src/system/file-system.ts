@@ -34,7 +34,7 @@ import {
   stageFile,
   sweepTemporaries,
 } from './staged-file.ts';
-import { createRoot, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
+import { createRoot, isPlanted, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
 
 export type { Attributes, Entry, MadeDirectory, OpenDirectory, Scratch, StagedFile };
 
@@ -61,6 +61,11 @@ export interface FileSystem {
   readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
   /** What stands at the path itself (a link is not followed), or undefined. */
   entry(path: string): Entry | undefined;
+  /**
+   * True for what a stranger has put into a directory where everybody may write: neither root, nor the user who runs this
+   * process, nor the owner of the directory.
+   */
+  isPlanted(path: string): boolean;
   /** The text of a symbolic link. */
   linkTarget(path: string): string;
   names(path: string): string[];
@@ -94,7 +99,7 @@ export interface FileSystem {
   openScratch(path: string, purpose: string): Scratch;
   /** Removes a file or a link; nothing there is fine. */
   remove(path: string): void;
-  /** From now on takes every step of a path, whoever made it lead where it does (unsafe-path.ts). */
+  /** From now on refuses no unsafe step of a path (unsafe-path.ts). */
   allowUnsafePaths(): void;
 }
 
@@ -131,7 +136,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       }
       try {
         const { uid } = fstatSync(fd);
-        for (const link of passed) refuseUnsafeEnd(link.path, link.owners, { path, uid });
+        for (const link of passed) refuseUnsafeEnd(root, link.path, link.owners, { path, uid });
         readOpenFile(fd, path, take);
       } finally {
         closeSync(fd);
@@ -169,6 +174,10 @@ export function createFileSystem(rootPath = '/'): FileSystem {
         throw error;
       }
     },
+    isPlanted: (path) =>
+      inParent('cannot look at', path, false, (parent, name) =>
+        isPlanted(root, lstatSync(parent.at('.')), lstatSync(parent.at(name))),
+      ),
     linkTarget: (path) =>
       inParent('cannot read the link', path, false, (parent, name) => readlinkSync(parent.at(name))),
     names(path) {

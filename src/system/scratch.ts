@@ -13,6 +13,7 @@ import {
   readSync,
   renameSync,
   rmdirSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeSync,
@@ -32,13 +33,15 @@ import {
   stageFile,
   withNewName,
 } from './staged-file.ts';
-import type { Root } from './unsafe-path.ts';
+import { isSafeDirectory, type Root } from './unsafe-path.ts';
 
 const { COPYFILE_EXCL, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK']);
 const PERMISSIONS = 0o777;
 const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
+/** What users of a scratch directory name their files: numbers, and files that are being downloaded. */
+const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|\.txt$/;
 
 /** A private directory in which files are put together before they are moved to their places. */
 export interface Scratch {
@@ -64,27 +67,35 @@ export interface Scratch {
 }
 
 /**
- * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, in `path` or its nearest parent that is there: on the
- * file system where the files are to go. Whoever owns that parent can rename the directory, so it is reached by its open
- * handle only. What runs that were killed left there, or further up, is swept. One at a time for each purpose and place.
+ * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, on the file system of `path`: in the nearest directory on
+ * the way to it whose entries nobody else can rename, or in the nearest one at all. It is reached by its open handle only.
+ * What runs that were killed left in the former is removed. One at a time for each purpose and place.
  * @throws Problem
  */
 export function openScratch(root: Root, path: string, purpose: string): Scratch {
   const prefix = `.cfntools-${purpose}-`;
   const ancestors = openAncestors(root, path);
-  const parent = ancestors.pop() as Directory;
+  const nearest = ancestors[ancestors.length - 1] as Directory;
+  let parent = nearest;
   let name: string;
   let fd: number;
   try {
-    for (const ancestor of [...ancestors, parent]) sweep(ancestor, prefix);
+    const { dev } = statSync(nearest.at('.'));
+    for (const directory of ancestors) {
+      const stats = statSync(directory.at('.'));
+      if (!isSafeDirectory(root, stats)) continue;
+      sweep(directory, prefix);
+      if (stats.dev === dev) parent = directory;
+    }
     [name, fd] = withNewName(prefix, (candidate) => makePrivateDirectory(parent, candidate));
   } catch (error) {
     parent.close();
     throw fileProblem('cannot make a directory to work in', path, error);
   } finally {
-    for (const ancestor of ancestors) ancestor.close();
+    for (const ancestor of ancestors) if (ancestor !== parent) ancestor.close();
   }
-  const at = (file: string): string => `${pathOfHandle(fd, parent.at(name))}/${file}`;
+  const place = parent;
+  const at = (file: string): string => `${pathOfHandle(fd, place.at(name))}/${file}`;
   const guard = <T>(work: () => T): T => {
     try {
       return work();
@@ -112,7 +123,7 @@ export function openScratch(root: Root, path: string, purpose: string): Scratch 
     },
     stage: (file) =>
       guardStaged(
-        guard(() => stageFile({ uid: parent.uid, at, close() {} }, file)),
+        guard(() => stageFile({ uid: place.uid, at, close() {} }, file)),
         guard,
       ),
     link: (file, target) => guard(() => symlinkSync(target, at(file))),
@@ -135,8 +146,8 @@ export function openScratch(root: Root, path: string, purpose: string): Scratch 
         guard(() => empty(fd, at('.')));
       } finally {
         closeSync(fd);
-        removeIfEmpty(parent, name);
-        parent.close();
+        removeIfEmpty(place, name);
+        place.close();
       }
     },
   };
@@ -159,7 +170,7 @@ function openAncestors(root: Root, path: string): Directory[] {
   return opened;
 }
 
-/** Removes what killed runs left: directories of our name that are ours alone. */
+/** Removes what killed runs left: directories of our name that are ours alone and hold nothing but what is put there. */
 function sweep(parent: Directory, prefix: string): void {
   let names: string[];
   try {
@@ -170,22 +181,26 @@ function sweep(parent: Directory, prefix: string): void {
   for (const name of names) {
     const maker = makerOf(name, prefix);
     if (maker === undefined || (maker !== process.pid && isRunning(maker))) continue;
-    let fd: number;
     try {
-      fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      sweepOne(parent, name);
     } catch {
-      continue; // no directory
+      // Nobody's work fails for what another run left.
     }
-    try {
-      const { uid, mode } = fstatSync(fd);
-      // In a directory like /tmp somebody else may have put it there.
-      if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0) continue;
-      empty(fd, parent.at(name));
-    } finally {
-      closeSync(fd);
-    }
-    removeIfEmpty(parent, name);
   }
+}
+
+function sweepOne(parent: Directory, name: string): void {
+  const fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    const { uid, mode } = fstatSync(fd);
+    // In a directory like /tmp somebody else may have put it there.
+    if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0) return;
+    if (readdirSync(pathOfHandle(fd, parent.at(name))).every((entry) => OUR_ENTRY.test(entry)))
+      empty(fd, parent.at(name));
+  } finally {
+    closeSync(fd);
+  }
+  removeIfEmpty(parent, name);
 }
 
 /** Removes the files and links in an open directory of ours, in which there are no directories. */
@@ -194,12 +209,12 @@ function empty(fd: number, path: string): void {
   for (const name of readdirSync(directory)) unlinkSync(`${directory}/${name}`);
 }
 
-/** Another directory may have been put under the name: it stays, or it was empty. */
+/** Another directory may be under the name by now: it is removed only if it is empty. */
 function removeIfEmpty(parent: Directory, name: string): void {
   try {
     rmdirSync(parent.at(name));
   } catch {
-    // as said
+    // It is in use or gone: leave it.
   }
 }
 

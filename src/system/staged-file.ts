@@ -110,7 +110,7 @@ function removeTemporary(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // as said
+    // It is in use or gone: leave it.
   }
 }
 

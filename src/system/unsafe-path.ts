@@ -1,9 +1,10 @@
 /**
  * Which steps of a path are refused, since another user could have made them lead elsewhere. The idea is that of
  * systemd-tmpfiles ("unsafe path transition"): what one user owns must not lead to what is another's. Two steps that it
- * refuses are allowed here, because runs of ours make such paths:
+ * refuses are allowed here, because runs of cfn-init make such paths:
  *  - from a user's directory into a directory of root's that lies in it (/home/u/app, which `sources` made);
- *  - along a link to what belongs to its own maker, and to the owner of the directory that it lies in.
+ *  - along a link to what belongs to those who can change the link, its maker and the owner of its directory; or to a directory
+ *    of root's that lies in one of theirs.
  */
 import { type Stats, statSync } from 'node:fs';
 import { Problem } from '../errors.ts';
@@ -14,7 +15,7 @@ export interface Root {
   readonly path: string;
   /** The operator allows every step (`allow-unsafe-paths` in cfntools.conf). */
   allowsUnsafePaths: boolean;
-  /** True for users who need no trick: root, ourselves, and the owner of the root directory. */
+  /** True for root, the user who runs this process, and the owner of the root directory. */
   trusts(uid: number): boolean;
 }
 
@@ -23,6 +24,8 @@ export type Owners = readonly number[];
 
 const ROOT = 0;
 const WORLD_WRITABLE = 0o002;
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
 
 /** @param path of a directory, looked at when it is first needed */
 export function createRoot(path: string): Root {
@@ -39,16 +42,38 @@ export function createRoot(path: string): Root {
   };
 }
 
-/** @throws Problem when a directory of one user lies in one of another, neither of them trusted */
+/** Somewhere on the way. */
+export interface Place {
+  readonly path: string;
+  readonly uid: number;
+}
+
+/**
+ * @param places makes the words for the error: the directory, and the one in it
+ * @throws Problem when a directory of one user lies in one of another, neither of them trusted, and root could be led there
+ */
 export function refuseUnsafeDirectory(
   root: Root,
-  parent: { readonly path: string; readonly uid: number },
-  child: { readonly path: string; readonly uid: number },
+  parent: number,
+  child: number,
+  places: () => readonly [parent: string, child: string],
 ): void {
-  if (parent.uid === child.uid || root.allowsUnsafePaths || root.trusts(parent.uid) || root.trusts(child.uid)) return;
+  if (parent === child || root.allowsUnsafePaths || root.trusts(parent) || root.trusts(child)) return;
+  // Who is not root has no rights that another user could want.
+  if (process.geteuid?.() !== ROOT) return;
+  const [parentPath, childPath] = places();
   throw new Problem(
-    `unsafe path: ${parent.path} belongs to the user ${parent.uid}, and ${child.path} in it to the user ${child.uid}`,
+    `unsafe path: ${parentPath} belongs to the user ${parent}, and ${childPath} in it to the user ${child}`,
     { hint: `give both to one user, or ${allowing()}` },
+  );
+}
+
+/** @throws Problem when `..` leads from what a user owns to what is another's: it may be a link of the user's that led here */
+export function refuseUnsafeParent(root: Root, from: Place, parent: Place): void {
+  if (from.uid === parent.uid || root.allowsUnsafePaths || root.trusts(from.uid)) return;
+  throw new Problem(
+    `unsafe path: ${from.path}, which belongs to the user ${from.uid}, is left by .. for ${parent.path} of the user ${parent.uid}`,
+    { hint: `write the path without .., or ${allowing()}` },
   );
 }
 
@@ -60,19 +85,32 @@ export function refuseUnsafeDirectory(
  */
 export function ownersOfEnd(root: Root, name: string, directory: Stats, link: Stats): Owners {
   if (root.allowsUnsafePaths) return [];
-  if ((directory.mode & WORLD_WRITABLE) !== 0 && link.uid !== directory.uid && !root.trusts(link.uid))
+  if (isPlanted(root, directory, link))
     throw new Problem(`will not follow the symbolic link ${name}, which another user planted`, {
       hint: `remove it, or ${allowing()}`,
     });
   return [directory.uid, link.uid].filter((uid) => !root.trusts(uid));
 }
 
-/** @throws Problem when what a link leads to does not belong to those who decide where it leads */
-export function refuseUnsafeEnd(link: string, owners: Owners, end: { path: string; uid: number }): void {
-  const other = owners.find((uid) => uid !== end.uid);
+/** True for what a stranger has put into a directory where everybody may write. */
+export function isPlanted(root: Root, directory: Stats, { uid }: Stats): boolean {
+  return (directory.mode & WORLD_WRITABLE) !== 0 && uid !== directory.uid && !root.trusts(uid);
+}
+
+/** True when nobody who is not trusted can give other names to what lies in the directory. */
+export function isSafeDirectory(root: Root, { uid, mode }: Stats): boolean {
+  return root.trusts(uid) && ((mode & WRITABLE_BY_OTHERS) === 0 || (mode & STICKY) !== 0);
+}
+
+/**
+ * @param way the owners of the directories on the way to the end, when it is a directory itself
+ * @throws Problem when what a link leads to does not belong to those who can change the link
+ */
+export function refuseUnsafeEnd(root: Root, link: string, owners: Owners, end: Place, way: Owners = []): void {
+  const other = owners.find((uid) => uid !== end.uid && !(root.trusts(end.uid) && way.includes(uid)));
   if (other === undefined) return;
   throw new Problem(
-    `unsafe path: the symbolic link ${link} of the user ${other} leads to ${end.path}, which belongs to the user ${end.uid}`,
+    `unsafe path: the symbolic link ${link}, which the user ${other} can change, leads to ${end.path} of the user ${end.uid}`,
     { hint: `remove the link, or ${allowing()}` },
   );
 }

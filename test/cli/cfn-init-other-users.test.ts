@@ -51,7 +51,7 @@ describe('a link that the user made', () => {
       expect(code).toBe(1);
       expect(stderr).toMatch(/^cfn-init: [^\n]+\n$/);
       expect(stderr).toContain(
-        `unsafe path: the symbolic link ${join(home, link)} of the user ${USER} leads to ${target}`,
+        `unsafe path: the symbolic link ${join(home, link)}, which the user ${USER} can change, leads to ${target}`,
       );
       expect(stderr).toContain('allow-unsafe-paths = true in /etc/cfn/cfntools.conf');
       expect(readdirSync(target)).toEqual([]);
@@ -149,4 +149,91 @@ test('a step does not fail for names that somebody else has taken', async () => 
     files: { [join(shared, 'conf')]: { content: 'ours' } },
   });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
+test.each<[what: string, mode: number, entry: object]>([
+  ['both', 0o6755, { owner: 'root', group: 'root' }],
+  ['the group alone', 0o2755, { group: 'root' }],
+  ['the owner alone', 0o4755, { owner: 'root' }],
+])('a file that changes hands loses its set-id bits: %s', async (_, mode, entry) => {
+  const tool = join(home, 'tool');
+  writeFileSync(tool, 'evil');
+  chownSync(tool, USER, USER);
+  chmodSync(tool, mode);
+  expect((await cfnInit(machine(), { files: { [tool]: { content: 'ours', ...entry } } })).code).toBe(0);
+  expect(statSync(tool).mode & 0o7777).toBe(0o755);
+});
+
+test('a file that keeps its owner and group keeps its set-id bits', async () => {
+  const tool = join(place, 'tool');
+  writeFileSync(tool, 'old');
+  chmodSync(tool, 0o4755);
+  expect((await cfnInit(machine(), { files: { [tool]: { content: 'new', owner: 'root' } } })).code).toBe(0);
+  expect(statSync(tool).mode & 0o7777).toBe(0o4755);
+});
+
+describe('a file that the user put where everybody may write', () => {
+  const script = (): string => join(place, 'tmp/setup.sh');
+  beforeEach(() => {
+    mkdirSync(join(place, 'tmp'));
+    chmodSync(join(place, 'tmp'), 0o1777);
+    writeFileSync(script(), 'evil');
+    chownSync(script(), USER, USER);
+    chmodSync(script(), 0o777);
+  });
+
+  test.each<[entry: object, mode: number]>([
+    [{}, 0o644],
+    [{ mode: '000755' }, 0o755],
+    [{ group: 'root' }, 0o644],
+  ])('is replaced by one of our own: %o', async (entry, mode) => {
+    const config = { files: { [script()]: { content: 'ours', ...entry } } };
+    expect((await cfnInit(machine(), config)).code).toBe(0);
+    const { uid, gid, mode: found } = statSync(script());
+    expect({ uid, gid, mode: found & 0o7777 }).toEqual({ uid: 0, gid: 0, mode });
+    expect((await cfnInit(machine(), config)).stdout).toContain('1 unchanged');
+  });
+
+  test('stays the user’s where the document says so', async () => {
+    const entry = { content: 'ours', owner: String(USER), group: String(USER), mode: '000700' };
+    expect((await cfnInit(machine(), { files: { [script()]: entry } })).code).toBe(0);
+    expect(statSync(script()).uid).toBe(USER);
+  });
+});
+
+describe('what is named like something that a killed run left', () => {
+  const left = '.cfntools-sources-4000000-q';
+  const unpack = () => cfnInit(machine(), { sources: { [join(home, 'app')]: `file://${archive}` } });
+
+  test.each(['a file of another name', 'a directory'])('stays when it holds %s', async (what) => {
+    for (const parent of [home, place]) {
+      mkdirSync(join(parent, left), { mode: 0o700 });
+      if (what === 'a directory') mkdirSync(join(parent, left, '0'));
+      else writeFileSync(join(parent, left, 'key'), 'precious');
+    }
+    const { code, stderr } = await unpack();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const parent of [home, place]) expect(readdirSync(join(parent, left))).toHaveLength(1);
+  });
+
+  test('is not looked into where the user could have renamed it', async () => {
+    mkdirSync(join(home, left), { mode: 0o700 });
+    writeFileSync(join(home, left, '0'), 'precious');
+    mkdirSync(join(place, left), { mode: 0o700 });
+    writeFileSync(join(place, left, '0'), 'half an archive');
+    expect((await unpack()).code).toBe(0);
+    expect(readdirSync(home).sort()).toEqual([left, 'app']);
+    expect(existsSync(join(place, left))).toBe(false);
+  });
+});
+
+test('--root does not change the accounts of the machine by a link in the tree', async () => {
+  const image = join(place, 'image');
+  mkdirSync(join(image, 'proc/self/root/etc'), { recursive: true });
+  await machine().run(`cp /etc/{passwd,group,shadow,gshadow,login.defs} ${image}/proc/self/root/etc/`);
+  await machine().run(['ln', '-s', '/proc/self/root/etc', join(image, 'etc')]);
+  const before = machine().read('/etc/group');
+  const { code, stderr } = await cfnInit(machine(), { groups: { evil: {} } }, ['--root', image]);
+  expect({ code, after: machine().read('/etc/group') }).toEqual({ code: 1, after: before });
+  expect(stderr).toContain(`a symbolic link among the files of the accounts: ${image}/etc: `);
 });

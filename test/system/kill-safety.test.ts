@@ -10,6 +10,7 @@ import { type Ended, run } from '../support/process.ts';
 import { isRoot } from '../support/use-machine.ts';
 
 const KILLS = 80;
+const KILLS_MIDWAY = 10;
 const FILES = Array.from({ length: 12 }, (_, index) => `etc/app/file-${index}`);
 const SIZE = 200_000;
 
@@ -48,6 +49,22 @@ async function applyAndKill(version: Version, milliseconds: number): Promise<boo
   return end;
 }
 
+/** Starts cfn-init and kills it in the middle of its work: as soon as the first file is another one. */
+async function applyAndKillMidway(version: Version): Promise<void> {
+  const document = join(root, 'var/document.json');
+  writeFileSync(document, documentOf(version));
+  const inode = (): number => statSync(join(root, FILES[0] ?? '')).ino;
+  const before = inode();
+  const child = spawn(binary('cfn-init'), ['--root', root, document], { stdio: 'ignore' });
+  const end = new Promise((resolve) => child.on('exit', resolve));
+  // Without a turn of the event loop, which comes too late on a machine that is busy.
+  const deadline = Date.now() + 10_000;
+  while (inode() === before && Date.now() < deadline);
+  child.kill('SIGKILL');
+  await end;
+  rmSync(document);
+}
+
 /** Whatever is beside the files, hidden ones too. */
 const names = (): string[] => readdirSync(join(root, 'etc/app')).sort();
 
@@ -73,6 +90,13 @@ test(`${KILLS} kills at any moment: each file is all old or all new`, { timeout:
     const versions = new Set(FILES.map(versionOf));
     for (const version of versions) expect(['a', 'b']).toContain(version);
     if (versions.size === 2) mixed++;
+  }
+  for (let round = 0; round < KILLS_MIDWAY; round++) {
+    await applyAndKillMidway(round % 2 === 0 ? OLD : NEW);
+    const versions = new Set(FILES.map(versionOf));
+    for (const version of versions) expect(['a', 'b']).toContain(version);
+    if (versions.size === 2) mixed++;
+    await apply(round % 2 === 0 ? OLD : NEW);
   }
   // Or else nothing was tested.
   expect(killed).toBeGreaterThan(KILLS / 4);

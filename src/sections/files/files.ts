@@ -10,6 +10,7 @@ import type { Outcome, Probe, Section, World } from '../step.ts';
 
 /** Whatever the umask (contract section 3, files). */
 const NEW_FILE_MODE = 0o644;
+const SET_ID_BITS = 0o6000;
 /** Of a private file that is downloaded, for what may be printed of it. What is larger is data. */
 const MOST_PRIVATE_BYTES = 1024 * 1024;
 /** A template is rendered in memory; nobody writes larger ones. */
@@ -74,17 +75,24 @@ function differenceOf(isSame: boolean, present: Attributes, wanted: Attributes, 
   return parts.length === 0 ? { state: 'unchanged' } : { state: 'differs', what: parts.join(', ') };
 }
 
-/** What the entry names, else what the file has, else a new file's: 0644 and the running user. */
+/**
+ * What the entry names, else what the file has, else a new file's: 0644 and the running user. A file that a stranger has put
+ * where everybody may write counts as none: it would stay the stranger's. And a file that changes hands loses its set-id bits,
+ * as with chown(2): they were given by whoever had it.
+ */
 async function wantedAttributes(entry: FileEntry, present: Entry | undefined, world: World): Promise<Attributes> {
-  const { accounts, self } = world.system;
-  const kept = present?.kind === 'file' ? present : undefined;
+  const { accounts, files, self } = world.system;
+  const namesAll = entry.owner !== undefined && entry.group !== undefined && entry.mode !== undefined;
+  const kept = present?.kind === 'file' && (namesAll || !files.isPlanted(entry.name)) ? present : undefined;
   const owner = entry.owner === undefined ? undefined : await accounts.user(entry.owner);
   const group = entry.group === undefined ? undefined : await accounts.group(entry.group);
-  return {
-    mode: entry.mode?.kind === 'file' ? entry.mode.bits : (kept?.mode ?? NEW_FILE_MODE),
-    uid: entry.owner === undefined ? (kept?.uid ?? self.uid) : (owner?.uid ?? numericId(entry.owner, 'user', entry)),
-    gid: entry.group === undefined ? (kept?.gid ?? self.gid) : (group?.gid ?? numericId(entry.group, 'group', entry)),
-  };
+  const uid =
+    entry.owner === undefined ? (kept?.uid ?? self.uid) : (owner?.uid ?? numericId(entry.owner, 'user', entry));
+  const gid =
+    entry.group === undefined ? (kept?.gid ?? self.gid) : (group?.gid ?? numericId(entry.group, 'group', entry));
+  const changesHands = kept !== undefined && (kept.uid !== uid || kept.gid !== gid);
+  const keptMode = changesHands ? kept.mode & ~SET_ID_BITS : kept?.mode;
+  return { mode: entry.mode?.kind === 'file' ? entry.mode.bits : (keptMode ?? NEW_FILE_MODE), uid, gid };
 }
 
 /** A number is an owner even when no account has it, as for chown. */

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
+import { createFileSystem } from '../../../src/system/file-system.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const ROOT = 0;
@@ -68,6 +70,19 @@ const refused: readonly (readonly [what: string, entries: readonly Laid[], path:
   ],
   ["a user's link in a directory of root's", [['/srv/x', ALICE, { link: '/etc/cron.d' }]], '/srv/x/f'],
   ["another user's directory in a user's", [['/home/alice/d', BOB]], '/home/alice/d/f'],
+  [
+    "a user's link, and .. from where it leads",
+    [['/home/alice/x', ALICE, { link: '/home/alice' }]],
+    '/home/alice/x/../f',
+  ],
+  [
+    "a link to a directory of root's in another user's",
+    [
+      ['/home/bob/d', ROOT],
+      ['/home/alice/x', ALICE, { link: '/home/bob/d' }],
+    ],
+    '/home/alice/x/f',
+  ],
   ["another user's link in a user's directory", [['/home/alice/x', BOB, { link: '/home/bob' }]], '/home/alice/x/f'],
 ];
 
@@ -98,6 +113,16 @@ const allowed: readonly (readonly [what: string, entries: readonly Laid[], path:
     [
       ['/home/alice/releases/1', ALICE],
       ['/home/alice/current', ROOT, { link: 'releases/1' }],
+    ],
+    '/home/alice/current/f',
+    '/home/alice/releases/1/f',
+  ],
+  [
+    "a link to a directory of root's in the user's own",
+    [
+      ['/home/alice/releases/1', ROOT],
+      ['/home/alice/current', ROOT, { link: 'releases/1' }],
+      ['/home/alice', ALICE],
     ],
     '/home/alice/current/f',
     '/home/alice/releases/1/f',
@@ -160,6 +185,25 @@ describe('the path of a user', () => {
     expect(files.read(path).toString()).toBe('x');
   });
 
+  it('a link that can never be read is refused at once', () => {
+    const { files } = tree([...homes, ['/home/alice/x', ALICE, { link: '/proc/self/fd/999999999/exe' }]]);
+    expect(() => files.write('/home/alice/x/f', Buffer.from('x'), attributes)).toThrow(Problem);
+    // A zombie's: the link is there, and reading it says ENOENT each time.
+    const zombie = spawn('sh', ['-c', 'true & exec sleep 60'], { stdio: 'ignore' });
+    try {
+      const children = `/proc/${zombie.pid}/task/${zombie.pid}/children`;
+      const deadline = Date.now() + 10_000;
+      let child = '';
+      while (child === '' && Date.now() < deadline) child = readFileSync(children, 'utf8').trim();
+      const status = (): string => readFileSync(`/proc/${child}/status`, 'utf8');
+      while (!/^State:\tZ/m.test(status()) && Date.now() < deadline);
+      expect(status()).toMatch(/^State:\tZ/m);
+      expect(() => createFileSystem('/').write(`/proc/${child}/exe/f`, Buffer.from('x'), attributes)).toThrow(Problem);
+    } finally {
+      zombie.kill('SIGKILL');
+    }
+  });
+
   it('a link at the very path is replaced, not followed', () => {
     const { root, files } = tree([...homes, ['/home/alice/x', ALICE, { link: '/etc/secret' }]]);
     files.write('/home/alice/x', Buffer.from('new'), attributes);
@@ -178,7 +222,7 @@ describe('the path of a user', () => {
     if (isRead) expect(files.read(link[0]).toString()).toBe('notes');
     else
       expect(() => files.read(link[0])).toThrow(
-        /unsafe path: the symbolic link \/home\/alice\/x of the user 20001 leads/,
+        /unsafe path: the symbolic link \/home\/alice\/x, which the user 20001 can change, leads/,
       );
   });
 
