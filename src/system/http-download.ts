@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
-import { shownUrl, splitUrl } from '../url.ts';
+import { isWebUrl, shownUrl, splitUrl } from '../url.ts';
 import { systemClock } from './clock.ts';
 import type { DownloadRequest } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
@@ -183,6 +183,12 @@ function brokenOff(url: string, error: unknown): Problem {
 
 /** The status decides: the page that comes with an error is not read. @throws PassingFault, Problem */
 function throwUnlessFound(url: string, status: number, headers: IncomingHttpHeaders): void {
+  // Nobody asked for a part.
+  if (status === 206)
+    throw new Problem('the server sent only a part of the file (HTTP 206)', {
+      where: shownUrl(url),
+      hint: 'check the server, and what is between here and it',
+    });
   if (status >= 200 && status <= 299) return;
   const problem = new Problem(`the download failed with HTTP ${status}`, {
     where: shownUrl(url),
@@ -204,7 +210,8 @@ function redirectTarget(url: string, status: number, { location }: IncomingHttpH
     next.password = '';
     return next.href;
   }
-  return /^https?:\/\//i.test(location) ? location : next.href;
+  // As it is written, which a signature may cover; unless it has characters that no URL has.
+  return isWebUrl(location) ? location : next.href;
 }
 
 /** Looks a name up for a redirect; a name that leads to a link-local address is refused as the address itself is. */

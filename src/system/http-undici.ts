@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import { type buildConnector, Client, type Dispatcher, ProxyAgent } from 'undici';
-import { Problem } from '../errors.ts';
+import { errnoOf, Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 import { loginOf, type TlsOptions, type Transfer, unaskedSwitch } from './http-line.ts';
 import { TunnelRefused } from './http-problem.ts';
@@ -67,8 +68,9 @@ interface Connection {
 }
 
 function watched(connect: Connector, connection: Connection): Connector {
-  return (options, done) =>
-    connect(options, (...result) => {
+  return ({ servername = '', ...options }, done) =>
+    // An address is no server name (RFC 6066 section 3), and Node warns of it.
+    connect({ ...options, ...(isIP(servername) === 0 ? { servername } : {}) }, (...result) => {
       result[1]?.once('error', (error) => {
         connection.lost = error;
       });
@@ -83,20 +85,31 @@ function through(uri: string, tls: TlsOptions, connection: Connection): Dispatch
       hint: 'write it as http://HOST:PORT',
     });
   const options = { ...tls, allowH2: false };
+  const client = (origin: URL | string, { connect, ...others }: { readonly connect?: Connector }): Client =>
+    new Client(origin, { ...others, ...(connect === undefined ? {} : { connect: watched(connect, connection) }) });
   return new ProxyAgent({
     uri,
     requestTls: options,
     proxyTls: options,
     connectTimeout: UNBOUNDED,
     allowH2: false,
-    factory: (origin, { connect, ...others }: { connect: Connector }) =>
-      new Client(origin, { ...others, connect: watched(connect, connection) }),
+    clientFactory: client,
+    factory: client,
   });
 }
 
-/** undici makes errors of what are answers: of a proxy that opens no tunnel or wants a login, and of HTTP 101. */
+/** undici makes errors of what are answers: of a proxy that opens no tunnel or wants a login, of HTTP 101, of odd statuses. */
 function whatWentWrong(url: string, error: Error): unknown {
   if (error.message === 'bad upgrade') return unaskedSwitch(url);
+  if (errnoOf(error) === 'ERR_ASSERTION') return notUnderstood(url);
   const refused = /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(error.message)?.[1];
   return refused === undefined ? error : new TunnelRefused(Number(refused));
+}
+
+function notUnderstood(url: string): Problem {
+  const { scheme, authority } = splitUrl(url);
+  return new Problem('the answer has a status that is none', {
+    where: `${scheme}://${authority}`,
+    hint: 'check the address, and what is between here and the server',
+  });
 }

@@ -143,6 +143,11 @@ describe('the status decides', () => {
   });
 });
 
+test('a part that nobody asked for is not the file', async () => {
+  const server = await breaking(() => answer(206, 'part', { 'Content-Range': 'bytes 0-3/100' }));
+  expect(await fetched(server.url)).toMatch(/only a part of the file \(HTTP 206\)/);
+});
+
 describe('interim answers', () => {
   test.each([100, 102, 103])('%d before the answer', async (status) => {
     const server = await breaking(() => [{ send: head(status).repeat(2) }, ...WHOLE]);
@@ -276,6 +281,18 @@ describe('redirects', () => {
     const server = await serve(() => ({ status: 302, headers: { Location: location } }));
     expect(await fetched(server.url)).toMatch(words);
     expect(server.requests.length).toBe(1);
+  });
+
+  test.each(['/a b', 'http://HERE/a b', 'http://HERE/ü'])('to %s are followed, encoded', async (location) => {
+    const server = await serve(({ target, headers }) =>
+      target === '/'
+        ? {
+            status: 302,
+            headers: { Location: Buffer.from(location.replace('HERE', String(headers['host']))).toString('latin1') },
+          }
+        : { status: 200, body: target },
+    );
+    expect(await fetched(`${server.url}/`)).toMatch(/^\/(a%20b|%C3%BC|%C3%83%C2%BC)$/);
   });
 
   test('without end are bounded', async () => {

@@ -87,6 +87,25 @@ describe('interim answers', () => {
   });
 });
 
+test.each(['101', '099'])('a bare %s of a proxy is a failure in words', async (status) => {
+  const url = await breaking(() => [{ send: `HTTP/1.1 ${status} X\r\n\r\n` }, 'hang']);
+  expect(await answered({ url: 'http://h.test/' }, url)).toMatch(
+    /^(the answer has a status that is none|the server switches protocols|no answer): /,
+  );
+});
+
+test('a proxy that has an address for a name is reached by TLS without a warning', async () => {
+  const warnings: Error[] = [];
+  const listen = (warning: Error): number => warnings.push(warning);
+  process.on('warning', listen);
+  const proxy = (await breaking(() => ['hang'])).replace('http:', 'https:');
+  for (const url of ['http://h.test/', 'https://h.test/'])
+    expect(await answered({ url }, proxy)).toMatch(/nothing within/);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', listen);
+  expect(warnings).toEqual([]);
+});
+
 describe('where the status is enough, the body is what came of it', () => {
   const bodies: readonly [name: string, rest: Script][] = [
     ['breaks off', () => [{ send: 'part' }, 'reset']],
