@@ -42,7 +42,7 @@ let exitCode: ExitCode | undefined;
 // Nothing is left to wait for. Whatever the cause, a command that is not done must not look as if it were.
 process.once('beforeExit', () => {
   if (exitCode === undefined)
-    output.stderr('cfntools: a bug in cfntools: it waits for something that will not come: please report it\n');
+    output.stderr('cfntools: a bug in cfntools: the command never finished: please report it\n');
   endProcess(exitCode ?? ExitCode.bug);
 });
 

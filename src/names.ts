@@ -3,7 +3,7 @@
  *
  * A name that breaks its rule is a finding, and never reaches a program: `-i` is an option to getent, `*` a pattern to
  * systemctl, `nginx-` an order to remove to apt-get. The rules are those of the programs; each has its source. A name that
- * follows them still stands behind `--` where the program knows that. dnf5 does not, gem gives what follows it to the
+ * follows them is still passed after `--` where the program knows that. dnf5 does not, gem gives what follows it to the
  * extension's compiler, and update-rc.d, chkconfig, rc-service, service and init scripts know no options at all: for these the
  * rule is all there is.
  */
@@ -128,7 +128,7 @@ const OWN_FILE = /^\.{1,2}\/[^\s\x00-\x1f\x7f-\x9f]+$/;
 
 function isRpmName(text: string): boolean {
   if (ADDRESS.test(text) || OWN_FILE.test(text) || RPM_GROUP.test(text)) return true;
-  // A pattern without a letter that counts stands for everything there is.
+  // A pattern without a literal letter or digit matches everything.
   return RPM_NAME.test(text) && /[A-Za-z0-9]/.test(text.replace(/\[[^\]]*\]/g, ''));
 }
 

@@ -23,7 +23,7 @@ export const paths = {
   hupState: '/var/lib/cfn-hup',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
-  /** That Heat's policy forbids guests to ask, by stack: what was said of it. */
+  /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',

@@ -109,7 +109,7 @@ boot_guest "$(address strictCfn)"
 run_user_data
 show_site
 
-title 'Heat goes down, and cfn-init runs again: it goes by what it had last'
+title 'Heat goes down, and cfn-init runs again: it uses the last metadata it had'
 "$project/scripts/lib/heat-down" "$layers/heat"
 configure || status=$?
 

@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly isOtherRoot: boolean;
   /** The credentials of a role of this instance. @throws Problem */
   readonly roleCredentials?: World['roleCredentials'];
-  /** Hears what a file holds that others may not read, before anything else is said. */
+  /** Called with what a file holds that others may not read, before anything else is printed. */
   readonly onPrivateText?: World['onPrivateText'];
   /** Hears of each step before anything is done. */
   readonly onStep?: (step: Step) => void;

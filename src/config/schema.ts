@@ -77,7 +77,7 @@ const id = v.pipe(
 /** A check by one of the rules for names. */
 const follows = (fault: (name: string) => NameFault | undefined) =>
   v.rawCheck<string>(({ dataset, addIssue }) => {
-    // What has been complained about already needs no second word.
+    // What has been complained about already is not reported twice.
     const found = dataset.typed && dataset.issues === undefined ? fault(dataset.value) : undefined;
     if (found !== undefined) addIssue({ message: message(found.what, found.hint) });
   });
@@ -95,7 +95,7 @@ const versions = v.pipe(
   v.nullish(listOfWords, []),
   v.transform((list) => list.map((version) => version.trim()).filter((version) => version !== '')),
 );
-/** Comes behind the schema of the list, so that both say what they find. */
+/** Runs after the schema of the list, so that both report what they find. */
 const packagesFollow = (manager: RuledManager) =>
   v.rawCheck<Record<string, string[]>>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>;
@@ -307,7 +307,7 @@ const serviceManagers = {
   windows: refused('the service manager windows is for Windows'),
 };
 
-/** Comes behind the schema of the table, so that both say what they find. */
+/** Runs after the schema of the table, so that both report what they find. */
 const onlyKeysOf = <T extends object>(kind: string, table: object) =>
   v.rawCheck<T>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>;

@@ -4,7 +4,7 @@ import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';
 
-/** That Heat's policy forbids guests to ask, as it was said. */
+/** The message that Heat's policy forbids guests to ask. */
 export interface Forbidden {
   readonly line: string;
   /** In ISO form. */

@@ -10,8 +10,8 @@ import { watchActions } from './running-actions.ts';
 /**
  * One pass, as cron makes it. It leaves it to a daemon that follows changes, or to a pass that is under way. SIGTERM and
  * SIGINT end the running action with all that it started, and start no other.
- * @param insist hears what a person has to mend: what is wrong with the configuration, and that Heat's policy forbids to ask
- * @param remind hears that again, when it was said before and still is why nothing was fetched
+ * @param insist called with what a person has to fix: what is wrong with the configuration, and that Heat's policy forbids to ask
+ * @param remind called with that again, when it was said before and still is why nothing was fetched
  * @returns failed when an action failed, when nothing could be fetched, or when state could not be kept
  */
 export async function makeSinglePass(

@@ -32,7 +32,7 @@ export type Outcome =
 export interface World {
   readonly system: System;
   readonly log: Log;
-  /** Hears what a file holds that others may not read: it must not be seen in what later steps print. */
+  /** Called with what a file holds that others may not read: it must not be seen in what later steps print. */
   readonly onPrivateText?: ((text: string) => void) | undefined;
   /** What has changed in this run so far. */
   readonly changes: Changes;

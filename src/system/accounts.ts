@@ -105,7 +105,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
 
   /**
    * The first row that fits best. Of getent a name is taken as it comes, since SSSD may spell it otherwise; digits it
-   * reads as a number. A key that can be no account's is none, and is not asked for.
+   * reads as a number. A key that is not a valid account name is not looked up.
    */
   const lookUp = async <T>(
     database: Database,
@@ -206,7 +206,7 @@ function refuseLinkedAccounts(files: FileSystem): void {
   });
 }
 
-/** Whether the numbers of a row are such: an empty one would count as root's. */
+/** True when the ids of a row are valid: an empty one would count as root's. */
 function hasIds(database: Database, [, , id = '', gid = '']: Row): boolean {
   return isAccountId(id) && (database === 'group' || isAccountId(gid));
 }

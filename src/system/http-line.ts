@@ -24,7 +24,7 @@ export interface TlsOptions {
 
 /** What becomes of an answer; what a method throws ends the exchange. */
 export interface Receiver {
-  /** Hears that the connection is there, TLS included. */
+  /** Called when the connection is there, TLS included. */
   connected?(): void;
   /** Sees the final status and the headers. @returns false when no body is wanted */
   head(status: number, headers: IncomingHttpHeaders): boolean;
@@ -97,7 +97,7 @@ export class Line {
   }
 }
 
-/** A server that speaks another protocol from now on, which nobody asked it to. */
+/** For a server that switches to another protocol without having been asked. */
 export function unaskedSwitch(url: string): Problem {
   const { scheme, authority } = splitUrl(url);
   return new Problem('the server switches protocols (HTTP 101), which it was not asked to do', {

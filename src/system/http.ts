@@ -10,7 +10,7 @@ export interface HttpRequest {
   /** Milliseconds for the whole exchange, from the lookup of the name to the end of the body. */
   readonly timeout: number;
   /**
-   * Only the status and the headers count, and the body is read as far as it comes. So it is for every answer outside 2xx:
+   * Only the status and the headers count, and the body is read as far as it comes. This applies to every answer outside 2xx:
    * a body that breaks off, or does not come in time, does not make another answer of it.
    */
   readonly isStatusEnough?: boolean;
@@ -55,11 +55,11 @@ export interface ProxyChoice {
 export interface Http {
   /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;
-  /** Fetches a file: redirects followed, passing faults retried. No phase of it lasts without end. @throws Problem unless the server sent all of it with a 2xx */
+  /** Fetches a file: redirects followed, passing faults retried. Each phase has a time limit. @throws Problem unless the server sent all of it with a 2xx */
   download(request: DownloadRequest): Promise<void>;
 }
 
-/** What it takes to talk is loaded when it is needed: TLS costs 10 ms of CPU, proxies and downloads are rare. */
+/** Loaded on demand: TLS costs 10 ms of CPU, and proxies and downloads are rare. */
 export function createHttp(environment: Environment, proxies: ProxyChoice, readTrusted: ReadTrusted): Http {
   return {
     async exchange(request) {

@@ -7,7 +7,7 @@ export class OutputTail {
   #chunks: Buffer[] = [];
   #length = 0;
   #cut = false;
-  /** The unfinished line of each stream: what another one says meanwhile must not stand in the middle of it. */
+  /** The unfinished line of each stream: what another one says meanwhile must not end up in the middle of it. */
   readonly #unfinished = new Map<unknown, Buffer>();
 
   /** @param stream any value that is the stream's own */

@@ -55,7 +55,7 @@ async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<P
     return { state: 'differs', what: `linked to ${target}` };
   }
   const wanted = await wantedAttributes(entry, present, world);
-  // Of what the document itself makes private the whole run has heard; here it is the file that keeps its mode.
+  // Private content of the document is registered already. This covers files whose mode comes from the disk.
   const isOnlyHereKnown = entry.mode === undefined || entry.content.kind === 'download';
   if (isOnlyHereKnown && isPrivateMode(wanted.mode)) world.onPrivateText?.(bytes.toString('utf8'));
   if (present === undefined) return { state: 'differs', what: `created, ${describe(wanted, entry)}` };

@@ -35,7 +35,7 @@ const OPTIONS = [
  * is finished first; files that have gone from the mirror, and dependencies that are not known, mean an old index, which
  * is updated; each once.
  * @param manager as the metadata names it, for messages
- * @param options further ones than for every call
+ * @param options in addition to those of every call
  * @throws Problem that names what apt could not have
  */
 export async function installWithAptGet(

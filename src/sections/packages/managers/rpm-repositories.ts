@@ -62,7 +62,7 @@ function rpmRepositories(
           const file = files.find(({ address }) => address === request.name);
           return { request, version, specification: file?.path ?? tool.specification(request.name, version) };
         });
-        return bringIn({ manager, program, tool, wanted }, world);
+        return installWanted({ manager, program, tool, wanted }, world);
       });
     },
   };
@@ -76,7 +76,7 @@ interface Call {
 }
 
 /** @returns the names whose installed versions have changed @throws Problem that names what could not be had */
-async function bringIn(call: Call, world: World): Promise<readonly string[]> {
+async function installWanted(call: Call, world: World): Promise<readonly string[]> {
   const { manager, program, tool, wanted } = call;
   const names = namesOf(wanted.map(({ request }) => request));
   const before = await installedRpms(names, world);
