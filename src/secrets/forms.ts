@@ -50,8 +50,17 @@ const patterns = once(() => ({
   /** JSON web tokens, keystone's, and those of services that mark theirs. */
   token:
     /\b(?:eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?|gAAAAA[\w-]{40,}={0,2}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{40,}|AIza[\w-]{35}|(?:sk|rk)_live_\w{16,})/g,
-  login: /(?:^|[\s"'`<>=(,[{/])([\w.%+\\-]+):([^\s@]+)$/,
-  noUsers: /^(?:mailto|sips?|xmpp|acct|npm|git|ssh|\d{1,2})$/i,
+  login: /(?:^|[\s"'`<>=(,[{]|\/\/)([\w.%+\\-]+):(\S+)$/,
+  noUsers: /^(?:mailto|sips?|xmpp|acct|npm|git|ssh|\d{1,2}|\d{4}-\d\d-\d\dT\d\d)$/i,
+  /** What is in front of a proxy's user. */
+  proxy: /proxy["']?[\s:=]+["']?$/i,
+  /** A host with a port; or a name with a domain, which is no version and no unit of systemd; or an address. */
+  hostAndPort: /^(?:\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*):\d{1,5}(?![\w-]|[.:]\w)/i,
+  fullHost:
+    /^(?:(?!\d+\.)[\w-]+(?:\.[\w-]+)*\.(?!(?:service|socket|timer|mount|automount|target|path|slice|scope|swap|device)\b)[a-z]{2,}|\d{1,3}(?:\.\d{1,3}){3})(?![\w-]|[.:]\w)/i,
+  /** The front part of a mail address, as in `from:jane.doe@example.org`. */
+  mailbox: /^[a-z]+(?:[._-][a-z]+)*$/i,
+  portOrId: /^\d{1,5}$/,
 }));
 
 /** Takes out of a text what its form shows to be a secret. */
@@ -221,18 +230,34 @@ function hideToken(whole: string, scheme: string, blanks: string, token: string)
 /** Characters in front of a `@`. */
 const LONGEST_LOGIN = 160;
 
-/** `user:password@host` without a scheme, as the value of a proxy may be. */
+/** Characters behind a `@` that are looked at: the longest host name, and a port. */
+const LONGEST_HOST = 260;
+
+/**
+ * `user:password@host` without a scheme, as the value of a proxy may be. JSON pointers, versions of packages, images, units
+ * and mail addresses look much like it, so what is behind the `@` has to be a host.
+ */
 function hideLogins(text: string): string {
   let result = '';
   let copied = 0;
   for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
     if (!/^[\w[]/.test(text[at + 1] ?? '') || /^sha\d+:/.test(text.slice(at + 1, at + 9))) continue;
-    const [, user = '', password = ''] =
-      patterns().login.exec(text.slice(Math.max(copied, at - LONGEST_LOGIN), at)) ?? [];
-    if (password === '' || password.endsWith(REDACTED) || password.startsWith('//') || patterns().noUsers.test(user))
-      continue;
+    const before = text.slice(Math.max(copied, at - LONGEST_LOGIN), at);
+    const [whole = '', user = '', password = ''] = patterns().login.exec(before) ?? [];
+    if (password === '' || password.endsWith(REDACTED) || /^(?::|\/\/)/.test(password)) continue;
+    const isProxy = patterns().proxy.test(before.slice(0, before.length - whole.length + 1));
+    // The password of a proxy may have a `@` in it: it ends at the last one.
+    if (isProxy && /^[^\s"'`<>,;]*@/.test(text.slice(at + 1, at + LONGEST_LOGIN - whole.length))) continue;
+    if (!isProxy && !isLogin(user, password, text.slice(at + 1, at + 1 + LONGEST_HOST))) continue;
     result += text.slice(copied, at - password.length) + REDACTED;
     copied = at;
   }
   return copied === 0 ? text : result + text.slice(copied);
+}
+
+/** @param behind the text that begins with what may be the host */
+function isLogin(user: string, password: string, behind: string): boolean {
+  const { noUsers, portOrId, hostAndPort, fullHost, mailbox } = patterns();
+  if (noUsers.test(user) || portOrId.test(password) || /\/|::/.test(password)) return false;
+  return hostAndPort.test(behind) || (fullHost.test(behind) && !mailbox.test(password) && !password.includes('@'));
 }
