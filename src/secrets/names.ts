@@ -95,7 +95,7 @@ export function isShortWord(value: string): boolean {
 }
 
 /** PWD and OLDPWD, which are in every environment. */
-export const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
+const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
 
 /**
  * True for the name of an environment variable that holds a credential. Not for http_proxy, even with a password in it: without

@@ -2,6 +2,7 @@ import { once } from '../once.ts';
 import { replaceUserInfo } from '../url.ts';
 import {
   decoded,
+  isCredentialVariable,
   isOrdinary,
   isPlaceholder,
   isSecretName,
@@ -12,7 +13,6 @@ import {
   parametersOf,
   SHORTEST_SECRET,
   SHORTEST_VALUE_OF_ANY_NAME,
-  WORKING_DIRECTORY,
 } from './names.ts';
 
 /** What is looked for in texts. */
@@ -98,7 +98,7 @@ export function secretsInDocument(document: unknown): readonly string[] {
 /** The secrets of an environment. */
 export function secretsInEnvironment(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
   return Object.entries(environment).flatMap(([name, value = '']) => [
-    ...(!WORKING_DIRECTORY.test(name) && isSecretName(name) && isSecretVariable(name, value) ? [value] : []),
+    ...(isCredentialVariable(name) && isSecretVariable(name, value) ? [value] : []),
     // A proxy may be written without its scheme.
     ...(value.includes('@')
       ? secretsInUrls(/proxy$/i.test(name) ? value.replace(/^(?!.*:\/\/)/s, 'http://') : value)

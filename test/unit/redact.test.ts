@@ -383,6 +383,31 @@ describe('what a document calls a secret', () => {
     expect(redactor.redact(text)).toBe(clean);
   });
 
+  it.each([
+    ['ST_KEY', 'x9y8z7'],
+    ['DB_PW', 'x9y8z7'],
+    ['SENTRY_DSN', 'https://x9y8z7w6v5@h.example.org/1'],
+    ['OS_APPLICATION_CREDENTIAL_ID', '0a1b2c3d4e5f'],
+    ['PROXY_AUTH', 'x9y8z7'],
+    ['AUTH_SALT', 'x9y8z7'],
+    ['RABBITMQ_COOKIE', 'x9y8z7'],
+    ['SERVICE_JWT', 'x9y8z7'],
+  ])("and the machine's variable %s", (name, value) => {
+    const redactor = new Redactor();
+    redactor.addEnvironment({ [name]: value });
+    expect(redactor.redact(`got ${value}, done`)).toBe('got [redacted], done');
+  });
+
+  it.each([
+    ['PWD', '/root/x9y8z7'],
+    ['SSH_KEY', '/etc/ssh/x9y8z7'],
+    ['KEYMAP', 'de-latin1-x9'],
+  ])("but not the machine's variable %s=%s", (name, value) => {
+    const redactor = new Redactor();
+    redactor.addEnvironment({ [name]: value });
+    expect(redactor.redact(`got ${value}, done`)).toBe(`got ${value}, done`);
+  });
+
   it("and the machine's environment", () => {
     const redactor = new Redactor();
     redactor.addEnvironment({
