@@ -59,12 +59,12 @@ function decodeUserInfo(text: string, url: string): string {
 
 /**
  * What may be shown of a URL: without user, password, query and fragment, which can hold a signature. A path of this machine
- * is shown as it is.
+ * (`/a`, `./a`, `../a`) is shown as it is.
  */
 export function shownUrl(url: string): string {
   if (/^[a-z][a-z0-9+.-]*:/i.test(url) && url.includes('://')) return withoutUserInfo(url).replace(/[?#].*$/s, '');
   // A proxy may be written without its scheme.
-  return url.startsWith('/') ? url : url.replace(/^.*@/s, '');
+  return /^\.{0,2}\//.test(url) ? url : url.replace(/^.*@/s, '');
 }
 
 /** A text as it may be shown: the URLs in it without user and password. */

@@ -8,6 +8,11 @@ describe('shownUrl', () => {
     ['https://user:pass@h:8080/a#x', 'https://h:8080/a'],
     ['file:///a?b', 'file:///a'],
     ['/srv/a?b#c.tgz', '/srv/a?b#c.tgz'],
+    ['/srv/a@b', '/srv/a@b'],
+    ['./a@b', './a@b'],
+    ['../a:c@b', '../a:c@b'],
+    ['joe:5ecre7@h:1/a', 'h:1/a'],
+    ['.joe:5ecre7@h:1', 'h:1'],
   ])('%s', (url, shown) => {
     expect(shownUrl(url)).toBe(shown);
   });
