@@ -95,8 +95,11 @@ export interface FileSystem {
   openMadeDirectory(path: string): MadeDirectory;
   /** Opens a directory for work inside it. @throws Problem */
   openDirectory(path: string): OpenDirectory;
-  /** Makes a private directory to put files together in, on the file system of `path`, which need not be there yet. */
-  openScratch(path: string, purpose: string): Scratch;
+  /**
+   * Makes a private directory to put files together in, on the file system of `path`, which need not be there yet.
+   * @param verb what errors say could not be done; `cannot unpack` when left out
+   */
+  openScratch(path: string, purpose: string, verb?: string): Scratch;
   /** Removes a file or a link; nothing there is fine. */
   remove(path: string): void;
   /** From now on refuses no unsafe step of a path (unsafe-path.ts). */
@@ -284,7 +287,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     },
     openMadeDirectory: (path) => makeDirectory(root, path),
     openDirectory: (path) => openDirectory(root, path),
-    openScratch: (path, purpose) => openScratch(root, path, purpose),
+    openScratch: (path, purpose, verb) => openScratch(root, path, purpose, verb),
     remove(path) {
       try {
         inParent('cannot remove', path, false, (parent, name) => unlinkSync(parent.at(name)));

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   statSync,
@@ -40,13 +41,15 @@ const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOT
 const PERMISSIONS = 0o777;
 const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
-/** What users of a scratch directory name their files: numbers, and files that are being downloaded. */
-const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|\.txt$/;
+/** What users of a scratch directory name their files: numbers, files that are being downloaded, and requirements of pip. */
+const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|^requirements\.txt$/;
 
 /** A private directory in which files are put together before they are moved to their places. */
 export interface Scratch {
   /** Where libraries can read what was put there. */
   at(name: string): string;
+  /** Where other programs can read it, as long as nobody renames a directory on the way. */
+  pathForPrograms(name: string): string;
   /** Writes a new file piece by piece. */
   write(
     name: string,
@@ -70,9 +73,10 @@ export interface Scratch {
  * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, on the file system of `path`: in the nearest directory on
  * the way to it whose entries nobody else can rename, or in the nearest one at all. It is reached by its open handle only.
  * What runs that were killed left in the former is removed. One at a time for each purpose and place.
+ * @param verb what errors say could not be done with `path`
  * @throws Problem
  */
-export function openScratch(root: Root, path: string, purpose: string): Scratch {
+export function openScratch(root: Root, path: string, purpose: string, verb = 'cannot unpack'): Scratch {
   const prefix = `.cfntools-${purpose}-`;
   const ancestors = openAncestors(root, path);
   const nearest = ancestors[ancestors.length - 1] as Directory;
@@ -100,11 +104,12 @@ export function openScratch(root: Root, path: string, purpose: string): Scratch 
     try {
       return work();
     } catch (error) {
-      throw fileProblem('cannot unpack', path, error);
+      throw fileProblem(verb, path, error);
     }
   };
   return {
     at,
+    pathForPrograms: (file) => guard(() => `${realpathSync(at('.'))}/${file}`),
     async write(file, chunks, attributes, modified) {
       const out = guard(() => openSync(at(file), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
       try {

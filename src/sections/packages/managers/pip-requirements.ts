@@ -4,6 +4,8 @@ import type { Environment } from '../../../system/exec.ts';
 import { replaceUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 
+const REQUIREMENTS = 'requirements.txt';
+
 /** What pip is told, and where. Everybody can read the arguments of a process. */
 export interface PipRequirements {
   /** Options, and behind `--` the requirements that everybody may see. */
@@ -22,21 +24,32 @@ export async function withRequirements<T>(
   world: World,
   use: (handed: PipRequirements) => Promise<T>,
 ): Promise<T> {
-  const { files, self, environment, clock } = world.system;
+  const { files, self, environment } = world.system;
   const logins: string[] = [];
   const plain = requirements.map((requirement) => withoutGitLogin(requirement, logins));
   const secret = plain.filter(carriesSecrets);
   const open = plain.filter((requirement) => !carriesSecrets(requirement));
   const env = gitEnvironment(logins, environment);
   if (secret.length === 0) return use({ args: ['--', ...open], env });
-  const directory = self.uid === 0 ? paths.packageDownloads : (environment['TMPDIR'] ?? '/tmp');
-  const path = `${directory}/requirements-${process.pid}-${clock.random().toString(36).slice(2)}.txt`;
+  const directory = self.uid === 0 ? paths.packageDownloads : temporaryDirectory(environment);
+  // What a run that was killed left there is removed by the next.
+  const scratch = files.openScratch(directory, 'pip', 'cannot write');
   try {
-    files.write(path, Buffer.from(`${secret.map(requirementLine).join('\n')}\n`), { mode: 0o600, ...self });
-    return await use({ args: ['-r', path, '--', ...open], env });
+    const file = scratch.stage(REQUIREMENTS);
+    try {
+      file.write(Buffer.from(`${secret.map(requirementLine).join('\n')}\n`));
+      file.commit({ mode: 0o600, ...self });
+    } finally {
+      file.discard();
+    }
+    return await use({ args: ['-r', scratch.pathForPrograms(REQUIREMENTS), '--', ...open], env });
   } finally {
-    files.remove(path);
+    scratch.remove();
   }
+}
+
+function temporaryDirectory({ TMPDIR }: Environment): string {
+  return TMPDIR?.startsWith('/') === true ? TMPDIR : '/tmp';
 }
 
 /** `name @ URL ; marker`, of which all but the URL may be missing. */

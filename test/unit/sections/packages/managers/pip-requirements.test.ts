@@ -1,29 +1,49 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withRequirements } from '../../../../../src/sections/packages/managers/pip-requirements.ts';
 import type { World } from '../../../../../src/sections/step.ts';
+import type { Environment } from '../../../../../src/system/exec.ts';
+import type { System } from '../../../../../src/system/system.ts';
 import { fakeGuest } from '../../../metadata/fake-system.ts';
 
 const BASIC = Buffer.from('joe:5ec:re7').toString('base64');
 
+const SECRET = 'https://joe:5ecre7@h/a.whl';
+
+/** A world whose user is `uid`, whoever runs the test, and its root directory. */
+function worldOf(uid: number, environment: Environment = {}): { readonly world: World; readonly root: string } {
+  const { system, log } = fakeGuest({});
+  // The door of the test writes as whoever runs it.
+  const openScratch: System['files']['openScratch'] = (...args) => {
+    const scratch = system.files.openScratch(...args);
+    const stage: typeof scratch.stage = (name) => {
+      const staged = scratch.stage(name);
+      return { ...staged, commit: ({ mode }) => staged.commit({ mode, ...system.self }) };
+    };
+    return { ...scratch, stage };
+  };
+  const files = { ...system.files, openScratch };
+  const world: World = {
+    system: { ...system, environment, self: { ...system.self, uid }, files },
+    log,
+    changes: { has: () => false, names: () => [] },
+  };
+  return { world, root: system.files.root };
+}
+
 /** What pip gets: its arguments, the lines of its requirements file, and git's configuration. */
 async function handed(...requirements: string[]): Promise<Record<string, unknown>> {
-  const { system, log } = fakeGuest({});
-  const root = { ...system, self: { ...system.self, uid: 0 }, files: { ...system.files } };
-  // The door of the test writes as whoever runs it.
-  root.files.write = (path, content, { mode }) => system.files.write(path, content, { mode, ...system.self });
-  const world: World = { system: root, log, changes: { has: () => false, names: () => [] } };
   let file: string | undefined;
-  const seen = await withRequirements(requirements, world, async ({ args, env }) => {
+  const seen = await withRequirements(requirements, worldOf(0).world, async ({ args, env }) => {
     if (args.includes('-r')) file = args[args.indexOf('-r') + 1];
     return {
       args: args.slice(args.indexOf('--') + 1),
-      ...(file !== undefined
-        ? { lines: system.files.read(file ?? '').toString(), mode: system.files.entry(file ?? '')?.mode }
-        : {}),
+      ...(file !== undefined ? { lines: readFileSync(file).toString(), mode: statSync(file).mode & 0o777 } : {}),
       ...env,
     };
   });
-  expect(file === undefined ? undefined : system.files.entry(file)).toBeUndefined();
+  expect(existsSync(file ?? '')).toBe(false);
   return seen;
 }
 
@@ -63,5 +83,35 @@ describe('what has a secret in it is none of the arguments of pip', () => {
     ],
   ])('%j', async (requirements, seen) => {
     expect(await handed(...requirements)).toEqual(seen);
+  });
+});
+
+describe('the file with the secrets', () => {
+  test.each<[uid: number, environment: Environment, directory: string]>([
+    [0, {}, '/var/cache/heat-cfntools/packages'],
+    [0, { TMPDIR: '/mine' }, '/var/cache/heat-cfntools/packages'],
+    [1000, {}, '/tmp'],
+    [1000, { TMPDIR: '/mine' }, '/mine'],
+    [1000, { TMPDIR: '' }, '/tmp'],
+  ])('of user %i with %j is in %s, where what a killed run left is removed', async (uid, environment, directory) => {
+    const { world, root } = worldOf(uid, environment);
+    mkdirSync(join(root, directory, '.cfntools-pip-999999999-abc'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(root, directory, '.cfntools-pip-999999999-abc/requirements.txt'), SECRET);
+    const during = await withRequirements([SECRET], world, async ({ args }) => {
+      const [name = '', ...others] = readdirSync(join(root, directory));
+      return { others, file: args[1], expected: join(realpathSync(root), directory, name, 'requirements.txt') };
+    });
+    expect(during.others).toEqual([]);
+    expect(during.file).toBe(during.expected);
+    expect(readdirSync(join(root, directory))).toEqual([]);
+  });
+
+  test('is removed when pip cannot be called', async () => {
+    const { world, root } = worldOf(0);
+    const called = withRequirements([SECRET], world, async () => {
+      throw new Error('no pip');
+    });
+    await expect(called).rejects.toThrow('no pip');
+    expect(readdirSync(root, { recursive: true }).filter((name) => name.includes('pip'))).toEqual([]);
   });
 });
