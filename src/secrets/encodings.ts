@@ -1,3 +1,5 @@
+import { percentDecode, percentEncode } from '../percent-encoding.ts';
+
 /**
  * A value as programs may print it: escaped for JSON, XML, a shell or a URL, decoded if it is percent-encoded, and in base64,
  * also as a part of a longer text.
@@ -40,16 +42,11 @@ function inAscii(text: string): string {
 
 function urlEncodings(value: string): readonly string[] {
   const found: string[] = [];
-  if (value.includes('%')) {
-    try {
-      found.push(decodeURIComponent(value));
-    } catch {
-      // not percent-encoded
-    }
-  }
+  const decoded = percentDecode(value);
+  if (decoded !== value) found.push(decoded);
   if (!/[^A-Za-z0-9_.~-]/.test(value) || !value.isWellFormed()) return found;
   const usual = encodeURIComponent(value);
-  const strict = usual.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  const strict = percentEncode(value);
   for (const form of new Set([usual, strict, strict.replaceAll('%20', '+'), strict.replaceAll('%2F', '/')]))
     found.push(
       form,

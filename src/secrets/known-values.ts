@@ -1,5 +1,5 @@
-/** The shortest value that can be looked for. */
-export const SHORTEST_VALUE = 6;
+import { SHORTEST_SECRET } from './names.ts';
+
 /** A longer value is found by this many of its first characters, and by its pieces. */
 const LONGEST_WHOLE = 256;
 /** Any part of a long value that is twice as long holds a whole piece. */
@@ -24,12 +24,12 @@ export class KnownValues {
   readonly #all = new Set<string>();
   readonly #pieces = new Map<string, { readonly value: string; readonly at: number }>();
 
-  /** @param value has SHORTEST_VALUE characters or more */
+  /** @param value has SHORTEST_SECRET characters or more */
   add(value: string): void {
-    if (value.length < SHORTEST_VALUE || this.#all.has(value)) return;
+    if (value.length < SHORTEST_SECRET || this.#all.has(value)) return;
     this.#all.add(value);
     const whole = value.slice(0, LONGEST_WHOLE);
-    const start = whole.slice(0, SHORTEST_VALUE);
+    const start = whole.slice(0, SHORTEST_SECRET);
     const values = this.#byStart.get(start);
     if (values === undefined) this.#byStart.set(start, [whole]);
     else {
@@ -105,7 +105,7 @@ export class KnownValues {
       if (piece !== undefined) return widened(text, from, piece, floor);
     }
     if ((marks & STARTS_VALUE) === 0) return undefined;
-    const values = this.#byStart.get(text.slice(from, from + SHORTEST_VALUE));
+    const values = this.#byStart.get(text.slice(from, from + SHORTEST_SECRET));
     if (values === undefined) return undefined;
     if (this.#unsorted.delete(values)) values.sort(byCodeUnits);
     const length = longestStart(values, text.slice(from, from + LONGEST_WHOLE)) ?? cutStart(values, text, from);
@@ -144,7 +144,7 @@ function widened(
 /** The length of the longest of some sorted values that a text begins with. */
 function longestStart(values: readonly string[], text: string): number | undefined {
   let start = text;
-  while (start.length >= SHORTEST_VALUE) {
+  while (start.length >= SHORTEST_SECRET) {
     const candidate = values[firstAbove(values, start) - 1];
     if (candidate === undefined) return undefined;
     let common = 0;

@@ -1,4 +1,5 @@
 import { once } from '../once.ts';
+import { percentDecode } from '../percent-encoding.ts';
 import { replaceUserInfo, shownUrl } from '../url.ts';
 
 /**
@@ -137,15 +138,6 @@ export function parametersOf(query: string): readonly { readonly name: string; r
     const at = parameter.indexOf('=');
     return at < 0
       ? { name: '', value: parameter }
-      : { name: decoded(parameter.slice(0, at)), value: parameter.slice(at + 1) };
+      : { name: percentDecode(parameter.slice(0, at)), value: parameter.slice(at + 1) };
   });
-}
-
-/** A percent-encoded text as it was, or as it is where it is none. */
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,7 +1,7 @@
 import { once } from '../once.ts';
+import { percentDecode } from '../percent-encoding.ts';
 import { replaceUserInfo } from '../url.ts';
 import {
-  decoded,
   isCredentialVariable,
   isOrdinary,
   isPlaceholder,
@@ -35,13 +35,13 @@ export function secretsInUrls(text: string): readonly string[] {
     const password = at < 0 ? userInfo : userInfo.slice(at + 1);
     // Of a user alone it takes more than a word to be a token.
     if (at >= 0 || (password.length >= SHORTEST_VALUE_OF_ANY_NAME && !isShortWord(password)))
-      found.push(password, decoded(password));
-    if (at >= 0) found.push(Buffer.from(decoded(userInfo)).toString('base64'));
+      found.push(password, percentDecode(password));
+    if (at >= 0) found.push(Buffer.from(percentDecode(userInfo)).toString('base64'));
     return '';
   });
   for (const [, query = ''] of text.matchAll(patterns().query))
     for (const { name, value } of parametersOf(query))
-      if (isSecretParameter(name) && !/^\d*$/.test(value)) found.push(value, decoded(value));
+      if (isSecretParameter(name) && !/^\d*$/.test(value)) found.push(value, percentDecode(value));
   return found.filter((value) => value.length >= SHORTEST_SECRET);
 }
 

@@ -1,4 +1,4 @@
-import { percentDecode, percentEncode } from './percent-encoding.ts';
+import { percentDecode, percentEncode } from '../percent-encoding.ts';
 
 /**
  * The path in the form that is signed for every service but S3: dots resolved, repeated slashes joined, each segment

@@ -1,4 +1,4 @@
-import { percentDecode, percentEncode } from './percent-encoding.ts';
+import { percentDecode, percentEncode } from '../percent-encoding.ts';
 
 /** A name and its value, not encoded. */
 export type Parameter = readonly [name: string, value: string];

@@ -1,5 +1,6 @@
 import { paths } from '../../../paths.ts';
-import { carriesSecrets, decoded } from '../../../secrets/names.ts';
+import { percentDecode } from '../../../percent-encoding.ts';
+import { carriesSecrets } from '../../../secrets/names.ts';
 import type { Environment } from '../../../system/exec.ts';
 import { replaceUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
@@ -76,7 +77,7 @@ function withoutGitLogin(requirement: string, logins: string[]): string {
   }).slice('git+'.length);
   const [, server] = /^(https?:\/\/[\w.:[\]-]+)(?:\/|$)/i.exec(bare) ?? [];
   if (login === undefined || server === undefined) return requirement;
-  const [user = '', password = ''] = login.split(/:(.*)/s).map(decoded);
+  const [user = '', password = ''] = login.split(/:(.*)/s).map(percentDecode);
   const header = `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   logins.push(`'http.${server}/.extraHeader=${header}'`);
   return `${prefix}${bare}`;
