@@ -14,7 +14,6 @@ const patterns = once(() => ({
   keyEnd: /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   /** Parameters of a URL, and of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
   query: /([?#])([^\s'"<>?#]*=[^\s'"<>]*)/g,
-  oldWords: /signature|x-amz-|awsaccesskeyid|token|secret|password|credential|access.?key/i,
   /** A name that ends with the word for a secret, and what parts it from its value. */
   setting: new RegExp(
     `(${SECRET_WORD})${SECRET_WORD_END}(\\\\?["']?\\]?[ \\t]*(?:=>|:=|[:=](?!=))|["'][ \\t]*,(?=[ \\t]*["']))([ \\t]*)`,
@@ -27,7 +26,7 @@ const patterns = once(() => ({
   restOfLine: /[^\r\n]*[^\s]/y,
   /** `--password x`; with `=` it is a setting. */
   option:
-    /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root)?(?<![a-z])pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi,
+    /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root|(?<![a-z]))pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi,
   noValue: /^(?:-|\[redacted\]|(?:or|and|is|to|with|for|option|options|instead|must|was)$)/,
   /** Programs that take a password as a short option, and the rest of their command line. */
   program:
@@ -148,7 +147,7 @@ function keyLinesBefore(text: string, floor: number, end: number): number {
 
 function hideQueries(text: string): string {
   return text.replace(patterns().query, (whole, mark: string, query: string) =>
-    isSecretQuery(query) || patterns().oldWords.test(query) ? `${mark}${REDACTED}` : whole,
+    isSecretQuery(query) ? `${mark}${REDACTED}` : whole,
   );
 }
 

@@ -115,12 +115,20 @@ export function isSecretVariable(name: string, value: string): boolean {
   return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !patterns().ordinaryName.test(name) && !isOrdinary(value);
 }
 
-/** True for the query of a URL that lets who has it in: a signature, a token, a key among its parameters. */
+/**
+ * True for the query of a URL that grants access to whoever has it: a signature, a token, a key among its parameters, or among
+ * those of another URL in one of its values.
+ */
 export function isSecretQuery(query: string): boolean {
-  return parametersOf(query).some(({ name, value }) => isSecretParameter(name) || patterns().random.test(value));
+  return parametersOf(query).some(
+    ({ name, value }) =>
+      isSecretParameter(name) ||
+      patterns().random.test(value) ||
+      (/%3d/i.test(value) && isSecretQuery(percentDecode(value).replace(/^[^?#]*[?#]/, ''))),
+  );
 }
 
-/** True for a parameter of a URL that lets who has it in. */
+/** True for a parameter of a URL that grants access to whoever has it. */
 export function isSecretParameter(name: string): boolean {
   return patterns().parameter.test(name);
 }

@@ -59,7 +59,11 @@ export function secretsInText(text: string): readonly string[] {
 export function valuesOfPrivateText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   for (const { name, value } of settingsOf(text))
-    if (patterns().telling.test(name) ? value.length >= SHORTEST_SECRET && !isPlaceholder(value) : isTelltale(value))
+    if (
+      patterns().telling.test(name) || isCredentialVariable(name)
+        ? value.length >= SHORTEST_SECRET && !isPlaceholder(value)
+        : isTelltale(value)
+    )
       found.push(value);
   for (const [, double, single = '', separator] of text.matchAll(patterns().quoted)) {
     const value = double ?? single;

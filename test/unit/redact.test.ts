@@ -70,6 +70,7 @@ describe('signed queries', () => {
     'jwt=5ecre7',
     'md5=5ecre7&expires=1',
     'a=1&amp;token=5ecre7',
+    'to=http%3A%2F%2Fh%2F%3Fa%3D1%26Signature%3D5ecre7',
     'nobody-knows-this=5ecre75ecre75ecre75ecre7Ab',
   ])('%s', (query) => {
     expect(redacted(`GET https://h:8080/a/b?${query} failed`)).toBe('GET https://h:8080/a/b?[redacted] failed');
@@ -81,7 +82,14 @@ describe('signed queries', () => {
     expect(redacted('https://h/cb#access_token=5ecre7&state=1')).toBe('https://h/cb#[redacted]');
   });
 
-  it.each(['http://h/x?page=2&sort=name', 'http://h/?q=', 'what? a=b', 'x # a = b'])('leaves %s', (text) => {
+  it.each([
+    'http://h/x?page=2&sort=name',
+    'http://h/?q=',
+    'http://h/?q=token',
+    'http://h/?to=http%3A%2F%2Fh%2F%3Fa%3D1',
+    'what? a=b',
+    'x # a = b',
+  ])('leaves %s', (text) => {
     expect(redacted(text)).toBe(text);
   });
 });
@@ -282,6 +290,7 @@ describe('the content of a private file', () => {
     ['first line\r\n  indented value\r\n', 'got indented value', 'got [redacted]'],
     ['-----BEGIN KEY-----\nMIIabcdefgh\n', 'MIIabcdefgh', '[redacted]'],
     ['db_password = s3cret!\n', 'denied for s3cret!', 'denied for [redacted]'],
+    ['MYSQL_PWD=letmein\nPWD=/data/x\n', 'letmein in /data/x', '[redacted] in /data/x'],
     ['{"token": "abcdef", "x": 1}', 'bad abcdef', 'bad [redacted]'],
     ['{"db": {"pw": "x9y8z7w6"}}', 'bad x9y8z7w6', 'bad [redacted]'],
     ['{"01_restart-all": {"a": "x9y8z7w6"}}', '01_restart-all x9y8z7w6', '01_restart-all [redacted]'],

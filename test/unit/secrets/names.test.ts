@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { carriesSecrets, isSecretVariable } from '../../../src/secrets/names.ts';
+import { redactForms } from '../../../src/secrets/forms.ts';
+import {
+  carriesSecrets,
+  isSecretName,
+  isSecretVariable,
+  mayNameSecrets,
+  SECRET_WORD,
+} from '../../../src/secrets/names.ts';
 
 describe('the value of an environment variable', () => {
   it.each<[name: string, value: string]>([
@@ -60,5 +67,83 @@ describe('an address that lets who has it in', () => {
     ['https://h/a?sig=x', true],
   ])('%s: %s', (url, isSecret) => {
     expect(carriesSecrets(url)).toBe(isSecret);
+  });
+});
+
+/** All words that a pattern of words stands for: of each class, and of what may be repeated, one. */
+function wordsOf(pattern: string): string[] {
+  const plain = pattern
+    .replace(/\(\?(?:<!|=|!)(?:\[[^\]]*\]\??|[^()[\]])*\)/g, '')
+    .replaceAll('(?<=', '(?:')
+    .replaceAll('\\w+', 'x')
+    .replace(/\[[_.-]+\]/g, '_');
+  let at = 0;
+  const either = (): string[] => {
+    let found = sequence();
+    while (plain[at] === '|') {
+      at++;
+      found = [...found, ...sequence()];
+    }
+    return found;
+  };
+  const sequence = (): string[] => {
+    let found = [''];
+    while (at < plain.length && plain[at] !== '|' && plain[at] !== ')') {
+      let part = [plain[at] as string];
+      if (plain.startsWith('(?:', at)) {
+        at += 3;
+        part = either();
+      }
+      at++;
+      if (plain[at] === '?') {
+        at++;
+        part = ['', ...part];
+      }
+      found = found.flatMap((front) => part.map((back) => front + back));
+    }
+    return found;
+  };
+  return either();
+}
+
+describe('a first look passes no secret by', () => {
+  const words = wordsOf(SECRET_WORD);
+
+  it('for any word', () => {
+    expect(words.length).toBeGreaterThan(100);
+    expect(words.filter((word) => /[^a-z_]/.test(word))).toEqual([]);
+    expect(words.filter((word) => !mayNameSecrets(word) || !isSecretName(word))).toEqual([]);
+    expect(words.filter((word) => redactForms(`${word}=x9y8z7`) !== `${word}=[redacted]`)).toEqual([]);
+    const upper = words.map((word) => word.toUpperCase());
+    expect(upper.filter((word) => redactForms(`${word}=x9y8z7`) !== `${word}=[redacted]`)).toEqual([]);
+  });
+
+  it.each([
+    ...[
+      'Authorization: ',
+      'proxy-authorization: ',
+      'x-auth-token: ',
+      'X-Api-Key: ',
+      'x-apikey: ',
+      'Cookie: ',
+      'cookie2: ',
+    ],
+    ...['set-cookie: ', 'bearer ', 'Bearer '],
+    ...['passphrase', 'passwd', 'password', 'secret', 'token', 'pwd', 'credential', 'credentials'].map(
+      (name) => `--${name} `,
+    ),
+    ...['api', 'access', 'secret', 'auth', 'private', 'account'].map((name) => `--${name}-key `),
+    ...['store', 'key', 'user', 'db', 'admin', 'root', ''].map((name) => `--${name}pass `),
+    ...[
+      '-storepass ',
+      '-keypass ',
+      'identified by "',
+      'password("',
+      'password "',
+      'sshpass -p ',
+      'openssl x -in pass:',
+    ],
+  ])('for %s', (front) => {
+    expect(redactForms(`${front}x9y8z7w6"`)).toContain(`${front}[redacted]`);
   });
 });
