@@ -6,13 +6,13 @@ import { secretsInDocument, secretsInEnvironment, secretsInUrls, valuesOfPrivate
 
 export { REDACTED };
 
-/** Of a whole file the short lines are `exit 1` and `done`. */
+/** The shortest line of a private file that is registered: shorter ones are `exit 1` and `done`. */
 const SHORTEST_LINE = 8;
-/** A line of several that is one word: to hide it wherever it is printed would blank out more than the secret. */
+/** A line with a single word, in a file of several lines: hiding it everywhere would blank out more than the secret. */
 const ONE_WORD = /^[A-Za-z]?[a-z]{1,11}$/;
-/** Characters of a private file that are looked at. Its beginning has the settings; what comes behind is data. */
+/** Characters of a private file that are read. Settings are at the beginning; what follows is data. */
 const LONGEST_TEXT = 4 * 1024 * 1024;
-/** Of a larger file it is its lines that are known, but not each of its values in all encodings. */
+/** Characters. The values of a larger file are not registered in all encodings, only as they are. */
 const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 
 /**
@@ -23,7 +23,7 @@ const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 export class Redactor {
   readonly #known = new KnownValues();
 
-  /** Registers a key, a password; of one of several lines, each line too. */
+  /** Registers a key or a password; if it has several lines, each line too. */
   addSecret(value: string): void {
     for (const part of new Set([value, ...value.split('\n')])) {
       const trimmed = part.trim();
@@ -34,7 +34,7 @@ export class Redactor {
 
   /**
    * Registers the content of a private file: its lines, since programs print line by line, the values in them that are not
-   * ordinary, and what base64 makes of it.
+   * ordinary, and its base64 encoding.
    */
   addPrivateText(content: string): void {
     const text = content.slice(0, LONGEST_TEXT).trim();
@@ -60,7 +60,7 @@ export class Redactor {
     for (const secret of secretsInUrls(url)) this.addSecret(secret);
   }
 
-  /** Registers what a document calls a secret, wherever it stands there; private files and credentials not counted. */
+  /** Registers what a document calls a secret, wherever it appears; private files and credentials are registered separately. */
   addDocument(document: unknown): void {
     for (const secret of secretsInDocument(document)) this.addSecret(secret);
   }

@@ -23,9 +23,9 @@ export function isWebUrl(text: string): boolean {
 }
 
 /**
- * Takes an http(s) URL apart without changing a byte of its path and query: a signature covers them as they stand,
+ * Takes an http(s) URL apart without changing a byte of its path and query: a signature covers them as written,
  * and `new URL()` would tidy them up.
- * @throws Problem when it is no such URL
+ * @throws Problem when it is not one
  */
 export function splitUrl(url: string): UrlParts {
   const match = URL_FORM.exec(url);
@@ -72,23 +72,23 @@ export function withoutUserInfo(text: string): string {
   return replaceUserInfo(text, () => '');
 }
 
-/** In front of `://`. */
+/** Characters in front of `://`. */
 const IN_A_SCHEME = /[a-z0-9+.-]/i;
 const LONGEST_SCHEME = 20;
 const AUTHORITY = /[^\s/?#<>]*/y;
 const HOST = /^(?:\[[0-9a-f:.%]*\]|[\w.-]*)(?::\d*)?$/i;
 const FULL_HOST = /^(?:\[.*|localhost(?::.*)?|[^:]*\.[^:]*(?::.*)?|[^:]*)$/i;
-/** A name with a domain, an address, a name with a port. */
+/** A name with a domain, an address, or a name with a port. */
 const NAMED_HOST =
   /^(?:localhost|\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}|\d+(?:\.\d+){3}|[\w-]+(?=:\d))(?::\d+)?(?:[/?#\s"'`,;)\]]|$)/i;
-/** Characters behind the place where a host should begin. */
+/** How many characters after the place where a host should begin are searched for a later `@`. */
 const FARTHEST_AT = 256;
 
 /**
- * Replaces the user information of each URL in a text, whatever its scheme. The `@` that ends it is looked for beyond the place
- * where RFC 3986 has it end, since people write passwords with `/`, `?`, `#`, `@`, quotes and blanks as they are: where there
- * is no host in front of the path, or another host behind a later `@`.
- * @param replacement for `user:password@`, from what is in front of the `@`
+ * Replaces the user information of each URL in a text, whatever its scheme. The `@` that ends it may come
+ * later than RFC 3986 allows, since people write `/`, `?`, `#`, `@`, quotes and blanks in passwords unencoded. So a later `@`
+ * counts when there is no host in front of the path, or when a host follows that `@`.
+ * @param replacement makes what replaces `user:password@`, given the part before the `@`
  */
 export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
   let result = '';
@@ -107,18 +107,18 @@ export function replaceUserInfo(text: string, replacement: (userInfo: string) =>
 function userInfoLength(text: string, begin: number): number {
   AUTHORITY.lastIndex = begin;
   const [upToPath = ''] = AUTHORITY.exec(text) ?? [];
-  // As nearly always: found out at little cost.
+  // The common case, checked cheaply first.
   if (HOST.test(upToPath) && FULL_HOST.test(upToPath)) return 0;
   const scheme = schemeBefore(text, begin - '://'.length);
   let quote = /["'`]/.test(scheme.before) ? scheme.before : '\n';
-  // Where that leaves no host, the quote is a part of the password.
+  // If that leaves no host, the quote is part of the password.
   if (!/@|^[^:]*(?::\d*)?$/.test(upTo(quote, upToPath))) quote = '\n';
   const authority = upTo(quote, upToPath);
   const at = authority.lastIndexOf('@');
   const host = authority.slice(at + 1);
   const isHost = HOST.test(host);
   if (at < 0 && isHost && FULL_HOST.test(host)) return 0;
-  // A `@` in the path of a repository is in front of its revision.
+  // In the path of a repository, `@` comes before its revision.
   if (at >= 0 && isHost && scheme.name.includes('+')) return at + 1;
   if (authority.length < upToPath.length) return at + 1;
   const place = begin + authority.length;
@@ -127,7 +127,7 @@ function userInfoLength(text: string, begin: number): number {
   return later < 0 ? at + 1 : authority.length + later + 1;
 }
 
-/** The scheme that ends at a place, and the character in front of it, but for a quote that is escaped. */
+/** The scheme that ends at a place, and the character before it, unless that is an escaped quote. */
 function schemeBefore(text: string, end: number): { readonly name: string; readonly before: string } {
   let begin = end;
   while (begin > 0 && end - begin <= LONGEST_SCHEME && IN_A_SCHEME.test(text[begin - 1] as string)) begin--;
@@ -139,7 +139,7 @@ function upTo(end: string | RegExp, text: string): string {
   return text.split(end, 1)[0] as string;
 }
 
-/** The last `@` that a host follows; -1 when there is none. */
+/** The index of the last `@` that is followed by a host; -1 when there is none. */
 function lastAt(text: string, host: RegExp): number {
   for (let at = text.lastIndexOf('@'); at >= 0; at = at === 0 ? -1 : text.lastIndexOf('@', at - 1))
     if (host.test(text.slice(at + 1))) return at;

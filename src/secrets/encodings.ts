@@ -8,7 +8,7 @@ export function encodingsOf(value: string): readonly string[] {
   return [value, ...escapesOf(value), ...urlEncodings(value), ...base64Encodings(value)];
 }
 
-/** A line as it stands in JSON, in XML or HTML, and in a shell's single quotes; what does not differ is left out. */
+/** A line as it is escaped in JSON, in XML or HTML, and in a shell's single quotes; forms equal to the line are left out. */
 export function escapesOf(text: string): readonly string[] {
   const found: string[] = [];
   if (/["\\\x00-\x1f]/.test(text)) found.push(JSON.stringify(text).slice(1, -1));
@@ -27,7 +27,7 @@ export function escapesOf(text: string): readonly string[] {
   return found;
 }
 
-/** Base64 in the lines that base64(1) and openssl(1) make; a text without line ends begins in the same way. */
+/** Base64 in lines as base64(1) and openssl(1) break it; base64 without line breaks begins in the same way. */
 export function base64Lines(text: string): readonly string[] {
   const whole = Buffer.from(text).toString('base64');
   const lines: string[] = [];
@@ -55,7 +55,7 @@ function urlEncodings(value: string): readonly string[] {
   return found;
 }
 
-/** Of the three ways in which the bytes can lie in base64, the characters that do not depend on what is around them. */
+/** For each of the three alignments of bytes in base64, the characters that do not depend on what surrounds them. */
 function base64Encodings(value: string): readonly string[] {
   const bytes = Buffer.from(value);
   const found: string[] = [];

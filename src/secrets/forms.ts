@@ -2,26 +2,26 @@ import { once } from '../once.ts';
 import { replaceUserInfo } from '../url.ts';
 import { isPlaceholder, isSecretQuery, SECRET_WORD, SECRET_WORD_END } from './names.ts';
 
-/** What stands where a secret stood. */
+/** Replaces each secret. */
 export const REDACTED = '[redacted]';
 
-/** Most lines need none of them. */
+/** Made on demand: most lines need none of them. */
 const patterns = once(() => ({
   encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>])+%40/gi,
   header:
     /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   keyEnd: /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
-  /** Parameters of a URL, and of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
+  /** The parameters of a URL, or of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
   query: /([?#])([^\s'"<>?#]*=[^\s'"<>]*)/g,
-  /** A name that ends with the word for a secret, and what parts it from its value. */
+  /** A name that ends with the word for a secret, and the separator before its value. */
   setting: new RegExp(
     `(${SECRET_WORD})${SECRET_WORD_END}(\\\\?["']?\\]?[ \\t]*(?:=>|:=|[:=](?!=))|["'][ \\t]*,(?=[ \\t]*["']))([ \\t]*)`,
     'gi',
   ),
   password: /pass|pwd/i,
   quoted: /(\\?["'])(?:(?!\1)(?:[^\\\n]|\\[^\n]))*/y,
-  /** Quotes and separators within a value belong to it: those at its end do not. */
+  /** Quotes and separators inside a value belong to it; those at its end do not. */
   bare: /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y,
   restOfLine: /[^\r\n]*[^\s]/y,
   /** `--password x`; with `=` it is a setting. */
@@ -46,7 +46,7 @@ const patterns = once(() => ({
   xml: new RegExp(`((?:${SECRET_WORD})${SECRET_WORD_END}(?:>|["'][ \\t]+value=["']))([^<>"'\\n]+)(?=</|["'])`, 'gi'),
   sql: /(\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?|\bpassword\s*\(\s*|\bpassword\s+)(["'])(?:(?!\2)(?:[^\\\n]|\\[^\n]))+\2/gi,
   schemeAndToken: /\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{8,})/gi,
-  /** JSON web tokens, keystone's, and those of services that mark theirs. */
+  /** JSON web tokens, Keystone's tokens, and those of services that give theirs a prefix. */
   token:
     /\b(?:eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?|gAAAAA[\w-]{40,}={0,2}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{40,}|AIza[\w-]{35}|(?:sk|rk)_live_\w{16,})/g,
   login: /(?:^|[\s"'`<>=(,[{]|\/\/)([\w.%+\\-]+):(\S+)$/,
@@ -62,20 +62,20 @@ const patterns = once(() => ({
   portOrId: /^\d{1,5}$/,
 }));
 
-/** Takes out of a text what its form shows to be a secret. */
+/** Replaces what can be recognised as a secret by its form. */
 export function redactForms(text: string): string {
   let clean = hidePrivateKeys(text);
   if (clean.includes('://')) clean = replaceUserInfo(clean, () => `${REDACTED}@`);
   if (clean.includes('=')) clean = hideQueries(clean);
   if (clean.includes('%40')) clean = clean.replace(patterns().encodedUserInfo, `$1${REDACTED}%40`);
   clean = inLinesWithSigns(clean);
-  // Asked first, since most lines have nothing of the kind, and these patterns take half a millisecond to make.
+  // Checked first: few lines have any, and these patterns take half a millisecond to make.
   if (/[ \t]-|pass/.test(clean)) clean = clean.replace(patterns().program, hideArguments);
   if (LONG_WORD.test(clean)) clean = clean.replace(patterns().token, REDACTED);
   return clean.includes('@') ? hideLogins(clean) : clean;
 }
 
-/** A line without any of these has nothing for hideInLine: nearly all lines, and this is found out at little cost. */
+/** hideInLine finds nothing in a line without any of these. Most lines have none, and this check is cheap. */
 const SIGN =
   /pass|pwd|secret|token|credential|key|signature|temp_url|connection|authorization|cookie|bearer|basic|identified/gi;
 
@@ -169,7 +169,7 @@ function hideSettings(text: string): string {
   return copied === 0 ? text : result + text.slice(copied);
 }
 
-/** What is to be hidden behind a name: without its quotes, so that the text stays what it is. */
+/** The part to hide after a name: without the quotes, so that the text keeps its syntax. */
 function valueAt(
   text: string,
   from: number,
@@ -185,7 +185,7 @@ function valueAt(
   }
   const bare = sticky(patterns().bare, text, from);
   if (bare === undefined || isPlaceholder(bare.replace(/[).,;:]+$/, ''))) return undefined;
-  // `token: unexpected` says what is wrong with one.
+  // `token: unexpected` is a message about a token.
   const isSaid = /[:]\s+$/.test(separator) && /^[A-Za-z]*[.:!?]?$/.test(bare);
   if (isSaid && !patterns().password.test(word) && !isLineStart(text, name)) return undefined;
   const isWholeLine = /[ \t]$/.test(separator) && patterns().password.test(word) && isLineStart(text, name);
@@ -193,7 +193,7 @@ function valueAt(
   return { skip: 0, length: value.length };
 }
 
-/** True where only the beginning of the name is in front of a place in its line. */
+/** True if nothing but the beginning of the name comes before this place in its line. */
 function isLineStart(text: string, at: number): boolean {
   return /(?:^|\n)[ \t>*-]{0,20}[\w.-]{0,60}$/.test(text.slice(Math.max(0, at - 82), at)) || at === 0;
 }
@@ -215,7 +215,7 @@ function hideArguments(call: string): string {
   return clean;
 }
 
-/** No token is shorter. */
+/** Tokens are at least this long. */
 const LONG_WORD = /[\w.-]{15}/;
 
 function hideToken(whole: string, scheme: string, blanks: string, token: string): string {
@@ -226,10 +226,10 @@ function hideToken(whole: string, scheme: string, blanks: string, token: string)
   return isToken ? `${scheme}${blanks}${REDACTED}` : whole;
 }
 
-/** Characters in front of a `@`. */
+/** How many characters before a `@` are searched. */
 const LONGEST_LOGIN = 160;
 
-/** Characters behind a `@` that are looked at: the longest host name, and a port. */
+/** How many characters after a `@` are read: the longest host name and a port. */
 const LONGEST_HOST = 260;
 
 /**

@@ -2,20 +2,20 @@ import { SHORTEST_SECRET } from './names.ts';
 
 /** A longer value is found by this many of its first characters, and by its pieces. */
 const LONGEST_WHOLE = 256;
-/** Any part of a long value that is twice as long holds a whole piece. */
+/** Any part of a long value that is twice this long contains a whole piece. */
 const PIECE = 64;
-/** Of what is left of a value that was cut. */
+/** The shortest beginning of a value before `...` that is recognised. */
 const SHORTEST_CUT = 8;
 const CUT = '...';
 const FILTER_BITS = 16;
 const [STARTS_VALUE, STARTS_PIECE] = [1, 2];
 
 /**
- * Values that must not be seen, and the search for all of them at once: a look at each character of a text costs the same for
- * one value as for the 20,000 lines of a large private file.
+ * Values that must not be shown, and the search for all of them at once, which takes as long for one value as for the 20,000
+ * lines of a large private file.
  *
- * A text is read through a filter over the hash of each four characters. What passes is looked up by its first six
- * characters among the values that begin so, which are sorted, so that the longest that fits is found by bisection.
+ * Each four characters of a text are hashed and checked against a filter. Matches are looked up by their first six characters
+ * among the values that begin with them, which are sorted, so that the longest match is found by bisection.
  */
 export class KnownValues {
   #filter: Uint8Array | undefined;
@@ -76,7 +76,7 @@ export class KnownValues {
         flush();
         found = match;
       }
-      // A value may begin within another and end behind it. Further back than its length it need not be looked for.
+      // Values may overlap. One that begins further back than LONGEST_WHOLE cannot end behind this one.
       const next = match.to - LONGEST_WHOLE;
       if (next > index) {
         index = next - 1;
@@ -121,7 +121,7 @@ function byCodeUnits(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** The part of a long value that stands in the text around one of its pieces. */
+/** The part of a long value that surrounds one of its pieces in the text. */
 function widened(
   text: string,
   at: number,
@@ -150,13 +150,13 @@ function longestStart(values: readonly string[], text: string): number | undefin
     let common = 0;
     while (common < candidate.length && candidate.charCodeAt(common) === start.charCodeAt(common)) common++;
     if (common === candidate.length) return common;
-    // Whatever else the text begins with is no longer than this.
+    // Any other match is no longer than this.
     start = start.slice(0, common);
   }
   return undefined;
 }
 
-/** The length of what is left of a value, where the text was cut with `...` in the middle of it. */
+/** The length of the beginning of a value that was cut short with `...`. */
 function cutStart(values: readonly string[], text: string, from: number): number | undefined {
   const length = text.slice(from, from + LONGEST_WHOLE + CUT.length).indexOf(CUT);
   if (length < SHORTEST_CUT) return undefined;
@@ -164,7 +164,7 @@ function cutStart(values: readonly string[], text: string, from: number): number
   return values[firstAbove(values, start)]?.startsWith(start) === true ? length : undefined;
 }
 
-/** The index of the first of some sorted values that comes behind a text. */
+/** The index of the first of some sorted values that sorts after a text. */
 function firstAbove(values: readonly string[], text: string): number {
   let [low, high] = [0, values.length];
   while (low < high) {

@@ -4,7 +4,7 @@ import { replaceUserInfo, shownUrl } from '../url.ts';
 
 /**
  * The words that name a secret, and what may follow them in a name; a name ends so: `OS_PASSWORD`, `db.password`,
- * `clientSecret`, `api-key`, `token_value`, `password2`. `PWD` is the working directory, and `token_file` a place.
+ * `clientSecret`, `api-key`, `token_value`, `password2`. `PWD` is the working directory, and `token_file` names a path.
  */
 export const SECRET_WORD = [
   'pass(?:word|wd|phrase|code|wort)',
@@ -24,7 +24,7 @@ export const SECRET_WORD_END = '(?:[_-]?(?:value|hash|string|text|data|plain|bas
 /** What names and values look like. */
 const patterns = once(() => ({
   secretName: new RegExp(`(?:${SECRET_WORD})${SECRET_WORD_END}$`, 'i'),
-  /** Names that a secret may go by as well as something else: the value decides. */
+  /** Names of variables that hold no secret, whatever the value looks like. */
   ordinaryName:
     /^(?:lc_.*|lang(?:uage)?|(?:old)?pwd|(?:.*[_-])?(?:path|home|dir|directory|file|host|hostname|port|url|uri|endpoint|name|user|username|logname|email|region|zone|version|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role))$/i,
   flag: /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>|\$\{.*\}|\$\(.*\)|\$[A-Z_]+)$/i,
@@ -42,22 +42,22 @@ const patterns = once(() => ({
   credentialVariable: /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i,
   parameter:
     /^(?:x-(?:amz|goog|oss|obs|cos|ms|tc)-.*|.*(?:signature|token|secret|passw|credential|access.?key|api.?key|private|session).*|(?:oss|google|aws)?access(?:key)?id|temp_url_.*|(?:.*[_-])?(?:sig|hmac|key|auth|pwd|pass|jwt|code|otp|ticket|hash|md5|sid)|key-pair-id|policy|hdn(?:ts|ea|tl))$/i,
-  /** What is long, and made of letters and digits without an order. */
+  /** Long and made of letters and digits, as keys and hashes are. */
   random: /^(?=.*\d)(?=.*[a-z])[A-Za-z0-9+/_=~-]{24,}$/i,
 }));
 
 /** Shorter values blank out ordinary words; no useful secret is that short. */
 export const SHORTEST_SECRET = 6;
-/** Of values that nobody has called a secret. */
+/** The shortest value that counts as a secret without a name that says so. */
 export const SHORTEST_VALUE_OF_ANY_NAME = 8;
 
-/** Characters. What is longer is neither a name nor a word. */
+/** Characters. Anything longer is neither a name nor a word. */
 const LONGEST_ORDINARY = 200;
 
-/** Part of every secret word. */
+/** Each word in SECRET_WORD contains one of these. */
 const HINT = /pass|pwd|secret|token|credential|key|temp_url|signature|connection/i;
 
-/** False for a text in which no secret has a name: found out at a tenth of the cost, and so it is for nearly every text. */
+/** False for a text that names no secret, as most do: a quick check, ten times cheaper than looking for the names. */
 export function mayNameSecrets(text: string): boolean {
   return HINT.test(text);
 }
@@ -67,12 +67,12 @@ export function isSecretName(name: string): boolean {
   return mayNameSecrets(name) && patterns().secretName.test(name.slice(-LONGEST_ORDINARY));
 }
 
-/** True for a value that says nothing of a secret, though its name is one's: a switch, a place of the system. */
+/** True for a value that is no secret although its name says so: a switch, or a path of the system. */
 export function isPlaceholder(value: string): boolean {
   return value.length <= LONGEST_ORDINARY && (patterns().flag.test(value) || patterns().systemPath.test(value));
 }
 
-/** True for a value that a log is full of anyway: a word, a number, a path, an address, a version, a locale. */
+/** True for a value that is common in logs: a word, a number, a path, an address, a version, a locale. */
 export function isOrdinary(value: string): boolean {
   if (value.length > LONGEST_ORDINARY) return false;
   return (
@@ -90,7 +90,7 @@ export function isOrdinary(value: string): boolean {
   );
 }
 
-/** True for one word as a dictionary has it. To hide it wherever it is printed would blank out more than the secret. */
+/** True for a single ordinary word. Hiding it wherever it is printed would blank out more than the secret. */
 export function isShortWord(value: string): boolean {
   return patterns().shortWord.test(value);
 }
@@ -99,16 +99,16 @@ export function isShortWord(value: string): boolean {
 const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
 
 /**
- * True for the name of an environment variable that holds a credential. Not for http_proxy, even with a password in it: without
- * the proxy there is no network.
+ * True for the name of an environment variable that holds a credential. False for http_proxy, even with a password in it:
+ * without the proxy there is no network.
  */
 export function isCredentialVariable(name: string): boolean {
   return !WORKING_DIRECTORY.test(name) && (isSecretName(name) || patterns().credentialVariable.test(name));
 }
 
 /**
- * Whether the value of an environment variable is a secret. Values are, unless they are short or ordinary; of a variable that
- * is named like a secret only the very short ones are not.
+ * Whether the value of an environment variable is a secret. It is, unless it is short or ordinary; for a variable
+ * that is named like a secret, unless it is very short or a placeholder.
  */
 export function isSecretVariable(name: string, value: string): boolean {
   if (isCredentialVariable(name)) return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
@@ -133,14 +133,14 @@ export function isSecretParameter(name: string): boolean {
   return patterns().parameter.test(name);
 }
 
-/** True for a web address, or a text with one, that lets who has it in: by a user, a password, a token or a signature. */
+/** True for a web address, or a text with one, that grants access: by a user, a password, a token or a signature. */
 export function carriesSecrets(text: string): boolean {
   if (!/https?:\/\//i.test(text)) return false;
   const query = /\?([^#]*)/.exec(text)?.[1];
   return replaceUserInfo(text, () => '') !== text || (query !== undefined && isSecretQuery(query));
 }
 
-/** The parameters of a query; `&` may be written as in HTML. Names are decoded, values as they stand. */
+/** The parameters of a query; `&` may be written as in HTML. Names are decoded, values are left as written. */
 export function parametersOf(query: string): readonly { readonly name: string; readonly value: string }[] {
   return query.split(/&(?:amp;)?|;/).map((parameter) => {
     const at = parameter.indexOf('=');

@@ -21,19 +21,19 @@ const patterns = once(() => ({
   setting:
     /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.){0,500})"|'((?:[^'\\\n]|\\.){0,500})'|([^\s"',;)}\]]+))/g,
   telling: /pass|secret|token|key|credential/i,
-  /** With a bound, without which quotes that are never closed take a time that grows with the square of their number. */
+  /** Bounded: otherwise the time for quotes that are never closed grows with the square of their number. */
   quoted: /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g,
   query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
 }));
 
-/** User information and signatures of the URLs in a text. */
+/** The user information and signatures of the URLs in a text. */
 export function secretsInUrls(text: string): readonly string[] {
   if (!text.includes('://') && !/[?&]/.test(text)) return [];
   const found: string[] = [];
   replaceUserInfo(text, (userInfo) => {
     const at = userInfo.indexOf(':');
     const password = at < 0 ? userInfo : userInfo.slice(at + 1);
-    // Of a user alone it takes more than a word to be a token.
+    // A user without a password counts only if it looks like a token.
     if (at >= 0 || (password.length >= SHORTEST_VALUE_OF_ANY_NAME && !isShortWord(password)))
       found.push(password, percentDecode(password));
     if (at >= 0) found.push(Buffer.from(percentDecode(userInfo)).toString('base64'));
@@ -45,7 +45,7 @@ export function secretsInUrls(text: string): readonly string[] {
   return found.filter((value) => value.length >= SHORTEST_SECRET);
 }
 
-/** What a text of any kind calls a password, a token or a key, and the secrets of its URLs. */
+/** The values that a text names as a password, a token or a key, and the secrets of its URLs. */
 export function secretsInText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   if (!mayNameSecrets(text)) return found;
@@ -55,7 +55,7 @@ export function secretsInText(text: string): readonly string[] {
   return found;
 }
 
-/** The values of a private file: those that it gives a telling name, and all that are not ordinary. */
+/** The values of a private file: those with the name of a secret, and all that are not ordinary. */
 export function valuesOfPrivateText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   for (const { name, value } of settingsOf(text))
@@ -67,15 +67,15 @@ export function valuesOfPrivateText(text: string): readonly string[] {
       found.push(value);
   for (const [, double, single = '', separator] of text.matchAll(patterns().quoted)) {
     const value = double ?? single;
-    // In front of a separator it is a name.
+    // A quoted text before a separator is a name.
     if (separator === undefined && isTelltale(value)) found.push(value);
   }
   return found;
 }
 
 /**
- * The secrets of a document: what stands under a telling name, in the environment of a command, in a URL, and in a text that
- * says `password=...`.
+ * The secrets of a document: what has the name of a secret, is in the environment of a command or in a URL, or follows
+ * `password=` and the like in a text.
  */
 export function secretsInDocument(document: unknown): readonly string[] {
   const found: string[] = [];
@@ -114,7 +114,7 @@ function isTelltale(value: string): boolean {
   return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !isOrdinary(value);
 }
 
-/** In a time that grows with the text, whatever is in it: names begin where no name is under way. */
+/** Takes linear time whatever the text: a name is only looked for where a word begins. */
 function* settingsOf(text: string): Iterable<{ readonly name: string; readonly value: string }> {
   for (const [, name = '', double, single, bare = ''] of text.matchAll(patterns().setting))
     yield { name, value: double ?? single ?? bare };
