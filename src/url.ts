@@ -75,6 +75,8 @@ export function withoutUserInfo(text: string): string {
 /** Characters in front of `://`. */
 const IN_A_SCHEME = /[a-z0-9+.-]/i;
 const LONGEST_SCHEME = 20;
+/** A third slash begins a path of this machine. */
+const LOCAL_SCHEME = /^(?:file|unix|sqlite\S*)$/i;
 const AUTHORITY = /[^\s/?#<>]*/y;
 const HOST = /^(?:\[[0-9a-f:.%]*\]|[\w.-]*)(?::\d*)?$/i;
 const FULL_HOST = /^(?:\[.*|localhost(?::.*)?|[^:]*\.[^:]*(?::.*)?|[^:]*)$/i;
@@ -93,9 +95,11 @@ const FARTHEST_AT = 256;
 export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
   let result = '';
   let copied = 0;
-  for (let colon = text.indexOf('://'); colon >= 0; colon = text.indexOf('://', Math.max(copied, colon + 3))) {
-    const begin = colon + 3;
-    const length = userInfoLength(text, begin);
+  let next = 0;
+  for (let colon = text.indexOf('://'); colon >= 0; colon = text.indexOf('://', Math.max(copied, next))) {
+    const begin = authorityBegin(text, colon);
+    next = begin;
+    const length = userInfoLength(text, colon, begin);
     if (length === 0) continue;
     result += text.slice(copied, begin) + replacement(text.slice(begin, begin + length - 1));
     copied = begin + length;
@@ -103,13 +107,21 @@ export function replaceUserInfo(text: string, replacement: (userInfo: string) =>
   return copied === 0 ? text : result + text.slice(copied);
 }
 
+/** Where the authority begins after the `:` of `://`: also after more slashes than two, which many programs ignore. */
+function authorityBegin(text: string, colon: number): number {
+  let begin = colon + '://'.length;
+  if (text[begin] !== '/' || LOCAL_SCHEME.test(schemeBefore(text, colon).name)) return begin;
+  while (text[begin] === '/') begin++;
+  return begin;
+}
+
 /** The length of `user:password@` behind `://`; 0 when there is none. */
-function userInfoLength(text: string, begin: number): number {
+function userInfoLength(text: string, colon: number, begin: number): number {
   AUTHORITY.lastIndex = begin;
   const [upToPath = ''] = AUTHORITY.exec(text) ?? [];
   // The common case, checked cheaply first.
   if (HOST.test(upToPath) && FULL_HOST.test(upToPath)) return 0;
-  const scheme = schemeBefore(text, begin - '://'.length);
+  const scheme = schemeBefore(text, colon);
   let quote = /["'`]/.test(scheme.before) ? scheme.before : '\n';
   // If that leaves no host, the quote is part of the password.
   if (!/@|^[^:]*(?::\d*)?$/.test(upTo(quote, upToPath))) quote = '\n';
