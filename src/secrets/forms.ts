@@ -62,6 +62,18 @@ const patterns = once(() => ({
   portOrId: /^\d{1,5}$/,
 }));
 
+/** What programs say after `passwd: ` or `token: `. */
+const messages = once(() => ({
+  /** passwd, chpasswd, htpasswd. */
+  program: /^passwd$/,
+  prose: /^[a-z]{2,}[.,:;!?]?$/i,
+  /** `password: x, user: y`. */
+  nextSetting: /^\S+[ \t]+[a-z][\w.-]*[ \t]*[:=]/i,
+  /** A date, or a number in hexadecimal. */
+  noToken: /^(?:\d{4}-\d\d-\d\d|0x[\da-f]{1,8}\b)/i,
+}));
+const LONGEST_MESSAGE = 500;
+
 /** Replaces what can be recognised as a secret by its form. */
 export function redactForms(text: string): string {
   let clean = hidePrivateKeys(text);
@@ -186,11 +198,23 @@ function valueAt(
   const bare = sticky(patterns().bare, text, from);
   if (bare === undefined || isPlaceholder(bare.replace(/[).,;:]+$/, ''))) return undefined;
   // `token: unexpected` is a message about a token.
+  if (isMessage(text, from, name, word, separator)) return undefined;
   const isSaid = /[:]\s+$/.test(separator) && /^[A-Za-z]*[.:!?]?$/.test(bare);
   if (isSaid && !patterns().password.test(word) && !isLineStart(text, name)) return undefined;
   const isWholeLine = /[ \t]$/.test(separator) && patterns().password.test(word) && isLineStart(text, name);
   const value = isWholeLine ? (sticky(patterns().restOfLine, text, from) ?? bare) : bare;
   return { skip: 0, length: value.length };
+}
+
+/** True for `passwd: user 'joe' does not exist` and `bad token: 0x1F at offset 33`, which say something about a secret. */
+function isMessage(text: string, from: number, name: number, word: string, separator: string): boolean {
+  if (!/:[ \t]+$/.test(separator)) return false;
+  const { program, prose, nextSetting, noToken } = messages();
+  const rest = sticky(patterns().restOfLine, text, from)?.slice(0, LONGEST_MESSAGE) ?? '';
+  if (!patterns().password.test(word) && !isLineStart(text, name) && noToken.test(rest)) return true;
+  const words = rest.split(/[ \t]+/);
+  const isProse = prose.test(words[0] ?? '') && words.filter((one) => prose.test(one)).length > 1;
+  return isProse && (!nextSetting.test(rest) || (program.test(word) && isLineStart(text, name)));
 }
 
 /** True if nothing but the beginning of the name comes before this place in its line. */
