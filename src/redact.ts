@@ -1,7 +1,7 @@
 import { base64Lines, encodingsOf, escapesOf } from './secrets/encodings.ts';
 import { REDACTED, redactForms } from './secrets/forms.ts';
 import { KnownValues } from './secrets/known-values.ts';
-import { SHORTEST_SECRET } from './secrets/names.ts';
+import { isOrdinaryCommand, SHORTEST_SECRET } from './secrets/names.ts';
 import { secretsInDocument, secretsInEnvironment, secretsInUrls, valuesOfPrivateText } from './secrets/texts.ts';
 
 export { REDACTED };
@@ -34,14 +34,16 @@ export class Redactor {
 
   /**
    * Registers the content of a private file: its lines, since programs print line by line, the values in them that are not
-   * ordinary, and its base64 encoding.
+   * ordinary, and its base64 encoding. A script's lines of ordinary commands are not: `set -x` prints them all.
    */
   addPrivateText(content: string): void {
     const text = content.slice(0, LONGEST_TEXT).trim();
     this.#known.add(text);
+    const isScript = text.startsWith('#!');
     const lines = text.split('\n').map((line) => line.trim());
     for (const line of lines) {
       if (line.length < SHORTEST_LINE || (lines.length > 1 && ONE_WORD.test(line))) continue;
+      if (isScript && isOrdinaryCommand(line)) continue;
       this.#known.add(line);
       for (const form of escapesOf(line)) this.#known.add(form);
     }

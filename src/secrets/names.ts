@@ -95,6 +95,17 @@ export function isShortWord(value: string): boolean {
   return patterns().shortWord.test(value);
 }
 
+/** True for a line of a script such as `apt-get update -q`: ordinary words and options, and none that prints or sets a value. */
+export function isOrdinaryCommand(line: string): boolean {
+  if (line.length > LONGEST_ORDINARY || mayNameSecrets(line) || /^(?:echo|printf|set|export|read)\b/.test(line))
+    return false;
+  return line.split(/[ \t]+/).every((word) => isShortOption(word) || isOrdinary(word));
+}
+
+function isShortOption(word: string): boolean {
+  return /^(?:-[A-Za-z]{1,3}|--[a-z]+(?:-[a-z]+)*)$/.test(word);
+}
+
 /** PWD and OLDPWD, which are in every environment. */
 const WORKING_DIRECTORY = /^(?:old)?pwd$/i;
 

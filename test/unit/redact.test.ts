@@ -322,6 +322,15 @@ describe('the content of a private file', () => {
     ['licence: ABCD-1234\nmode: fast\n', 'bad ABCD-1234', 'bad [redacted]'],
     ['say "it is 5ecre7"\n', '{"say": "say \\"it is 5ecre7\\""}', '{"say": "[redacted]"}'],
     ['url = https://joe:5ecre7@h/x\n', 'login 5ecre7', 'login [redacted]'],
+    ['#!/bin/sh -x\napt-get update -qq\n', '+ apt-get update -qq', '+ apt-get update -qq'],
+    [
+      '#!/bin/sh\nsystemctl restart nginx.service\n',
+      '+ systemctl restart nginx.service',
+      '+ systemctl restart nginx.service',
+    ],
+    ['#!/bin/sh\nmysql -phunter wordpress\n', '+ mysql -phunter wordpress', '+ [redacted]'],
+    ['#!/bin/sh\necho correct horse battery\n', '+ echo correct horse battery', '+ [redacted]'],
+    ['#!/bin/sh\nuseradd -p x9y8z7w6 joe\n', '+ useradd -p x9y8z7w6 joe', '+ [redacted]'],
     ['#!/bin/sh\ndone\nfi\n', 'all done', 'all done'],
     ['server {\nwordpress\n}\n', '/var/www/wordpress', '/var/www/wordpress'],
     [
