@@ -23,6 +23,13 @@ const patterns = once(() => ({
   telling: /pass|secret|token|key|credential/i,
   /** Bounded: otherwise the time for quotes that are never closed grows with the square of their number. */
   quoted: /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g,
+  /** `requirepass x`, `machine h login d password x`. */
+  keyword: /(?<![^\s])([\w.-]{2,40})(?=[ \t]+([^\s"',;]{1,200}))/g,
+  keywordOfSecret: /(?:pass|pw|password|passwd|secret|token)$/i,
+  /** What blanks, separators, quotes and tags part: of letters and digits, maybe with others between. */
+  word: /(?<![^\s:,;="'<>()[\]{}|])(?=[^\s\d:,;="'<>()[\]{}|]{0,199}\d)(?=[^\sa-z:,;="'<>()[\]{}|]{0,199}[a-z])[^\s:,;="'<>()[\]{}|]{8,200}(?![^\s:,;="'<>()[\]{}|])/gi,
+  /** `libapache2-mod-php8.2`, `utf8mb4_general_ci`, `web01.example.org`: words with a number, as packages and hosts have it. */
+  numberedName: /^[-+~/@$%*.]*(?:(?:(?:[a-z]{2,}\d{1,4}){1,2}[a-z]?|[a-z]+|v?\d{1,8})(?:[-_.+~/@*]+|$))+$/i,
   query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
 }));
 
@@ -70,6 +77,11 @@ export function valuesOfPrivateText(text: string): readonly string[] {
     // A quoted text before a separator is a name.
     if (separator === undefined && isTelltale(value)) found.push(value);
   }
+  for (const [, name = '', value = ''] of text.matchAll(patterns().keyword))
+    if (value.length >= SHORTEST_SECRET && patterns().keywordOfSecret.test(name) && !isOrdinary(value))
+      found.push(value);
+  for (const [word] of text.matchAll(patterns().word))
+    if (isTelltale(word) && !patterns().numberedName.test(word)) found.push(word);
   return found;
 }
 
