@@ -68,6 +68,9 @@ function requirementLine(requirement: string): string {
 
 /** @param logins gets git's settings for what was taken out */
 function withoutGitLogin(requirement: string, logins: string[]): string {
+  // ssh takes no password from a URL, and git is given the URL as an argument.
+  if (/^[^:]*git\+ssh:\/\//i.test(requirement))
+    return replaceUserInfo(requirement, (userInfo) => `${userInfo.split(':', 1)[0]}@`);
   const [, prefix, address] = /^((?:[A-Za-z0-9._[\],-]+\s*@\s*)?git\+)(https?:\/\/.*)$/is.exec(requirement) ?? [];
   if (prefix === undefined || address === undefined) return requirement;
   let login: string | undefined;

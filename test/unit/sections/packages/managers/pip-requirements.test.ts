@@ -66,6 +66,10 @@ describe('what has a secret in it is none of the arguments of pip', () => {
       { args: [], mode: 0o600, lines: 'https://joe:5e%20cre7%24{HOME}%C3%BC@h/a.whl\n' },
     ],
     [['hg+https://joe:5ecre7@h/a'], { args: [], mode: 0o600, lines: 'hg+https://joe:5ecre7@h/a\n' }],
+    [
+      ['git+ssh://d:5ecre7@h/x.git@main', 'a @ git+ssh://d:5ecre7@h/x.git'],
+      { args: ['git+ssh://d@h/x.git@main', 'a @ git+ssh://d@h/x.git'] },
+    ],
     [['git+ssh://git@h/a.git@main'], { args: ['git+ssh://git@h/a.git@main'] }],
     [
       ['git+https://joe:5ec%3Are7@h:8443/a.git@main#egg=a'],
