@@ -37,7 +37,8 @@ const patterns = once(() => ({
   /** A secret of random characters may begin with a slash. */
   systemPath: /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)(?:\/|$)/,
   address: /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i,
-  shortWord: /^[A-Za-z][a-z]{0,11}$/,
+  /** Or a region: `us-east-1`. */
+  shortWord: /^(?:[A-Za-z][a-z]{0,11}|[a-z]{2}(?:-[a-z]+){1,2}-\d)$/,
   /** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
   credentialVariable: /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i,
   parameter:

@@ -440,6 +440,7 @@ describe('what a document calls a secret', () => {
     [{ c: { env: { LANG: 'en_US.UTF-8', A: '1', B: 'true' } } }, 'en_US.UTF-8 1 true', 'en_US.UTF-8 1 true'],
     [{ db_password: 'wordpress' }, '/var/www/wordpress', '/var/www/wordpress'],
     [{ password: '/etc/passwd', secret: 'true' }, '/etc/passwd is true', '/etc/passwd is true'],
+    [{ Token: 'us-east-1' }, 'in us-east-1', 'in us-east-1'],
     [{ name: 'x9y8z7' }, 'got x9y8z7', 'got x9y8z7'],
   ])('%j in %j', (document, text, clean) => {
     const redactor = new Redactor();
