@@ -17,7 +17,7 @@ type NoResource = Exclude<Answer, { kind: 'resource' }>;
  * section 7.1); Refused for all others
  */
 export function refusalOf(
-  { status, headers, body }: HttpResponse,
+  { status, headers, body, isCutShort }: HttpResponse,
   answer: NoResource,
   endpoint: Pick<Endpoint, 'url' | 'from'>,
   now: Date,
@@ -37,7 +37,7 @@ export function refusalOf(
   }
   const hint =
     status === 401 || status === 403
-      ? (clockHint(headers['date'], now) ?? hintForDenial(status, answer, endpoint))
+      ? (clockHint(headers['date'], now) ?? hintForDenial(status, isCutShort === true, answer, endpoint))
       : hintFor(status, body, said ?? '', endpoint);
   return new Refused(what, { where: endpoint.url, hint });
 }
@@ -46,7 +46,14 @@ function codeOf(answer: NoResource): string | undefined {
   return answer.kind === 'error' ? answer.code?.trim() : undefined;
 }
 
-function hintForDenial(status: number, answer: NoResource, { from }: Pick<Endpoint, 'from'>): string {
+function hintForDenial(
+  status: number,
+  isCutShort: boolean,
+  answer: NoResource,
+  { from }: Pick<Endpoint, 'from'>,
+): string {
+  if (isCutShort && answer.kind === 'unintelligible')
+    return 'the answer broke off before it said why; try again, and see the log of heat-api-cfn';
   if (status === 403 && answer.kind === 'unintelligible')
     return `these are not heat-api-cfn's words: a proxy or load balancer refuses; check the proxy settings and the URL, which comes from ${from}`;
   return denialHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');

@@ -9,10 +9,7 @@ export interface HttpRequest {
   readonly body?: string;
   /** Milliseconds for the whole exchange, from the lookup of the name to the end of the body. */
   readonly timeout: number;
-  /**
-   * Only the status and the headers count, and the body is read as far as it comes. This applies to every answer outside 2xx:
-   * a body that breaks off, or does not come in time, does not make another answer of it.
-   */
+  /** Only the status and the headers count: the body is read as far as it comes within a few seconds. */
   readonly isStatusEnough?: boolean;
   /** Accept any certificate. */
   readonly insecure?: boolean;
@@ -31,6 +28,11 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** All of the body, or its first 1 MiB where the request has no `mostBytes`. */
   readonly body: string;
+  /**
+   * The body is only the beginning: it broke off, was too large or did not come in time. That makes no other answer of one
+   * outside 2xx; within 2xx it happens only where the status is enough.
+   */
+  readonly isCutShort?: boolean;
 }
 
 export interface DownloadRequest {

@@ -127,6 +127,34 @@ describe('where the status is enough, the body is what came of it', () => {
     expect(await answered({ url })).toMatch(/^no answer: /);
   });
 
+  describe('that comes late', () => {
+    const late: Script = () => [
+      { send: head(403, { 'Content-Length': 5 }) },
+      { drip: 'w', every: 400 },
+      { send: 'hole' },
+    ];
+    const asked = async (request: Partial<HttpRequest>) => {
+      const whole = { method: 'GET', headers: {}, url: await breaking(late), ...request } as const;
+      const { body, isCutShort } = await exchange({ timeout: 10_000, ...whole }, undefined, async () => undefined, 100);
+      return { body, isCutShort };
+    };
+
+    test('is read within the time of the request', async () => {
+      expect(await asked({})).toEqual({ body: 'whole', isCutShort: false });
+    });
+
+    test('is cut short at the end of that', async () => {
+      expect(await asked({ timeout: 200 })).toEqual({ body: expect.stringMatching(/^w?$/), isCutShort: true });
+    });
+
+    test('is not waited for where the caller has enough of the status', async () => {
+      expect(await asked({ isStatusEnough: true })).toEqual({
+        body: expect.stringMatching(/^w?$/),
+        isCutShort: true,
+      });
+    });
+  });
+
   test('an error that is too large', async () => {
     const url = await breaking(() => answer(500, 'x'.repeat(100)));
     expect(await answered({ url, mostBytes: 10 })).toMatch(/^500 /);
