@@ -8,8 +8,6 @@ export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, l
   const sent = await openRequest(outgoing);
   const isSecure = splitUrl(outgoing.url).scheme === 'https';
   sent.once('socket', (socket) => socket.once(isSecure ? 'secureConnect' : 'connect', () => receiver.connected?.()));
-  // What comes after the end is of no interest.
-  sent.on('error', () => undefined);
   await receive(line.keep(sent), outgoing, receiver);
 }
 

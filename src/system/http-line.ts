@@ -79,7 +79,9 @@ export class Line {
   /** Ends the exchange after so many milliseconds, unless the timer is cleared before. */
   bound(milliseconds: number): NodeJS.Timeout {
     const timer = setTimeout(() => this.#end(new TimeoutError(milliseconds)), timerDelay(milliseconds));
-    this.#timers.push(timer);
+    // An answer that comes after the end may still ask for a bound.
+    if (this.#isClosed) clearTimeout(timer);
+    else this.#timers.push(timer);
     return timer;
   }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { describeError } from '../../../src/errors.ts';
 import type { HttpRequest } from '../../../src/system/http.ts';
 import { exchange } from '../../../src/system/http-exchange.ts';
+import { Line } from '../../../src/system/http-line.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
 
 const servers: { close(): Promise<void> }[] = [];
@@ -173,4 +174,12 @@ test.each([
   expect(await answered({ url: 'https://h.test/', timeout: 5000 }, await breaking(() => answer(status)))).toMatch(
     words,
   );
+});
+
+test('a bound that is set after the end keeps no timer', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const line = await Line.use(async (used) => used);
+  const before = timers();
+  line.bound(60_000);
+  expect(timers()).toBe(before);
 });
