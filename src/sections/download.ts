@@ -23,7 +23,13 @@ export async function fetchUrl({ url, authentication, write, restart }: Fetch, w
     return;
   }
   const headers = authentication === undefined ? () => ({}) : await headersFor(url, authentication, world);
-  await world.system.http.download({ url, headers, write, restart, mayLeaveHttps: () => allowsHttpRedirects(world) });
+  await world.system.http.download({
+    url,
+    headers,
+    write,
+    restart,
+    allowHttpRedirects: () => allowsHttpRedirects(world),
+  });
 }
 
 /** What the operator allows in cfntools.conf. */

@@ -99,7 +99,7 @@ async function downloadOnce(
     const next = await fetchOrRedirect(outgoing, proxyFor(url), request.write, bounds);
     if (next === undefined) return;
     if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
-    if (isSecure(url) && !isSecure(next) && !(await request.mayLeaveHttps()))
+    if (isSecure(url) && !isSecure(next) && !(await request.allowHttpRedirects()))
       throw new Problem('redirected from https to http', {
         where: shownUrl(url),
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',

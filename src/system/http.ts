@@ -43,8 +43,8 @@ export interface DownloadRequest {
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
   readonly restart: () => void;
-  /** Asked when a server redirects from https to http: whether that is followed. */
-  readonly mayLeaveHttps: () => Promise<boolean>;
+  /** Asked when a server redirects from https to http: whether that is followed (`allow-http-redirects`). */
+  readonly allowHttpRedirects: () => Promise<boolean>;
 }
 
 /** The proxies of the command line; the environment's are used where it names none. */
