@@ -1,5 +1,6 @@
 import { stepLine, summaryLine } from '../apply/report.ts';
 import { runSteps, TOLERATED_BY_HEAT } from '../apply/run-steps.ts';
+import type { SectionName } from '../config/config.ts';
 import { decodeMetadata } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
 import type { Context } from '../context.ts';
@@ -19,7 +20,8 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const isCompatible = isCompatibleWithHeat(args, context, await readSettings(system.files));
   const document = await findMetadata(metadataWish(args), chainTools(context));
   redactor.addDocument(document.value);
-  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args));
+  const tolerated: ReadonlySet<SectionName> = isCompatible ? TOLERATED_BY_HEAT : new Set();
+  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args), tolerated);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
   reportFindings(findings, context);
@@ -30,7 +32,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const report = await runSteps(steps, {
     system,
     log,
-    tolerated: isCompatible ? TOLERATED_BY_HEAT : new Set(),
+    tolerated,
     isOtherRoot,
     roleCredentials: async (role) => {
       const credentials = await (await import('../metadata/instance-role.ts')).roleCredentials(system, role);

@@ -12,6 +12,7 @@ import type {
   FileEntry,
   GroupEntry,
   PackagesEntry,
+  SectionName,
   ServiceEntry,
   SourceEntry,
   UserEntry,
@@ -21,9 +22,10 @@ import type { Finding } from './findings.ts';
 import { jsonTextAt } from './json-span.ts';
 import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
 import { isPrivateMode } from './mode.ts';
+import { parseConfig } from './parse-config.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
-import { configSchema, partMessage, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
+import { configSchema, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
 import { renderTemplate } from './template.ts';
 
 /** A parsed metadata document and the text it came from. */
@@ -46,8 +48,13 @@ export interface Decoded {
 /**
  * Says what a metadata document asks for. Pure: nothing of the machine is read.
  * @param wanted config sets named on the command line
+ * @param tolerated sections of which an entry with a name that no program may get is left out, with a warning
  */
-export function decodeMetadata(document: MetadataDocument, wanted: readonly string[]): Decoded {
+export function decodeMetadata(
+  document: MetadataDocument,
+  wanted: readonly string[],
+  tolerated: ReadonlySet<SectionName> = new Set(),
+): Decoded {
   const { value, text } = document;
   if (!isRecord(value)) return refused('the metadata is not an object', '', 'it must hold AWS::CloudFormation::Init');
   const init = value[INIT_KEY];
@@ -61,7 +68,14 @@ export function decodeMetadata(document: MetadataDocument, wanted: readonly stri
   const privateTexts: string[] = [];
   const decoded = new Map<string, Config>();
   for (const name of new Set(selection.configs)) {
-    const config = decodeConfig(name, init[name] as Record<string, unknown>, text, authentications, findings);
+    const config = decodeConfig(
+      name,
+      init[name] as Record<string, unknown>,
+      text,
+      authentications,
+      tolerated,
+      findings,
+    );
     decoded.set(name, config);
     for (const file of config.files) if (isPrivate(file)) privateTexts.push(textOf(file.content));
   }
@@ -100,6 +114,7 @@ function decodeConfig(
   value: Record<string, unknown>,
   text: string,
   authentications: Authentications,
+  tolerated: ReadonlySet<SectionName>,
   findings: Finding[],
 ): Config {
   for (const { path, known } of unknownKeys(value)) {
@@ -119,11 +134,10 @@ function decodeConfig(
       hint: 'choose another',
     });
   }
-  const result = v.safeParse(configSchema, withVersionsAsWritten(value, name, text));
-  for (const issue of result.issues ?? []) findings.push(findingOf(issue, name));
+  const result = parseConfig(name, withVersionsAsWritten(value, name, text), tolerated, findings);
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
-  const raw = (result.success ? result.output : {}) as RawConfig;
-  const filesFrom = result.success ? raw.files : soundFiles(value);
+  const raw = result ?? {};
+  const filesFrom = result === undefined ? soundFiles(value) : raw.files;
   return {
     name,
     packages: decodePackages(name, raw),
@@ -336,20 +350,6 @@ function soundFiles(value: Record<string, unknown>): Record<string, RawFile> {
     if (entry !== undefined) sound[path] = entry;
   }
   return sound;
-}
-
-function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {
-  const path = (issue.path ?? []).map((item) => item.key as string | number);
-  const pointer = pointerOf([INIT_KEY, config, ...path]);
-  if (issue.received === 'undefined' && issue.kind === 'schema' && issue.expected?.startsWith('"')) {
-    return {
-      severity: 'error',
-      what: `${issue.expected} is missing`,
-      pointer: pointerOf([INIT_KEY, config, ...path.slice(0, -1)]),
-    };
-  }
-  const { what, hint } = partMessage(issue.message);
-  return { severity: 'error', what, pointer, ...(hint === '' ? {} : { hint }) };
 }
 
 /** True when not everybody may read the file: what it holds must not be seen elsewhere. */

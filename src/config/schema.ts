@@ -21,10 +21,13 @@ import { hasWindowsPath, isWindowsPath } from './windows.ts';
 const HINT = '\n';
 const message = (what: string, hint = ''): string => `${what}${HINT}${hint}`;
 
-/** Parts a schema's message into what is wrong and what to do. */
-export function partMessage(text: string): { what: string; hint: string } {
-  const [what = '', hint = ''] = text.split(HINT);
-  return { what, hint };
+/** The message of a name that breaks its rule. */
+const nameMessage = ({ what, hint }: NameFault): string => `${message(what, hint)}${HINT}name`;
+
+/** Parts a schema's message into what is wrong, what to do, and whether it is about a name that no program may get. */
+export function partMessage(text: string): { what: string; hint: string; isName: boolean } {
+  const [what = '', hint = '', kind] = text.split(HINT);
+  return { what, hint, isName: kind === 'name' };
 }
 
 const record = v.custom<Record<string, unknown>>(isRecord, message('not an object', 'write it as { ... }'));
@@ -79,7 +82,7 @@ const follows = (fault: (name: string) => NameFault | undefined) =>
   v.rawCheck<string>(({ dataset, addIssue }) => {
     // What has been complained about already is not reported twice.
     const found = dataset.typed && dataset.issues === undefined ? fault(dataset.value) : undefined;
-    if (found !== undefined) addIssue({ message: message(found.what, found.hint) });
+    if (found !== undefined) addIssue({ message: nameMessage(found) });
   });
 
 const newAccountName = v.pipe(v.string(), follows(newAccountFault));
@@ -104,7 +107,7 @@ const packagesFollow = (manager: RuledManager) =>
       const found = name === '' ? undefined : packageFault(manager, name, list);
       if (found === undefined) continue;
       addIssue({
-        message: message(found.what, found.hint),
+        message: nameMessage(found),
         path: [{ type: 'object', origin: 'key', input, key: name, value: given }],
       });
     }
@@ -234,7 +237,7 @@ const entries = {
         v.rawCheck(({ dataset, addIssue }) => {
           for (const name of dataset.typed ? dataset.value : []) {
             const found = accountFault(name);
-            if (found !== undefined) addIssue({ message: message(found.what, found.hint) });
+            if (found !== undefined) addIssue({ message: nameMessage(found) });
           }
         }),
       ),

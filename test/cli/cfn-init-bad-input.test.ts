@@ -217,6 +217,39 @@ describe('every problem is said with its pointer before anything changes', () =>
   });
 });
 
+describe('under --compat heat a bad name is a warning, and all the rest is done', () => {
+  test.each<[string, ConfigDocument, string]>([
+    ['of a package', { packages: { apt: { 'lamp-server^': [] } } }, '/packages/apt/lamp-server^'],
+    ['of a package in a list', { packages: { apt: ['-x'] } }, '/packages/apt/-x'],
+    ['of a version', { packages: { python: { a: '1.0 --pre' } } }, '/packages/python/a'],
+    ['of a service', { services: { sysvinit: { '*': { ensureRunning: true } } } }, '/services/sysvinit/*'],
+    ['of a user', { users: { 123: {} } }, '/users/123'],
+    ['of a group of a user', { users: { a: { groups: ['-V'] } } }, '/users/a/groups'],
+    ['of a group', { groups: { '-x': {} } }, '/groups/-x'],
+  ])('%s', async (_, config, pointer) => {
+    const root = join(machine().shared, `root-${count++}`);
+    mkdirSync(root);
+    const result = await cfnInit(machine(), { ...config, files: GOOD }, ['--root', root, '--compat', 'heat']);
+    expect({ code: result.code, written: readdirSync(root) }).toEqual({ code: 0, written: ['good'] });
+    const warnings = complaints(result).filter((line) => line.includes(CONFIG));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^cfn-init: warning: .*: going on without it, as heat-cfntools did$/);
+    expect(warnings[0]).toContain(CONFIG + pointer);
+    expect(result.stdout).not.toMatch(/packages|services|users|groups/);
+  });
+
+  test.each<[string, ConfigDocument, string]>([
+    ['an owner of a file', { files: { ...GOOD, '/a': { content: '', owner: '-x' } } }, '/files/~1a/owner'],
+    ['what is no name', { packages: { msi: {} }, files: GOOD }, '/packages/msi'],
+  ])('but not %s', async (_, config, pointer) => {
+    const root = join(machine().shared, `root-${count++}`);
+    mkdirSync(root);
+    const result = await cfnInit(machine(), config, ['--root', root, '--compat', 'heat']);
+    expect({ code: result.code, written: readdirSync(root) }).toEqual({ code: 1, written: [] });
+    expect(result.stderr).toContain(CONFIG + pointer);
+  });
+});
+
 describe('what is odd but harmless is a warning', () => {
   test.each<[string, ConfigDocument, string]>([
     ['an unknown section', { disks: {} }, '/disks'],

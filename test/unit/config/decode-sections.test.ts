@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
+import { decodeMetadata } from '../../../src/config/decode.ts';
 import { decodeConfig, decodeText, INIT, places } from './decoding.ts';
 
 function configOf(config: unknown, beside: Record<string, unknown> = {}): Config {
@@ -263,5 +264,32 @@ describe('services', () => {
     [{ systemd: { s: { packages: ['a'] } } }, 'services/systemd/s/packages'],
   ])('refuses %j', (services, place) => {
     expect(places(decodeConfig({ services }))).toEqual([`error ${place}`]);
+  });
+});
+
+describe('a bad name in a tolerated section', () => {
+  it('leaves its entry out, and the others stay', () => {
+    const config = {
+      packages: { apt: { ' lamp^ ': [], nginx: [] }, yum: ['-x', 'httpd'] },
+      users: { a: { groups: '-V' }, b: {} },
+      services: { systemd: { '*': {}, nginx: {} } },
+      groups: { '-g': {} },
+    };
+    const tolerated = new Set(['packages', 'users', 'services'] as const);
+    const decode = (names: object) => {
+      const text = JSON.stringify({ [INIT]: { config: { ...config, ...names } } });
+      return decodeMetadata({ value: JSON.parse(text), text }, [], tolerated);
+    };
+    expect(places(decode({}))).toEqual([
+      'error groups/-g',
+      'warning packages/apt/lamp^',
+      'warning packages/yum/-x',
+      'warning services/systemd/*',
+      'warning users/a/groups',
+    ]);
+    const [decoded] = decode({ groups: {} }).configs;
+    expect(decoded?.packages.map(({ packages }) => packages.map(({ name }) => name))).toEqual([['nginx'], ['httpd']]);
+    expect(decoded?.users.map(({ name }) => name)).toEqual(['b']);
+    expect(decoded?.services.map(({ name }) => name)).toEqual(['nginx']);
   });
 });
