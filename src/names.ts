@@ -102,6 +102,8 @@ interface PackageRule {
   /** Of a text that is no address: where URLs and paths belong is for the manager to say. */
   readonly version: (text: string) => boolean;
   readonly hint: string;
+  /** How the names of files end that its tools install in the place of a package of that name. */
+  readonly file?: RegExp;
 }
 
 /** deb-control(5), with the architecture that apt takes. Anything else apt-get takes for a pattern, a task or an order to remove. */
@@ -111,25 +113,29 @@ const DEB_VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
 
 /**
  * dnf(8), "Specifying packages", yum(8), and zypper(8), "Package management commands": NAME[.ARCH], with patterns and the
- * parentheses of what packages provide, `perl(Foo::Bar)`; an operator and a version behind it, as in `vim >= 8`. The
+ * parentheses of what packages provide, `perl(Foo::Bar)` and `bundled(npm(foo))`; an operator and a version behind it, as in `vim >= 8`. The
  * characters of a name are those of rpm-spec's preamble. zypper takes a leading `-`, `!`, `+` and `~` for orders and an operator
  * at the end for the beginning of the next name, yum 3 a leading `-` for "not this one".
  */
 const RPM_NAME =
-  /^[A-Za-z0-9_*?[][A-Za-z0-9_.+~^:*?[\]!-]*(?:\([^()\s]*\)[A-Za-z0-9_.]*)*(?: *(?:[<>]=?|==?) *[A-Za-z0-9._+~^:-]+)?$/;
-/** A group or environment group, or a module: `@core`, `@^minimal`, `@Development Tools`, `@nodejs:18/common`. */
-const RPM_GROUP = /^@\^?[A-Za-z0-9][^\x00-\x1f\x7f-\x9f]*$/;
+  /^[A-Za-z0-9_*?[][A-Za-z0-9_.+~^:*?[\]!-]*(?:\((?:[^()\s]|\([^()\s]*\))*\)[A-Za-z0-9_.]*)*(?: *(?:[<>]=?|==?) *[A-Za-z0-9._+~^:-]+)?$/;
+/** A group or environment group, or a module: `@core`, `@^minimal`, `@Development Tools`, `@*gnome*`, `@nodejs:18/common`. */
+const RPM_GROUP = /^@\^?[A-Za-z0-9*?[][^\x00-\x1f\x7f-\x9f]*$/;
 const RPM_VERSION = /^[A-Za-z0-9._+~^:*][A-Za-z0-9._+~^:*-]*$/;
-/** A path or a URL, without blanks. */
-const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\s\x00-\x1f\x7f-\x9f]*$/;
+const ADDRESS = /^(?:\/|(?:https?|ftp|file):\/\/)[^\x00-\x1f\x7f-\x9f]*$/i;
+
+/** True for the URL or absolute path of a package file. */
+export function isAddress(text: string): boolean {
+  return ADDRESS.test(text);
+}
 
 /** A file where cfn-init is called; the tools, which run elsewhere, get its full path. */
 const OWN_FILE = /^\.{1,2}\/[^\s\x00-\x1f\x7f-\x9f]+$/;
 
 function isRpmName(text: string): boolean {
-  if (ADDRESS.test(text) || OWN_FILE.test(text) || RPM_GROUP.test(text)) return true;
+  if (OWN_FILE.test(text) || (isAddress(text) && !/\s/.test(text))) return true;
   // A pattern without a literal letter or digit matches everything.
-  return RPM_NAME.test(text) && /[A-Za-z0-9]/.test(text.replace(/\[[^\]]*\]/g, ''));
+  return (RPM_NAME.test(text) || RPM_GROUP.test(text)) && /[A-Za-z0-9]/.test(text.replace(/\[[^\]]*\]/g, ''));
 }
 
 const rpmRule: PackageRule = {
@@ -137,6 +143,7 @@ const rpmRule: PackageRule = {
   name: isRpmName,
   version: (text) => RPM_VERSION.test(text),
   hint: 'write { "name": "version" }',
+  file: /\.rpm$/,
 };
 
 /** apk-world(5): NAME[@TAG][OPERATOR VERSION]; a leading `!` is an order to keep the package away. */
@@ -168,6 +175,8 @@ const pip = once(() => {
     ),
   };
 });
+/** pip's ARCHIVE_EXTENSIONS, of its internal filetypes.py. */
+const PIP_FILE = /\.(?:whl|zip|tar|tar\.(?:gz|bz2|xz|lz|lzma)|tgz|tbz|txz|tlz)$/i;
 /** A path, a URL, or a repository as in `git+https://`. */
 const PIP_ADDRESS = /^(?:\/|\w[\w+.-]*:\/\/)[^\x00-\x1f\x7f-\x9f]*$/;
 
@@ -180,9 +189,11 @@ function isPipText(pattern: RegExp, text: string): boolean {
 
 const pipRule: PackageRule = {
   kind: 'a Python package',
-  name: (text) => isPipText(pip().name, text) || isPipText(PIP_ADDRESS, text),
+  name: (text) =>
+    isPipText(pip().name, text) || isPipText(PIP_ADDRESS, text) || (OWN_FILE.test(text) && PIP_FILE.test(text)),
   version: (text) => isPipText(pip().version, text) || isPipText(PIP_ADDRESS, text),
   hint: 'write { "name": "version" } as in PEP 508 and PEP 440, or a URL or an absolute path for the version',
+  file: PIP_FILE,
 };
 
 /** For managers of package files: what the document calls them goes to no program. */
@@ -223,6 +234,7 @@ const PACKAGE_RULES = {
     name: (text) => GEM_NAME.test(text) || (OWN_FILE.test(text) && text.endsWith('.gem')),
     version: (text) => GEM_VERSION.test(text),
     hint: 'write { "name": "version" }',
+    file: /\.gem$/,
   },
 } satisfies Readonly<Record<string, PackageRule>>;
 
@@ -239,9 +251,12 @@ export function packageFault(manager: RuledManager, name: string, versions: read
   const nameRule = isLabel ? fileRule.name : rule.name;
   if (name.length > LONGEST_ADDRESS || !nameRule(name))
     return { what: `${shown(name)} is not the name of ${rule.kind}`, hint: rule.hint };
-  const isAddress = (text: string): boolean => manager !== 'python' && ADDRESS.test(text);
+  // The tools run elsewhere, and would look for the file there.
+  if (!isLabel && rule.file?.test(name) && !name.includes('/'))
+    return { what: `${shown(name)} is the name of a file, not of ${rule.kind}`, hint: `write ./${name}` };
+  const isFile = (text: string): boolean => manager !== 'python' && isAddress(text);
   const odd = versions.find(
-    (version) => version.length > LONGEST_ADDRESS || !(isAddress(version) || rule.version(version)),
+    (version) => version.length > LONGEST_ADDRESS || !(isFile(version) || rule.version(version)),
   );
   return odd === undefined ? undefined : { what: `${shown(odd)} is not a version of ${rule.kind}`, hint: rule.hint };
 }

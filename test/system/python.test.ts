@@ -230,6 +230,19 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8082), Handler).serve_forever()`;
     expect(seen).not.toMatch(/5ec(?:\/|%2F)re7/);
   });
 
+  test('a file where cfn-init is called, in the place of a name', async () => {
+    const document = { packages: { python: { './cfn_dummy-1.9-py3-none-any.whl': [] } } };
+    const run = () => cfnInit(view(), document, [], { env: ENV, cwd: '/pypi/files' });
+    const first = await run();
+    expect({ code: first.code, stderr: first.stderr, summary: summary(first) }).toEqual({
+      code: 0,
+      stderr: '',
+      summary: '1 changed',
+    });
+    expect(await installed()).toEqual(['cfn_dummy==1.9']);
+    expect(summary(await run())).toBe('1 unchanged');
+  });
+
   test('an older pip that knows no inspect', async () => {
     await view().run('touch /run/old-pip');
     expect(summary(await apply({ 'cfn-dummy': wheel, 'cfn-other': '1.0' }))).toBe('1 changed');

@@ -144,6 +144,8 @@ describe('packages', () => {
       '*-devel',
       'kernel-[0-9]*',
       'perl(Foo::Bar)',
+      'bundled(npm(foo))',
+      'bundled(golang(github.com/x/y)) = 1.0',
       'libc.so.6()(64bit)',
       'vim >= 8',
       'vim>=8.0-1',
@@ -151,9 +153,31 @@ describe('packages', () => {
       '/usr/bin/env',
       '/opt/x-1.0.rpm',
       'https://h/x.rpm',
+      'HTTP://h/x.rpm',
+      '@*gnome*',
+      '@^*server*',
     ],
     versions: ['1.0', '1.0-1.el9', '2:1.0', '1.0~rc1', '1.0^git1', '1.*', 'https://h/x.rpm', '/x.rpm'],
-    noNames: ['*', '?*', '[a-z]*', '!foo', '~foo', '+foo', 'foo=', 'a,b', 'a b', 'a;b', '$(x)', 'foo;rm', '(a or b)'],
+    noNames: [
+      '*',
+      '?*',
+      '@*',
+      '@^[a-z]*',
+      'a(b(c(d)))',
+      'a(b',
+      'x.rpm',
+      '[a-z]*',
+      '!foo',
+      '~foo',
+      '+foo',
+      'foo=',
+      'a,b',
+      'a b',
+      'a;b',
+      '$(x)',
+      'foo;rm',
+      '(a or b)',
+    ],
     noVersions: ['1.0 -x', '1 0', '$(x)', '1;2', '1.0"'],
   };
   const files = {
@@ -173,7 +197,7 @@ describe('packages', () => {
     rpm: files,
     apt: {
       names: ['nginx', 'libstdc++6', 'libc6:i386', 'g++', 'python3.11', 'cfn-plus+', '0ad'],
-      versions: ['1.0', '2:1.0-1+deb12u1', '1.0~rc1', '1.*', 'http://h/x.deb', '/x.deb'],
+      versions: ['1.0', '2:1.0-1+deb12u1', '1.0~rc1', '1.*', 'http://h/x.deb', 'ftp://h/x', '/x.deb'],
       noNames: [
         '+foo',
         'foo=1',
@@ -228,6 +252,8 @@ describe('packages', () => {
         'https://h/x.tar.gz',
         'git+https://h/r.git@v1#egg=x',
         '/opt/wheels/x.whl',
+        './x-1.0-py3-none-any.whl',
+        '../x-1.0.tar.gz',
       ],
       versions: [
         '1.0',
@@ -242,6 +268,8 @@ describe('packages', () => {
       ],
       noNames: [
         '-r x',
+        'x-1.0-py3-none-any.whl',
+        './x y.whl',
         '.',
         './x',
         'x/y',
@@ -258,7 +286,7 @@ describe('packages', () => {
     rubygems: {
       names: ['rails', 'json_pure', 'ruby-progressbar', '3scale-api', '/opt/x-1.0.gem', './x-1.0.gem', '../x.gem'],
       versions: ['1.3.6', '0.10.2', '2.0.0.rc1', '~> 1.0', '>= 1', '/x.gem', 'http://h/x.gem'],
-      noNames: ['rails:5', '.x', 'a b', 'a;b', 'x/y', 'ü'],
+      noNames: ['rails:5', '.x', 'tgem-1.0.gem', 'a b', 'a;b', 'x/y', 'ü'],
       noVersions: ['1.0, 2.0', 'latest', '1 0', '$(x)', '>= 1 -x'],
     },
   };
@@ -279,6 +307,15 @@ describe('packages', () => {
       refuses((version) => packageFault(manager, 'x', ['1', version]), table.noVersions);
       refuses((version) => packageFault(manager, 'x', [version]), ['-1', '--force', 'a\nb', 'a\0', '1'.repeat(5000)]);
     });
+  });
+
+  test('a file without ./ is told how to be written', () => {
+    expect(packageFault('rubygems', 'tgem-1.0.gem', [])).toEqual({
+      what: '"tgem-1.0.gem" is the name of a file, not of a gem',
+      hint: 'write ./tgem-1.0.gem',
+    });
+    expect(packageFault('python', 'x-1.0.tar.gz', [])?.hint).toBe('write ./x-1.0.tar.gz');
+    expect(packageFault('dnf', 'x.rpm', [])?.hint).toBe('write ./x.rpm');
   });
 
   test('a source of pip may be called anything', () => {

@@ -1,5 +1,6 @@
 import type { PackageManagerName, PackageRequest } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
+import { isAddress } from '../../names.ts';
 import type { World } from '../step.ts';
 
 /** What a package manager must be able to do. To add one: a file in managers/, and its line in packages.ts. */
@@ -18,11 +19,6 @@ export interface PackageManager {
   install(requests: readonly PackageRequest[], world: World): Promise<readonly string[]>;
 }
 
-/** True for a version that is an address or a path of a package file. */
-export function isPackageFile(version: string): boolean {
-  return /^(https?:\/\/|file:\/\/\/|\/)/i.test(version);
-}
-
 /**
  * For managers of single package files: each request must say where its files are.
  * @param repositories the manager that finds packages by name instead
@@ -30,7 +26,7 @@ export function isPackageFile(version: string): boolean {
  */
 export function requireAddresses(manager: string, repositories: string, requests: readonly PackageRequest[]): void {
   for (const { name, versions } of requests) {
-    if (versions.length > 0 && versions.every(isPackageFile)) continue;
+    if (versions.length > 0 && versions.every(isAddress)) continue;
     throw new Problem(`${manager} needs the URL or path of ${name}`, {
       where: `packages ${manager}`,
       hint: `give it instead of a version, or list the package under ${repositories}`,

@@ -1,8 +1,9 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
+import { isAddress } from '../../../names.ts';
 import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import { isPackageFile, type PackageManager } from '../manager.ts';
+import type { PackageManager } from '../manager.ts';
 import { REPOSITORY_PAUSES } from '../package-tool.ts';
 import { installWithAptGet, updateIndex, warnOfFailures } from './apt-get.ts';
 import { type Found, lookUp } from './apt-index.ts';
@@ -91,7 +92,7 @@ function isMet({ versions }: PackageRequest, installed: InstalledPackage | undef
 /** @throws Problem that names all versions that are URLs or paths */
 function refuseAddresses(requests: readonly PackageRequest[]): void {
   const odd = requests.flatMap(({ name, versions }) =>
-    versions.filter(isPackageFile).map((one) => `${JSON.stringify(shownUrl(one))} is not a version of ${name}`),
+    versions.filter(isAddress).map((one) => `${JSON.stringify(shownUrl(one))} is not a version of ${name}`),
   );
   if (odd.length > 0)
     throw new Problem(odd.join('; '), {

@@ -54,8 +54,9 @@ function hasSources(requests: readonly PackageRequest[]): boolean {
   return requests.some((request) => sourceOf(request) !== undefined);
 }
 
-function sourceOf({ versions }: PackageRequest): string | undefined {
-  return versions.find(isPipSource);
+/** Given as a version, or in the place of a name. */
+function sourceOf({ name, versions }: PackageRequest): string | undefined {
+  return [...versions, name].find(isPipSource);
 }
 
 /** To compare a local file takes a call of pip, so it is done once for each state of the environment. */
@@ -115,10 +116,11 @@ async function requirementOf(request: PackageRequest, world: World): Promise<str
 }
 
 /** Whether pip has changed what was asked for; of extras, and of a URL that it did not note down, whether it has changed anything. */
-function hasChanged({ name, versions }: PackageRequest, changed: readonly string[], after: PipEnvironment): boolean {
+function hasChanged(request: PackageRequest, changed: readonly string[], after: PipEnvironment): boolean {
+  const { name } = request;
   const own = canonicalName(name.replace(/[^A-Za-z0-9._-].*$/, ''));
   if (changed.includes(own)) return true;
-  const isOpen = versions.some(isPipSource) ? !after.has(own) : name.includes('[');
+  const isOpen = sourceOf(request) !== undefined ? !after.has(own) : name.includes('[');
   return isOpen && changed.length > 0;
 }
 

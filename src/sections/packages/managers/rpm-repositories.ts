@@ -1,9 +1,10 @@
 import type { PackageManagerName, PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
+import { isAddress } from '../../../names.ts';
 import { carriesSecrets } from '../../../secrets/names.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
-import { isPackageFile, type PackageManager } from '../manager.ts';
+import type { PackageManager } from '../manager.ts';
 import { withPackageFiles } from '../package-file.ts';
 import { callPackageTool, notInstalled, packageToolProblem } from '../package-tool.ts';
 import { dnfTool } from './dnf-tool.ts';
@@ -215,7 +216,7 @@ function changedNames(
 
 function refuseAddresses(manager: string, requests: readonly PackageRequest[]): void {
   for (const { name, versions } of requests) {
-    if (!versions.some(isPackageFile)) continue;
+    if (!versions.some(isAddress)) continue;
     throw new Problem(`${manager} takes versions of ${name}, not a URL or path`, {
       where: `packages ${manager}`,
       hint: 'list the package under rpm',
