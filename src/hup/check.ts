@@ -1,15 +1,14 @@
 import { describeError, ExitCode, Problem } from '../errors.ts';
-import { parseCredentialFile } from '../heat/credentials.ts';
+import { exposureProblem, parseCredentialFile } from '../heat/credentials.ts';
 import { accountFault } from '../names.ts';
 import type { System } from '../system/system.ts';
-import { findUntrusted } from '../system/trusted-path.ts';
+import { exposureOfEntry } from '../system/trusted-path.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
 import { readForbidden } from './forbidden.ts';
 import { DEFAULT_USER } from './hooks.ts';
 
 const MOST_BYTES = 1024 * 1024;
-const OPEN_TO_OTHERS = 0o066;
 
 export interface CheckResult {
   /** For people: what is wrong, one line each, or what is configured. */
@@ -80,15 +79,11 @@ function credentialProblems(
       return [remark(setting.place, `there is no file ${path}`, 'make it, or correct credential-file')];
     const { accessKey, secretKey } = parseCredentialFile(content.toString('utf8'));
     const entry = files.entry(path);
-    const isOpen = entry?.kind === 'file' && (entry.mode & OPEN_TO_OTHERS) !== 0;
-    const fault = isOpen ? undefined : findUntrusted(files, path, self.uid);
+    const exposure = entry === undefined ? undefined : exposureOfEntry(entry, path, files, self.uid);
     return [
       ...(accessKey === undefined ? [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')] : []),
       ...(secretKey === undefined ? [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')] : []),
-      ...(isOpen ? [remark(path, 'others can read or change the credential file', `chmod 600 ${path}`)] : []),
-      ...(fault === undefined
-        ? []
-        : [remark(fault.path, `the credential file is not safe, ${fault.what}`, fault.hint)]),
+      ...(exposure === undefined ? [] : [exposureProblem(path, exposure).line]),
     ];
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

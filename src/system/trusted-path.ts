@@ -1,6 +1,6 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, readlinkSync } from 'node:fs';
 import { absolutePath } from './absolute-path.ts';
-import type { Entry } from './file-entry.ts';
+import { type Entry, entryOf } from './file-entry.ts';
 import type { FileSystem } from './file-system.ts';
 
 /** Why somebody else decides what stands at a path. */
@@ -10,6 +10,8 @@ export interface Untrusted {
   readonly what: string;
   /** What to do about it. */
   readonly hint: string;
+  /** It belongs to another user. */
+  readonly isOwner?: boolean;
 }
 
 /** What is wrong with a file that should be private: its mode, its owner, or the place where it is. */
@@ -60,7 +62,12 @@ export function findUntrusted(files: FileSystem, path: string, self: number): Un
 
 function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrusted | undefined {
   if (uid !== 0 && uid !== self)
-    return { path, what: `it belongs to the user ${uid}, who could write anything there`, hint: `chown root ${path}` };
+    return {
+      path,
+      what: `it belongs to the user ${uid}, who could write anything there`,
+      hint: `chown root ${path}`,
+      isOwner: true,
+    };
   // The mode of a link means nothing; in a sticky directory nobody can touch what others own.
   if (kind === 'symlink' || (kind === 'directory' && (mode & STICKY) !== 0)) return undefined;
   if ((mode & WRITABLE_BY_OTHERS) === 0) return undefined;
@@ -69,16 +76,31 @@ function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrus
 
 /**
  * Tells whether somebody else can read or change an open file, could have written it, or can put another one in its place.
- * A pipe, as `<(...)` makes one, is private.
+ * A pipe without a name, as `<(...)` makes one, is private.
  * @param path where it was opened, to look at the directories on the way
  * @param self our user id
  * @returns undefined when it is private to root and ourselves
  */
 export function exposureOf(fd: number, path: string, files: FileSystem, self: number): Exposure | undefined {
-  const stats = fstatSync(fd);
-  if (!stats.isFile()) return undefined;
-  if (stats.uid !== 0 && stats.uid !== self) return { kind: 'owner', uid: stats.uid };
-  if ((stats.mode & OPEN_TO_OTHERS) !== 0) return { kind: 'mode' };
-  const fault = findUntrusted(files, absolutePath(path), self);
-  return fault === undefined ? undefined : { kind: 'place', path: fault.path, hint: fault.hint };
+  return hasName(fd) ? exposureOfEntry(entryOf(fstatSync(fd)), absolutePath(path), files, self) : undefined;
+}
+
+/** As exposureOf, of what stands at an absolute path. */
+export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, self: number): Exposure | undefined {
+  if (entry.uid !== 0 && entry.uid !== self) return { kind: 'owner', uid: entry.uid };
+  if (entry.kind === 'file' && (entry.mode & OPEN_TO_OTHERS) !== 0) return { kind: 'mode' };
+  const fault = findUntrusted(files, path, self);
+  if (fault === undefined) return undefined;
+  // A directory may well be its owner's home.
+  const hint = fault.isOwner === true ? 'move the file to a directory of root, such as /etc/cfn' : fault.hint;
+  return { kind: 'place', path: fault.path, hint };
+}
+
+/** proc(5), /proc/pid/fd: what has no name stands there as `pipe:[INODE]`. */
+function hasName(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/');
+  } catch {
+    return true;
+  }
 }

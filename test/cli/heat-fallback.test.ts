@@ -267,7 +267,11 @@ describe('credentials', () => {
   test.each<[name: string, prepare: string, says: string]>([
     ['another user owns it', 'chown 7007 FILE', 'the credential file belongs to another user, 7007: '],
     ['another user owns it, and it is open', 'chown 7007 FILE; chmod 644 FILE', 'the credential file belongs to '],
-    ['another user owns its directory', 'chown 7007 /srv/keys', 'others can replace the credential file: '],
+    [
+      'another user owns its directory',
+      'chown 7007 /srv/keys',
+      'others can replace the credential file: [^\\n]*: move the file to a directory of root',
+    ],
     ['anybody can write to its directory', 'chmod 777 /srv/keys', 'others can replace the credential file: '],
     [
       'a link to it is in a directory of another user',
@@ -308,6 +312,23 @@ describe('credentials', () => {
       env: ENVIRONMENT,
     });
     expect(result(ended)).toEqual({ code: 0, stdout: `${METADATA}\n`, stderr: '' });
+  });
+
+  test.each<[name: string, script: string]>([
+    ['that another user owns', 'chown 7007 /srv/keys/pipe'],
+    ['that another user can replace', 'chown 7007 /srv/keys'],
+  ])('a pipe with a name %s: --strict refuses it', async (_, prepare) => {
+    const heat = await replay({ 's1/r': described(METADATA) });
+    await machine().run('rm -rf /srv/keys');
+    put('/srv/keys/file', `AWSAccessKeyId=${KEY}\nAWSSecretKey=${SECRET}\n`);
+    const script = `mkfifo -m 600 /srv/keys/pipe; ${prepare}; cat /srv/keys/file >/srv/keys/pipe & exec "$0" "$@"`;
+    const asked = ['-s', 's1', '-r', 'r', '-u', heat.base, '--strict', '--credential-file', '/srv/keys/pipe'];
+    const ended = await machine().run(['/bin/bash', '-c', script, binary('cfn-get-metadata'), ...asked], {
+      env: ENVIRONMENT,
+    });
+    expect(result(ended)).toEqual(
+      failure(/^cfn-get-metadata: (the credential file belongs to another user, 7007|others can replace)/),
+    );
   });
 
   test('a file that is not there is an error, whatever was fetched before', async () => {

@@ -124,7 +124,7 @@ it.each<Check>([
     },
     [
       '/etc/cfn/keys: no AWSSecretKey= in the credential file: add the line',
-      '/etc/cfn/keys: others can read or change the credential file: chmod 600 /etc/cfn/keys',
+      'others can read or change the credential file: /etc/cfn/keys: chmod 600 it',
       '2 problems, 1 hook in order',
     ],
     1,
@@ -137,7 +137,7 @@ it.each<Check>([
       '/etc/cfn/hooks.conf': HOOK,
     },
     [
-      '/etc/cfn/open: the credential file is not safe, other users may write to it: chmod go-w /etc/cfn/open',
+      'others can replace the credential file: /etc/cfn/open/keys: /etc/cfn/open is not safe: chmod go-w /etc/cfn/open',
       '1 problem, 1 hook in order',
     ],
     1,
