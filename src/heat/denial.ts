@@ -13,14 +13,12 @@ export function callForbiddenByPolicy(text: string): string | undefined {
 /** What the operator of the cloud can do about it. */
 export function policyHint(call: string): string {
   return call === GUEST_CALL
-    ? `the credentials are accepted, but Heat 2024.1 and later keeps this call from guests by default; the operator of the cloud allows it in heat's policy.yaml: "cloudformation:${GUEST_CALL}": "role:heat_stack_user or role:reader"`
+    ? `the credentials are accepted, but Heat 2024.1 and later does not allow guests to make this call by default; the operator of the cloud allows it in heat's policy.yaml: "cloudformation:${GUEST_CALL}": "role:heat_stack_user or role:reader"`
     : `the credentials are accepted, but may not call ${call}; the operator of the cloud decides that in heat's policy.yaml: "cloudformation:${call}"`;
 }
 
-/** Why credentials were refused (HTTP 401 or 403), by the code and the message of the answer, and what to look at. */
+/** Why credentials were refused (HTTP 401 or 403) for another reason than Heat's policy, by the code and the message of the answer, and what to look at. */
 export function denialHint(code: string | undefined, message: string): string {
-  const forbidden = callForbiddenByPolicy(message);
-  if (forbidden !== undefined) return policyHint(forbidden);
   const byIam = /is not authorized to perform: ([\w:*-]{1,100})/.exec(message)?.[1];
   if (byIam !== undefined) return `the credentials are accepted, but their IAM policy does not allow ${byIam}`;
   if (/not authori[sz]ed to (use|complete) this action/i.test(message))
@@ -32,5 +30,5 @@ export function denialHint(code: string | undefined, message: string): string {
   if (code !== undefined && code !== 'AccessDenied')
     return 'check the access key and its secret, and that they are for this resource and stack';
   // Heat says the same of a wrong secret and of a keystone that answers none of its questions.
-  return 'the credentials are wrong (check the access key and its secret), or the stack that they belong to is deleted; if all credentials are refused, keystone wants a user with the role "service" to ask about them (CVE-2025-65073), and the operator of the cloud gives heat one';
+  return 'the credentials are wrong (check the access key and its secret), or the stack that they belong to is deleted; if all credentials are refused, keystone accepts such queries only from a user with the role "service" (CVE-2025-65073); the operator must give heat\'s user that role';
 }

@@ -55,7 +55,7 @@ function hintForDenial(
   if (isCutShort && answer.kind === 'unintelligible')
     return 'the answer broke off before it said why; try again, and see the log of heat-api-cfn';
   if (status === 403 && answer.kind === 'unintelligible')
-    return `these are not heat-api-cfn's words: a proxy or load balancer refuses; check the proxy settings and the URL, which comes from ${from}`;
+    return `this answer is not heat-api-cfn's: a proxy or load balancer refused; check the proxy settings and the URL, which comes from ${from}`;
   return denialHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');
 }
 

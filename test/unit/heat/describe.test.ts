@@ -244,7 +244,7 @@ describe('the other causes of a 401 or 403 are told apart', () => {
   const PAGE = `<html><head><title>403 Forbidden</title></head><body><p>${BY_POLICY}</p></body></html>`;
   const SERVICE = [
     /check the access key and its secret/,
-    /all credentials are refused.*keystone.*"service".*CVE-2025-65073/,
+    /all credentials are refused, keystone accepts such queries only .*"service" \(CVE-2025-65073\); the operator must/,
   ];
 
   it.each<[name: string, answer: Partial<HttpResponse>, ...said: RegExp[]]>([
@@ -264,7 +264,7 @@ describe('the other causes of a 401 or 403 are told apart', () => {
       /another resource/,
     ],
     ['a code of others', { status: 403, body: saying('ExpiredToken', 'no') }, /check the access key and its secret/],
-    ['a proxy', { status: 403, body: PAGE }, /proxy or load balancer.*\/the\/file/],
+    ['a proxy', { status: 403, body: PAGE }, /not heat-api-cfn's: a proxy or load balancer refused;.*\/the\/file/],
     ['a proxy that says nothing', { status: 403, body: '' }, /proxy or load balancer/],
     ['a page that is not well-formed', { status: 403, body: `${PAGE}<p>` }, /proxy or load balancer/],
   ])('%s', async (_, answer, ...said) => {
