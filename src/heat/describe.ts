@@ -4,7 +4,7 @@ import type { Credentials } from '../signing/credentials.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
-import { decodeAnswer, type StackResource } from './answer.ts';
+import { type Answer, decodeAnswer, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused, Unreachable } from './failures.ts';
 import { refusalOf } from './refusal.ts';
@@ -139,6 +139,7 @@ async function judge(
   };
   if (isWorthRetrying(status)) return patience;
   const answer = await decodeAnswer(response);
+  if (isInternalError(answer)) return { ...patience, what: `heat-api-cfn has an internal error (HTTP ${status})` };
   if (answer.kind === 'resource' && status === 200) return { resource: answer.resource };
   if (answer.kind === 'error' && status === 400) {
     if (answer.code === 'IncompleteSignature' && signature === 'v4') return { wants: 'v2' };
@@ -146,6 +147,16 @@ async function judge(
   }
   const error = answer.kind === 'resource' ? ({ kind: 'unintelligible', why: `HTTP ${status}` } as const) : answer;
   return { refused: refusalOf(response, error, endpoint, now) };
+}
+
+/**
+ * Heat gives its internal errors, as when its engine does not answer, status 200 and a bare text where JSON was asked for.
+ * Source: heat/api/aws/exception.py, HeatInternalFailureError, which puts a detail behind a colon.
+ */
+function isInternalError(answer: Answer): boolean {
+  if (answer.kind !== 'error') return false;
+  if (answer.code !== undefined) return /^\s*Internal(?:Failure|Error)\s*$/.test(answer.code);
+  return /^The request processing has failed due to an internal error(?::|$)/.test(answer.message ?? '');
 }
 
 function troubleOf(error: unknown, { url }: Endpoint): Trouble {

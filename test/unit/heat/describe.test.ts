@@ -153,6 +153,7 @@ describe('refused', () => {
     [{ body: '<html>captive portal</html>' }, 'cannot be used', '/the/file'],
     [{ body: FOUND.body.slice(0, -5) }, 'cannot be used', 'truncated'],
     [{ status: 201, body: FOUND.body }, 'cannot be used'],
+    [{ body: '"The request processing has failed due to an internal error of mine"' }, 'internal error of mine'],
   ])('%j', async (answer, ...said) => {
     const { outcome, requests } = await ask([answer]);
     expect(outcome).toBeInstanceOf(Refused);
@@ -275,6 +276,9 @@ describe('the other causes of a 401 or 403 are told apart', () => {
   });
 });
 
+/** What Heat says when its engine does not answer. */
+const INTERNAL = JSON.stringify('The request processing has failed due to an internal error');
+
 describe('trouble', () => {
   it.each<[name: string, step: Step]>([
     ['no answer', silence],
@@ -283,6 +287,9 @@ describe('trouble', () => {
     ['429', { status: 429 }],
     ['408', { status: 408 }],
     ['Throttling', { status: 400, body: error('Throttling') }],
+    ['an internal error with HTTP 200', { body: INTERNAL }],
+    ['InternalFailure with HTTP 200', { body: error('InternalFailure') }],
+    ['InternalError with HTTP 400', { status: 400, body: error('InternalError') }],
   ])('%s is tried again', async (_, step) => {
     const { outcome, requests, delays } = await ask([step, step, FOUND]);
     expect(outcome).toMatchObject({ resource: { metadata: { text: '{"a": 1}' } }, isKnown: false });
@@ -292,6 +299,7 @@ describe('trouble', () => {
 
   it.each<[name: string, step: Step, said: string]>([
     ['no answer', silence, 'no answer: http://h:8000/v1/: nothing listens'],
+    ['an internal error', { body: INTERNAL }, 'heat-api-cfn has an internal error (HTTP 200): http://h:8000/v1/'],
     ['503', { status: 503 }, 'heat-api-cfn answered with HTTP 503: http://h:8000/v1/'],
   ])('%s: unreachable when the attempts are used up', async (_, step, said) => {
     const { outcome, requests } = await ask([step]);
