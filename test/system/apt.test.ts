@@ -297,3 +297,9 @@ describe('apt', () => {
       expect(seen).toContain(`${line}\n`);
   });
 });
+
+test('a URL in the place of a version is told where it belongs', async () => {
+  const { code, stderr } = await cfnInit(view(), { packages: { apt: { hello: ['ftp://h/x'] } } }, [], { env: ENV });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^cfn-init: [^\n]* is not a version of hello: [^\n]*\.deb files under dpkg\n$/);
+});
