@@ -19,11 +19,15 @@ export function parseConfig(
   findings: Finding[],
 ): RawConfig | undefined {
   let rest = value;
+  let before = Number.POSITIVE_INFINITY;
   for (;;) {
     const result = v.safeParse(configSchema, rest);
     const issues = result.issues ?? [];
     const passed = issues.filter((issue) => isTolerated(issue, tolerated));
-    if (passed.length === 0) {
+    // What is left out is no longer complained about, or else this would have no end.
+    const isDone = passed.length === 0 || issues.length >= before;
+    before = issues.length;
+    if (isDone) {
       for (const issue of issues) findings.push(findingOf(issue, name));
       return result.success ? result.output : undefined;
     }

@@ -10,6 +10,13 @@ export function callForbiddenByPolicy(text: string): string | undefined {
   return /\bAction\s+([A-Za-z]{1,64})\s+not\s+allowed\s+for\s+user\b/.exec(text)?.[1];
 }
 
+/** True for Heat's whole message of that kind: an answer of somebody else may quote it. */
+export function isPolicyMessage(message: string): boolean {
+  return /^\s*(?:User\s+is\s+not\s+authorized\s+to\s+perform\s+action:?\s*)?Action\s+\w{1,64}\s+not\s+allowed\s+for\s+user\.?\s*$/.test(
+    message,
+  );
+}
+
 /** What the operator of the cloud can do about it. */
 export function policyHint(call: string): string {
   return call === GUEST_CALL

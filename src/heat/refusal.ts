@@ -1,7 +1,7 @@
 import type { HttpResponse } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import type { Answer } from './answer.ts';
-import { callForbiddenByPolicy, denialHint, GUEST_CALL, policyHint } from './denial.ts';
+import { callForbiddenByPolicy, denialHint, GUEST_CALL, isPolicyMessage, policyHint } from './denial.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused } from './failures.ts';
 
@@ -29,10 +29,12 @@ export function refusalOf(
         ? `heat-api-cfn refused: ${short(said ?? 'it does not say why')}`
         : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
       : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${short(said)})`}`;
-  const forbidden = callForbiddenByPolicy(said ?? '');
+  const code = codeOf(answer);
+  const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
+  const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;
   if (forbidden !== undefined) {
     const details = { where: endpoint.url, hint: policyHint(forbidden) };
-    const isOfGuests = forbidden === GUEST_CALL && status === 403 && codeOf(answer) === 'AccessDenied';
+    const isOfGuests = forbidden === GUEST_CALL && status === 403 && code === 'AccessDenied';
     return isOfGuests ? new ForbiddenByPolicy(what, details) : new Refused(what, details);
   }
   const hint =
