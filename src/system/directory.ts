@@ -47,11 +47,17 @@ type Ahead = string | { readonly link: string; readonly owners: Owners };
  * Opens a directory below the root, one component at a time: links are resolved inside the root, `..` stops at it, and a
  * step that only another user could want is refused (unsafe-path.ts).
  * @param make the missing directories, 0755 whatever the umask
- * @param made gets the directories that were made, outermost first, with open handles of their parents, also when a later
- * step fails: the caller closes them
- * @throws Problem for an unsafe path and too many links, otherwise the system's error
+ * @param onMade called in the end with the directories that were made, outermost first, and open handles of their parents,
+ * which it has to close
+ * @throws Problem for an unsafe path and too many links, otherwise the system's error; what was made is removed again
  */
-export function openDirectoryBelow(root: Root, path: string, make: boolean, made?: Made[]): Directory {
+export function openDirectoryBelow(
+  root: Root,
+  path: string,
+  make: boolean,
+  onMade: (made: readonly Made[]) => void = closeMade,
+): Directory {
+  const made: Made[] = [];
   const stack = [openRoot(root)];
   const names: string[] = [];
   const ahead: Ahead[] = path.split('/');
@@ -87,7 +93,7 @@ export function openDirectoryBelow(root: Root, path: string, make: boolean, made
       } catch (error) {
         const code = errnoOf(error);
         if (code === 'ENOENT' && make) {
-          if (makeChild(parent, next)) made?.push({ parent: again(parent), name: next });
+          if (makeChild(parent, next)) made.push({ parent: again(parent), name: next });
           ahead.unshift(next);
         } else if (code === 'ENOTDIR' || code === 'ELOOP') {
           const link = linkOf(root, parent, next);
@@ -102,7 +108,12 @@ export function openDirectoryBelow(root: Root, path: string, make: boolean, made
         } else throw error;
       }
     }
+    onMade(made);
     return stack.pop() as Directory;
+  } catch (error) {
+    removeMade(made);
+    closeMade(made);
+    throw error;
   } finally {
     for (const handle of stack) handle.close();
   }
@@ -117,6 +128,11 @@ export function removeMade(made: readonly Made[]): void {
       return; // somebody uses it, and so what lies around it
     }
   }
+}
+
+/** Closes the handles of the parents. */
+export function closeMade(made: readonly Made[]): void {
+  for (const { parent } of made) parent.close();
 }
 
 /** Without /proc (a bare chroot) handles fall back to plain paths: the same result, without the guard against races. */

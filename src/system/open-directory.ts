@@ -14,7 +14,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
-import { type Directory, type Made, openDirectoryBelow, pathOfHandle, removeMade } from './directory.ts';
+import { closeMade, type Directory, type Made, openDirectoryBelow, pathOfHandle, removeMade } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { type Attributes, flushDirectory, giveAttributes } from './staged-file.ts';
@@ -64,16 +64,13 @@ export function openDirectory(root: Root, path: string): OpenDirectory {
 
 /** As openDirectory; makes what is missing on the way, 0755 whatever the umask. @throws Problem, with nothing made */
 export function makeDirectory(root: Root, path: string): MadeDirectory {
-  const made: Made[] = [];
-  const closeMade = (): void => {
-    for (const { parent } of made) parent.close();
-  };
+  let made: readonly Made[] = [];
   let directory: Directory;
   try {
-    directory = openDirectoryBelow(root, path, true, made);
+    directory = openDirectoryBelow(root, path, true, (list) => {
+      made = list;
+    });
   } catch (error) {
-    removeMade(made);
-    closeMade();
     throw fileProblem('cannot make the directory', path, error);
   }
   return {
@@ -82,7 +79,7 @@ export function makeDirectory(root: Root, path: string): MadeDirectory {
     removeMade: () => removeMade(made),
     close() {
       directory.close();
-      closeMade();
+      closeMade(made);
     },
   };
 }

@@ -166,6 +166,9 @@ describe('the path of a user', () => {
           ),
         );
       }
+      // Nothing is made on a way that is refused in the end either.
+      expect(() => files.write(`${path}/new/deep/g`, Buffer.from('x'), attributes)).toThrow(Problem);
+      expect(existsSync(`${root}/etc/new`) || existsSync(`${root}/etc/cron.d/new`)).toBe(false);
       for (const directory of ['/etc', '/etc/cron.d', '/home/bob'])
         expect(existsSync(`${root}${directory}/f`), directory).toBe(false);
     });
@@ -183,6 +186,12 @@ describe('the path of a user', () => {
     files.write(path, Buffer.from('x'), attributes);
     expect(readFileSync(`${root}${place}`, 'utf8')).toBe('x');
     expect(files.read(path).toString()).toBe('x');
+  });
+
+  it('a link to what is not there makes nothing there', () => {
+    const { root, files } = tree([...homes, ['/home/alice/x', ALICE, { link: '/etc/new/deep' }]]);
+    expect(() => files.write('/home/alice/x/f', Buffer.from('x'), attributes)).toThrow(/unsafe path/);
+    expect(existsSync(`${root}/etc/new`)).toBe(false);
   });
 
   it('a link that can never be read is refused at once', () => {
