@@ -23,6 +23,7 @@ beforeAll(async () => {
     `rm -f /etc/resolv.conf; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
      sed -i 's/^hosts:.*/hosts: files dns/' /etc/nsswitch.conf
      echo '127.0.0.1 heat.in-hosts.test' >>/etc/hosts
+     rm -rf /var/cache/heat-cfntools
      mkdir -m 700 -p /var/lib/heat-cfntools
      printf '[Boto]\\nhttp_socket_timeout = 1\\nnum_retries = 1\\nmax_retry_delay = 1\\n' >/var/lib/heat-cfntools/cfn-boto-cfg
      echo i-1 >/var/lib/cloud/data/instance-id || { mkdir -p /var/lib/cloud/data && echo i-1 >/var/lib/cloud/data/instance-id; }
