@@ -14,13 +14,17 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const asset = Buffer.from(getRawAsset('packed'));
   const first = asset.indexOf('\n') + 1;
   const index = JSON.parse(asset.toString('latin1', 0, first)) as PackedIndex;
-  const name = `${wanted}.cjs` in index ? wanted : otherwise;
+  const name = `${wanted}.cjs` in index || `${wanted}.cjs.br` in index ? wanted : otherwise;
   const file = (path: string): Buffer => {
     const [offset, length] = index[path] ?? [0, 0];
     return asset.subarray(first + offset, first + offset + length);
   };
+  const source = (): Buffer =>
+    `${name}.cjs` in index
+      ? file(`${name}.cjs`)
+      : process.getBuiltinModule('node:zlib').brotliDecompressSync(file(`${name}.cjs.br`));
   const cachedData = file(`${name}.cache`);
-  const script = new Script(file(`${name}.cjs`).toString('latin1'), {
+  const script = new Script(source().toString('latin1'), {
     filename: `${name}.cjs`,
     // None for a processor that the build did not run on.
     ...(cachedData.length === 0 ? {} : { cachedData }),

@@ -48,15 +48,27 @@ function apart(packages: readonly string[]): Plugin {
   };
 }
 
-/** Of undici we use the dispatchers, for proxies. The rest, fetch and WebSocket above all, would cost more to read than these. */
+/** Of undici we use what goes through a proxy, by HTTP/1. The rest would cost more to read, and to keep, than that. */
 const undici = `
   const lib = {
     Client: require('undici/lib/dispatcher/client.js'),
     Dispatcher: require('undici/lib/dispatcher/dispatcher.js'),
     ProxyAgent: require('undici/lib/dispatcher/proxy-agent.js'),
   };
-  Object.assign(lib.Dispatcher.prototype, require('undici/lib/api/index.js'));
+  lib.Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
   module.exports = lib;`;
+/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours. */
+const undiciByHttp1: Plugin = {
+  name: 'undici-by-http1',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/client-h2\.js$|\/web\/(?:fetch|webidl)/ }, ({ importer }) =>
+      importer.includes('/node_modules/undici/') ? { path: 'undici', namespace: 'left-out-of-undici' } : undefined,
+    );
+    bundler.onLoad({ filter: /.*/, namespace: 'left-out-of-undici' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+/** As in Node's own copy of undici: without the parser that is an experiment. */
+const undiciDefines = { esbuildDetection: '1' };
 const execa = `module.exports = require('execa');`;
 
 const common = {
@@ -105,8 +117,9 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       apart(name === 'cfn-init' ? ['undici'] : ['undici', 'execa']),
     ],
   });
-  const forPackage = (name: string, contents: string): BuildOptions => ({
+  const forPackage = (name: string, contents: string, options: BuildOptions = {}): BuildOptions => ({
     ...wrapper,
+    ...options,
     stdin: { contents, resolveDir: project, sourcefile: `${name}.cjs` },
     outfile: outfile(name),
   });
@@ -120,7 +133,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       },
       ...frequent.map((name) => forCommands(name, [name])),
       forCommands('cfntools', others),
-      forPackage('undici', undici),
+      forPackage('undici', undici, { plugins: [undiciByHttp1], define: undiciDefines }),
       forPackage('execa', execa),
     ].map((options) => build({ ...common, ...options })),
   );

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import type { PackedIndex } from '../../src/packed.ts';
 
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
+/** What is hardly ever read is kept small. By brotli, whose result does not depend on the processor, as that of zlib does. */
+const COMPRESSED: ReadonlySet<string> = new Set(['undici']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
@@ -19,7 +22,9 @@ export function pack(names: readonly string[], directory: string, withCode: bool
   };
   for (const name of names) {
     const file = `${name}.cjs`;
-    add(file, readFileSync(join(directory, file)));
+    const source = readFileSync(join(directory, file));
+    if (COMPRESSED.has(name)) add(`${file}.br`, brotliCompressSync(source));
+    else add(file, source);
     if (withCode) add(`${name}.cache`, codeOf(name, directory));
   }
   const first = JSON.stringify(index);
