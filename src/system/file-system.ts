@@ -16,13 +16,7 @@ import { errnoOf, Problem } from '../errors.ts';
 import { type Directory, linkOf, openDirectoryBelow, splitPath } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
-import {
-  isSameContent,
-  type MadeDirectory,
-  makeDirectory,
-  type OpenDirectory,
-  openDirectory,
-} from './open-directory.ts';
+import { isSameFile, type MadeDirectory, makeDirectory, type OpenDirectory, openDirectory } from './open-directory.ts';
 import { rotate } from './rotate.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import {
@@ -236,15 +230,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     sweep(path) {
       inParent('cannot tidy up beside', path, false, sweepTemporaries);
     },
-    isSame: (path, other) =>
-      inParent('cannot read', path, false, (parent, name) => {
-        const mine = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-        try {
-          return isSameContent(mine, other);
-        } finally {
-          closeSync(mine);
-        }
-      }),
+    isSame: (path, other) => inParent('cannot read', path, false, (parent, name) => isSameFile(parent, name, other)),
     writeLink(path, target) {
       inParent('cannot make the link', path, true, (parent, name) => {
         refuseDirectory(parent, name);

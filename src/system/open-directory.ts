@@ -102,15 +102,7 @@ function workOn(directory: Directory, path: string): OpenDirectory {
         return stats === undefined ? undefined : entryOf(stats);
       }),
     linkTarget: (name) => guard('cannot read the link', name, () => readlinkSync(directory.at(name))),
-    isSame: (name, other) =>
-      guard('cannot read', name, () => {
-        const mine = openSync(directory.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-        try {
-          return isSameContent(mine, other);
-        } finally {
-          closeSync(mine);
-        }
-      }),
+    isSame: (name, other) => guard('cannot read', name, () => isSameFile(directory, name, other)),
     makeChild: (name, attributes) =>
       guard('cannot make the directory', name, () => {
         const fd = makePrivateDirectory(directory, name);
@@ -168,8 +160,17 @@ function kernelPath(base: string): string {
   return base.startsWith(HANDLES) ? readlinkSync(base) : realpathSync(base);
 }
 
-/** True when the open file has the same bytes as the file at the path `other`. */
-export function isSameContent(mine: number, other: string): boolean {
+/** True when the regular file of that name, not a link, has the same bytes as the file at the path `other`. */
+export function isSameFile(parent: Directory, name: string, other: string): boolean {
+  const mine = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return isSameContent(mine, other);
+  } finally {
+    closeSync(mine);
+  }
+}
+
+function isSameContent(mine: number, other: string): boolean {
   const fd = openSync(other, O_RDONLY | O_NONBLOCK);
   try {
     if (fstatSync(mine).size !== fstatSync(fd).size) return false;

@@ -208,7 +208,7 @@ function sweepOne(parent: Directory, name: string): void {
   removeIfEmpty(parent, name);
 }
 
-/** Removes the files and links in an open directory of ours, in which there are no directories. */
+/** Removes the files and links in an open scratch directory, which holds no directories. */
 function empty(fd: number, path: string): void {
   const directory = pathOfHandle(fd, path);
   for (const name of readdirSync(directory)) unlinkSync(`${directory}/${name}`);

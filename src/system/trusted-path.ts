@@ -96,7 +96,7 @@ export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, s
   return { kind: 'place', path: fault.path, hint };
 }
 
-/** proc(5), /proc/pid/fd: what has no name stands there as `pipe:[INODE]`. */
+/** proc(5), /proc/pid/fd: what has no name is shown there as `pipe:[INODE]`. */
 function hasName(fd: number): boolean {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/');

@@ -105,7 +105,7 @@ export async function highestPythonVersion(name: string, versions: readonly stri
 
 /**
  * Isolated first: without PYTHON variables, the user's site and the directory that Python is called in. Then as it is, for a
- * pip that only the user's site or PYTHONPATH has; the directory is `/` then, as for every tool.
+ * pip that only the user's site or PYTHONPATH has. Both run in `/`, as every tool does.
  */
 const ISOLATION = [['-I'], []] as const;
 
