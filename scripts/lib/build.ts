@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { commands } from '../../src/commands/index.ts';
 import { bundle } from './bundle.ts';
+import { closeGap } from './elf-gap.ts';
 import { renameNodeVariables } from './node-variables.ts';
 import { pack } from './pack.ts';
 
@@ -89,6 +90,7 @@ await sea(join(work, 'launcher.cjs'), {
   },
 } as Parameters<typeof sea>[1]);
 
+writeFileSync(built, closeGap(readFileSync(built)));
 renameSync(built, join(output, 'cfntools'));
 for (const { name } of commands) {
   const link = join(output, name);

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { closeGap } from '../../scripts/lib/elf-gap.ts';
 import { commands } from '../../src/commands/index.ts';
 import { isRoot } from '../support/use-machine.ts';
 
@@ -37,5 +38,59 @@ describe('scripts/build', () => {
 
   it.each(commands.map(({ name }) => name))('leaves the link %s beside the binary', (name) => {
     expect(readlinkSync(join(project, 'dist/linux-x64', name))).toBe('cfntools');
+  });
+});
+
+describe('the gap that the injection leaves', () => {
+  const PAGE = 4096;
+  /** A file header, two loaded segments with their contents, and `gap` pages between them; then a section header. */
+  const elfWith = (gap: number): Buffer => {
+    const end = 512;
+    const start = PAGE * (1 + gap);
+    const elf = Buffer.alloc(start + PAGE + 64);
+    elf.write('\x7fELF\x02\x01', 'latin1');
+    elf.writeBigUInt64LE(64n, 32);
+    elf.writeBigUInt64LE(BigInt(start + PAGE), 40);
+    elf.writeUInt16LE(2, 56);
+    elf.writeUInt16LE(1, 60);
+    for (const [header, offset, bytes] of [
+      [64, 0, end],
+      [120, start, PAGE],
+    ] as const) {
+      elf.writeUInt32LE(1, header);
+      elf.writeBigUInt64LE(BigInt(offset), header + 8);
+      elf.writeBigUInt64LE(BigInt(bytes), header + 32);
+      elf.writeBigUInt64LE(BigInt(PAGE), header + 48);
+    }
+    elf.fill('old', 300, end);
+    elf.fill('added', start, start + PAGE);
+    elf.writeUInt32LE(7, start + PAGE + 4);
+    elf.writeBigUInt64LE(BigInt(start), start + PAGE + 24);
+    elf.writeBigUInt64LE(BigInt(PAGE), start + PAGE + 32);
+    return elf;
+  };
+
+  it('is closed by whole pages, and everything that points behind it follows', () => {
+    expect(closeGap(elfWith(9)).equals(elfWith(0))).toBe(true);
+  });
+
+  it('is left where there is none', () => {
+    expect(closeGap(elfWith(0)).equals(elfWith(0))).toBe(true);
+  });
+
+  it.each([
+    ['something lies in it', (elf: Buffer) => elf.writeUInt8(1, 3 * PAGE), 'not empty'],
+    ['it is no ELF file', (elf: Buffer) => elf.writeUInt8(0, 1), 'not a 64-bit'],
+    ['it is a 32-bit file', (elf: Buffer) => elf.writeUInt8(1, 4), 'not a 64-bit'],
+    ['the segments overlap', (elf: Buffer) => elf.writeBigUInt64LE(BigInt(20 * PAGE), 64 + 32), 'overlaps'],
+  ])('is refused where %s', (_, change, words) => {
+    const elf = elfWith(9);
+    change(elf);
+    expect(() => closeGap(elf)).toThrow(words);
+  });
+
+  it('is gone from the binary', () => {
+    const binary = readFileSync(join(project, 'dist/linux-x64/cfntools'));
+    expect(closeGap(binary).length).toBe(binary.length);
   });
 });
