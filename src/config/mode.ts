@@ -18,28 +18,55 @@ const USUAL = new Set([
   0o770, 0o775, 0o777,
 ]);
 
+const OCTAL_HINT = 'write it as octal text with a leading 0, such as "0644"';
+
 /**
  * Reads a file mode: octal text (`"0644"`, `" 000644 "`, `"120777"`), or an integer, which a YAML reader may have taken
- * for octal already (420 is 0644) or for decimal (644 is meant as 0644).
+ * for octal already (420 is 0644) or for decimal (644 is meant as 0644). Text without a leading 0 may be such an integer
+ * that was turned into text: CloudFormation does this.
  */
 export function parseMode(value: unknown): ModeResult {
-  if (typeof value === 'string') {
-    const digits = /^\s*(?:0o)?([0-7]{1,7})\s*$/i.exec(value)?.[1];
-    const mode = digits === undefined ? undefined : modeOf(Number.parseInt(digits, 8));
-    return mode === undefined
-      ? { what: `bad mode ${JSON.stringify(value)}`, hint: 'write it as octal text, such as "0644"' }
-      : { mode };
-  }
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-    return { what: `bad mode ${JSON.stringify(value)}`, hint: 'write it as octal text, such as "0644"' };
-  }
-  const asDigits = /^[0-7]+$/.test(String(value)) ? Number.parseInt(String(value), 8) : undefined;
-  const readings = new Set([value, asDigits].filter((bits) => bits !== undefined && isUsual(bits)));
-  const [reading, other] = readings;
-  const mode = reading === undefined || other !== undefined ? undefined : modeOf(reading);
-  return mode === undefined
-    ? { what: `ambiguous mode ${value}`, hint: 'write it as octal text, such as "0644"' }
-    : { mode };
+  if (typeof value === 'string') return parseText(value);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return bad(value);
+  const { mode } = usualReading(value);
+  return mode === undefined ? ambiguous(value) : { mode };
+}
+
+function parseText(text: string): ModeResult {
+  const digits = /^\s*(?:0o)?(\d{1,7})\s*$/i.exec(text)?.[1];
+  if (digits === undefined) return bad(text);
+  const octal = octalOf(digits);
+  const octalMode = octal === undefined ? undefined : modeOf(octal);
+  if (/^\s*0/.test(text)) return octalMode === undefined ? bad(text) : { mode: octalMode };
+  const { mode, count } = usualReading(Number(digits));
+  if (mode !== undefined) return { mode };
+  // Unusual as it is, it can only be meant as octal. What gives others more than the owner is nobody's intention.
+  if (count === 0 && octalMode !== undefined && isPlausible(octalMode)) return { mode: octalMode };
+  return octalMode === undefined ? bad(text) : ambiguous(text);
+}
+
+/** The one reading of an integer that is a usual mode, and how many there are. */
+function usualReading(value: number): { mode: Mode | undefined; count: number } {
+  const readings = new Set([value, octalOf(String(value))].filter((bits) => bits !== undefined && isUsual(bits)));
+  const [bits] = readings;
+  return { mode: readings.size === 1 && bits !== undefined ? modeOf(bits) : undefined, count: readings.size };
+}
+
+function octalOf(digits: string): number | undefined {
+  return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+}
+
+const bad = (value: unknown): ModeResult => ({ what: `bad mode ${JSON.stringify(value)}`, hint: OCTAL_HINT });
+const ambiguous = (value: unknown): ModeResult => ({
+  what: `ambiguous mode ${JSON.stringify(value)}`,
+  hint: OCTAL_HINT,
+});
+
+/** True where neither the group nor others may do what the owner may not. */
+function isPlausible(mode: Mode): boolean {
+  if (mode.kind === 'symlink') return true;
+  const [owner, group, others] = [6, 3, 0].map((shift) => (mode.bits >> shift) & 7) as [number, number, number];
+  return ((group | others) & ~owner) === 0;
 }
 
 /** True when not everybody may read a file of this mode, as 0600 or 0640: what it holds must not be seen elsewhere. */

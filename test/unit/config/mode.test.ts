@@ -23,7 +23,11 @@ describe('text is octal', () => {
     ['0O640', 0o640],
     ['4755', 0o4755],
     ['01777', 0o1777],
-    ['256', 0o256],
+    ['0256', 0o256],
+    ['000420', 0o420],
+    ['0o420', 0o420],
+    ['01440', 0o1440],
+    ['0654', 0o654],
     ['0', 0],
     ['000000', 0],
     ['120777', 'symlink'],
@@ -47,6 +51,64 @@ describe('text is octal', () => {
     ['77777777', ERROR],
   ])('%j', (text, expected) => {
     expect(read(text)).toBe(expected);
+  });
+});
+
+describe('text without a leading 0 is whichever reading is a usual mode', () => {
+  it.each<[text: string, expected: number | string]>([
+    ['256', 0o400],
+    ['288', 0o440],
+    ['292', 0o444],
+    ['320', 0o500],
+    ['365', 0o555],
+    ['384', 0o600],
+    [' 416\n', 0o640],
+    ['420', 0o644],
+    ['432', 0o660],
+    ['448', 0o700],
+    ['488', 0o750],
+    ['493', 0o755],
+    ['511', 0o777],
+    ['2541', 0o4755],
+    ['33188', 0o644],
+    ['33261', 0o755],
+    ['41471', 'symlink'],
+    ['400', 0o400],
+    ['600', 0o600],
+    ['640', 0o640],
+    ['1644', 0o1644],
+    ['1777', 0o1777],
+    ['2770', 0o2770],
+    ['100600', 0o600],
+    // Neither is usual: octal, as long as nobody may do more than the owner.
+    ['200', 0o200],
+    ['544', 0o544],
+    ['604', 0o604],
+    ['620', 0o620],
+    ['100544', 0o544],
+    // Both are usual, or neither is likely.
+    ['1440', ERROR],
+    ['1444', ERROR],
+    ['123', ERROR],
+    ['257', ERROR],
+    ['352', ERROR],
+    ['654', ERROR],
+    ['1', ERROR],
+    ['9', ERROR],
+    ['999', ERROR],
+    ['33000', ERROR],
+    ['1e3', ERROR],
+    ['+644', ERROR],
+    ['420.0', ERROR],
+  ])('%j', (text, expected) => {
+    expect(read(text)).toBe(expected);
+  });
+
+  it.each(['1440', '352', '999'])('asks for a leading 0: %s', (text) => {
+    expect(parseMode(text)).toEqual({
+      what: expect.stringContaining(JSON.stringify(text)),
+      hint: expect.stringMatching(/leading 0/),
+    });
   });
 });
 
