@@ -6,26 +6,30 @@ import { absolutePath } from '../system/absolute-path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**
- * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so what is already right is left alone without a word.
+ * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so what is already right is not changed, without a word.
+ * What a link would lead to is told by device and inode: either directory may lead to the other, by links or a bind mount,
+ * and a command would become a link to itself.
  */
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
+  const { files } = system;
   const source = absolutePath(textOption(args, 'source') ?? paths.commands);
   const target = absolutePath(textOption(args, 'target') ?? paths.awsCommands);
-  await applyPathSetting(system.files, log);
+  await applyPathSetting(files, log);
+  const names = files.names(source).filter((name) => name.startsWith('cfn-'));
+  files.makeDirectory(target);
+  const isSame = files.identity(source) === files.identity(target);
   const inTheWay: string[] = [];
-  system.files.makeDirectory(target);
-  const names = system.files.names(source).filter((name) => name.startsWith('cfn-'));
-  for (const name of source === target ? [] : names) {
+  const broken: string[] = [];
+  for (const name of isSame ? [] : names) {
     const command = `${source}/${name}`;
     const link = `${target}/${name}`;
-    const present = system.files.entry(link);
-    if (present?.kind === 'symlink' && system.files.linkTarget(link) === command) continue;
-    if (present !== undefined && !flagOption(args, 'force')) {
-      inTheWay.push(link);
-      continue;
-    }
-    system.files.writeLink(link, command);
+    const program = files.identity(command);
+    if (program === undefined) broken.push(command);
+    else if (program === files.identity(link)) continue;
+    else if (files.entry(link) === undefined || flagOption(args, 'force')) files.writeLink(link, command);
+    else inTheWay.push(link);
   }
-  if (inTheWay.length > 0) log.warning(`something else stands there: ${inTheWay.join(', ')}: use -f to replace it`);
+  if (broken.length > 0) log.warning(`not linked, since it leads nowhere: ${broken.join(', ')}: install it again`);
+  if (inTheWay.length > 0) log.warning(`already exists: ${inTheWay.join(', ')}: use -f to replace it`);
   return ExitCode.done;
 }

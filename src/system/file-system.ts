@@ -62,6 +62,11 @@ export interface FileSystem {
   isPlanted(path: string): boolean;
   /** The text of a symbolic link. */
   linkTarget(path: string): string;
+  /**
+   * What tells whether two paths lead to one file or directory, links followed: it has the same identity by any of its paths.
+   * @returns undefined where nothing can be reached: a link that leads nowhere or to itself, an unsafe path
+   */
+  identity(path: string): string | undefined;
   names(path: string): string[];
   /**
    * Puts a file in place in one step: written beside, given owner and mode, flushed, renamed. Until then, and after a
@@ -151,6 +156,15 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     return Buffer.concat(pieces, total);
   };
 
+  const identity = (path: string, passed = 0): string | undefined =>
+    inParent('cannot look at', path, false, (parent, name) => {
+      const stats = lstatSync(parent.at(name), { bigint: true });
+      if (!stats.isSymbolicLink()) return `${stats.dev}:${stats.ino}`;
+      const target = passed < MOST_LINKS ? linkOf(root, parent, name)?.target : undefined;
+      if (target === undefined) return undefined;
+      return identity(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, passed + 1);
+    });
+
   return {
     root: rootPath,
     read: (path, mostBytes = Number.POSITIVE_INFINITY) => read(path, mostBytes),
@@ -177,6 +191,14 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       ),
     linkTarget: (path) =>
       inParent('cannot read the link', path, false, (parent, name) => readlinkSync(parent.at(name))),
+    identity(path) {
+      try {
+        return identity(path);
+      } catch (error) {
+        if (error instanceof Problem) return undefined;
+        throw error;
+      }
+    },
     names(path) {
       const directory = this.openDirectory(path);
       try {

@@ -105,6 +105,57 @@ describe('cfn-create-aws-symlinks', () => {
     expect(lstatSync(join(source, 'cfn-init')).isFile()).toBe(true);
   });
 
+  test.each<[name: string, make: string, target: string]>([
+    ['a link', 'mkdir aws; ln -s ../source aws/bin', 'aws/bin'],
+    ['a link further up', 'mkdir opt; ln -s .. opt/aws', 'opt/aws/source'],
+    ['a link of a link', 'ln -s source one; ln -s "$PWD/one" two', 'two/'],
+    ['the other way round', 'mv source real; ln -s real source', 'real'],
+  ])('the target is the source, by %s: nothing is done, without a word', async (name, make, target) => {
+    const { source } = prepare(`same ${name}`);
+    const place = join(source, '..');
+    expect((await machine().run(make, { cwd: place })).code).toBe(0);
+    for (const force of [[], ['-f']]) {
+      expect(await link(source, join(place, target), ...force)).toEqual(quiet);
+      expect(await link(`/${source}`, `/${join(place, target)}`, ...force)).toEqual(quiet);
+    }
+    expect(lstatSync(join(place, target, 'cfn-init')).isFile()).toBe(true);
+  });
+
+  test.each<[name: string, make: string]>([
+    ['a relative link', 'ln -s ../../../source/cfn-init opt/aws/bin/cfn-init'],
+    ['a link by another path', 'ln -s source other; ln -s "$PWD/other/cfn-init" opt/aws/bin/cfn-init'],
+    [
+      'a link to where the command itself leads',
+      'mv source/cfn-init x; ln -s ../x source/cfn-init; ln -s "$PWD/x" opt/aws/bin/cfn-init',
+    ],
+    ['a second name of the file', 'ln source/cfn-init opt/aws/bin/cfn-init'],
+    [
+      'the file itself, to which the command is a link',
+      'mv source/cfn-init opt/aws/bin/cfn-init; ln -s ../opt/aws/bin/cfn-init source/cfn-init',
+    ],
+  ])('what leads to the command already stays, without a word: %s', async (name, make) => {
+    const { source, target } = prepare(`right ${name}`);
+    expect((await machine().run(`mkdir -p opt/aws/bin; ${make}`, { cwd: join(source, '..') })).code).toBe(0);
+    const before = lstatSync(join(target, 'cfn-init'));
+    for (const force of [[], ['-f']]) expect(await link(source, target, ...force)).toEqual(quiet);
+    expect(lstatSync(join(target, 'cfn-init')).ino).toBe(before.ino);
+    expect(readFileSync(join(source, 'cfn-init'), 'utf8')).toBe('');
+    expect(readlinkSync(join(target, 'cfn-signal'))).toBe(join(source, 'cfn-signal'));
+  });
+
+  test.each<[name: string, leads: string]>([
+    ['nowhere', '/there/is/nothing'],
+    ['to itself', 'cfn-init'],
+    ['to its own place in the target', '../opt/aws/bin/cfn-init'],
+  ])('a command that leads %s is named, and the rest is linked', async (name, leads) => {
+    const { source, target } = prepare(`leads ${name}`);
+    await machine().run(['ln', '-sf', leads, join(source, 'cfn-init')]);
+    const { code, stderr } = await link(source, target, '-f');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^cfn-create-aws-symlinks: warning: [^\n]*source\/cfn-init[^\n]*\n$/);
+    expect(readdirSync(target)).toEqual(['cfn-signal']);
+  });
+
   test('a source that is not there is an error', async () => {
     const { target } = prepare('nowhere');
     const { code, stderr } = await link('/there/is/nothing', target);
@@ -112,6 +163,7 @@ describe('cfn-create-aws-symlinks', () => {
       code: 1,
       stderr: expect.stringMatching(/^cfn-create-aws-symlinks: [^\n]*\/there\/is\/nothing[^\n]*\n$/),
     });
+    expect(lstatSync(target, { throwIfNoEntry: false })).toBeUndefined();
   });
 });
 
@@ -126,5 +178,21 @@ describe('on the whole machine', () => {
       expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
     }
     expect(readlinkSync(view().path('/opt/aws/bin/cfn-hup'))).toBe('/usr/bin/cfn-hup');
+  });
+
+  test.each([
+    ['a link', 'ln -s /usr/bin /opt/aws/bin'],
+    ['a link by another name', 'ln -s ../../bin /opt/aws/bin'],
+    ['a bind mount', 'mkdir /opt/aws/bin; mount --bind /usr/bin /opt/aws/bin'],
+  ])('/opt/aws/bin is /usr/bin, by %s: nothing is done, without a word', async (_, make) => {
+    const run = 'for force in "" -f; do "$0" $force || exit 1; done; ! readlink /usr/bin/cfn-init';
+    await view().run('umount /opt/aws/bin; rm -rf /opt/aws/bin; mkdir -p /opt/aws; : >/usr/bin/cfn-init');
+    const { code, stdout, stderr } = await view().run([
+      'sh',
+      '-ec',
+      `${make}; ${run}`,
+      binary('cfn-create-aws-symlinks'),
+    ]);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 });
