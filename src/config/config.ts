@@ -74,6 +74,8 @@ export interface CommandEntry extends EntryPlace {
   readonly test: string | readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>> | undefined;
   readonly cwd: string | undefined;
+  /** Name or number of the user to run both as; undefined: the running user. */
+  readonly runas: string | undefined;
   readonly ignoreErrors: boolean;
   /** Seconds. */
   readonly waitAfterCompletion: number;

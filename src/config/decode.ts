@@ -186,6 +186,7 @@ function decodeCommands(config: string, { commands }: RawConfig): CommandEntry[]
     test: entry.test ?? undefined,
     env: entry.env ?? undefined,
     cwd: entry.cwd ?? undefined,
+    runas: entry.runas ?? undefined,
     ignoreErrors: entry.ignoreErrors ?? false,
     waitAfterCompletion: entry.waitAfterCompletion ?? 0,
   }));

@@ -264,6 +264,7 @@ const entries = {
         v.check((path) => !isWindowsPath(path), message('a Windows path', 'this is a Linux guest')),
       ),
     ),
+    runas: v.nullish(ownerName),
     ignoreErrors: v.nullish(boolean, false),
     waitAfterCompletion: v.nullish(seconds, 0),
   },

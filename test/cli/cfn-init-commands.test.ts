@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { type ConfigDocument, cfnInit, metadata, summary } from '../support/cfn-init.ts';
 import type { RunOptions } from '../support/process.ts';
 import { useMachine, useSandbox } from '../support/use-machine.ts';
 
@@ -219,6 +220,107 @@ describe('cwd', () => {
     const directory = newDirectory();
     await apply({ x: { command: 'true', test: 'pwd >from-test', cwd: directory } });
     expect(readFileSync(join(directory, 'from-test'), 'utf8')).toBe(`${directory}\n`);
+  });
+});
+
+describe('runas', () => {
+  const CREDENTIALS = { AWS_SECRET_ACCESS_KEY: 'a-secret-key', OS_PASSWORD: 'word' };
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', OTHER: 'x', ...CREDENTIALS };
+  let place = '';
+  const seen = () => readFileSync(join(place, 'seen'), 'utf8').trimEnd().split('\n');
+
+  beforeAll(async () => {
+    if (process.geteuid?.() !== 0) return;
+    await machine().run(`groupadd -g 7001 extra; groupadd -g 7002 worker
+      useradd -u 7003 -g worker -G extra -d /home/worker worker; mkdir -p /home/worker; chmod 755 /home/worker`);
+  });
+  beforeEach((context) => {
+    if (process.geteuid?.() !== 0) context.skip('needs root');
+    place = newDirectory();
+    chmodSync(place, 0o777);
+  });
+
+  test.each(['worker', 7003, ' worker '])(
+    '%j: all ids and groups, HOME, USER and LOGNAME are its own, of the test too; credentials are not for it',
+    async (runas) => {
+      const script = `{ grep -E '^(Uid|Gid|Groups):' /proc/self/status; echo "$HOME $USER $LOGNAME $OTHER $PWD"
+        env | grep -E '^(AWS|OS)_'; } >>seen; true`;
+      for (const entry of [
+        { command: script, test: script },
+        { command: ['sh', '-c', script], test: ['sh', '-c', script] },
+      ]) {
+        const { code, stderr } = await apply({ x: { ...entry, runas, cwd: place } }, { env });
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      }
+      const once = [
+        'Uid: 7003 7003 7003 7003',
+        'Gid: 7002 7002 7002 7002',
+        'Groups: 7001 7002',
+        `/home/worker worker worker x ${place}`,
+      ];
+      expect(seen().map((line) => line.replace(/\s+/g, ' ').trim())).toEqual([once, once, once, once].flat());
+    },
+  );
+
+  test('env is what the command gets, with the five defaults; ~ in cwd is the home of the user', async () => {
+    const command = `echo "$HOME $USER $A $OTHER$PWD" >>${place}/seen`;
+    await apply({ x: { command, runas: 'worker', env: { A: 'a' }, cwd: '~' } }, { env });
+    await apply({ x: { command, runas: 'worker', env: { HOME: place, USER: 'u' }, cwd: '~' } }, { env });
+    expect(seen()).toEqual(['/home/worker worker a /home/worker', `${place} u  ${place}`]);
+  });
+
+  test.each(['root', 0])('%j as root changes nothing', async (runas) => {
+    const command = `env | grep -vE '^(_|SHLVL|OLDPWD)=' | LC_ALL=C sort >>${place}/seen; echo >>${place}/seen`;
+    await apply({ a: { command }, b: { command, runas } }, { env: { ...env, HOME: '/elsewhere' } });
+    const [plain, asRoot] = readFileSync(join(place, 'seen'), 'utf8').split('\n\n');
+    expect(asRoot).toBe(plain);
+    expect(plain).toContain('AWS_SECRET_ACCESS_KEY=a-secret-key\n');
+  });
+
+  test('of a user that users has made just now', async () => {
+    const command = 'id -un; id -Gn | grep -qw extra';
+    const result = await cfnInit(machine(), {
+      users: { fresh: { groups: ['extra'] } },
+      commands: { x: { command, runas: 'fresh' } },
+    });
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('a program that is not there ends as without it', async () => {
+    for (const command of ['there-is-nothing', ['there-is-nothing']])
+      expect(summary(await apply({ x: { command: 'true', test: command, runas: 'worker' } }))).toBe('1 skipped');
+    const { code, stderr } = await apply({ x: { command: ['there-is-nothing'], runas: 'worker' } });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cfn-init: [^\n]*127[^\n]*there-is-nothing[^\n]*\n$/),
+    });
+  });
+
+  test.each<[name: string, runas: string, prepare: string, what: RegExp]>([
+    ['a user that does not exist', 'nobody-at-all', '', /no user "nobody-at-all": \S+\/commands\/x\/runas: create it/],
+    [
+      'not root',
+      'root',
+      'exec setpriv --reuid=7003 --regid=7002 --clear-groups --',
+      /only root can run it as root: \S+runas: run/,
+    ],
+    [
+      'no right to change users',
+      'worker',
+      'exec setpriv --bounding-set=-setuid --',
+      /cannot run it as worker: \S+runas: .*setpriv/,
+    ],
+    ['without setpriv', 'worker', 'mv /usr/bin/setpriv /usr/bin/setpriv.off;', /setpriv is not installed/],
+  ])('%s: one line, and neither test nor command runs', async (_, runas, prepare, what) => {
+    const entry = { command: `touch ${place}/ran`, test: `touch ${place}/ran`, runas, ignoreErrors: true };
+    const document = metadata({ commands: { x: entry } });
+    const { code, stderr } = await machine().run(['sh', '-c', `${prepare} "$0" -`, binary('cfn-init')], {
+      input: document,
+    });
+    await machine().run('[ ! -e /usr/bin/setpriv.off ] || mv /usr/bin/setpriv.off /usr/bin/setpriv');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]+\n$/) });
+    expect(stderr).toMatch(what);
+    expect(existsSync(join(place, 'ran'))).toBe(false);
   });
 });
 

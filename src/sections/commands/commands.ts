@@ -14,7 +14,8 @@ export const commandsSection: Section<CommandEntry> = {
   plan: (entries) => [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
 
   async probe(entry, world) {
-    const options = commandOptions(entry, world);
+    const options = await commandOptions(entry, world);
+    if (options.as !== undefined) await tryUser(entry, options.as, world);
     if (entry.test === undefined) return { state: 'differs', what: 'ran' };
     const { exitCode, output } = await run(entry.test, options, world);
     if (exitCode === 0) return { state: 'differs', what: 'ran, its test allowed it' };
@@ -23,7 +24,7 @@ export const commandsSection: Section<CommandEntry> = {
   },
 
   async apply(entry, world) {
-    const { exitCode, output, problem } = await run(entry.command, commandOptions(entry, world), world);
+    const { exitCode, output, problem } = await run(entry.command, await commandOptions(entry, world), world);
     if (exitCode !== 0 && !entry.ignoreErrors) {
       if (problem !== undefined) throw problem;
       throw new Problem(`the command ended with exit code ${exitCode}`, {
@@ -55,14 +56,44 @@ async function run(command: CommandEntry['command'], options: CommandOptions, { 
   }
 }
 
-function commandOptions(entry: CommandEntry, { system }: World): CommandOptions {
-  const env = commandEnvironment(system.environment, entry.env);
-  if (entry.cwd === undefined) return { env };
-  const cwd = absolutePath(entry.cwd.replace(/^~(?=\/|$)/, env['HOME'] ?? '/'));
+async function commandOptions(entry: CommandEntry, { system }: World): Promise<CommandOptions> {
+  const user = await otherUser(entry, system);
+  const env = commandEnvironment(system.environment, entry.env, user && { ...user, isOther: true });
+  const as = user && { uid: user.uid, gid: user.gid, groups: await system.accounts.gidsOf(user) };
+  const common = { env, ...(as === undefined ? {} : { as }) };
+  if (entry.cwd === undefined) return common;
+  const cwd = absolutePath(entry.cwd.replace(/^~(?=\/|$)/, env['HOME'] || '/'));
   // Not through the file door's own answer for links: a cwd may well be a link to a directory.
   if (!isDirectory(cwd, system.files))
     throw new Problem('no such directory', { where: `${entry.pointer}/cwd`, hint: `create ${cwd} first` });
-  return { env, cwd };
+  return { ...common, cwd };
+}
+
+/**
+ * @returns undefined where the command runs as the user that we are ourselves
+ * @throws Problem for a user that does not exist, or that only root can run it as
+ */
+async function otherUser({ runas, pointer }: CommandEntry, { accounts, self }: World['system']) {
+  if (runas === undefined) return undefined;
+  const user = await accounts.user(runas);
+  const where = `${pointer}/runas`;
+  if (user === undefined)
+    throw new Problem(`no user ${JSON.stringify(runas)}`, { where, hint: 'create it under "users"' });
+  if (user.uid === self.uid) return undefined;
+  if (self.uid !== 0)
+    throw new Problem(`only root can run it as ${user.name}`, { where, hint: 'run cfn-init as root' });
+  return user;
+}
+
+/** A container may lack the right to change users: without this, the test of a command would look as if it had failed. */
+async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']>, { system }: World): Promise<void> {
+  const { exitCode, output } = await system.exec.command(':', { as, cwd: '/' });
+  if (exitCode === 0) return;
+  throw new Problem(`cannot run it as ${entry.runas}`, {
+    where: `${entry.pointer}/runas`,
+    hint: lastLine(output),
+    output,
+  });
 }
 
 /** Relative to where we run. A directory that was removed since has no path: what is in it is not there either. */

@@ -172,6 +172,8 @@ describe('commands', () => {
     [{ command: 'x', env: { A: '1', B: 2, C: true, D: '' } }, { env: { A: '1', B: '2', C: 'true', D: '' } }],
     [{ command: 'x', env: {} }, { env: {} }],
     [{ command: 'x', cwd: '~/src' }, { cwd: '~/src' }],
+    [{ command: 'x', runas: ' DOMAIN\\user ' }, { runas: 'DOMAIN\\user' }],
+    [{ command: 'x', runas: 33 }, { runas: '33' }],
     [{ command: 'x', ignoreErrors: 'true' }, { ignoreErrors: true }],
     [{ command: 'x', ignoreErrors: 'No' }, { ignoreErrors: false }],
     [{ command: 'x', ignoreErrors: 1 }, { ignoreErrors: true }],
@@ -180,8 +182,8 @@ describe('commands', () => {
     [{ command: 'x', waitAfterCompletion: 0 }, { waitAfterCompletion: 0 }],
     [{ command: 'x', waitAfterCompletion: 90 }, { waitAfterCompletion: 90 }],
     [
-      { command: 'x', test: null, env: null, cwd: null, ignoreErrors: null },
-      { ignoreErrors: false, env: undefined },
+      { command: 'x', test: null, env: null, cwd: null, runas: null, ignoreErrors: null },
+      { ignoreErrors: false, env: undefined, runas: undefined },
     ],
   ])('%j', (command, expected) => {
     expect(configOf({ commands: { c: command } }).commands[0]).toMatchObject({ name: 'c', ...expected });
@@ -201,6 +203,10 @@ describe('commands', () => {
     [{ command: 'x', cwd: 'C:\\x' }, '/cwd'],
     [{ command: 'C:\\cfn\\run.bat' }, '/command'],
     [{ command: 'x', test: ['type', 'C:\\cfn\\done'] }, '/test'],
+    [{ command: 'x', runas: '' }, '/runas'],
+    [{ command: 'x', runas: '-i' }, '/runas'],
+    [{ command: 'x', runas: 'a:b' }, '/runas'],
+    [{ command: 'x', runas: ['a'] }, '/runas'],
     [{ command: 'x', ignoreErrors: 'perhaps' }, '/ignoreErrors'],
     [{ command: 'x', ignoreErrors: [true] }, '/ignoreErrors'],
     [{ command: 'x', waitAfterCompletion: 'forever' }, '/waitAfterCompletion'],
