@@ -14,6 +14,7 @@ export const SETTINGS = [
   'compat',
   'follow',
   'package-lock-timeout',
+  'service-timeout',
   'service-watch',
   'signature',
 ] as const;

@@ -2,6 +2,7 @@ import { findingLine } from '../config/findings.ts';
 import { parseJson } from '../config/json-text.ts';
 import { Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { serviceTimeout } from '../sections/services/bounds.ts';
 import { initSystem } from '../sections/services/init-system.ts';
 import type { System } from '../system/system.ts';
 
@@ -67,20 +68,21 @@ export async function restartServices(
   { system, log }: { readonly system: System; readonly log: Log },
   beforeStart: () => void,
 ): Promise<number> {
-  const manager = initSystem(system);
+  const manager = initSystem(system, await serviceTimeout(system.files, log));
   let started = 0;
   for (const name of names) {
     const failure = memory.failures.get(name);
     if (failure !== undefined && system.clock.elapsed() < failure.notBefore) continue;
     try {
-      const { id, isKnown, isRunning, isOneshot, isMute, canStart } = await manager.status(name);
+      const { id, isKnown, isRunning, isOneshot, isMute, isQueued, canStart } = await manager.status(name);
       if (isMute === true)
         log.info(`the service ${name} is not watched: neither its init script nor a pid file tells whether it runs`);
-      else if (isKnown && canStart && !isRunning && isOneshot !== true) {
+      else if (isKnown && canStart && !isRunning && isQueued !== true && isOneshot !== true) {
         beforeStart();
-        await manager.start(id);
+        const ordered = await manager.start(id);
         started++;
-        log.info(`the service ${name} was down: restarted`);
+        const how = ordered === undefined ? 'restarted' : `to be started after ${ordered.after}`;
+        log.info(`the service ${name} was down: ${how}`);
       }
       memory.failures.delete(name);
     } catch (error) {

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { describeError, Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
+import { timerDelay } from './clock.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';
@@ -13,6 +14,8 @@ export interface ToolResult {
   readonly stdout: string;
   /** The lines of stdout and stderr as they came. */
   readonly output: string;
+  /** Why it was ended before its time; absent when it ended by itself. */
+  readonly cut?: 'timeout' | 'abort';
 }
 
 export interface CommandResult {
@@ -37,8 +40,9 @@ export interface Exec {
   /**
    * As tool, for a question that is answered at once and that many runs ask (what is installed?): it waits without
    * doing anything else, and costs half as much. stderr comes behind stdout in `output`.
+   * @throws Problem when the tool is not installed, or does not answer within its bounds
    */
-  query(command: readonly [string, ...string[]]): Promise<ToolResult>;
+  query(command: readonly [string, ...string[]], bounds?: QueryBounds): Promise<ToolResult>;
   /**
    * Runs a command that the metadata's author wrote: a string by /bin/sh, a list as it stands.
    * It ends when the command itself ends: a daemon it left in the background, which still holds the pipes, is not
@@ -50,6 +54,15 @@ export interface Exec {
 
 export interface ToolOptions {
   readonly env?: Environment;
+  /** Milliseconds that the tool may run. Then it gets SIGTERM, and SIGKILL 5 s later; what it started is not ended. */
+  readonly timeout?: number;
+  /** Ends the tool in the same way as soon as it is aborted. */
+  readonly abort?: AbortSignal;
+}
+
+export interface QueryBounds {
+  /** Milliseconds. */
+  readonly timeout: number;
 }
 
 export interface CommandOptions {
@@ -100,9 +113,9 @@ export function createExec(environment: Environment): Exec {
 
   return {
     find,
-    async query([program, ...args]) {
+    async query([program, ...args], bounds) {
       const { runQuery } = await import('./run-query.ts');
-      return runQuery([findOrThrow(program), ...args], toolEnvironment);
+      return runQuery([findOrThrow(program), ...args], toolEnvironment, bounds);
     },
     async tool([program, ...args], options = {}) {
       const file = findOrThrow(program);
@@ -113,6 +126,8 @@ export function createExec(environment: Environment): Exec {
         extendEnv: false,
         env: { ...toolEnvironment, ...options.env } as Record<string, string>,
         cwd: TOOL_DIRECTORY,
+        ...(options.timeout === undefined ? {} : { timeout: timerDelay(options.timeout) }),
+        ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
       });
       const output = gatherLines(running.stdout, running.stderr);
       // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
@@ -135,6 +150,7 @@ export function createExec(environment: Environment): Exec {
         exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
         stdout: result.stdout,
         output: output(),
+        ...(result.timedOut ? { cut: 'timeout' } : result.isCanceled ? { cut: 'abort' } : {}),
       };
     },
     command: async (command, options) => {

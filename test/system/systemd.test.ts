@@ -1,5 +1,8 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import { type ConfigDocument, cfnInit, summary } from '../support/cfn-init.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
+import { type ConfigDocument, cfnInit, metadata, summary } from '../support/cfn-init.ts';
 import { property, stateOf, watchFor } from '../support/systemd-units.ts';
 import { useSandbox } from '../support/use-machine.ts';
 
@@ -167,4 +170,151 @@ describe('failures', () => {
     const result = await apply({ nonsense: { ensureRunning: true }, dummy: { ensureRunning: true } });
     expect({ code: result.code, summary: summary(result) }).toEqual({ code: 1, summary: '1 failed, 1 not run' });
   });
+});
+
+describe('run by user data, in a unit that is still being started,', () => {
+  const ordered = (after: string, more = ''): ConfigDocument => ({
+    content: `[Unit]\nAfter=${after}\n${more}\n[Service]\nExecStart=/bin/sleep 300\n[Install]\nWantedBy=multi-user.target\n`,
+  });
+  const ON = { ensureRunning: true };
+  let count = 0;
+
+  /**
+   * Lets final.service run cfn-init, between other lines of its script, and waits for its end.
+   * @returns what was printed, and what cfn-init ended with
+   */
+  async function atBoot(document: ConfigDocument, before = ':', after = ':', runner = '') {
+    const place = join(view().shared, `boot-${count++}`);
+    writeFileSync(`${place}.json`, metadata(document));
+    const script = `${before}\n${runner} ${binary('cfn-init')} ${place}.json >${place}.out 2>${place}.err\necho $? >${place}.code\n{ ${after}\n} >${place}.after\n`;
+    writeFileSync(`${place}.sh`, script);
+    const content = `[Service]\nType=oneshot\nTimeoutStartSec=20\nExecStart=/bin/bash --norc ${place}.sh\n`;
+    writeFileSync(view().path('/etc/systemd/system/final.service'), content);
+    await view().run('systemctl daemon-reload; systemctl start final');
+    const { stdout } = await view().run(
+      `cd ${view().shared}; for what in out err code after; do cat ${place}.$what; echo '#'; done`,
+    );
+    const [out = '', err = '', code = '', told = ''] = stdout.split('#\n');
+    return { out, err, code: code.trim(), told: told.trim() };
+  }
+  /** Waits until systemd has nothing left to do. */
+  const settled = () =>
+    view().run("for i in $(seq 100); do systemctl list-jobs | grep -q '^No jobs' && break; sleep 0.1; done");
+
+  beforeAll(async () => {
+    if (process.geteuid?.() !== 0) return;
+    const files = {
+      '/etc/systemd/system/agent.service': ordered('final.service'),
+      '/etc/systemd/system/needs.service': ordered('agent.service', 'Requires=agent.service'),
+      '/etc/systemd/system/late.target': { content: '[Unit]\nAfter=final.service\n' },
+      '/etc/systemd/system/later.service': ordered('late.target', 'Wants=late.target'),
+      '/etc/systemd/system/knock.socket': {
+        content: '[Unit]\nAfter=final.service\n[Socket]\nListenStream=/run/knock\n',
+      },
+      '/etc/systemd/system/knock.service': unit(),
+    };
+    expect((await apply({}, files)).code).toBe(0);
+  });
+
+  test('what is ordered after that unit, in a chain too, is started without waiting, which is said', async () => {
+    const later = ['agent.service', 'needs.service', 'later.service', 'knock.socket'];
+    const services = Object.fromEntries([...later, 'dummy.service'].map((name) => [name, ON]));
+    const after = `systemctl is-active ${later.join(' ')} dummy`;
+    const { out, err, code, told } = await atBoot({ services: { systemd: services } }, ':', after);
+    expect(code).toBe('0');
+    for (const name of later)
+      expect(out).toMatch(new RegExp(`services +changed +${name} +\\(to be started after final.service\\)`));
+    expect(out).toMatch(/changed +dummy.service +\(started\)/);
+    expect(err.trimEnd().split('\n')).toEqual(
+      later.map((name) =>
+        expect.stringMatching(
+          new RegExp(
+            `^cfn-init: warning: ${name} is not waited for: /\\S+/${name}: .*final.service.*systemctl status ${name}`,
+          ),
+        ),
+      ),
+    );
+    expect(told.split('\n')).toEqual(['inactive', 'inactive', 'inactive', 'inactive', 'active']);
+    await settled();
+    for (const name of later) expect(await show('ActiveState', name)).toBe('active');
+  });
+
+  test('what runs already is restarted at once, and is not down until that unit has started', async () => {
+    const pid = await show('MainPID', 'agent.service');
+    const config = { '/etc/agent.conf': { content: 'new' } };
+    const services = { systemd: { agent: { ...ON, files: Object.keys(config) } } };
+    const after = 'systemctl is-active agent; systemctl show -p MainPID --value agent';
+    const { out, err, code, told } = await atBoot({ files: config, services }, ':', after);
+    expect({ code, err }).toEqual({ code: '0', err: '' });
+    expect(out).toMatch(/changed +agent +\(restarted although it is ordered after final.service\)/);
+    expect(told).toMatch(/^active\n[1-9]/);
+    expect(told).not.toContain(`\n${pid}`);
+  });
+
+  test('it is found where a scope of its own was made for it, as by su -', async () => {
+    await view().run('systemctl stop agent needs');
+    const { out, code } = await atBoot({ services: { systemd: { agent: ON } } }, ':', ':', 'systemd-run -q --scope');
+    expect({ code, out }).toEqual({ code: '0', out: expect.stringContaining('to be started after final.service') });
+    await settled();
+  });
+
+  test('what is not to run does not start afterwards either', async () => {
+    await view().run('systemctl stop agent');
+    const services = { systemd: { agent: { enabled: false, ensureRunning: false } } };
+    const { out, err, code } = await atBoot({ services }, 'systemctl start --no-block agent');
+    expect({ code, err, out }).toEqual({ code: '0', err: '', out: expect.stringContaining('(stopped)') });
+    await settled();
+    expect(await show('ActiveState', 'agent.service')).toBe('inactive');
+  });
+});
+
+describe('with a service-timeout', () => {
+  beforeAll(async () => {
+    if (process.geteuid?.() === 0) await view().run('echo service-timeout = 2 >>/etc/cfn/cfntools.conf');
+  });
+  afterAll(async () => {
+    if (process.geteuid?.() === 0) await watchFor(view(), 0);
+  });
+
+  test('a start that takes longer is a failure with exit code 75, and systemd goes on with it', async () => {
+    const content =
+      '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "until [ -e /run/go ]; do sleep 0.1; done"\n';
+    const { code, stderr } = await apply(
+      { slow: { ensureRunning: true } },
+      { '/etc/systemd/system/slow.service': { content } },
+    );
+    expect({ code, stderr }).toEqual({
+      code: 75,
+      stderr: expect.stringMatching(
+        /^cfn-init: systemctl start did not end within 2 s: slow.service: systemd goes on [^\n]*service-timeout[^\n]*\n$/,
+      ),
+    });
+    expect(await show('ActiveState', 'slow.service')).toBe('activating');
+    await view().run('touch /run/go; for i in $(seq 50); do systemctl is-active -q slow && break; sleep 0.1; done');
+    expect(summary(await apply({ slow: { ensureRunning: true } }))).toBe('1 unchanged');
+  });
+
+  test.each(['show', 'daemon-reload', 'start', 'stop'])(
+    'a systemctl %s that hangs is ended, and is a failure with exit code 75',
+    async (verb) => {
+      await view().run(`systemctl stop dummy; systemctl disable dummy 2>/dev/null; cat >/usr/local/bin/systemctl <<'X'; chmod 755 /usr/local/bin/systemctl
+#!/bin/sh
+case " $* " in *" ${verb} "*) sleep 300 ;; esac
+exec /usr/bin/systemctl "$@"
+X`);
+      const services: ConfigDocument =
+        verb === 'stop'
+          ? { 'quiet.target': { ensureRunning: false } }
+          : { dummy: { enabled: true, ensureRunning: true }, old: { enabled: true } };
+      const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+      const document = { services: { systemd: services }, files: { [UNIT]: unit(`for ${verb}`) } };
+      const { code, stderr } = await cfnInit(view(), document, [], { env });
+      await view().run('rm /usr/local/bin/systemctl');
+      expect({ code, stderr }).toEqual({
+        code: 75,
+        stderr: expect.stringMatching(/^cfn-init: [^\n]*systemctl[^\n]*\n$/),
+      });
+      expect(stderr).toContain(verb);
+    },
+  );
 });

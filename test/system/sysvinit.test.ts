@@ -106,6 +106,38 @@ describe('an init script', () => {
   });
 });
 
+describe('an init script that hangs', () => {
+  test.each(['start', 'status'])(
+    'in %s is ended after service-timeout, and is a failure with exit code 75',
+    async (verb) => {
+      const content = script('stuck').replace(`${verb})`, `${verb}) echo I wait; sleep 300;`);
+      await view().run('echo service-timeout = 2 >>/etc/cfn/cfntools.conf');
+      const { code, stderr } = await apply(
+        { stuck: { ensureRunning: true } },
+        { '/etc/init.d/stuck': { content, mode: '000755' } },
+      );
+      await watchFor(view(), 1);
+      expect({ code, stderr }).toEqual({
+        code: 75,
+        stderr: expect.stringMatching(
+          new RegExp(`^cfn-init: service stuck ${verb} did not end within 2 s: [^\\n]*it was ended[^\\n]*\\n$`),
+        ),
+      });
+      if (verb === 'start') expect(stderr).toMatch(/\/etc\/init.d\/stuck: .*last words: I wait; service-timeout in/);
+    },
+  );
+
+  test('is not affected by a service-timeout that is no number, which is warned about once', async () => {
+    await view().run('echo service-timeout = soon >>/etc/cfn/cfntools.conf');
+    const { code, stderr } = await apply({ dummyd: { ensureRunning: true } });
+    await watchFor(view(), 1);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: 'cfn-init: warning: service-timeout is not a number of seconds: /etc/cfn/cfntools.conf: using 1800\n',
+    });
+  });
+});
+
 describe('an init script that does not tell its status', () => {
   const mute = (name: string, usage = 'exit 1') => ({
     [`/etc/init.d/${name}`]: {

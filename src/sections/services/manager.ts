@@ -20,6 +20,16 @@ export interface ServiceStatus {
   readonly isMute?: boolean;
   /** A oneshot that has not failed: it does its work and ends, so that it is not down when it does not run. */
   readonly isOneshot?: boolean;
+  /** It does not run yet, and its init system is about to start it: at boot, when what it is ordered after has started. */
+  readonly isQueued?: boolean;
+}
+
+/** What became of a start for which a unit would have waited that we run in, as user data does in cloud-final.service. */
+export interface Ordered {
+  /** The unit. */
+  readonly after: string;
+  /** False: it is not started before that unit has. True: what ran was restarted all the same. */
+  readonly isDone: boolean;
 }
 
 /** What is the matter with a service that was started. */
@@ -43,9 +53,11 @@ export interface ServiceManager {
   status(service: string): Promise<ServiceStatus>;
   enable(service: string): Promise<void>;
   disable(service: string): Promise<void>;
-  start(service: string): Promise<void>;
+  /** @returns undefined when it was started */
+  start(service: string): Promise<Ordered | undefined>;
   stop(service: string): Promise<void>;
-  restart(service: string): Promise<void>;
+  /** @returns undefined when it was restarted as usual */
+  restart(service: string): Promise<Ordered | undefined>;
   /** Makes the init system read its unit files again. */
   reload(): Promise<void>;
   /** The services there are, to name near ones when one is not there. */

@@ -20,6 +20,8 @@ export interface RunMemory {
   readonly watched: Watched[];
   /** When the last of them was started, in milliseconds of the clock's `elapsed`. */
   lastStart: number;
+  /** Milliseconds that a service has to start or stop, once it was asked. */
+  timeout?: number;
 }
 
 const memories = new WeakMap<Changes, RunMemory>();

@@ -1,10 +1,11 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import type { Probe, Section, World } from '../step.ts';
+import { serviceTimeout } from './bounds.ts';
 import { initSystem } from './init-system.ts';
-import type { ServiceManager, ServiceStatus } from './manager.ts';
+import type { Ordered, ServiceManager, ServiceStatus } from './manager.ts';
 import { nearestNames } from './nearest-names.ts';
-import { hasReasonToRestart, memoryOf } from './run-memory.ts';
+import { hasReasonToRestart, memoryOf, rememberStart } from './run-memory.ts';
 import { beginWatch, endWatch } from './watch.ts';
 
 type Action = 'enable' | 'disable' | 'start' | 'stop' | 'restart';
@@ -32,7 +33,7 @@ export const servicesSection: Section<PlannedService> = {
   plan: (entries) => entries.map((entry, index) => ({ ...entry, isLast: index === entries.length - 1 })),
 
   async probe(entry, world): Promise<Probe> {
-    const status = await look(entry, initSystem(world.system), world);
+    const status = await look(entry, await managerOf(world), world);
     if (entry.enabled === true && status.isStatic === true && !status.isEnabled)
       world.log.warning(`${entry.name} cannot be enabled: ${entry.pointer}: its unit leaves it to others to start it`);
     const actions = neededActions(entry, status, world);
@@ -42,7 +43,7 @@ export const servicesSection: Section<PlannedService> = {
   },
 
   async apply(entry, world) {
-    const manager = initSystem(world.system);
+    const manager = await managerOf(world);
     const status = await look(entry, manager, world);
     const actions = neededActions(entry, status, world);
     const done: string[] = [];
@@ -52,15 +53,30 @@ export const servicesSection: Section<PlannedService> = {
         continue;
       }
       const since = world.system.clock.now();
-      await manager[action](status.id);
-      done.push(DONE[action]);
-      if (action === 'start' || action === 'restart') await beginWatch(entry, status.id, manager, since, world);
+      if (action !== 'start' && action !== 'restart') {
+        await manager[action](status.id);
+        done.push(DONE[action]);
+        continue;
+      }
+      const ordered = await manager[action](status.id);
+      done.push(ordered === undefined ? DONE[action] : orderedWords(action, ordered));
+      if (ordered === undefined || ordered.isDone) await beginWatch(entry, status.id, manager, since, world);
+      else {
+        rememberStart(status.id, world.changes);
+        world.log.warning(notYet(entry, status.id, ordered));
+      }
     }
     if (entry.isLast === true) await endWatch(world);
     if (done.length > 0) return { state: 'changed', what: done.join(', ') };
     return actions.length === 0 ? { state: 'unchanged' } : { state: 'skipped', reason: 'no init system runs here' };
   },
 };
+
+async function managerOf({ system, log, changes }: World): Promise<ServiceManager> {
+  const memory = memoryOf(changes);
+  memory.timeout ??= await serviceTimeout(system.files, log);
+  return initSystem(system, memory.timeout);
+}
 
 /** @throws Problem for a service that is wanted and is not there, or is masked */
 async function look(entry: ServiceEntry, manager: ServiceManager, world: World): Promise<ServiceStatus> {
@@ -94,13 +110,13 @@ function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted
 }
 
 function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: World): Action[] {
-  const { isEnabled, isRunning, isStatic, isMasked, isGuess, id } = status;
+  const { isEnabled, isRunning, isStatic, isMasked, isGuess, isQueued, id } = status;
   const actions: Action[] = [];
   if (entry.enabled === true && !isEnabled && isStatic !== true) actions.push('enable');
   if (entry.enabled === false && isEnabled) actions.push('disable');
   const hasReason = isMasked !== true && hasReasonToRestart(entry, id, changes);
   if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
-  else if (entry.ensureRunning === false && (isRunning || isGuess === true)) actions.push('stop');
+  else if (entry.ensureRunning === false && (isRunning || isGuess === true || isQueued === true)) actions.push('stop');
   else if (isRunning && hasReason) actions.push('restart');
   return actions;
 }
@@ -108,6 +124,14 @@ function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: 
 function notNow({ name, pointer }: ServiceEntry, action: Action, isEnabled: boolean): string {
   const later = isEnabled ? 'it starts at the next boot' : 'it is not enabled, so that no boot starts it either';
   return `${name} is not ${DONE[action]}, no init system runs here: ${pointer}: ${later}`;
+}
+
+function orderedWords(action: Action, { after, isDone }: Ordered): string {
+  return isDone ? `${DONE[action]} although it is ordered after ${after}` : `to be ${DONE[action]} after ${after}`;
+}
+
+function notYet({ name, pointer }: ServiceEntry, id: string, { after }: Ordered): string {
+  return `${name} is not waited for: ${pointer}: it is ordered after ${after}, in which this runs, and systemd starts it then: see systemctl status ${id}`;
 }
 
 async function tellOfUnitFiles(manager: ServiceManager, { changes }: World): Promise<void> {

@@ -1,5 +1,7 @@
 import { Problem } from '../../../errors.ts';
+import { paths } from '../../../paths.ts';
 import type { System } from '../../../system/system.ts';
+import { tooSlow } from '../bounds.ts';
 import type { Check } from '../manager.ts';
 import { lastWords } from './last-words.ts';
 
@@ -19,18 +21,20 @@ export interface InitScripts {
   names(): readonly string[];
   status(service: string): Promise<InitScript>;
   /** @throws Problem with what the script said */
-  run(service: string, verb: 'start' | 'stop' | 'restart'): Promise<void>;
+  run(service: string, verb: 'start' | 'stop' | 'restart'): Promise<undefined>;
   /** The later look at a service that was started; undefined for a script that does not tell. */
   check(service: string): Promise<Check | undefined>;
 }
 
 /**
  * The scripts in /etc/init.d.
+ * @param timeout milliseconds that one has to start or stop its service, before it is ended
  * @param command runs one of them
  * @param running exit codes of the action `status` for a service that runs (LSB: 0)
  */
 export function initScripts(
   { exec, files }: Pick<System, 'exec' | 'files'>,
+  timeout: number,
   command: (name: string, verb: string) => [string, ...string[]],
   running: ReadonlySet<number> = new Set([0]),
 ): InitScripts {
@@ -53,8 +57,14 @@ export function initScripts(
     async run(service, verb) {
       const name = scriptName(service);
       const words = command(name, verb);
-      const { exitCode, output } = await exec.tool(words);
-      if (exitCode === 0) return;
+      const { exitCode, output, cut } = await exec.tool(words, { timeout });
+      if (cut === 'timeout')
+        throw tooSlow(words.join(' '), timeout, {
+          where: `${DIRECTORY}/${name}`,
+          hint: `it was ended, and ${wordsOf(output)}; service-timeout in ${paths.settings} is the bound`,
+          output,
+        });
+      if (exitCode === 0) return undefined;
       throw new Problem(`${words.join(' ')} ended with exit code ${exitCode}`, {
         where: `${DIRECTORY}/${name}`,
         hint: wordsOf(output),

@@ -1,5 +1,7 @@
 import type { Exec } from '../../../system/exec.ts';
 
+/** Milliseconds: what it says is of use, and not worth a long wait. */
+const ANSWER_TIME = 10_000;
 /** How many messages are looked through: systemd's own stand between those of the program. */
 const MESSAGES = 20;
 /** What systemd says of every unit that fails. */
@@ -13,9 +15,9 @@ const COMMONPLACE =
 export async function journalLines(exec: Exec, unit: string, since: Date): Promise<readonly string[]> {
   if (exec.find('journalctl') === undefined) return [];
   // What a program has just printed may still be on its way.
-  await exec.tool(['journalctl', '--sync']);
+  await exec.tool(['journalctl', '--sync'], { timeout: ANSWER_TIME });
   const command = ['journalctl', '-n', String(MESSAGES), '--no-pager', '-q', '-o', 'json', ...matchesOf(unit)] as const;
-  return wordsOf((await exec.tool(command)).stdout, since);
+  return wordsOf((await exec.tool(command, { timeout: ANSWER_TIME })).stdout, since);
 }
 
 /**

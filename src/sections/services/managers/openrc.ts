@@ -11,11 +11,11 @@ const RUNNING = new Set([0, 8, 16]);
 const CRASHED = 32;
 
 /** OpenRC (Alpine, Gentoo): `rc-service` runs its scripts, `rc-update` puts them into the runlevel `default`. */
-export function openrc(system: System): ServiceManager {
+export function openrc(system: System, timeout: number): ServiceManager {
   const { exec, files } = system;
   const levelsOf = (name: string): string[] =>
     RUN_LEVELS.filter((level) => files.entry(`/etc/runlevels/${level}/${name}`) !== undefined);
-  const scripts = initScripts(system, (name, verb) => ['rc-service', name, verb], RUNNING);
+  const scripts = initScripts(system, timeout, (name, verb) => ['rc-service', name, verb], RUNNING);
   /** The services that were found crashed. */
   const crashed = new Set<string>();
   const update = async (...words: string[]): Promise<void> => {
@@ -26,10 +26,10 @@ export function openrc(system: System): ServiceManager {
         output,
       });
   };
-  const start = async (name: string): Promise<void> => {
+  const start = async (name: string): Promise<undefined> => {
     // For OpenRC it is still started, so that a start would do nothing.
     if (crashed.has(name)) await exec.tool(['rc-service', name, 'zap']);
-    await scripts.run(name, 'start');
+    return scripts.run(name, 'start');
   };
   return {
     name: 'openrc',

@@ -17,9 +17,9 @@ const UNIT_DIRECTORIES = [
  * A systemd that is installed and does not run: an image being built, a container, a chroot. Units are enabled for the
  * next boot. What has an init script can be started all the same, by `service`, as in many containers.
  */
-export function systemdOffline(system: System): ServiceManager {
+export function systemdOffline(system: System, timeout: number): ServiceManager {
   const { exec, files } = system;
-  const scripts = sysvinit(system);
+  const scripts = sysvinit(system, timeout);
   const systemctl = (...words: string[]) => exec.tool(['systemctl', '--root=/', ...words]);
   const run = async (verb: string, service: string): Promise<void> => {
     const { exitCode, output } = await systemctl(verb, '--', unitName(service));

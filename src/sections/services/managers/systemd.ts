@@ -1,6 +1,9 @@
 import { lastLine, Problem } from '../../../errors.ts';
+import { paths } from '../../../paths.ts';
+import type { ToolResult } from '../../../system/exec.ts';
 import type { System } from '../../../system/system.ts';
-import type { Check, ServiceManager, ServiceStatus, Trouble } from '../manager.ts';
+import { tooSlow } from '../bounds.ts';
+import type { Check, Ordered, ServiceManager, ServiceStatus, Trouble } from '../manager.ts';
 import { initScripts } from './init-scripts.ts';
 import { journalLines } from './journal.ts';
 import { lastWords } from './last-words.ts';
@@ -12,6 +15,8 @@ const RUNNING = new Set(['active', 'reloading', 'activating', 'refreshing']);
 /** Words for unit files that start at boot. `enabled-runtime` does not: it is gone by then. */
 const ENABLED = new Set(['enabled', 'alias']);
 const STATIC = new Set(['static', 'transient', 'generated']);
+/** Milliseconds after which a start is looked into. */
+const QUICK_START = 200;
 const TOO_OFTEN = /attempted too often|reset-failed/;
 const PROPERTIES = [
   'Id',
@@ -27,18 +32,19 @@ const PROPERTIES = [
   'ExecMainStatus',
   'TriggeredBy',
   'SourcePath',
+  'Job',
 ];
 
 type Unit = Readonly<Record<string, string>>;
 
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
-export function systemd(system: System): ServiceManager {
+export function systemd(system: System, timeout: number): ServiceManager {
   const { exec, files, clock } = system;
   /** The units that were found failed, failing again and again, or dead though systemd takes them for running. */
   const troubled = new Map<string, 'failed' | 'auto-restart' | 'dead'>();
 
   /** systemd takes a service with an init script for running, whatever becomes of it: only the script can tell. */
-  const scripts = initScripts(system, (script, verb) => [
+  const scripts = initScripts(system, timeout, (script, verb) => [
     'env',
     'SYSTEMCTL_SKIP_REDIRECT=1', // the script itself shall answer, and not pass it on to systemctl
     `/etc/init.d/${script}`,
@@ -59,7 +65,24 @@ export function systemd(system: System): ServiceManager {
     return new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { where: unit, hint, output });
   };
 
-  const systemctl = async (verb: string, service?: string): Promise<void> => {
+  /**
+   * Waits for a start as systemctl does, but not for one that waits for us.
+   * @returns the unit that we run in which the started one is ordered after; systemd starts it later
+   */
+  const waitForStart = async (unit: string, words: Words): Promise<Ran & { readonly after?: string }> => {
+    const abort = new AbortController();
+    const call = exec.tool(words, { timeout, abort: abort.signal });
+    // Nearly every start is over before the first look would begin.
+    const ran = await Promise.race([call, clock.sleep(QUICK_START).then(() => undefined)]);
+    if (ran !== undefined) return ran;
+    const after = await (await import('./systemd-jobs.ts')).heldBy(unit, call, system);
+    // The end of systemctl is not that of the job.
+    if (after !== undefined) abort.abort();
+    const { cut, ...ended } = await call;
+    return cut === 'abort' && after !== undefined ? { ...ended, after } : { ...ended, ...(cut && { cut }) };
+  };
+
+  const systemctl = async (verb: string, service?: string): Promise<Ordered | undefined> => {
     const since = clock.now();
     const unit = service === undefined ? '' : unitName(service);
     const units = unit === '' ? [] : ['--', unit];
@@ -67,8 +90,17 @@ export function systemd(system: System): ServiceManager {
     const trouble = starts ? troubled.get(unit) : undefined;
     // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
     const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
-    const withoutWait = isOwnDaemon(unit, system) ? ['--no-block'] : [];
-    const begin = () => exec.tool(['systemctl', ...withoutWait, mustEnd ? 'restart' : verb, ...units]);
+    const how: string[] = isOwnDaemon(unit, system) ? ['--no-block'] : [];
+    let ordered: Ordered | undefined;
+    if (how.length === 0 && (verb === 'restart' || mustEnd)) {
+      // A restart ends it at once, and it would be down until we have ended.
+      const after = await (await import('./systemd-jobs.ts')).wouldBeHeldBy(unit, system);
+      if (after !== undefined) how.push('--job-mode=ignore-dependencies');
+      ordered = after === undefined ? undefined : { after, isDone: true };
+    }
+    const words: Words = ['systemctl', ...how, mustEnd ? 'restart' : verb, ...units];
+    const begin = (): Promise<Ran & { readonly after?: string }> =>
+      starts ? waitForStart(unit, words) : exec.tool(words, verb === 'stop' || verb === 'reload' ? { timeout } : {});
     const forget = () => exec.tool(['systemctl', 'reset-failed', ...units]);
     // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
     if (trouble !== undefined) await forget();
@@ -77,7 +109,18 @@ export function systemd(system: System): ServiceManager {
       await forget();
       ran = await begin();
     }
+    if (ran.after !== undefined) return { after: ran.after, isDone: false };
+    if (ran.cut === 'timeout')
+      throw tooSlow(`systemctl ${verb}`, timeout, {
+        where: unit,
+        hint: `systemd goes on with it, see systemctl status ${unit}; service-timeout in ${paths.settings} is the bound`,
+        output: ran.output,
+      });
     if (ran.exitCode !== 0) throw await failure(verb, unit, since, ran, starts);
+    return ordered;
+  };
+  const act = async (verb: string, service?: string): Promise<void> => {
+    await systemctl(verb, service);
   };
 
   /** @returns undefined when systemctl finds itself in a chroot */
@@ -121,7 +164,7 @@ export function systemd(system: System): ServiceManager {
     async status(service): Promise<ServiceStatus> {
       const name = unitName(service);
       const unit = await show(name);
-      if (unit === undefined) return systemdOffline(system).status(service);
+      if (unit === undefined) return systemdOffline(system, timeout).status(service);
       const isKnown = unit['LoadState'] !== 'not-found';
       const id = unit['Id'] ?? name;
       if (!isKnown) return { isKnown, isEnabled: false, isRunning: false, id, canStart: true };
@@ -142,16 +185,17 @@ export function systemd(system: System): ServiceManager {
         isMasked,
         isStatic: fileState === 'static' || fileState === 'transient',
         needsReload: unit['NeedDaemonReload'] === 'yes',
+        isQueued: /^[1-9]/.test(unit['Job'] ?? '') && /^(inactive|failed)$/.test(unit['ActiveState'] ?? ''),
         isOneshot: unit['Type'] === 'oneshot' && unit['Result'] === 'success',
       };
     },
-    enable: (service) => systemctl('enable', service),
-    disable: (service) => systemctl('disable', service),
+    enable: (service) => act('enable', service),
+    disable: (service) => act('disable', service),
     start: (service) => systemctl('start', service),
-    stop: (service) => systemctl('stop', service),
+    stop: (service) => act('stop', service),
     // cfn-hup reads its configuration before each look at Heat, so that to look at once is all that it has to be told.
     restart: (service) => systemctl(isOwnDaemon(unitName(service), system) ? 'reload' : 'restart', service),
-    reload: () => systemctl('daemon-reload'),
+    reload: () => act('daemon-reload'),
     async names() {
       const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
       const scripts = files.entry('/etc/init.d') === undefined ? [] : files.names('/etc/init.d');
@@ -177,10 +221,8 @@ export function systemd(system: System): ServiceManager {
   };
 }
 
-interface Ran {
-  readonly exitCode: number;
-  readonly output: string;
-}
+type Words = readonly [string, ...string[]];
+type Ran = Pick<ToolResult, 'exitCode' | 'output' | 'cut'>;
 
 function isUp(unit: Unit): boolean {
   return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);

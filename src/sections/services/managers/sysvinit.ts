@@ -6,9 +6,9 @@ import { type InitScript, initScripts, scriptName } from './init-scripts.ts';
 const RUN_LEVELS = ['S', '2', '3', '4', '5'];
 
 /** Init scripts: `service` runs them; chkconfig (Red Hat) or update-rc.d (Debian) enables them. */
-export function sysvinit(system: System): ServiceManager {
+export function sysvinit(system: System, timeout: number): ServiceManager {
   const { exec, files } = system;
-  const scripts = initScripts(system, (name, verb) =>
+  const scripts = initScripts(system, timeout, (name, verb) =>
     exec.find('service') === undefined ? [`/etc/init.d/${name}`, verb] : ['service', name, verb],
   );
   const hasChkconfig = (): boolean => exec.find('chkconfig') !== undefined;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isUsage, scriptName } from '../../../../src/sections/services/managers/init-scripts.ts';
 import { wordsOf } from '../../../../src/sections/services/managers/journal.ts';
 import { lastWords } from '../../../../src/sections/services/managers/last-words.ts';
+import { parentOf, parseJobs, parseOrder, unitOf } from '../../../../src/sections/services/managers/systemd-jobs.ts';
 import {
   alsoOf,
   isEnabledByItself,
@@ -114,4 +115,45 @@ describe('wordsOf', () => {
     const cut = '{"__REALTIME_TIMESTAMP":"10010000';
     expect(of(entry(1001, '7', [104, 105, 255]), entry(1001, '7', null), cut)).toEqual(['hi\ufffd']);
   });
+});
+
+describe('the jobs of systemd', () => {
+  test('by unit, as list-jobs prints them, with or without its legend', () => {
+    const rows = '95  cloud-final.service start running\n 138 a\\x2db.service     start   waiting\n';
+    const jobs = [
+      ['cloud-final.service', 'running'],
+      ['a\\x2db.service', 'waiting'],
+    ];
+    expect([...parseJobs(rows)]).toEqual(jobs);
+    expect([...parseJobs(`JOB UNIT TYPE STATE\n${rows}\n2 jobs listed.\n`)]).toEqual(jobs);
+    expect([...parseJobs('No jobs running.\n')]).toEqual([]);
+  });
+
+  test('what each unit is ordered after', () => {
+    const order = parseOrder('Id=a.service\nAfter=b.service c.target\n\nAfter=\nId=b.service\n');
+    expect([...order]).toEqual([
+      ['a.service', ['b.service', 'c.target']],
+      ['b.service', ['']],
+    ]);
+  });
+});
+
+test.each([
+  ['12 (cfn-init) S 34 12 12 0', '34'],
+  ['12 (a) b (c) R 1 12', '1'],
+  ['', ''],
+])('parentOf: %s', (stat, parent) => {
+  expect(parentOf(stat)).toBe(parent);
+});
+
+test.each([
+  ['0::/system.slice/cloud-final.service\n', 'cloud-final.service'],
+  ['0::/system.slice/x.service/init.scope\n', 'x.service'],
+  ['2:cpu:/other.service\n1:name=systemd:/system.slice/cloud-final.service\n0::/\n', 'cloud-final.service'],
+  ['0::/user.slice/user-0.slice/session-c1.scope\n', 'session-c1.scope'],
+  ['0::/system.slice/_cpu.service\n', 'cpu.service'],
+  ['0::/\n', undefined],
+  ['', undefined],
+])('unitOf: %j', (cgroup, unit) => {
+  expect(unitOf(cgroup)).toBe(unit);
 });
