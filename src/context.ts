@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { journalSink } from './logging/journal-sink.ts';
@@ -7,7 +7,7 @@ import { createScreen, type Output, type Tone } from './logging/screen.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
-import { systemClock } from './system/clock.ts';
+import { clockUntil, systemClock } from './system/clock.ts';
 import { createExec } from './system/exec.ts';
 import { fileProblem } from './system/file-problem.ts';
 import { createFileSystem } from './system/file-system.ts';
@@ -20,6 +20,8 @@ import { type Exposure, exposureOf } from './system/trusted-path.ts';
 
 export interface Context {
   readonly system: System;
+  /** The same system, whose doors end what they do when `abort` is aborted, by Interrupted. */
+  readonly systemUntil: (abort: AbortSignal) => System;
   /** Errors and warnings also go to stderr, unless the command is a quiet one. */
   readonly log: Log;
   /** Says an error on stderr that a quiet command has only logged. */
@@ -66,16 +68,24 @@ export function createContext(options: ContextOptions): Context {
   const { command, verbose, root = '/', proxies = {}, stack, resource } = options;
   const environment = process.env;
   const files = createFileSystem(root);
-  const exec = createExec(environment);
-  const system: System = {
-    files,
-    exec,
-    http: createHttp(environment, proxies, trustedBy(environment)),
-    accounts: createAccounts(files, exec),
-    clock: systemClock,
-    environment,
-    self: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+  const trusted = trustedBy(environment);
+  const self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const buildSystem = (abort?: AbortSignal): System => {
+    const note = (text: string): void => log.warning(text);
+    const exec = createExec(environment, abort === undefined ? undefined : { signal: abort, note });
+    const clock = abort === undefined ? systemClock : clockUntil(abort);
+    return {
+      files,
+      exec,
+      http: createHttp(environment, proxies, trusted, abort),
+      accounts: createAccounts(files, exec, clock),
+      clock,
+      environment,
+      self,
+      ...(abort === undefined ? {} : { abort }),
+    };
   };
+  const system = buildSystem();
   const { redactor = new Redactor() } = options;
   // It reaches every child, and what a child prints reaches the log.
   redactor.addEnvironment(environment);
@@ -100,6 +110,7 @@ export function createContext(options: ContextOptions): Context {
   const log = createLog(redactor, [unlessQuiet, file, journal]);
   return {
     system,
+    systemUntil: buildSystem,
     log,
     insist: (line) => {
       if (isQuiet) terminal.write('ERROR', redact(line));
@@ -130,6 +141,11 @@ function logFile({ files }: System, command: string): (text: string) => void {
       works = false;
     }
   };
+}
+
+/** Whether what the caller named is read as a stream, so that somebody may still be writing it: `-` for stdin, a FIFO. */
+export function isStream(operand: string): boolean {
+  return operand === '-' || statSync(operand, { throwIfNoEntry: false })?.isFile() === false;
 }
 
 /**

@@ -1,5 +1,14 @@
-/** Exit codes, contract section 5. */
-export const ExitCode = { done: 0, failed: 1, usage: 2, bug: 70, deadline: 75 } as const;
+/** Exit codes, contract section 5; the last three are 128 and the number of the signal that ended the command. */
+export const ExitCode = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  bug: 70,
+  deadline: 75,
+  hungUp: 129,
+  interrupted: 130,
+  terminated: 143,
+} as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface ProblemDetails {

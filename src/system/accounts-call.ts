@@ -30,7 +30,7 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
   return async (account, command) => {
     const begin = clock.elapsed();
     for (;;) {
-      const { exitCode, output } = await exec.tool(command);
+      const { exitCode, output } = await exec.tool(command, { onAbort: 'wait' });
       if (exitCode === 0) return;
       const lock = lockFile(output);
       if (lock === undefined) {

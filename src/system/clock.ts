@@ -23,14 +23,33 @@ export const systemClock: Clock = {
   now: () => new Date(),
   // Not performance.now() and node:timers/promises: loading those costs each start 2 ms.
   elapsed: () => Number(process.hrtime.bigint()) / 1e6,
-  async sleep(milliseconds) {
-    let left = milliseconds;
-    for (; left > LONGEST_TIMER; left -= LONGEST_TIMER) await timer(LONGEST_TIMER);
-    await timer(left);
-  },
+  sleep,
   random: Math.random,
 };
 
-function timer(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, timerDelay(milliseconds)));
+/** A clock whose sleeps end when `abort` does. */
+export function clockUntil(abort: AbortSignal): Clock {
+  return { ...systemClock, sleep: (milliseconds) => sleep(milliseconds, abort) };
+}
+
+/** @throws the reason of `abort` as soon as it is aborted */
+export async function sleep(milliseconds: number, abort?: AbortSignal): Promise<void> {
+  let left = milliseconds;
+  for (; left > LONGEST_TIMER; left -= LONGEST_TIMER) await timer(LONGEST_TIMER, abort);
+  await timer(left, abort);
+}
+
+function timer(milliseconds: number, abort: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timeout);
+      reject(abort?.reason);
+    };
+    const timeout = setTimeout(() => {
+      abort?.removeEventListener('abort', onAbort);
+      resolve();
+    }, timerDelay(milliseconds));
+    if (abort?.aborted === true) onAbort();
+    else abort?.addEventListener('abort', onAbort, { once: true });
+  });
 }

@@ -4,7 +4,7 @@ import { describeError, Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
 import { timerDelay } from './clock.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
-import { exitCodeOfSignal } from './signals.ts';
+import { exitCodeOfSignal, Interrupted } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,7 +26,10 @@ export interface CommandResult {
   readonly cut?: 'timeout' | 'abort';
 }
 
-/** The one door to other programs. */
+/**
+ * The one door to other programs. Where it was made with an AbortSignal, each program has a process group of its own; when the
+ * signal is aborted, what runs is ended, no other program is started, and Interrupted is thrown.
+ */
 export interface Exec {
   /** The full path of a program in a directory of PATH, relative ones left out, or of the system; or undefined. */
   find(program: string): string | undefined;
@@ -38,8 +41,8 @@ export interface Exec {
    */
   tool(command: readonly [string, ...string[]], options?: ToolOptions): Promise<ToolResult>;
   /**
-   * As tool, for a question that is answered at once and that many runs ask (what is installed?): it waits without
-   * doing anything else, and costs half as much. stderr comes behind stdout in `output`.
+   * As tool, for a question that is answered at once and that many runs ask (what is installed?): it costs half as
+   * much. stderr comes behind stdout in `output`.
    * @throws Problem when the tool is not installed, or does not answer within its bounds
    */
   query(command: readonly [string, ...string[]], bounds?: QueryBounds): Promise<ToolResult>;
@@ -58,11 +61,20 @@ export interface ToolOptions {
   readonly timeout?: number;
   /** Ends the tool in the same way as soon as it is aborted. */
   readonly abort?: AbortSignal;
+  /**
+   * What becomes of the tool when the run is aborted. Its group is ended, as that of a command, or:
+   * `ask`: it gets SIGINT, upon which package tools end in good order, and a minute for that;
+   * `wait`: it gets nothing, since it would leave its work half done, and a minute.
+   * After the minute it is left to itself.
+   */
+  readonly onAbort?: 'ask' | 'wait';
 }
 
 export interface QueryBounds {
-  /** Milliseconds. */
-  readonly timeout: number;
+  /** Milliseconds. Then it is killed with all that it started, and is not waited for: it may hang in the kernel. */
+  readonly timeout?: number;
+  /** Ends it in the same way as soon as it is aborted. */
+  readonly abort?: AbortSignal | undefined;
 }
 
 export interface CommandOptions {
@@ -73,7 +85,7 @@ export interface CommandOptions {
   readonly umask?: number;
   /**
    * Milliseconds that the command may run. Then it is ended with all that it started: its process group, which is one of
-   * its own where this or `abort` is given, gets SIGTERM, and what is left of it 10 s later SIGKILL.
+   * its own where this or `abort` is given, gets SIGTERM, and what is left of it 10 s later SIGKILL (see groupGrace).
    */
   readonly timeout?: number;
   /** Ends the command in the same way as soon as it is aborted. */
@@ -96,8 +108,18 @@ export function afterDrain(letGo: () => void): NodeJS.Timeout {
   return setTimeout(() => setImmediate(letGo), DRAIN_MILLISECONDS);
 }
 
-/** @param environment the machine's own environment, which children inherit */
-export function createExec(environment: Environment): Exec {
+/** What ends the programs of a run. */
+export interface ExecAbort {
+  readonly signal: AbortSignal;
+  /** Hears what is still waited for. */
+  readonly note: (text: string) => void;
+}
+
+/**
+ * @param environment the machine's own environment, which children inherit
+ * @param abort ends what runs
+ */
+export function createExec(environment: Environment, abort?: ExecAbort): Exec {
   const directories = searchPath(environment['PATH']);
   const find = (program: string): string | undefined => findProgram(program, directories);
 
@@ -115,17 +137,21 @@ export function createExec(environment: Environment): Exec {
     find,
     async query([program, ...args], bounds) {
       const { runQuery } = await import('./run-query.ts');
-      return runQuery([findOrThrow(program), ...args], toolEnvironment, bounds);
+      abort?.signal.throwIfAborted();
+      return runQuery([findOrThrow(program), ...args], toolEnvironment, { abort: abort?.signal, ...bounds });
     },
     async tool([program, ...args], options = {}) {
       const file = findOrThrow(program);
       const { execa } = await import('execa');
+      const aborted =
+        abort === undefined ? undefined : (await import('./tool-abort.ts')).toolAbort(abort, program, options);
       const running = execa(file, args, {
         reject: false,
         stdin: 'ignore',
         extendEnv: false,
         env: { ...toolEnvironment, ...options.env } as Record<string, string>,
         cwd: TOOL_DIRECTORY,
+        detached: aborted !== undefined,
         ...(options.timeout === undefined ? {} : { timeout: timerDelay(options.timeout) }),
         ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
       });
@@ -138,7 +164,7 @@ export function createExec(environment: Environment): Exec {
           running.stderr.destroy();
         });
       });
-      const result = await running;
+      const result = await (aborted === undefined ? running : aborted(running.nodeChildProcess.pid, running));
       clearTimeout(drained);
       if (result.exitCode === undefined && result.signal === undefined) {
         throw new Problem(`cannot run ${program}`, {
@@ -155,12 +181,17 @@ export function createExec(environment: Environment): Exec {
     },
     command: async (command, options) => {
       const { runToExit } = await import('./run-to-exit.ts');
+      abort?.signal.throwIfAborted();
       const { as, ...others } = options;
       const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-      return runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
+      const result = await runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
+        ...(abort === undefined ? {} : { abort: abort.signal }),
         ...others,
         env: { ...(options.env ?? (as === undefined ? environment : withoutCredentials(environment))) },
       });
+      const reason: unknown = result.cut === 'abort' && options.abort === undefined ? abort?.signal.reason : undefined;
+      if (reason instanceof Interrupted) throw new Interrupted(reason.signal, result.output);
+      return result;
     },
   };
 }

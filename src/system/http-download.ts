@@ -4,7 +4,7 @@ import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
 import { isWebUrl, shownUrl, splitUrl } from '../url.ts';
-import { systemClock } from './clock.ts';
+import { sleep, systemClock } from './clock.ts';
 import type { DownloadRequest } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
 import { NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
@@ -58,7 +58,8 @@ export async function download(
     } catch (error) {
       const passing = error instanceof PassingFault;
       if (!passing || attempt === ATTEMPTS) throw passing ? error.problem : error;
-      await systemClock.sleep(error.retryAfter ?? systemClock.random() * bounds.firstPause * 2 ** (attempt - 1));
+      const pause = error.retryAfter ?? systemClock.random() * bounds.firstPause * 2 ** (attempt - 1);
+      await sleep(pause, request.abort);
       request.restart();
     }
   }
@@ -96,7 +97,7 @@ async function downloadOnce(
       return { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
     };
     const outgoing: Outgoing = { method: 'GET', url, headers, tls, ...lookupName };
-    const next = await fetchOrRedirect(outgoing, proxyFor(url), request.write, bounds);
+    const next = await fetchOrRedirect(outgoing, proxyFor(url), request, bounds);
     if (next === undefined) return;
     if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
     if (isSecure(url) && !isSecure(next) && !(await request.allowHttpRedirects()))
@@ -114,7 +115,7 @@ async function downloadOnce(
 async function fetchOrRedirect(
   outgoing: Outgoing,
   proxy: string | undefined,
-  write: (chunk: Buffer) => void,
+  { write, abort }: Pick<DownloadRequest, 'write' | 'abort'>,
   bounds: DownloadBounds,
 ): Promise<string | undefined> {
   const { url } = outgoing;
@@ -148,9 +149,10 @@ async function fetchOrRedirect(
         },
       };
       await transfer(outgoing, receiver, line);
-    });
+    }, abort);
     return next;
   } catch (error) {
+    abort?.throwIfAborted();
     if (error instanceof Problem || error instanceof PassingFault) throw error;
     if (isBegun) throw new PassingFault(brokenOff(url, error));
     const problem = noAnswer(url, error);

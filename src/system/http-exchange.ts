@@ -41,8 +41,9 @@ export async function exchange(
         piece: (chunk: Buffer): boolean => keeper.wantsMoreThan(chunk),
       };
       await transfer(outgoing, receiver, line);
-    });
+    }, request.abort);
   } catch (error) {
+    request.abort?.throwIfAborted();
     if (error instanceof TunnelRefused && error.status === 407) return { status: 407, headers: {}, body: '' };
     // A body that broke off, came too slowly or was too large makes no other answer of an error.
     const isAnswered = answer !== undefined && (request.isStatusEnough === true || !isSuccess(answer.status));

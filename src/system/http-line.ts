@@ -66,12 +66,19 @@ export class Line {
     });
   }
 
-  /** Does the work of an exchange; whatever phase it is in, it ends when a bound is reached. @throws TimeoutError */
-  static async use<T>(work: (line: Line) => Promise<T>): Promise<T> {
+  /**
+   * Does the work of an exchange; whatever phase it is in, it ends when a bound is reached or when it is aborted.
+   * @throws TimeoutError; the reason of `abort`
+   */
+  static async use<T>(work: (line: Line) => Promise<T>, abort?: AbortSignal): Promise<T> {
+    abort?.throwIfAborted();
     const line = new Line();
+    const onAbort = (): void => line.#end(abort?.reason);
+    abort?.addEventListener('abort', onAbort, { once: true });
     try {
       return await Promise.race([work(line), line.#over]);
     } finally {
+      abort?.removeEventListener('abort', onAbort);
       line.#close();
     }
   }

@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly trust?: string | undefined;
   /** The proxy to use where neither the command line nor the environment names one. */
   readonly proxy?: string | undefined;
+  /** Ends the exchange. */
+  readonly abort?: AbortSignal | undefined;
   /** An answer with a larger body is an error; when it is left out, the first 1 MiB is enough. */
   readonly mostBytes?: number;
 }
@@ -43,6 +45,8 @@ export interface DownloadRequest {
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
   readonly restart: () => void;
+  /** Ends the download. */
+  readonly abort?: AbortSignal | undefined;
   /** Asked when a server redirects from https to http: whether that is followed (`allow-http-redirects`). */
   readonly allowHttpRedirects: () => Promise<boolean>;
 }
@@ -53,7 +57,7 @@ export interface ProxyChoice {
   readonly https?: string | undefined;
 }
 
-/** The one door to the network. */
+/** The one door to the network. What is aborted throws the reason of that. */
 export interface Http {
   /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;
@@ -61,14 +65,24 @@ export interface Http {
   download(request: DownloadRequest): Promise<void>;
 }
 
-/** Loaded on demand: TLS costs 10 ms of CPU, and proxies and downloads are rare. */
-export function createHttp(environment: Environment, proxies: ProxyChoice, readTrusted: ReadTrusted): Http {
+/**
+ * Loaded on demand: TLS costs 10 ms of CPU, and proxies and downloads are rare.
+ * @param abort ends whatever is under way
+ */
+export function createHttp(
+  environment: Environment,
+  proxies: ProxyChoice,
+  readTrusted: ReadTrusted,
+  abort?: AbortSignal,
+): Http {
   return {
-    async exchange(request) {
+    async exchange(wanted) {
+      const request = { abort, ...wanted };
       const proxy = (await import('./proxy.ts')).chooseProxy(request.url, proxies, environment, request.proxy);
       return (await import('./http-exchange.ts')).exchange(request, proxy, readTrusted);
     },
-    async download(request) {
+    async download(wanted) {
+      const request = { abort, ...wanted };
       const { chooseProxy } = await import('./proxy.ts');
       const { download } = await import('./http-download.ts');
       await download(request, (url) => chooseProxy(url, proxies, environment), readTrusted);

@@ -1,36 +1,86 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { ExitCode, errnoOf, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
-import { type QueryBounds, TOOL_DIRECTORY, type ToolResult } from './exec.ts';
-import { exitCodeOfSignal } from './signals.ts';
+import { afterDrain, type QueryBounds, TOOL_DIRECTORY, type ToolResult } from './exec.ts';
+import { exitCodeOfSignal, Interrupted } from './signals.ts';
 
 /** More than any list of packages. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
- * Runs a program that answers at once, in `/`, by Node's spawnSync: half of what execa costs.
- * @throws Problem when it cannot be started, and when it did not answer in time and was killed
+ * Runs a program that answers at once, in `/`, by Node's spawn: half of what execa costs. It has a process group of its own,
+ * which is killed when the answer is not waited for any longer.
+ * @throws Problem when it cannot be started, answers too much, or was killed; Interrupted when the run was aborted
  */
 export function runQuery(
   command: readonly [string, ...string[]],
   env: NodeJS.ProcessEnv,
-  bounds?: QueryBounds,
-): ToolResult {
+  { timeout, abort }: QueryBounds,
+): Promise<ToolResult> {
   const [file, ...args] = command;
-  const { error, status, signal, stdout, stderr } = spawnSync(file, args, {
-    env,
-    cwd: TOOL_DIRECTORY,
-    encoding: 'utf8',
-    maxBuffer: MOST_BYTES,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(bounds === undefined ? {} : { timeout: timerDelay(bounds.timeout), killSignal: 'SIGKILL' }),
-  });
-  if (bounds !== undefined && errnoOf(error) === 'ETIMEDOUT')
-    throw new Problem(`${file} does not answer`, {
-      where: args.join(' '),
-      hint: `it was ended after ${bounds.timeout / 1000} s`,
-      exitCode: ExitCode.deadline,
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { env, cwd: TOOL_DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let hasEnded = false;
+    let exitCode = 0;
+    let timer: NodeJS.Timeout | undefined;
+    let drained: NodeJS.Timeout | undefined;
+    const release = (): void => {
+      clearTimeout(timer);
+      clearTimeout(drained);
+      abort?.removeEventListener('abort', onAbort);
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    const giveUp = (reason: unknown): void => {
+      release();
+      if (!hasEnded && child.pid !== undefined) killGroup(child.pid);
+      // It may hang in the kernel, where not even SIGKILL reaches it.
+      child.unref();
+      reject(reason);
+    };
+    const unanswered = (hint: string): Problem =>
+      new Problem(`${file} does not answer`, { where: args.join(' '), hint, exitCode: ExitCode.deadline });
+    const onAbort = (): void =>
+      giveUp(abort?.reason instanceof Interrupted ? abort.reason : unanswered('it was ended, since we are to stop'));
+    const collect = (stream: typeof child.stdout): (() => string) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      stream.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > MOST_BYTES)
+          giveUp(new Problem(`cannot run ${file}`, { hint: `it printed more than ${MOST_BYTES} bytes` }));
+      });
+      return () => Buffer.concat(chunks).toString('utf8');
+    };
+    const [readStdout, readStderr] = [collect(child.stdout), collect(child.stderr)];
+    const finish = (): void => {
+      release();
+      const stdout = readStdout();
+      resolve({ exitCode, stdout, output: `${stdout}${readStderr()}` });
+    };
+    if (timeout !== undefined)
+      timer = setTimeout(() => giveUp(unanswered(`it was ended after ${timeout / 1000} s`)), timerDelay(timeout));
+    abort?.addEventListener('abort', onAbort, { once: true });
+    child.on('error', (error) => {
+      release();
+      reject(new Problem(`cannot run ${file}`, { hint: error.message, cause: error }));
     });
-  if (error !== undefined) throw new Problem(`cannot run ${file}`, { hint: error.message, cause: error });
-  return { exitCode: status ?? exitCodeOfSignal(signal ?? undefined), stdout, output: `${stdout}${stderr}` };
+    child.on('exit', (code, signal) => {
+      hasEnded = true;
+      exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
+      drained = afterDrain(finish);
+    });
+    child.on('close', finish);
+    if (abort?.aborted === true) onAbort();
+  });
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    // It has just ended.
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
 }

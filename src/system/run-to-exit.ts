@@ -4,16 +4,12 @@ import { describeError, errnoOf, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type CommandOptions, type CommandResult } from './exec.ts';
 import { OutputTail } from './output-tail.ts';
+import { endGroup, groupGrace } from './process-group.ts';
 import { exitCodeOfSignal } from './signals.ts';
 
 export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort'> {
   readonly env: NodeJS.ProcessEnv;
 }
-
-/** Milliseconds between SIGTERM and SIGKILL. */
-const GRACE = 10_000;
-/** Milliseconds between two looks at whether a process group is gone. */
-const LOOK = 50;
 
 /**
  * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command
@@ -24,6 +20,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
   const [file = '', ...args] = command;
   const { cwd, env, timeout, abort } = options;
   const isBounded = timeout !== undefined || abort !== undefined;
+  if (isBounded) groupGrace();
   return new Promise((resolve, reject) => {
     const tail = new OutputTail();
     const start = (): ChildProcessByStdio<null, Readable, Readable> =>
@@ -51,7 +48,10 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
     const end = (why: 'timeout' | 'abort'): void => {
       if (isOver || exitCode !== undefined || child.pid === undefined || groupEnd !== undefined) return;
       cut = why;
-      groupEnd = endGroup(child.pid);
+      // What not even SIGKILL ends, a file system that hangs say, is not waited for.
+      groupEnd = endGroup(child.pid).then(() => {
+        drained ??= afterDrain(finish);
+      });
     };
     const onAbort = (): void => end('abort');
     const timer = timeout === undefined ? undefined : setTimeout(() => end('timeout'), timerDelay(timeout));
@@ -93,29 +93,6 @@ function withUmask<T>(umask: number | undefined, start: () => T): T {
     return start();
   } finally {
     process.umask(before);
-  }
-}
-
-/** Ends a process group: SIGTERM, and SIGKILL for what is still there when the grace is over. */
-async function endGroup(leader: number): Promise<void> {
-  const deadline = process.hrtime.bigint() + BigInt(GRACE) * 1_000_000n;
-  if (!sendToGroup(leader, 'SIGTERM')) return;
-  while (sendToGroup(leader, 0)) {
-    if (process.hrtime.bigint() > deadline) {
-      sendToGroup(leader, 'SIGKILL');
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOOK));
-  }
-}
-
-/** @returns false when nobody is left in the group */
-function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-leader, signal);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
   }
 }
 

@@ -1,4 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { ExitCode } from '../errors.ts';
+
+/** The signals by which a person, a service manager or a terminal ends a program. */
+export type EndingSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+
+const EXIT_CODES: Readonly<Record<EndingSignal, ExitCode>> = {
+  SIGTERM: ExitCode.terminated,
+  SIGINT: ExitCode.interrupted,
+  SIGHUP: ExitCode.hungUp,
+};
+
+/**
+ * Why the doors end what they do: a signal ends the run. It is no Problem, so that nothing on the way takes it for a failure
+ * that can be tolerated, tried again or replaced by older metadata.
+ */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly signal: EndingSignal;
+  readonly exitCode: ExitCode;
+  /** What the command that was ended had printed. */
+  readonly output: string | undefined;
+
+  constructor(signal: EndingSignal, output?: string) {
+    super(`ended by ${signal}`);
+    this.signal = signal;
+    this.exitCode = EXIT_CODES[signal];
+    this.output = output;
+  }
+}
 
 /** Calls `handle` whenever we get one of the signals, which then no longer end us. Returns what takes it back. */
 export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void {
@@ -6,6 +36,16 @@ export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJ
   return () => {
     for (const name of names) process.off(name, handle);
   };
+}
+
+/** Whether we were started with a signal ignored, as nohup does with SIGHUP. */
+export function ignoredAtStart(name: EndingSignal): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }
 
 /** The exit code by which shells tell that a signal ended a process: 128 and its number. */

@@ -13,6 +13,11 @@ export interface System {
   readonly clock: Clock;
   /** The environment we were started with. */
   readonly environment: Environment;
+  /**
+   * Aborted with Interrupted when the run has to end. The doors then end what they do and throw it; only work that takes
+   * long without a door looks at it itself. None where a signal ends the process, or is dealt with otherwise.
+   */
+  readonly abort?: AbortSignal;
   /** The user and group that this process runs as. */
   readonly self: { readonly uid: number; readonly gid: number };
 }

@@ -25,6 +25,8 @@ export interface ToolCall {
 /** Seconds to wait for another holder of the lock, unattended upgrades at boot above all. */
 const LOCK_TIMEOUT = 300;
 const LOCK_PAUSE = 2_000;
+/** They do not catch SIGINT, and would end between two steps of their work; the others end in good order. */
+const DEAF_TOOLS: ReadonlySet<string> = new Set(['apk', 'dpkg']);
 /** Milliseconds before each further attempt at a repository that is in trouble. */
 export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
@@ -49,7 +51,10 @@ export async function callPackageTool(call: ToolCall, world: World): Promise<Too
   let told = false;
   let troubles = 0;
   for (;;) {
-    const result = await system.exec.tool(call.command, call.env === undefined ? {} : { env: call.env });
+    const result = await system.exec.tool(call.command, {
+      onAbort: DEAF_TOOLS.has(call.command[0]) ? 'wait' : 'ask',
+      ...(call.env === undefined ? {} : { env: call.env }),
+    });
     if (result.exitCode === 0) return result;
     if (call.signs.isLocked(result.output)) {
       if (system.clock.elapsed() - begin >= patience * 1000) throw lockProblem(call, patience, result);

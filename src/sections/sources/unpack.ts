@@ -34,14 +34,14 @@ export interface Unpacking {
  * @throws Problem when the archive cannot be read or is refused, or when something at the destination is in the way
  */
 export async function unpackArchive(
-  { files, self }: Pick<System, 'files' | 'self'>,
+  { files, self, abort }: Pick<System, 'files' | 'self' | 'abort'>,
   unpacking: Unpacking,
 ): Promise<Merged> {
   const destination = plainPath(unpacking.destination);
   const owner = { uid: self.uid, gid: self.gid };
   const scratch = files.openScratch(destination, 'sources');
   try {
-    const contents = await stageContents(scratch, unpacking, owner);
+    const contents = await stageContents(scratch, unpacking, owner, abort);
     if (isGithubArchive(unpacking.url)) contents.stripTop();
     const tree = contents.tree;
     refuseLinksOut(files, contents, destination, shownUrl(unpacking.url));
@@ -57,12 +57,14 @@ async function stageContents(
   scratch: Scratch,
   unpacking: Unpacking,
   owner: { uid: number; gid: number },
+  abort: AbortSignal | undefined,
 ): Promise<Contents> {
   const { archive, url, limits = ARCHIVE_LIMITS } = unpacking;
   const where = shownUrl(url);
   const contents = new Contents();
   let count = 0;
   for await (const entry of readArchive(archive, url, limits)) {
+    abort?.throwIfAborted();
     const place = placeOfEntry(entry, unpacking.destination, where);
     const staged = String(count++);
     const refusal =
@@ -71,7 +73,7 @@ async function stageContents(
     if (entry.kind === 'file') {
       claim(contents, place, 'file', entry, where);
       const mode = entry.mode | OWNER_READS_AND_WRITES;
-      await scratch.write(staged, entry.content, { ...owner, mode }, entry.modified);
+      await scratch.write(staged, untilAborted(entry.content, abort), { ...owner, mode }, entry.modified);
       contents.addLeaf(place, { kind: 'file', staged, mode });
     } else if (entry.kind === 'symlink') {
       claim(contents, place, 'symlink', entry, where);
@@ -93,6 +95,13 @@ async function stageContents(
     }
   }
   return contents;
+}
+
+async function* untilAborted<T>(pieces: AsyncIterable<T>, abort: AbortSignal | undefined): AsyncGenerator<T> {
+  for await (const piece of pieces) {
+    abort?.throwIfAborted();
+    yield piece;
+  }
 }
 
 function placeOfEntry(entry: ArchiveEntry, destination: string, where: string): string {

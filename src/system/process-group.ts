@@ -1,0 +1,55 @@
+import { errnoOf } from '../errors.ts';
+import { ancestorsOf, isGroupRunning, isSameProgram } from './processes.ts';
+
+/** Milliseconds between SIGTERM and SIGKILL. */
+const GRACE = 10_000;
+/** Milliseconds between two looks at whether a process group is gone. */
+const LOOK = 50;
+
+/** The groups that are being ended. */
+const ending = new Set<number>();
+let grace: number | undefined;
+
+/**
+ * Milliseconds between SIGTERM and SIGKILL for what we run. Where one of us runs another (a hook that calls cfn-init, a
+ * command that does), the outer one kills the inner one after its own grace, and what the inner one runs is in a group of
+ * its own. So the inner one takes half of the time.
+ * To be called before anybody is told to end: then it can no longer be seen who runs whom.
+ */
+export function groupGrace(): number {
+  grace ??= GRACE / 2 ** ancestorsOf(process.pid).filter(({ pid }) => isSameProgram(pid)).length;
+  return grace;
+}
+
+/** Ends a process group: SIGTERM, and SIGKILL for what is still there when the grace is over. */
+export async function endGroup(leader: number): Promise<void> {
+  const deadline = process.hrtime.bigint() + BigInt(Math.round(groupGrace())) * 1_000_000n;
+  if (!sendToGroup(leader, 'SIGTERM')) return;
+  ending.add(leader);
+  try {
+    while (sendToGroup(leader, 0) && isGroupRunning(leader)) {
+      if (process.hrtime.bigint() > deadline) {
+        sendToGroup(leader, 'SIGKILL');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
+  } finally {
+    ending.delete(leader);
+  }
+}
+
+/** Kills what endGroup still waits for. */
+export function killEndingGroups(): void {
+  for (const leader of ending) sendToGroup(leader, 'SIGKILL');
+}
+
+/** @returns false when nobody is left in the group */
+function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-leader, signal);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
