@@ -24,6 +24,7 @@ import { promisify } from 'node:util';
 import { commands } from '../../src/commands/index.ts';
 import { bundle } from './bundle.ts';
 import { closeGap } from './elf-gap.ts';
+import { keepIgnoredHangup } from './ignored-hangup.ts';
 import { renameNodeVariables } from './node-variables.ts';
 import { pack } from './pack.ts';
 
@@ -65,6 +66,7 @@ if (isInstalled(machine.strip)) execFileSync(machine.strip, [base]);
 else console.error(`build: ${machine.strip} is not installed: the binary will be 20 MB larger`);
 const node = readFileSync(base);
 renameNodeVariables(node);
+keepIgnoredHangup(node, arch);
 writeFileSync(base, node);
 
 // pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine
