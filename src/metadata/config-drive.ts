@@ -8,6 +8,8 @@ import type { System } from '../system/system.ts';
 const LABELS = ['config-2', 'CONFIG-2'];
 const DOCUMENT = 'openstack/latest/meta_data.json';
 const MOST_BYTES = 1024 * 1024;
+/** Milliseconds for one program that looks at a drive: an old one without a medium takes seconds, a broken one does not end. */
+const TOOL_TIMEOUT = 20_000;
 
 /**
  * Mounts DEVICE over a directory and prints the document. In a mount namespace of its own: no other process ever sees the
@@ -36,9 +38,15 @@ export function configDriveDevice(files: FileSystem): string | undefined {
 /**
  * Reads Nova's metadata from the config drive: where it is mounted already, or else by a mount for the read, which needs
  * root.
+ * @param deadline when the mount is given up, on the clock of elapsed()
  * @returns undefined when that does not work out; the log says why
  */
-export async function readConfigDrive(system: System, log: Log, device: string): Promise<string | undefined> {
+export async function readConfigDrive(
+  system: System,
+  log: Log,
+  device: string,
+  deadline: number,
+): Promise<string | undefined> {
   const { files, exec, self } = system;
   try {
     const place = mountPoint(files.readIfPresent(paths.mounts, MOST_BYTES)?.toString('utf8') ?? '', device);
@@ -48,7 +56,8 @@ export async function readConfigDrive(system: System, log: Log, device: string):
       return undefined;
     }
     // /tmp is there in every system; what is in it is out of sight for this one shell only.
-    const result = await exec.tool(['unshare', '-m', 'sh', '-c', MOUNT_AND_PRINT, 'sh', '/tmp', device]);
+    const command = ['unshare', '-m', 'sh', '-c', MOUNT_AND_PRINT, 'sh', '/tmp', device] as const;
+    const result = await exec.tool(command, { timeout: timeLeft(system, deadline) });
     if (result.exitCode === 0) return result.stdout;
     log.debug(`the config drive cannot be read: ${device}: ${lastLine(result.output)}`);
   } catch (error) {
@@ -59,16 +68,29 @@ export async function readConfigDrive(system: System, log: Log, device: string):
 }
 
 /** As readConfigDrive, for a machine whose udev has made no link, or that has no udev. Needs root. */
-export async function searchConfigDrive(system: System, log: Log): Promise<string | undefined> {
+export async function searchConfigDrive(system: System, log: Log, deadline: number): Promise<string | undefined> {
   const { exec, self } = system;
   if (self.uid !== 0 || exec.find('blkid') === undefined) return undefined;
-  for (const label of LABELS) {
-    // Without its cache, which may know another disk by this name.
-    const { stdout } = await exec.tool(['blkid', '-c', '/dev/null', '-t', `LABEL=${label}`, '-o', 'device']);
-    const device = stdout.split('\n').find((line) => line.startsWith('/dev/'));
-    if (device !== undefined) return readConfigDrive(system, log, device.trim());
+  try {
+    for (const label of LABELS) {
+      // Without its cache, which may know another disk by this name.
+      const command = ['blkid', '-c', '/dev/null', '-t', `LABEL=${label}`, '-o', 'device'] as const;
+      const { stdout } = await exec.tool(command, { timeout: timeLeft(system, deadline) });
+      const device = stdout.split('\n').find((line) => line.startsWith('/dev/'));
+      if (device !== undefined) return readConfigDrive(system, log, device.trim(), deadline);
+    }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    log.debug(`no config drive was found: ${error.line}`);
   }
   return undefined;
+}
+
+/** Milliseconds that the next program may take. @throws Problem when there are none */
+function timeLeft({ clock }: System, deadline: number): number {
+  const left = deadline - clock.elapsed();
+  if (left <= 0) throw new Problem('there is no time left to look for it');
+  return Math.min(left, TOOL_TIMEOUT);
 }
 
 /** Where a device is mounted, by a table as in /proc/self/mounts: blanks in names are written as \040. */

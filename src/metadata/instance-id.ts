@@ -26,8 +26,10 @@ export async function instanceId(system: System, log: Log, patience: number): Pr
   // a uuid is still the only name there is: no service would know a better one.
   if (cloudInitId !== undefined && isUuid(cloudInitId)) return cloudInitId;
 
-  const service = metadataService(system, patience);
-  const nova = await fetchNova(system, log, service, cloudInitId);
+  const deadline = system.clock.elapsed() + patience;
+  // The service has half of it: a config drive may have to be searched for after that.
+  const service = metadataService(system, patience / 2);
+  const nova = await fetchNova(system, log, service, cloudInitId, deadline);
   if (nova !== undefined) return nova.uuid;
   if (cached !== undefined && isOurs === 'unknown') return cached.uuid;
   return cloudInitId ?? (await ec2Id(service)) ?? fullHostName(readText(files, paths.hosts));

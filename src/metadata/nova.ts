@@ -68,6 +68,7 @@ export function isUuid(text: string): boolean {
  * Asks Nova about this instance: the config drive where udev knows one, the metadata service, a config drive that has to
  * be searched for. A valid answer is cached.
  * @param cloudInitId what cloud-init calls this instance
+ * @param deadline when the programs that look at a config drive are ended, on the clock of elapsed()
  * @returns undefined when there is no answer, or none that is Nova's
  */
 export async function fetchNova(
@@ -75,13 +76,14 @@ export async function fetchNova(
   log: Log,
   service: MetadataService,
   cloudInitId: string | undefined,
+  deadline: number,
 ): Promise<NovaMetadata | undefined> {
   const device = configDriveDevice(system.files);
   const found =
     // Before the network: an instance that was given a config drive often has no metadata service to wait for.
-    (device === undefined ? undefined : decodeIfAny(await readConfigDrive(system, log, device))) ??
+    (device === undefined ? undefined : decodeIfAny(await readConfigDrive(system, log, device, deadline))) ??
     (await askService(service, log)) ??
-    (device === undefined ? decodeIfAny(await searchConfigDrive(system, log)) : undefined);
+    (device === undefined ? decodeIfAny(await searchConfigDrive(system, log, deadline)) : undefined);
   if (found !== undefined) cache(found, cloudInitId, system, log);
   return found;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Problem } from '../../../src/errors.ts';
 import {
   configDriveDevice,
   mountPoint,
@@ -52,16 +53,18 @@ describe('mountPoint', () => {
 function guestWith(answer: (words: readonly string[]) => Partial<ToolResult>, uid: number) {
   const guest = fakeGuest({});
   const ran: (readonly string[])[] = [];
+  const timeouts: (number | undefined)[] = [];
   const exec: Exec = {
     ...guest.system.exec,
     find: (program) => `/usr/sbin/${program}`,
-    async tool(words) {
+    async tool(words, options) {
       ran.push(words);
+      timeouts.push(options?.timeout);
       return { exitCode: 0, stdout: '', output: '', ...answer(words) };
     },
   };
   const system: System = { ...guest.system, exec, self: { uid, gid: 0 } };
-  return { ...guest, system, ran };
+  return { ...guest, system, ran, timeouts };
 }
 
 describe('readConfigDrive', () => {
@@ -69,13 +72,13 @@ describe('readConfigDrive', () => {
     const guest = guestWith(() => ({}), 1000);
     guest.write('/proc/self/mounts', '/dev/sr0 /mnt/config iso9660 ro 0 0\n');
     guest.write('/mnt/config/openstack/latest/meta_data.json', '{"uuid": "x"}');
-    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0')).toBe('{"uuid": "x"}');
+    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0', 60_000)).toBe('{"uuid": "x"}');
     expect(guest.ran).toEqual([]);
   });
 
   it('mounts it otherwise, where only the read can see it and nothing in it can be run', async () => {
     const guest = guestWith(() => ({ stdout: '{"uuid": "x"}' }), 0);
-    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0')).toBe('{"uuid": "x"}');
+    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0', 60_000)).toBe('{"uuid": "x"}');
     const [words = []] = guest.ran;
     expect(words.slice(0, 4)).toEqual(['unshare', '-m', 'sh', '-c']);
     expect(words[4]).toContain('mount -o ro,nosuid,nodev,noexec -- ');
@@ -92,7 +95,7 @@ describe('readConfigDrive', () => {
   ])('%s goes without, and the log says why', async (_, uid, says) => {
     const output = "mount: unknown filesystem type 'iso9660'.\n";
     const guest = guestWith(() => ({ exitCode: 32, output }), uid);
-    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0')).toBeUndefined();
+    expect(await readConfigDrive(guest.system, guest.log, '/dev/sr0', 60_000)).toBeUndefined();
     expect(guest.said).toEqual([says]);
   });
 });
@@ -108,18 +111,34 @@ describe('searchConfigDrive', () => {
             : { exitCode: 2 },
       0,
     );
-    expect(await searchConfigDrive(guest.system, guest.log)).toBe('from /dev/vdc');
+    expect(await searchConfigDrive(guest.system, guest.log, 60_000)).toBe('from /dev/vdc');
   });
 
   it('finds none', async () => {
     const guest = guestWith(() => ({ exitCode: 2 }), 0);
-    expect(await searchConfigDrive(guest.system, guest.log)).toBeUndefined();
+    expect(await searchConfigDrive(guest.system, guest.log, 60_000)).toBeUndefined();
     expect(guest.ran.map(([tool]) => tool)).toEqual(['blkid', 'blkid']);
+  });
+
+  it('gives each program what is left of the time, and runs none when nothing is left', async () => {
+    const guest = guestWith(() => ({ exitCode: 2 }), 0);
+    expect(await searchConfigDrive(guest.system, guest.log, 5_000)).toBeUndefined();
+    expect(guest.timeouts).toEqual([5_000, 5_000]);
+    expect(await searchConfigDrive(guest.system, guest.log, 0)).toBeUndefined();
+    expect(guest.timeouts).toHaveLength(2);
+  });
+
+  it('a program that does not end is one that finds nothing', async () => {
+    const guest = guestWith(() => {
+      throw new Problem('blkid did not end within 5 s');
+    }, 0);
+    expect(await searchConfigDrive(guest.system, guest.log, 5_000)).toBeUndefined();
+    expect(guest.said).toEqual(['DEBUG no config drive was found: blkid did not end within 5 s']);
   });
 
   it('is nothing for an ordinary user', async () => {
     const guest = guestWith(() => ({}), 1000);
-    expect(await searchConfigDrive(guest.system, guest.log)).toBeUndefined();
+    expect(await searchConfigDrive(guest.system, guest.log, 60_000)).toBeUndefined();
     expect(guest.ran).toEqual([]);
   });
 });

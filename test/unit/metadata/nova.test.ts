@@ -68,7 +68,7 @@ describe('isOfThisInstance', () => {
 });
 
 const fetch = (guest: FakeGuest, cloudInitId?: string, patience = 6000) =>
-  fetchNova(guest.system, guest.log, metadataService(guest.system, patience), cloudInitId);
+  fetchNova(guest.system, guest.log, metadataService(guest.system, patience), cloudInitId, 60_000);
 
 describe('fetchNova', () => {
   it.each<[what: string, replies: Record<string, Reply>, uuid: string | undefined, asked: string[]]>([
