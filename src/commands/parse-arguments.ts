@@ -33,6 +33,12 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[], versi
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
+    // Not in commander's words: they repeat what was given, which may be a secret.
+    if (error.code === 'commander.excessArguments')
+      throw usageProblem(
+        `too many arguments that belong to no option; ${spec.name} takes ${spec.operand === undefined ? 'none' : 'one'}`,
+        `put quotes around what has blanks in it; see ${spec.name} --help`,
+      );
     throw usageProblem(
       error.message
         .replace(/^error: /, '')
@@ -77,6 +83,9 @@ function expandPrefixes(spec: CommandSpec, argv: readonly string[]): string[] {
       expanded.push(short, joined); // argparse takes `-e=0` for `-e 0`
       continue;
     }
+    const oneDash = /^-[a-z][a-z-]+(?==|$)/.exec(word)?.[0];
+    if (oneDash !== undefined && isKnownOption(`-${oneDash}`))
+      throw usageProblem(`option ${oneDash} has one dash`, `write -${oneDash}`);
     let wantsValue = shortWithValue.has(word);
     if (/^--[a-z]/i.test(word)) {
       const [given = '', ...value] = word.split('=');
