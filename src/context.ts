@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { journalSink } from './logging/journal-sink.ts';
+import { lastRunSink } from './logging/last-run-sink.ts';
 import type { Progress } from './logging/progress.ts';
 import { createScreen, type Output, type Tone } from './logging/screen.ts';
 import { paths } from './paths.ts';
@@ -107,7 +108,8 @@ export function createContext(options: ContextOptions): Context {
   };
   const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
   const journal = journalSink({ command, processId: process.pid, stack, resource }, redact, createJournal(environment));
-  const log = createLog(redactor, [unlessQuiet, file, journal]);
+  const lastRun = command === 'cfn-init' ? [lastRunSink(system)] : [];
+  const log = createLog(redactor, [unlessQuiet, file, journal, ...lastRun]);
   return {
     system,
     systemUntil: buildSystem,

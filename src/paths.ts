@@ -25,6 +25,10 @@ export const paths = {
   hupLastCheck: '/run/cfn-hup/last-check.json',
   /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',
+  /** The error by which the last cfn-init ended, for the cfn-signal that follows. */
+  lastRun: '/run/cfn-init/last-run.json',
+  /** Another one after each boot. */
+  bootId: '/proc/sys/kernel/random/boot_id',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',
