@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { errnoOf, Problem } from './errors.ts';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { ExitCode, errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { journalSink } from './logging/journal-sink.ts';
 import { lastRunSink } from './logging/last-run-sink.ts';
@@ -154,18 +154,33 @@ export function isStream(operand: string): boolean {
  * Reads a file that the caller named on the command line, `-` for stdin. It is the caller's own view of the machine that
  * counts here, not the root that is being prepared.
  * @param look gets the file's descriptor once it is open
- * @throws Problem when it cannot be read or has more than `mostBytes`
+ * @param patience milliseconds that a pipe may keep us waiting; without a bound when left out
+ * @throws Problem when it cannot be read or has more than `mostBytes`; with exit code 75 when nothing comes in time
  */
-export function readGiven(operand: string, mostBytes: number, look?: (fd: number) => void): Buffer {
+export function readGiven(
+  operand: string,
+  mostBytes: number,
+  look?: (fd: number) => void,
+  patience = Number.POSITIVE_INFINITY,
+): Buffer {
+  const deadline = systemClock.elapsed() + patience;
   const chunks: Buffer[] = [];
   let length = 0;
   let fd = 0;
   try {
-    if (operand !== '-') fd = openSync(operand, 'r');
+    fd = openGiven(operand, Number.isFinite(patience));
     look?.(fd);
+    // A named pipe that nobody has opened to write looks as if it had ended.
+    const mayBeginLate = Number.isFinite(patience) && fstatSync(fd).isFIFO();
     for (;;) {
       const chunk = Buffer.allocUnsafe(64 * 1024);
-      const got = readAvailable(fd, chunk);
+      const got = readAvailable(fd, chunk, deadline, mayBeginLate && length === 0);
+      if (got === undefined)
+        throw new Problem(`nothing came within ${Math.ceil(patience / 1000)} s`, {
+          where: operand === '-' ? 'stdin' : operand,
+          hint: 'it is a pipe into which nobody writes',
+          exitCode: ExitCode.deadline,
+        });
       if (got === 0) return Buffer.concat(chunks, length);
       chunks.push(chunk.subarray(0, got));
       length += got;
@@ -178,12 +193,24 @@ export function readGiven(operand: string, mostBytes: number, look?: (fd: number
   }
 }
 
-/** As readGiven, for a file that should be private. */
-export function readGivenSecret(operand: string, mostBytes: number): GivenSecret {
+/** Opens what the caller named. @param isBounded no read of a pipe may wait */
+function openGiven(operand: string, isBounded: boolean): number {
+  if (!isBounded) return operand === '-' ? 0 : openSync(operand, 'r');
+  if (operand === '-' && !fstatSync(0).isFIFO()) return 0;
+  // An open of its own, since the flag would otherwise be that of all who have this pipe.
+  return openSync(operand === '-' ? '/proc/self/fd/0' : operand, constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
+/** Milliseconds that a credential file may keep us waiting, where it is a pipe. */
+const SECRET_PATIENCE = 60_000;
+
+/** As readGiven, for a file that should be private, and that is never waited for without end. */
+export function readGivenSecret(operand: string, mostBytes: number, patience = SECRET_PATIENCE): GivenSecret {
   let exposure: Exposure | undefined;
-  const content = readGiven(operand, mostBytes, (fd) => {
+  const look = (fd: number): void => {
     if (operand !== '-') exposure = exposureOf(fd, operand, createFileSystem(), process.geteuid?.() ?? 0);
-  });
+  };
+  const content = readGiven(operand, mostBytes, look, Math.min(patience, SECRET_PATIENCE));
   return { text: content.toString('utf8'), exposure };
 }
 
@@ -193,15 +220,21 @@ export interface GivenSecret {
   readonly exposure: Exposure | undefined;
 }
 
-/** A stdin that a parent made non-blocking says EAGAIN until something comes. */
-function readAvailable(fd: number, chunk: Buffer): number {
+/**
+ * A stdin that a parent made non-blocking says EAGAIN until something comes.
+ * @param mayBeginLate an end counts as nothing yet
+ * @returns how many bytes there are, 0 at the end; undefined when the deadline has passed
+ */
+function readAvailable(fd: number, chunk: Buffer, deadline: number, mayBeginLate: boolean): number | undefined {
   for (;;) {
     try {
-      return readSync(fd, chunk, 0, chunk.length, null);
+      const got = readSync(fd, chunk, 0, chunk.length, null);
+      if (got > 0 || !mayBeginLate) return got;
     } catch (error) {
       if (errnoOf(error) === 'EOF') return 0;
       if (errnoOf(error) !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
+    if (systemClock.elapsed() >= deadline) return undefined;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
   }
 }

@@ -1,82 +1,147 @@
-import type { Context } from '../context.ts';
+import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
-import {
-  decodeSignalUrl,
-  judge,
-  type Signal,
-  type SignalTarget,
-  type SignalWish,
-  signalOf,
-  signedHandle,
-} from '../heat/wait-condition.ts';
-import { isWorthRetrying, retryDelay } from '../retry.ts';
-import type { HttpResponse } from '../system/http.ts';
-import { NoAnswer } from '../system/http-problem.ts';
+import { deliver } from '../heat/delivery.ts';
+import { type Budget, beginBudget, tooLate } from '../heat/persist.ts';
+import { decodeSignalUrl, signalUrlFault } from '../heat/signal-url.ts';
+import { judge, type SignalOptions, type SignalTarget, signalOf, signedHandle } from '../heat/wait-condition.ts';
+import { isWebUrl, splitUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
-/** Attempts before a server that is down is given up: about 15 seconds of waiting on average, 31 at most. */
-const ATTEMPTS = 6;
-/** Milliseconds for one exchange. */
-const EXCHANGE_TIMEOUT = 30_000;
+/** Options that may have taken the URL for their value, when theirs was an empty variable without quotes. */
+const TAKERS = { exitCode: '-e', exit: '--exit', reason: '-r', data: '-d', id: '-i', success: '-s' } as const;
+/** Milliseconds behind the deadline after which the process does not wait for whatever has not seen it. */
+const GRACE = 200;
+/** Source: API reference of CloudFormation, SignalResource. */
+const LONGEST_AWS_ID = 64;
+
+/** What is being waited for, for the message when the time is over. */
+interface Phase {
+  name: string;
+}
 
 /** cfn-signal: tells a wait condition, or a resource of CloudFormation, how it went (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const { log, redactor } = context;
+  const { redactor, system } = context;
   // A URL with a slip in it is a credential as well; a word is not, and may stand in what we say.
-  for (const operand of args.operands) if (/[?&%=]/.test(operand)) redactor.addSignedUrl(operand);
-  const token = textOption(args, 'token');
-  const limit = limitOf(timeoutOption(args), context);
+  const texts = [...args.operands, ...Object.keys(TAKERS).map((name) => textOption(args, name) ?? '')];
+  for (const text of texts)
+    if (/[?&%=]/.test(text) && (args.operands.includes(text) || decodeSignalUrl(text) !== undefined))
+      redactor.addSignedUrl(text);
+  const seconds = timeoutOption(args);
+  const budget = beginBudget(seconds, system.clock, boundsOf(args, context));
+  const phase: Phase = { name: 'the command line' };
+  const sent = signal(args, budget, phase, context);
+  if (seconds === undefined) return sent;
+  // Whatever does not see the deadline itself is given up with the process.
+  return Promise.race([sent, giveUpAfter(budget, phase, context)]);
+}
 
-  const wish: SignalWish = {
+async function signal(args: ParsedArguments, budget: Budget, phase: Phase, context: Context): Promise<ExitCode> {
+  const { log } = context;
+  const options: SignalOptions = {
     success: textOption(args, 'success'),
     exitCode: textOption(args, 'exitCode') ?? textOption(args, 'exit'),
     reason: textOption(args, 'reason'),
     data: textOption(args, 'data'),
   };
   if (textOption(args, 'exit') !== undefined) log.warning('--exit is deprecated: use -e or --exit-code');
-  const target = await targetOf(args, token, context);
-  const { status, warning } = judge(wish);
+  phase.name = 'the credentials';
+  const target = await targetOf(args, budget, context);
+  const { status, warning } = judge(options);
   if (warning !== undefined) log.warning(warning);
+  const reason =
+    options.reason ?? (status === 'FAILURE' ? await reasonOfLastRun(options.exitCode, context) : undefined);
   // Last, since it may ask the network: what is wrong with the command line is said at once.
-  const signal = signalOf(wish, status, textOption(args, 'id') ?? (await instanceIdWithin(limit, context)));
+  phase.name = 'the id of the instance';
+  const id = idOption(args, target, context) ?? (await instanceIdWithin(budget, context));
+  const whole = signalOf({ ...options, reason }, status, id);
+  const sent = { ...whole, Reason: fittingReason(whole.Reason, target, context) };
 
-  await deliver(signal, target, { insecure: flagOption(args, 'insecure'), limit }, context);
-  const about = { event: 'signalSent', state: signal.Status, exitCode: ExitCode.done } as const;
-  log.info(`signalled ${signal.Status} as ${signal.UniqueId} to ${target.server}`, about);
+  phase.name = `${target.server} to accept the signal`;
+  await deliver(sent, target, { insecure: flagOption(args, 'insecure'), budget }, context);
+  const about = { event: 'signalSent', state: status, exitCode: ExitCode.done } as const;
+  log.info(`signalled ${status} as ${id} to ${target.server}`, about);
   return ExitCode.done;
 }
 
-/** The time that --timeout leaves to everything; without one there is no end. */
-interface Limit {
-  readonly seconds: number | undefined;
-  /** On the clock of elapsed(). */
-  readonly deadline: number;
+async function giveUpAfter({ seconds, deadline }: Budget, phase: Phase, { system }: Context): Promise<never> {
+  const { clock } = system;
+  await clock.sleep(deadline - clock.elapsed() + GRACE);
+  throw tooLate('the signal was not accepted', new Problem(`still waiting for ${phase.name}`), seconds);
 }
 
-function limitOf(seconds: number | undefined, { system: { clock } }: Context): Limit {
-  return {
-    seconds,
-    deadline: seconds === undefined ? Number.POSITIVE_INFINITY : clock.elapsed() + seconds * 1000,
+/** What cfn-boto-cfg says of attempts and pauses, read once and only when something has failed. */
+function boundsOf(args: ParsedArguments, { system, log }: Context): Budget['bounds'] {
+  let bounds: ReturnType<Budget['bounds']> | undefined;
+  const read = async (): ReturnType<Budget['bounds']> => {
+    const { readAttemptBounds } = await import('../metadata/heat-source.ts');
+    // Without a URL the whole file has been read already, and what is odd in it was said.
+    return readAttemptBounds(system.files, args.operands.length === 0 ? undefined : log);
+  };
+  return () => {
+    bounds ??= read();
+    return bounds;
   };
 }
 
-async function instanceIdWithin({ deadline }: Limit, { system, log }: Context): Promise<string> {
+/** -e without -r: what the cfn-init said that ran just before, and ended with this code. */
+async function reasonOfLastRun(exitCode: string | undefined, { system }: Context): Promise<string | undefined> {
+  if (exitCode === undefined) return undefined;
+  const { lastRunError } = await import('./last-run.ts');
+  const line = lastRunError(system, Number(exitCode));
+  return line === undefined ? undefined : `cfn-init: ${line}`;
+}
+
+/** -i; an empty one counts as not given. @throws Problem with exit code 2 */
+function idOption(args: ParsedArguments, { longestId }: SignalTarget, { log }: Context): string | undefined {
+  const id = textOption(args, 'id');
+  if (id === undefined) return undefined;
+  if (id.trim() === '') {
+    log.warning('the id is empty: using the id of this instance');
+    return undefined;
+  }
+  if (longestId !== undefined && id.length > longestId)
+    throw usageProblem(`the id has ${id.length} characters`, `CloudFormation takes ${longestId} at most`);
+  return id;
+}
+
+async function instanceIdWithin({ deadline }: Budget, { system, log }: Context): Promise<string> {
   const { instanceId } = await import('../metadata/instance-id.ts');
   // Half of the time at most: the other half is for the signal, which counts more than the name it goes by.
   return instanceId(system, log, (deadline - system.clock.elapsed()) / 2);
 }
 
+/** A reason as long as the target takes it. */
+function fittingReason(reason: string, { mostReasonBytes }: SignalTarget, { log }: Context): string {
+  if (mostReasonBytes === undefined || Buffer.byteLength(reason) <= mostReasonBytes) return reason;
+  log.warning(`the reason is cut to ${mostReasonBytes} bytes, which is what CloudFormation takes`);
+  const end = ' [cut]';
+  const begin = Buffer.from(reason)
+    .subarray(0, mostReasonBytes - end.length)
+    .toString('utf8');
+  // Half a character at the end becomes a replacement character.
+  return begin.replace(/\uFFFD$/, '') + end;
+}
+
 /** Where the command line sends the signal. A URL wins over --stack and --resource. */
-async function targetOf(args: ParsedArguments, token: string | undefined, context: Context): Promise<SignalTarget> {
+async function targetOf(args: ParsedArguments, budget: Budget, context: Context): Promise<SignalTarget> {
   const [operand] = args.operands;
-  if (operand === undefined) return namedResource(args, token, context);
+  const token = textOption(args, 'token');
+  if (operand === undefined) return namedResource(args, token, budget, context);
   const url = decodeSignalUrl(operand);
   if (url === undefined)
-    throw usageProblem(
-      'not the URL of a wait condition handle',
-      'it begins with http:// or https://; check its quoting',
-    );
+    throw new Problem('not the URL of a wait condition handle', {
+      where: signalUrlFault(operand),
+      hint: 'it begins with http:// or https://; check its quoting',
+      exitCode: ExitCode.usage,
+    });
   context.redactor.addSignedUrl(url);
+  try {
+    splitUrl(url);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw usageProblem(error.message, error.hint ?? 'check the URL');
+  }
   if (token === undefined) return signedHandle(url);
   return (await import('../heat/native-handle.ts')).tokenHandle(url, token);
 }
@@ -85,88 +150,82 @@ async function targetOf(args: ParsedArguments, token: string | undefined, contex
 async function namedResource(
   args: ParsedArguments,
   token: string | undefined,
+  budget: Budget,
   context: Context,
 ): Promise<SignalTarget> {
   const [stack = '', resource = ''] = [textOption(args, 'stack'), textOption(args, 'resource')];
-  if (token !== undefined || (stack === '' && resource === ''))
-    throw usageProblem('no URL to signal', 'give the URL of the wait condition handle');
+  if (token !== undefined || (stack === '' && resource === '')) throw noTarget(args);
   if (stack === '' || resource === '')
     throw usageProblem(
       stack === '' ? '--resource without --stack' : '--stack without --resource',
       'give both, or the URL of a wait condition handle',
     );
-  const { findHeatAccess } = await import('../metadata/heat-source.ts');
-  const { chainTools, heatWish } = await import('./metadata-options.ts');
-  const { Unasked } = await import('../heat/failures.ts');
-  const access = await findHeatAccess(heatWish(args), chainTools(context)).catch((error: unknown) => {
-    if (!(error instanceof Unasked)) throw error;
-    const { message, where, hint = 'give credentials and --url, or the URL of a WaitConditionHandle' } = error;
-    throw new Problem(message, { ...(where === undefined ? {} : { where }), hint });
-  });
+  const access = await accessTo(args, budget, context);
   const { signalledResource } = await import('../heat/signal-resource.ts');
   const { signedCall } = await import('../heat/signed-call.ts');
   const { endpoint, credentials, signature, transport } = access;
-  return signalledResource(endpoint.url, { stack, resource }, (parameters) => ({
+  const target = signalledResource(endpoint.url, { stack, resource }, (parameters) => ({
     ...signedCall(endpoint, credentials, parameters, context.system.clock.now(), signature),
     ...transport,
   }));
+  return { ...target, longestId: LONGEST_AWS_ID };
 }
 
-interface Delivery {
-  readonly insecure: boolean;
-  readonly limit: Limit;
-}
-
-/** @throws Problem unless the server accepted the signal */
-async function deliver(signal: Signal, target: SignalTarget, delivery: Delivery, context: Context): Promise<void> {
-  const response = await send(signal, target, delivery, context);
-  if (response.status >= 200 && response.status <= 299) return;
-  const other = target.instead?.(response);
-  if (other === undefined) throw target.refusal(response);
-  context.log.info('the handle is an OS::Heat::WaitConditionHandle, which takes other keys: signalling it with these');
-  await deliver(signal, other, delivery, context);
-}
-
-/** Sends until the server has answered for good, the attempts are used up, or the deadline has passed. */
-async function send(
-  signal: Signal,
-  target: SignalTarget,
-  { insecure, limit: { seconds, deadline } }: Delivery,
-  { system, log }: Context,
-): Promise<HttpResponse> {
-  const { clock, http } = system;
-  const tooLate = (why: string): Problem =>
-    new Problem(`the signal was not accepted within ${seconds} s`, {
-      where: target.server,
-      hint: why,
-      exitCode: ExitCode.deadline,
-    });
-  for (let attempt = 1; ; attempt++) {
-    let response: HttpResponse | undefined;
-    let problem: Problem;
-    try {
-      const request = target.request(signal);
-      response = await http.exchange({
-        ...request,
-        insecure: insecure || request.insecure === true,
-        // A signal that was accepted is accepted, whatever becomes of the page behind it.
-        isStatusEnough: true,
-        timeout: Math.max(1, Math.min(EXCHANGE_TIMEOUT, deadline - clock.elapsed())),
-      });
-      if (!isWorthRetrying(response.status) || target.instead?.(response) !== undefined) return response;
-      problem = target.refusal(response);
-    } catch (error) {
-      if (!(error instanceof NoAnswer) || !error.isPassing) throw error;
-      problem = error;
-    }
-    if (clock.elapsed() >= deadline) throw tooLate(problem.line);
-    if (attempt === ATTEMPTS) throw problem;
-    const delay = retryDelay(attempt + 1, response?.headers['retry-after'], clock.now(), clock.random());
-    // Waiting past the deadline would only make the failure later.
-    if (clock.elapsed() + delay >= deadline) throw tooLate(problem.line);
-    log.info(`${problem.line}: trying again in ${(delay / 1000).toFixed(1)} s`);
-    await clock.sleep(delay);
+/** There is nothing to signal: what the options look like that were meant otherwise. */
+function noTarget(args: ParsedArguments): Problem {
+  for (const [name, flag] of Object.entries(TAKERS)) {
+    const value = textOption(args, name);
+    if (value === undefined || !isUrlOperand(value)) continue;
+    return usageProblem(
+      `option ${flag} has no value of its own: the URL behind it was taken for it`,
+      flag === '-e' || flag === '--exit'
+        ? `the exit code was empty; put quotes around it: ${flag} "$?"`
+        : 'an empty variable? put quotes around it',
+    );
   }
+  const success = textOption(args, 'success');
+  if (success !== undefined && !/^\s*(?:true|false)?\s*$/i.test(success))
+    return usageProblem(
+      'no URL to signal, and -s is not true or false',
+      'for cfn-signal -s is --success and -r is --reason; write --stack and --resource in full',
+    );
+  return usageProblem(
+    'no URL to signal',
+    'give the URL of the wait condition handle, or --stack and --resource (CloudFormation)',
+  );
+}
+
+function isUrlOperand(text: string): boolean {
+  const url = decodeSignalUrl(text);
+  return url !== undefined && isWebUrl(url);
+}
+
+/** How the API is reached. A metadata service that does not answer yet is asked again as long as the budget lasts. */
+async function accessTo(args: ParsedArguments, budget: Budget, context: Context) {
+  const { system, log } = context;
+  const { findHeatAccess } = await import('../metadata/heat-source.ts');
+  const { chainTools, heatWish, MOST_CREDENTIAL_BYTES } = await import('./metadata-options.ts');
+  const { Unasked } = await import('../heat/failures.ts');
+  const left = (): number => Math.max(1, budget.deadline - system.clock.elapsed());
+  const tools = {
+    ...chainTools(context),
+    readSecretFile: (path: string) => readGivenSecret(path, MOST_CREDENTIAL_BYTES, left()),
+    roleCredentials: async (role: string) =>
+      (await import('../metadata/instance-role.ts')).persistentRoleCredentials(system, log, role, budget),
+  };
+  return findHeatAccess(heatWish(args), tools).catch((error: unknown) => {
+    if (!(error instanceof Unasked)) throw error;
+    const {
+      message,
+      where,
+      hint = 'give --role with the role of the instance (AWS), or -f, and --url; or the URL of a WaitConditionHandle',
+    } = error;
+    // Heat has no such call: it is CloudFormation that is meant.
+    throw new Problem(message.replace('heat-api-cfn', 'CloudFormation'), {
+      ...(where === undefined ? {} : { where }),
+      hint,
+    });
+  });
 }
 
 function timeoutOption(args: ParsedArguments): number | undefined {

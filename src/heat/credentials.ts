@@ -1,4 +1,4 @@
-import { describeError, Problem, usageProblem } from '../errors.ts';
+import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
@@ -121,7 +121,8 @@ async function fromRole(role: string, { roleCredentials }: CredentialTools): Pro
   try {
     return await roleCredentials(role);
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    // A deadline is the caller's, and older metadata must not hide it.
+    if (!(error instanceof Problem) || error.exitCode === ExitCode.deadline) throw error;
     throw new Unasked('no credentials for heat-api-cfn', { hint: describeError(error), cause: error });
   }
 }

@@ -44,8 +44,8 @@ export interface Described extends KnownAnswer {
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Milliseconds for all attempts together: a boot must not hang. */
 const PATIENCE = 180_000;
-/** Errors with status 400 by which CloudFormation asks for patience. */
-const ASKS_FOR_PATIENCE = new Set(['Throttling', 'ThrottlingException', 'RequestLimitExceeded']);
+/** Milliseconds that one pause takes at most because a server asked for it. */
+const LONGEST_PAUSE = 120_000;
 
 /**
  * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
@@ -93,10 +93,8 @@ export async function describeStackResource(
     } catch (error) {
       trouble = troubleOf(error, endpoint);
     }
-    const delay = Math.min(
-      retryDelay(attempt + 1, trouble.retryAfter, clock.now(), clock.random()),
-      endpoint.longestDelay,
-    );
+    const longest = Math.min(endpoint.longestDelay, LONGEST_PAUSE);
+    const delay = retryDelay(attempt + 1, trouble.retryAfter, clock.now(), clock.random(), longest);
     // Waiting past the deadline would only make the failure later.
     if (!trouble.isPassing || attempt >= endpoint.attempts || clock.elapsed() + delay >= deadline) {
       throw new Unreachable(trouble.what, {
@@ -130,21 +128,19 @@ async function judge(
   now: Date,
   signature: SignatureVersion,
 ): Promise<Outcome> {
-  const { status } = response;
+  const { status, body } = response;
   const patience: Trouble = {
     what: `heat-api-cfn answered with HTTP ${status}`,
     hint: 'it or what is in front of it is in trouble; see its log',
     isPassing: true,
     retryAfter: response.headers['retry-after'],
   };
-  if (isWorthRetrying(status)) return patience;
+  if (isWorthRetrying(status, body)) return patience;
   const answer = await decodeAnswer(response);
   if (isInternalError(answer)) return { ...patience, what: `heat-api-cfn has an internal error (HTTP ${status})` };
   if (answer.kind === 'resource' && status === 200) return { resource: answer.resource };
-  if (answer.kind === 'error' && status === 400) {
-    if (answer.code === 'IncompleteSignature' && signature === 'v4') return { wants: 'v2' };
-    if (answer.code !== undefined && ASKS_FOR_PATIENCE.has(answer.code)) return patience;
-  }
+  const isOfSignature = answer.kind === 'error' && answer.code === 'IncompleteSignature';
+  if (isOfSignature && status === 400 && signature === 'v4') return { wants: 'v2' };
   const error = answer.kind === 'resource' ? ({ kind: 'unintelligible', why: `HTTP ${status}` } as const) : answer;
   return { refused: refusalOf(response, error, endpoint, now) };
 }

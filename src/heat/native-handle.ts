@@ -1,4 +1,5 @@
 import { usageProblem } from '../errors.ts';
+import type { HttpResponse } from '../system/http.ts';
 import { commonHint, nativeBody, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
 
 /**
@@ -17,15 +18,16 @@ export function tokenHandle(url: string, token: string): SignalTarget {
       headers: { 'X-Auth-Token': token, 'Content-Type': 'application/json', Accept: 'application/json' },
       body: nativeBody(signal),
     }),
-    refusal: (response) => refusal(response, server, hintFor(response.status)),
+    refusal: (response) => refusal(response, server, hintFor(response)),
   };
 }
 
-function hintFor(status: number): string {
+function hintFor(response: HttpResponse): string {
+  const { status } = response;
   if (status === 401) return "the token is wrong or has expired: it lives as long as keystone's tokens do";
   if (status === 403)
     return 'the token is for another stack, the stack is deleted, or this is a pre-signed URL, which takes no --token';
   if (status === 404 || status === 405)
     return 'there is no such handle; the stack may be deleted, or the URL is not the "endpoint" attribute of the handle';
-  return commonHint(status, 'heat-api');
+  return commonHint(response, 'heat-api');
 }

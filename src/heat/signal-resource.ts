@@ -1,6 +1,14 @@
 import type { HttpResponse } from '../system/http.ts';
 import { denialHint } from './denial.ts';
-import { commonHint, refusal, type Signal, type SignalRequest, type SignalTarget, serverOf } from './wait-condition.ts';
+import {
+  commonHint,
+  refusal,
+  type Settled,
+  type Signal,
+  type SignalRequest,
+  type SignalTarget,
+  serverOf,
+} from './wait-condition.ts';
 
 /** Makes the signed request of a call of the query API. */
 export type SignCall = (parameters: Readonly<Record<string, string>>) => SignalRequest;
@@ -16,7 +24,39 @@ export function signalledResource(
     server,
     request: (signal) => sign(signalResourceCall(signal, stack, resource)),
     refusal: (response) => refusal(response, server, hintFor(response)),
+    settled: settledBy,
   };
+}
+
+/**
+ * CloudFormation takes a signal of success with the same id once, and none when the stack is done. Source: the answers that
+ * issues of aws-cloudformation-templates and kube-aws quote.
+ */
+function settledBy(
+  { status, body }: HttpResponse,
+  { Status, UniqueId }: Signal,
+  isRepeated: boolean,
+): Settled | undefined {
+  if (status !== 400) return undefined;
+  if (/Signal with ID\b[^<"]{1,300}\balready exists/i.test(body))
+    return isRepeated
+      ? { note: 'an earlier attempt, whose answer was lost, has come in', isOdd: false }
+      : {
+          note: `the stack already has a signal with the id ${UniqueId}: it stays as it is; give another --id for another signal`,
+          isOdd: true,
+        };
+  const state = finalState(body);
+  if (!isRepeated || state === undefined) return undefined;
+  const isExpected =
+    Status === 'SUCCESS' ? /^(?:CREATE|UPDATE|IMPORT)_COMPLETE/.test(state) : /FAILED|ROLLBACK/.test(state);
+  return isExpected
+    ? { note: `the stack is in state ${state}: an earlier attempt, whose answer was lost, has come in`, isOdd: false }
+    : undefined;
+}
+
+/** The state in which a stack or a resource takes no signals; undefined when the answer is about something else. */
+function finalState(body: string): string | undefined {
+  return /\bis in ([A-Z_]{1,64}) state and can\s?not be signal/i.exec(body)?.[1];
 }
 
 /** The parameters of the call (API reference of CloudFormation, SignalResource): it takes no reason and no data. */
@@ -35,14 +75,18 @@ export function signalResourceCall(
   };
 }
 
-function hintFor({ status, body }: HttpResponse): string {
+function hintFor(response: HttpResponse): string {
+  const { status, body } = response;
   if (status === 400 && body.includes('InvalidAction'))
     return 'Heat cannot signal a resource by its name: give cfn-signal the URL of a WaitConditionHandle';
+  const state = finalState(body);
+  if (state !== undefined)
+    return `the stack no longer waits for signals, it is in state ${state}; signal only while it is being created or updated`;
   if (status === 401 || status === 403) {
     // As XML or JSON.
     const code = /<Code>\s*(\w{1,64})\s*<|"Code"\s*:\s*"(\w{1,64})"/.exec(body);
     return `${denialHint(code?.[1] ?? code?.[2], body)}; check the clock as well`;
   }
   if (status === 404) return 'check the URL of the API, which ends with a slash for Heat (http://HOST:8000/v1/)';
-  return commonHint(status, 'the API');
+  return commonHint(response, 'the API');
 }

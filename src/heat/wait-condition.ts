@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts';
+import { isWorthRetrying } from '../retry.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
-import { isWebUrl, splitUrl } from '../url.ts';
+import { splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
@@ -19,13 +20,29 @@ export interface SignalTarget {
   request(signal: Signal): SignalRequest;
   /** Another way to signal the same, when an answer tells that this one will not do. */
   instead?(response: HttpResponse): SignalTarget | undefined;
-  /** What an answer outside 2xx means, in words. */
+  /** What an answer that is no acceptance means, in words. */
   refusal(response: HttpResponse): Problem;
+  /**
+   * Whether an answer outside 2xx says that the signal is there all the same.
+   * @param isRepeated an earlier attempt may have come in, and its answer was lost
+   * @returns what to say about it; undefined when it says no such thing
+   */
+  settled?(response: HttpResponse, signal: Signal, isRepeated: boolean): Settled | undefined;
+  /** Bytes that the reason may have, where there is a bound. */
+  readonly mostReasonBytes?: number;
+  /** Characters that the id may have, where there is a bound. */
+  readonly longestId?: number;
+}
+
+export interface Settled {
+  readonly note: string;
+  /** A person should look at it. */
+  readonly isOdd: boolean;
 }
 
 export type SignalRequest = Omit<HttpRequest, 'timeout' | 'mostBytes' | 'isStatusEnough'>;
 
-export interface SignalWish {
+export interface SignalOptions {
   readonly success: string | undefined;
   readonly exitCode: string | undefined;
   readonly reason: string | undefined;
@@ -42,7 +59,7 @@ export interface Verdict {
  * Success or failure? An exit code wins over -s, and only an integer equal to 0 is success: an empty variable must not
  * report that all is well (contract section 5).
  */
-export function judge({ success, exitCode }: SignalWish): Verdict {
+export function judge({ success, exitCode }: SignalOptions): Verdict {
   if (exitCode === undefined)
     return { status: (success ?? 'true').trim().toLowerCase() === 'true' ? 'SUCCESS' : 'FAILURE', warning: undefined };
   const text = exitCode.trim();
@@ -51,12 +68,14 @@ export function judge({ success, exitCode }: SignalWish): Verdict {
   return { status: Number(text) === 0 ? 'SUCCESS' : 'FAILURE', warning: undefined };
 }
 
-export function signalOf(wish: SignalWish, status: Signal['Status'], uniqueId: string): Signal {
+export function signalOf(options: SignalOptions, status: Signal['Status'], uniqueId: string): Signal {
   return {
     Status: status,
-    Reason: wish.reason ?? (status === 'SUCCESS' ? 'Configuration Complete' : 'Configuration failed'),
+    Reason: options.reason ?? (status === 'SUCCESS' ? 'Configuration Complete' : 'Configuration failed'),
     UniqueId: uniqueId,
-    Data: wish.data ?? 'Application has completed configuration.',
+    Data:
+      options.data ??
+      (status === 'SUCCESS' ? 'Application has completed configuration.' : 'Application configuration failed.'),
   };
 }
 
@@ -66,15 +85,45 @@ export function signalOf(wish: SignalWish, status: Signal['Status'], uniqueId: s
  */
 export function signedHandle(url: string): SignalTarget {
   const server = serverOf(url);
+  const isOfS3 = isSignedForS3(url);
   // The signature covers an empty Content-Type: any other would break it.
   const request = (body: string): SignalRequest => ({ method: 'PUT', url, headers: {}, body });
   const target: SignalTarget = {
     server,
     request: (signal) => request(JSON.stringify(signal)),
-    refusal: (response) => refusal(response, server, hintFor(response.status)),
+    refusal: (response) =>
+      refusal(response, server, isOfS3 || isErrorOfS3(response) ? hintOfS3(response) : hintFor(response)),
+    ...(isOfS3 ? { mostReasonBytes: MOST_REASON_BYTES } : {}),
   };
   const native: SignalTarget = { ...target, request: (signal) => request(nativeBody(signal)) };
   return { ...target, instead: (response) => (wantsOtherKeys(response) ? native : undefined) };
+}
+
+/** Bytes. Source: CloudFormation's user guide, cfn-signal. */
+const MOST_REASON_BYTES = 4096;
+
+/** A handle of CloudFormation is a pre-signed URL of S3. Heat's has a SignatureMethod instead of an end of its time. */
+function isSignedForS3(url: string): boolean {
+  const { host, target } = splitUrl(url);
+  return (
+    /(?:^|\.)amazonaws\.com(?:\.cn)?$/.test(host) ||
+    /[?&]X-Amz-Signature=/i.test(target) ||
+    (/[?&]Expires=/.test(target) && !/[?&]SignatureMethod=/.test(target) && /[?&]AWSAccessKeyId=/.test(target))
+  );
+}
+
+/** S3 writes `<Error>` where Heat and CloudFormation write `<ErrorResponse>`. */
+function isErrorOfS3({ body }: HttpResponse): boolean {
+  return /^\s*(?:<\?xml[^>]{0,200}>\s*)?<Error>/.test(body);
+}
+
+function hintOfS3(response: HttpResponse): string {
+  const { status, body } = response;
+  if (status === 403 && /expired/i.test(body))
+    return 'the URL is good for a limited time only; replace the handle by one of another name in the template to get a new URL';
+  if (status === 403) return 'the URL has expired or was altered on its way here; check its quoting, and the stack';
+  if (status === 404) return 'there is no such handle; the stack may be deleted';
+  return commonHint(response, 'S3');
 }
 
 /** The body with the keys of OS::Heat::WaitConditionHandle. */
@@ -93,14 +142,6 @@ export function serverOf(url: string): string {
   return `${scheme}://${authority}`;
 }
 
-/** The URL to signal: as given, byte for byte, or decoded when it is base64 (AWS). @returns undefined when it is neither */
-export function decodeSignalUrl(operand: string): string | undefined {
-  if (isWebUrl(operand)) return operand;
-  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(operand)) return undefined;
-  const decoded = Buffer.from(operand, 'base64').toString('utf8').trim();
-  return isWebUrl(decoded) ? decoded : undefined;
-}
-
 /**
  * A refusal in words. The URL itself is a credential and is not shown.
  * @param hint what to look at, unless Heat says that its policy forbids the call
@@ -113,20 +154,23 @@ export function refusal(response: HttpResponse, server: string, hint: string): P
   });
 }
 
-/** What is the matter whatever was signalled, and how. */
-export function commonHint(status: number, api: string): string {
+/** What is wrong whatever was signalled, and how. */
+export function commonHint({ status, body }: HttpResponse, api: string): string {
   if (status >= 300 && status < 400) return `a redirect is not followed; check the address of ${api}`;
-  if (status === 408 || status === 429) return `${api} is overloaded; signal again later`;
-  if (status >= 500) return `${api} or what is in front of it is in trouble; see its log`;
+  if (status >= 500) return `${api}, or a proxy or load balancer before it, is failing; see its log`;
+  if (isWorthRetrying(status, body)) return `${api} is overloaded`;
   return `${api} does not accept the signal`;
 }
 
-function hintFor(status: number): string {
+function hintFor(response: HttpResponse): string {
+  const { status, body } = response;
+  if (status === 401 && /temp url invalid/i.test(body))
+    return 'the URL has expired or was altered on its way here; check its quoting, and the stack';
   if (status === 403)
     return 'the URL has expired (keystone: 15 minutes by default), the stack is deleted, or the URL was altered on its way here; check its quoting';
   if (status === 401) return 'the signature was not accepted; check the quoting of the URL';
   if (status === 404) return 'there is no such handle; the stack may be deleted';
-  return commonHint(status, 'heat-api-cfn');
+  return commonHint(response, 'heat-api-cfn');
 }
 
 /** Heat explains itself in XML or JSON; a proxy in a page of HTML that nobody wants to read. */

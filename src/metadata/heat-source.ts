@@ -1,9 +1,11 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
+import { decodeBotoConfig } from '../heat/boto-config.ts';
 import { type CredentialTools, type CredentialWish, findCredentials } from '../heat/credentials.ts';
 import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
 import { decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
+import type { AttemptBounds } from '../heat/persist.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
@@ -24,6 +26,8 @@ export interface HeatTools {
   readonly redactor: Redactor;
   /** Reads the file that the command line names. @throws Problem */
   readonly readSecretFile: CredentialTools['readSecretFile'];
+  /** In place of one lookup of a role's credentials. @throws Problem */
+  readonly roleCredentials?: CredentialTools['roleCredentials'];
 }
 
 /** Larger than any of these files. */
@@ -36,13 +40,14 @@ const MOST_BYTES = 1024 * 1024;
  */
 export async function findHeatAccess(
   wish: HeatWish,
-  { system, log, redactor, readSecretFile }: HeatTools,
+  { system, log, redactor, readSecretFile, roleCredentials }: HeatTools,
 ): Promise<HeatAccess> {
   const { files } = system;
   const credentials = await findCredentials(wish, {
     environment: system.environment,
     readSecretFile,
-    roleCredentials: async (role) => (await import('./instance-role.ts')).roleCredentials(system, role),
+    roleCredentials:
+      roleCredentials ?? (async (role) => (await import('./instance-role.ts')).roleCredentials(system, role)),
     onSecret: (secret) => redactor.addSecret(secret),
     warn: (text) => log.warning(text),
   });
@@ -105,6 +110,26 @@ async function signatureSetting(files: FileSystem, log: Log): Promise<HeatAccess
   if (wanted === 'v2' || wanted === 'v4') return wanted;
   log.warning(`no signature ${JSON.stringify(wanted)}: ${paths.settings}: there are v4 and v2; using v4`);
   return 'v4';
+}
+
+/**
+ * What cfn-boto-cfg says of attempts and pauses; a file that cannot be read, as by an ordinary user, says nothing.
+ * @param log hears what makes no sense there; undefined where it was said already
+ */
+export function readAttemptBounds(files: FileSystem, log: Log | undefined): AttemptBounds {
+  let file: TextFile | undefined;
+  try {
+    file = readBootFile(files, paths.bootBotoConfig);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+  }
+  const boto = decodeBotoConfig(file?.text ?? '[Boto]');
+  for (const oddity of boto.oddities)
+    if (/^(?:num_retries|max_retry_delay)\b/.test(oddity)) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
+  return {
+    attempts: boto.retries === undefined ? Number.POSITIVE_INFINITY : boto.retries + 1,
+    longestDelay: boto.longestDelay ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 /** The first of the two boot directories that has the file decides; an empty one is as good as none. */

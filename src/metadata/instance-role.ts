@@ -1,8 +1,10 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import { Problem, usageProblem } from '../errors.ts';
+import { type Budget, Passing, persist } from '../heat/persist.ts';
+import type { Log } from '../log.ts';
 import type { System } from '../system/system.ts';
-import { MOST_PATIENCE, metadataService } from './metadata-service.ts';
+import { MOST_PATIENCE, metadataService, SilentService } from './metadata-service.ts';
 
 /** Credentials that a metadata service hands to the instance. The caller tells the redactor about them. */
 export interface RoleCredentials {
@@ -15,11 +17,16 @@ const ROLES = '/latest/meta-data/iam/security-credentials/';
 
 /**
  * The credentials of an instance role, from EC2's metadata service (--role, and "roleName" of an authentication block).
- * @throws Problem when there is no such service, when it does not have the role, or has no credentials for it
+ * @param patience milliseconds that it may take
+ * @throws SilentService when the service does not answer; Problem when it does not have the role, or has no credentials for it
  */
-export async function roleCredentials(system: System, roleName: string): Promise<RoleCredentials> {
+export async function roleCredentials(
+  system: System,
+  roleName: string,
+  patience = MOST_PATIENCE,
+): Promise<RoleCredentials> {
   if (roleName.trim() === '') throw usageProblem('a role without a name', 'an empty variable?');
-  const service = metadataService(system, MOST_PATIENCE);
+  const service = metadataService(system, patience);
   const where = `the role ${JSON.stringify(roleName)}`;
   const { status, body } = await service.getFromEc2(ROLES + encodeURIComponent(roleName));
   if (status === 200) {
@@ -35,6 +42,31 @@ export async function roleCredentials(system: System, roleName: string): Promise
     });
   }
   throw new Problem(`the metadata service answered with HTTP ${status}`, { where });
+}
+
+/**
+ * As roleCredentials, but a service that does not answer is asked again as long as the budget lasts: at boot the network may
+ * come later than we do.
+ * @throws Problem with exit code 75 when the time of `--timeout` is over
+ */
+export function persistentRoleCredentials(
+  system: System,
+  log: Log,
+  roleName: string,
+  budget: Budget,
+): Promise<RoleCredentials> {
+  const attempt = async (left: number): Promise<RoleCredentials | Passing> => {
+    try {
+      return await roleCredentials(system, roleName, left);
+    } catch (error) {
+      if (error instanceof SilentService) return new Passing(error);
+      throw error;
+    }
+  };
+  return persist(`no credentials for the role ${JSON.stringify(roleName)}`, attempt, budget, {
+    clock: system.clock,
+    log,
+  });
 }
 
 /** @returns the credentials, or what is wrong with the answer: its text can hold a secret and is not repeated */

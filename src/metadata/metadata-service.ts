@@ -17,17 +17,20 @@ export interface MetadataService {
   /**
    * Gets a path. Passing troubles (no answer, 429, 5xx) are tried again while there is time; any other status is an
    * answer.
-   * @throws Problem when the service did not answer, at once once it was given up
+   * @throws SilentService when the service did not answer, at once once it was given up
    */
   get(path: string): Promise<HttpResponse>;
   /** As get, with a session token (IMDSv2) where the service hands one out and without where it does not. */
   getFromEc2(path: string): Promise<HttpResponse>;
 }
 
+/** The service did not answer, or not as one that is well. */
+export class SilentService extends Problem {}
+
 /** @param patience milliseconds for everything that is asked through it */
 export function metadataService({ http, clock }: System, patience: number): MetadataService {
   const deadline = clock.elapsed() + Math.min(patience, MOST_PATIENCE);
-  let givenUp: Problem | undefined;
+  let givenUp: SilentService | undefined;
   let token: Promise<string | undefined> | undefined;
 
   const ask = (method: HttpRequest['method'], path: string, headers: Record<string, string>): Promise<HttpResponse> => {
@@ -49,7 +52,7 @@ export function metadataService({ http, clock }: System, patience: number): Meta
         trouble = describeError(error);
       }
       if (attempt === ATTEMPTS || clock.elapsed() + pause >= deadline) {
-        givenUp = new Problem('the metadata service does not answer', { where: SERVICE, hint: trouble });
+        givenUp = new SilentService('the metadata service does not answer', { where: SERVICE, hint: trouble });
         throw givenUp;
       }
       await clock.sleep(pause);

@@ -17,7 +17,7 @@ const REASON = 'Configuration Complete';
 const FAILED = 'Configuration failed';
 const DATA = 'Application has completed configuration.';
 const success = { Status: 'SUCCESS', Reason: REASON, UniqueId: 'me', Data: DATA };
-const failure = { Status: 'FAILURE', Reason: FAILED, UniqueId: 'me', Data: DATA };
+const failure = { Status: 'FAILURE', Reason: FAILED, UniqueId: 'me', Data: 'Application configuration failed.' };
 
 describe('the body', () => {
   test.each<[string[], object]>([
@@ -154,9 +154,68 @@ describe('the URL', () => {
     expect(server.requests.map(({ target, body }) => [target, JSON.parse(body).Reason])).toEqual([[HANDLE, 'x']]);
   });
 
+  test.each<[string, (url: string) => string[]]>([
+    ['a carriage return', (url) => [`${url}\r`]],
+    ['blanks', (url) => [`  ${url} `]],
+    ['a byte order mark', (url) => [`\uFEFF${url}`]],
+    ['quotes', (url) => [`"${url}"`]],
+    ['quotes, and a line of Windows', (url) => [`'${url}'\r\n`]],
+  ])('without %s around it', async (_, args) => {
+    const server = await serve({ status: 200 });
+    const { code, stderr } = await signal(args(server.url + HANDLE));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(server.requests.map(({ target }) => target)).toEqual([HANDLE]);
+  });
+
+  const SECRET = `http://127.0.0.1:9${HANDLE}`;
+  test.each<[args: string[], says: RegExp]>([
+    [['-e', SECRET], /^option -e has no value of its own: .*-e "\$\?"$/],
+    [['-r', SECRET, '-e', '0'], /^option -r has no value of its own: .*quotes/],
+    [['-d', Buffer.from(SECRET).toString('base64')], /^option -d has no value of its own/],
+    [['-s', 'STACK', '-r', 'RES'], /-r is --reason; write --stack and --resource/],
+    [['-s', 'STACK', '-r', 'RES', '-e', ''], /write --stack and --resource/],
+    [['-resource', 'R', '--stack', 'S'], /^option -resource has one dash: write --resource$/],
+    [['-stack=S', '--resource', 'R'], /^option -stack has one dash: write --stack$/],
+    [['-e', '0'], /^no URL to signal: .*--stack and --resource/],
+    [[], /^no URL to signal: .*--stack and --resource/],
+    [[''], /it is empty, perhaps an unset variable/],
+    [[SECRET.replace('?', ' ?')], /a blank in the middle/],
+    [[SECRET.replace('http', 'ftp')], /it begins with ftp:\/\//],
+    [[SECRET.replace(':9', ':99999')], /a URL with a bad port/],
+    [[SECRET, SECRET], /^too many arguments/],
+    [['-r', 'three', 'words', 'more', SECRET], /^too many arguments.*quotes/],
+    [
+      ['-e', '0', '-i', 'x'.repeat(65), '--stack', 's', '--resource', 'r', '--url', 'http://127.0.0.1:9/'],
+      /64 at most/,
+    ],
+  ])('%j is a mistake on the command line', async (args, says) => {
+    const { code, stdout, stderr } = await signal(args, {
+      AWS_ACCESS_KEY_ID: 'AK4711',
+      AWS_SECRET_ACCESS_KEY: 's3cret',
+    });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^cfn-signal: [^\n]+\n$/);
+    expect(stderr.slice('cfn-signal: '.length).trimEnd()).toMatch(says);
+    expect(stderr).not.toMatch(/a%2Bb|a\+b/);
+  });
+
   test('signalling by --stack and --resource says what to do instead', async () => {
     const { code, stderr } = await signal(['--stack', 's', '--resource', 'r']);
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(/^cfn-signal: [^\n]*WaitConditionHandle[^\n]*\n$/);
+    expect(stderr).toMatch(/^cfn-signal: [^\n]*--role[^\n]*WaitConditionHandle[^\n]*\n$/);
+    expect(stderr).not.toContain('heat-api');
+  });
+
+  test('of a handle on AWS takes 4,096 bytes of reason', async () => {
+    const proxy = await serve({ status: 200 });
+    const url = 'http://cloudformation-waitcondition-test.s3.amazonaws.com/arn?Expires=1&Signature=a';
+    const long = 'ü'.repeat(3000);
+    const { code, stderr } = await signal(['-e', '1', '-r', long, url], { http_proxy: proxy.url });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^[^\n]*cut to 4096 bytes[^\n]*\n$/) });
+    const { Reason: reason } = JSON.parse(proxy.requests[0]?.body ?? '') as { Reason: string };
+    expect(reason).toBe(`${'ü'.repeat(2045)} [cut]`);
+    const server = await serve({ status: 200 });
+    await signal(['-e', '1', '-r', long, server.url + HANDLE]);
+    expect(JSON.parse(server.requests[0]?.body ?? '')).toMatchObject({ Reason: long });
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates } from '../support/certificates.ts';
 import type { TestServer } from '../support/http-server.ts';
-import { HANDLE, useSignalRig } from '../support/signal-rig.ts';
+import { HANDLE, useSignalRig, withoutRetries } from '../support/signal-rig.ts';
 import { isInstalled } from '../support/use-machine.ts';
 
 const { serve, signal, directory } = useSignalRig();
@@ -159,7 +159,10 @@ describe('an http proxy', () => {
 
   test('that is not there', async () => {
     const { code, stderr } = await signal(['--timeout', '1', '--http-proxy', 'http://127.0.0.1:9', url]);
-    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringMatching(/^cfn-signal: [^\n]+\n$/) });
+    expect({ code, stderr: withoutRetries(stderr) }).toEqual({
+      code: 75,
+      stderr: expect.stringMatching(/^cfn-signal: [^\n]+\n$/),
+    });
   });
 
   test('that is no URL', async () => {

@@ -67,3 +67,20 @@ test('a role that is not there: the roles there are stand in the warning', async
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toMatch(/no-role.*web-role/);
 });
+
+test('cfn-signal --timeout bounds a metadata service that says nothing: exit 75', async () => {
+  service = await serveInView(view(), { '*': 'silent' }, SERVICE);
+  const command = [binary('cfn-signal'), '-i', 'me', '--stack', 's', '--resource', 'web', '--role', 'web-role'];
+  const { code, stderr, milliseconds } = await view().run(
+    [...command, '--timeout', '1', '-u', 'http://127.0.0.1:8080/v1/'],
+    { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+  );
+  expect({ code, stderr }).toEqual({
+    code: 75,
+    stderr: expect.stringMatching(
+      /^cfn-signal: no credentials for the role "web-role" within 1 s: [^\n]*the metadata service does not answer[^\n]*\n$/,
+    ),
+  });
+  expect(milliseconds).toBeGreaterThanOrEqual(1_000);
+  expect(milliseconds).toBeLessThan(3_000);
+});

@@ -215,10 +215,10 @@ describe('the credentials of a role', () => {
     [ROLES]: { status: 200, body: 'web\ndb', needs },
     [`${ROLES}web`]: { status: 200, body: role, needs },
   };
-  const signalBy = (name: string) =>
+  const signalBy = (name: string, ...options: string[]) =>
     view().run(
       [
-        ...[binary('cfn-signal'), '-v', '-i', 'me', '--stack', 's', '--resource', 'r', '--role', name],
+        ...[binary('cfn-signal'), ...options, '-v', '-i', 'me', '--stack', 's', '--resource', 'r', '--role', name],
         ...['--url', 'http://127.0.0.1:8081/'],
       ],
       { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
@@ -246,10 +246,14 @@ describe('the credentials of a role', () => {
     });
   });
 
-  test('without a metadata service: exit 1 within its time', async () => {
-    const { code, stderr, milliseconds } = await signalBy('web');
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/metadata service does not answer/) });
-    expect(milliseconds).toBeLessThan(7_500);
+  test('without a metadata service: exit 75 when the time is over', async () => {
+    const { code, stderr, milliseconds } = await signalBy('web', '--timeout', '2');
+    expect({ code, stderr }).toEqual({
+      code: 75,
+      stderr: expect.stringMatching(/^cfn-signal: no credentials for the role "web" within 2 s: [^\n]+\n$/m),
+    });
+    expect(milliseconds).toBeGreaterThanOrEqual(2_000);
+    expect(milliseconds).toBeLessThan(4_000);
   });
 });
 

@@ -8,7 +8,7 @@ export interface SignalRig {
   /** Runs cfn-signal with `-i me`, without the proxies of whoever runs the tests. */
   signal(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
   /** Starts a server that ends with the tests of the file. */
-  serve(answers: Answers | Answer, tls?: Certificate): Promise<TestServer>;
+  serve(answers: Answers | Answer, tls?: Certificate, place?: { readonly port: number }): Promise<TestServer>;
   /** A directory for files of the test. */
   directory(): string;
 }
@@ -28,11 +28,16 @@ export function useSignalRig(): SignalRig {
   return {
     signal: (args, env = {}) =>
       machine().run([binary('cfn-signal'), '-i', 'me', ...args], { env: { PATH: '/usr/bin:/bin', ...env } }),
-    async serve(answers, tls) {
-      const server = await startServer(answers, tls);
+    async serve(answers, tls, place) {
+      const server = await startServer(answers, tls, place);
       servers.push(server);
       return server;
     },
     directory: () => machine().shared,
   };
+}
+
+/** What cfn-signal said on stderr, without the warnings that it tries again. */
+export function withoutRetries(stderr: string): string {
+  return stderr.replace(/^cfn-signal: warning: [^\n]+: trying again in \d+\.\d s, [^\n]+ in all\n/gm, '');
 }

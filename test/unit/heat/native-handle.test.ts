@@ -29,7 +29,7 @@ describe('tokenHandle', () => {
     [404, /no such handle/],
     [405, /"endpoint"/],
     [429, /overloaded/],
-    [503, /heat-api .*trouble/],
+    [503, /heat-api.*is failing/],
   ])('a refusal with HTTP %d says what next', (status, says) => {
     const { line } = target.refusal({ status, headers: {}, body: '{"error": {"message": "why not"}}' });
     expect(line).toMatch(says);

@@ -48,7 +48,7 @@ describe('signalledResource', () => {
     [401, '', /"service"/],
     [404, '', /ends with a slash/],
     [300, '', /redirect/],
-    [503, '', /trouble/],
+    [503, '', /is failing/],
   ])('a refusal with HTTP %d %s', (status, body, says) => {
     const problem = target.refusal({ status, headers: {}, body });
     expect(problem.line).toMatch(says);

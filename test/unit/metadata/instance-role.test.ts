@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRoleCredentials, roleCredentials } from '../../../src/metadata/instance-role.ts';
+import { beginBudget } from '../../../src/heat/persist.ts';
+import {
+  decodeRoleCredentials,
+  persistentRoleCredentials,
+  roleCredentials,
+} from '../../../src/metadata/instance-role.ts';
 import { fakeGuest, type Reply } from './fake-system.ts';
 
 const ROLES = '/latest/meta-data/iam/security-credentials/';
@@ -87,5 +92,44 @@ describe('roleCredentials', () => {
       expect.objectContaining({ line: expect.stringMatching(says) }),
     );
     expect(guest.passed()).toBeLessThanOrEqual(6000);
+  });
+});
+
+describe('persistentRoleCredentials', () => {
+  const ask = async (replies: readonly Reply[], seconds: number | undefined) => {
+    const guest = fakeGuest({ [`${ROLES}web`]: replies });
+    const bounds = { attempts: Number.POSITIVE_INFINITY, longestDelay: Number.POSITIVE_INFINITY };
+    const budget = beginBudget(seconds, guest.system.clock, async () => bounds);
+    const outcome = await persistentRoleCredentials(guest.system, guest.log, 'web', budget).catch(
+      (error: unknown) => error,
+    );
+    return { guest, outcome };
+  };
+
+  it('asks a service that comes up late until it answers', async () => {
+    const { outcome, guest } = await ask(
+      [...new Array<Reply>(12).fill('no answer'), JSON.stringify(answer)],
+      undefined,
+    );
+    expect(outcome).toEqual(credentials);
+    expect(guest.said[0]).toMatch(
+      /^WARNING the metadata service does not answer: .*: trying again in .* s, for 10 min/,
+    );
+  });
+
+  it.each([1, 20])('--timeout %d: gives up then, with exit code 75', async (seconds) => {
+    const { outcome, guest } = await ask(['no answer'], seconds);
+    expect(outcome).toMatchObject({
+      message: `no credentials for the role "web" within ${seconds} s`,
+      exitCode: 75,
+      hint: expect.stringContaining('the metadata service does not answer'),
+    });
+    expect(guest.passed()).toBe(seconds * 1000);
+  });
+
+  it('a role that is not there is final', async () => {
+    const { outcome, guest } = await ask([404], 20);
+    expect(outcome).toMatchObject({ exitCode: 1 });
+    expect(guest.passed()).toBe(0);
   });
 });
