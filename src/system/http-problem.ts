@@ -24,6 +24,15 @@ const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_CA,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_CA,
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host; check the address',
+  HOSTNAME_MISMATCH: 'the certificate is for another host; check the address',
+  INVALID_PURPOSE: 'the certificate is not one of a server',
+  INVALID_CA: 'the certificate is signed by one that is no CA',
+  PATH_LENGTH_EXCEEDED: 'the certificate is signed by one that is no CA',
+  CERT_CHAIN_TOO_LONG: 'the chain of certificates is too long',
+  CERT_SIGNATURE_FAILURE: 'the signature of the certificate is wrong',
+  CERT_REVOKED: 'the certificate is revoked',
+  CERT_UNTRUSTED: 'the certificate is not trusted',
+  CERT_REJECTED: 'the certificate is not trusted',
 };
 
 /** An exchange that took too long. */

@@ -52,13 +52,13 @@ describe('an id that takes its time', () => {
   test('--timeout bounds a blkid that does not end: the signal goes out under the host name', async () => {
     await view().run(['rm', '-f', NOVA, CLOUD_INIT]);
     await view().run(`printf '#!/bin/sh\ntrap "" TERM\nsleep 33; sleep 33\n' >${BLKID}; chmod 755 ${BLKID}`);
-    const command = [binary('cfn-signal'), '--timeout', '3', 'http://127.0.0.1:8080/handle'];
+    const command = [binary('cfn-signal'), '--timeout', '4', 'http://127.0.0.1:8080/handle'];
     const { code, stderr, milliseconds } = await view().run(command, {
       env: { PATH: '/usr/local/sbin:/usr/bin:/bin' },
     });
     await view().run(['rm', BLKID]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(milliseconds).toBeLessThan(3_000);
+    expect(milliseconds).toBeLessThan(4_000);
     expect(server.requests().at(-1)).toContain('guest-7');
     expect((await view().run("ps -e -o args | grep -c '^sleep 33'")).stdout).toBe('0\n');
   });

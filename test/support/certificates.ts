@@ -12,6 +12,8 @@ export interface Certificates {
   readonly expired: Certificate;
   /** By the CA, for another host. */
   readonly otherHost: Certificate;
+  /** By the CA, for 127.0.0.1 as a client. */
+  readonly ofClient: Certificate;
 }
 
 /** Makes a CA and certificates. Needs openssl. */
@@ -25,8 +27,8 @@ export function makeCertificates(directory: string): Certificates {
   });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const forName = (name: string): string[] => ['-subj', '/CN=a server', '-addext', `subjectAltName=${name}`];
-  const sign = (file: string, name: string, days: number): Certificate => {
-    openssl('req', ...key, ...forName(name), '-keyout', `${file}.key`, '-out', `${file}.csr`);
+  const sign = (file: string, name: string, days: number, ...extensions: string[]): Certificate => {
+    openssl('req', ...key, ...forName(name), ...extensions, '-keyout', `${file}.key`, '-out', `${file}.csr`);
     openssl(
       ...['x509', '-req', '-in', `${file}.csr`, '-copy_extensions', 'copy', '-days', String(days)],
       ...['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${file}.pem`],
@@ -41,5 +43,6 @@ export function makeCertificates(directory: string): Certificates {
     selfSigned: read('self'),
     expired: sign('expired', 'IP:127.0.0.1', -1),
     otherHost: sign('other', 'DNS:other.example.test', 2),
+    ofClient: sign('client', 'IP:127.0.0.1', 2, '-addext', 'extendedKeyUsage=clientAuth'),
   };
 }
