@@ -10,7 +10,7 @@ import { flagOption, type ParsedArguments, textOption } from './command.ts';
 /** Options that may have taken the URL for their value, when theirs was an empty variable without quotes. */
 const TAKERS = { exitCode: '-e', exit: '--exit', reason: '-r', data: '-d', id: '-i', success: '-s' } as const;
 /** Milliseconds behind the deadline after which the process does not wait for whatever has not seen it. */
-const GRACE = 200;
+const GRACE = 1000;
 /** Source: API reference of CloudFormation, SignalResource. */
 const LONGEST_AWS_ID = 64;
 
