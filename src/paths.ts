@@ -26,7 +26,7 @@ export const paths = {
   /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',
   /** The error by which the last cfn-init ended, for the cfn-signal that follows. */
-  lastRun: '/run/cfn-init/last-run.json',
+  lastRun: '/run/cfntools/last-run.json',
   /** Another one after each boot. */
   bootId: '/proc/sys/kernel/random/boot_id',
   logDirectory: '/var/log',

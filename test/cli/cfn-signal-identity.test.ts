@@ -85,7 +85,7 @@ test('num_retries and max_retry_delay of cfn-boto-cfg bound the attempts: exit 1
 });
 
 describe('the reason of a failure, when none is given', () => {
-  const NOTE = '/run/cfn-init/last-run.json';
+  const NOTE = '/run/cfntools/last-run.json';
   const url = 'http://127.0.0.1:8080/handle';
   const init = async (config: object | string): Promise<number> => {
     const text = typeof config === 'string' ? config : JSON.stringify({ 'AWS::CloudFormation::Init': { config } });
@@ -105,8 +105,8 @@ describe('the reason of a failure, when none is given', () => {
     expect(await sent(['-e', '1'])).toMatch(OURS);
     expect(await sent(['--exit-code= 1 '])).toMatch(OURS);
     expect(await sent(['-e', '1'])).not.toContain('s3cret');
-    const modes = await view().run(`stat -c '%a %U %n' ${NOTE} /run/cfn-init; cat ${NOTE}`);
-    expect(modes.stdout).toContain(`600 root ${NOTE}\n700 root /run/cfn-init\n`);
+    const modes = await view().run(`stat -c '%a %U %n' ${NOTE} /run/cfntools; cat ${NOTE}`);
+    expect(modes.stdout).toContain(`600 root ${NOTE}\n700 root /run/cfntools\n`);
     expect(modes.stdout).not.toContain('s3cret');
   });
 
