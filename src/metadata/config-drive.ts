@@ -57,7 +57,7 @@ export async function readConfigDrive(
     }
     // /tmp is there in every system; what is in it is out of sight for this one shell only.
     const command = ['unshare', '-m', 'sh', '-c', MOUNT_AND_PRINT, 'sh', '/tmp', device] as const;
-    const result = await exec.tool(command, { timeout: timeLeft(system, deadline) });
+    const result = await exec.query(command, { timeout: timeLeft(system, deadline) });
     if (result.exitCode === 0) return result.stdout;
     log.debug(`the config drive cannot be read: ${device}: ${lastLine(result.output)}`);
   } catch (error) {
@@ -75,7 +75,7 @@ export async function searchConfigDrive(system: System, log: Log, deadline: numb
     for (const label of LABELS) {
       // Without its cache, which may know another disk by this name.
       const command = ['blkid', '-c', '/dev/null', '-t', `LABEL=${label}`, '-o', 'device'] as const;
-      const { stdout } = await exec.tool(command, { timeout: timeLeft(system, deadline) });
+      const { stdout } = await exec.query(command, { timeout: timeLeft(system, deadline) });
       const device = stdout.split('\n').find((line) => line.startsWith('/dev/'));
       if (device !== undefined) return readConfigDrive(system, log, device.trim(), deadline);
     }

@@ -18,6 +18,11 @@ export function runQuery(
   { timeout, abort }: QueryBounds,
 ): Promise<ToolResult> {
   const [file, ...args] = command;
+  const unanswered = (hint: string): Problem =>
+    new Problem(`${file} does not answer`, { where: args.join(' '), hint, exitCode: ExitCode.deadline });
+  const stopped = (): unknown =>
+    abort?.reason instanceof Interrupted ? abort.reason : unanswered('it was ended, since we are to stop');
+  if (abort?.aborted === true) return Promise.reject(stopped());
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, cwd: TOOL_DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let hasEnded = false;
@@ -38,10 +43,7 @@ export function runQuery(
       child.unref();
       reject(reason);
     };
-    const unanswered = (hint: string): Problem =>
-      new Problem(`${file} does not answer`, { where: args.join(' '), hint, exitCode: ExitCode.deadline });
-    const onAbort = (): void =>
-      giveUp(abort?.reason instanceof Interrupted ? abort.reason : unanswered('it was ended, since we are to stop'));
+    const onAbort = (): void => giveUp(stopped());
     const collect = (stream: typeof child.stdout): (() => string) => {
       const chunks: Buffer[] = [];
       let length = 0;
@@ -72,7 +74,6 @@ export function runQuery(
       drained = afterDrain(finish);
     });
     child.on('close', finish);
-    if (abort?.aborted === true) onAbort();
   });
 }
 

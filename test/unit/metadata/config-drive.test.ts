@@ -57,7 +57,7 @@ function guestWith(answer: (words: readonly string[]) => Partial<ToolResult>, ui
   const exec: Exec = {
     ...guest.system.exec,
     find: (program) => `/usr/sbin/${program}`,
-    async tool(words, options) {
+    async query(words, options) {
       ran.push(words);
       timeouts.push(options?.timeout);
       return { exitCode: 0, stdout: '', output: '', ...answer(words) };
@@ -130,10 +130,10 @@ describe('searchConfigDrive', () => {
 
   it('a program that does not end is one that finds nothing', async () => {
     const guest = guestWith(() => {
-      throw new Problem('blkid did not end within 5 s');
+      throw new Problem('blkid does not answer');
     }, 0);
     expect(await searchConfigDrive(guest.system, guest.log, 5_000)).toBeUndefined();
-    expect(guest.said).toEqual(['DEBUG no config drive was found: blkid did not end within 5 s']);
+    expect(guest.said).toEqual(['DEBUG no config drive was found: blkid does not answer']);
   });
 
   it('is nothing for an ordinary user', async () => {

@@ -1,8 +1,17 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
+import { ExitCode, Problem } from '../../../src/errors.ts';
 import { commandEnvironment, createExec } from '../../../src/system/exec.ts';
 
 const exec = createExec({ PATH: '/usr/bin:/bin', GREETING: 'hello', LC_ALL: 'de_DE.UTF-8' });
@@ -77,6 +86,39 @@ describe('tool', () => {
     const failure = exec.tool(['no-such-tool-at-all']);
     await expect(failure).rejects.toThrow(Problem);
     await expect(failure).rejects.toThrow(/no-such-tool-at-all is not installed/);
+  });
+});
+
+describe('query', () => {
+  it('that is aborted is killed with all that it started', async () => {
+    const pids = join(directory(), 'pids');
+    const abort = new AbortController();
+    const text = `trap '' TERM; sleep 30 & echo $$ $! >${pids}.new; mv ${pids}.new ${pids}; wait; sleep 30`;
+    const answer = exec.query(['sh', '-c', text], { abort: abort.signal });
+    const refusal = expect(answer).rejects.toMatchObject({ hint: 'it was ended, since we are to stop' });
+    await expect.poll(() => existsSync(pids)).toBe(true);
+    abort.abort();
+    await refusal;
+    const [shell = 0, child = 0] = readFileSync(pids, 'utf8').split(' ').map(Number);
+    await expect.poll(() => isAtWork(shell) || isAtWork(child)).toBe(false);
+  });
+
+  it('that does not answer within its timeout is not waited for', async () => {
+    await expect(exec.query(['sleep', '30'], { timeout: 300 })).rejects.toMatchObject({
+      line: expect.stringMatching(/sleep does not answer: 30: it was ended after 0\.3 s$/),
+      exitCode: ExitCode.deadline,
+    });
+  });
+
+  it('that answers in time is as one without bounds', async () => {
+    const result = await exec.query(['sh', '-c', 'echo out; echo err >&2; exit 3'], { timeout: 30_000 });
+    expect(result).toEqual({ exitCode: 3, stdout: 'out\n', output: 'out\nerr\n' });
+  });
+
+  it('that was aborted before is not begun', async () => {
+    const file = join(directory(), 'begun');
+    await expect(exec.query(['touch', file], { abort: AbortSignal.abort() })).rejects.toThrow(Problem);
+    expect(existsSync(file)).toBe(false);
   });
 });
 
