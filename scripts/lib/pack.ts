@@ -7,7 +7,7 @@ import type { PackedIndex } from '../../src/packed.ts';
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
 /** What is hardly ever read is kept small. By brotli, whose result does not depend on the processor, as that of zlib does. */
-const COMPRESSED: ReadonlySet<string> = new Set(['undici']);
+const COMPRESSED: ReadonlySet<string> = new Set(['undici', 'execa']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
