@@ -141,6 +141,7 @@ cp /srv/dummy.service /etc/systemd/system/
 systemctl daemon-reload
 systemctl start dummy.service
 sysctl -n kernel.hostname >/dev/null
+code=0; chrt --fifo 1 true || code=$?; echo "realtime: $code" >>${ACTED}
 END
       cat >/srv/sockets.py <<'END'
 import socket
@@ -151,6 +152,7 @@ for name in 'AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET AF_BLUETOOTH'.split()
     except OSError as error:
         print(name, error.strerror)
 END`);
+    const realtime = await must('code=0; chrt --fifo 1 true 2>/dev/null || code=$?; echo $code');
     await start(
       `bash /srv/configure.sh >/srv/said 2>&1; echo "exit code $?" >>${ACTED}; python3 /srv/sockets.py >>${ACTED}; echo end >>${ACTED}`,
     );
@@ -161,6 +163,7 @@ END`);
     });
     expect(guest.lines(ACTED), view().read('/srv/said')).toEqual([
       'setuid: 0',
+      `realtime: ${realtime}`,
       'exit code 0',
       ...['AF_UNIX', 'AF_INET', 'AF_INET6', 'AF_NETLINK', 'AF_PACKET'].map((name) => `${name} is there`),
       'AF_BLUETOOTH Address family not supported by protocol',
