@@ -80,7 +80,7 @@ export class Dealer {
       {
         before: acknowledgedValue(state),
         now: value,
-        metadata: resource?.metadata.text ?? readPublished(system.files, hook.path.resource),
+        metadata: resource?.metadata.text ?? readPublished(system, hook.path.resource),
       },
       this.#settings,
       { system, log: events },

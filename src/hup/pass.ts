@@ -169,7 +169,7 @@ class Pass {
     this.#left.add(name);
     this.#attempt(() => {
       const fresh = this.#config.hooks.filter((hook) => unseen.has(hook) && hook.path.resource === name);
-      const before = fresh.length === 0 ? undefined : readPublished(system.files, name);
+      const before = fresh.length === 0 ? undefined : readPublished(system, name);
       for (const hook of fresh) {
         const state = newHookState(hook, baselineOf(hook, resource, before));
         writeHookState(system, state);
@@ -188,7 +188,7 @@ class Pass {
       (hook) => hook.path.resource === name && hook.triggers.includes('service.restarted') && this.#states.has(hook),
     );
     if (listening.length === 0 || this.#options.isStopping()) return;
-    const text = this.#ready.get(name)?.metadata.text ?? readPublished(system.files, name);
+    const text = this.#ready.get(name)?.metadata.text ?? readPublished(system, name);
     if (text === undefined) return;
     const { services } = this.#memory;
     const names = await watchedServices(name, text, this.#config.settings.configSets, services, log);

@@ -1,15 +1,17 @@
 import { hasContent, publishMetadata, readLocalMetadata, resourceCachePath } from '../metadata/local.ts';
+import { isNoted } from '../metadata/written-by.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
 
 /**
  * The metadata of a resource that is known to the guest: last_metadata_RES, else last_metadata where that is not plainly
- * another resource's. What cloud-init left at boot does not count: nobody need have applied it.
+ * another resource's, and neither where it is of another instance. What cloud-init left at boot does not count: nobody need
+ * have applied it.
  * @returns its text, or undefined when there is none that can be used
  */
-export function readPublished(files: FileSystem, resource: string): string | undefined {
-  const { found } = readLocalMetadata(files, resource);
+export function readPublished({ files, clock }: Pick<System, 'files' | 'clock'>, resource: string): string | undefined {
+  const { found } = readLocalMetadata(files, resource, clock.now());
   if (found === undefined || !found.path.startsWith(`${paths.metadataCache}/`)) return undefined;
   const isOwn = found.path === resourceCachePath(resource);
   return isOwn || !isOfAnother(files, resource, found.document.text) ? found.document.text : undefined;
@@ -22,7 +24,8 @@ export function publish({ files, self }: System, text: string, resource: string)
     common?.kind === 'file' &&
     common.mode === 0o600 &&
     files.entry(resourceCachePath(resource))?.mode === 0o600 &&
-    hasContent(files, resourceCachePath(resource), Buffer.from(text));
+    hasContent(files, resourceCachePath(resource), Buffer.from(text)) &&
+    isNoted(files, resourceCachePath(resource));
   if (!isKnown) publishMetadata(files, text, resource, self);
 }
 

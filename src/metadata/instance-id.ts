@@ -1,15 +1,11 @@
 import { hostname } from 'node:os';
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
-import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
+import { isUuid, readCloudInitId, readText } from './cloud-init-id.ts';
 import { type MetadataService, metadataService } from './metadata-service.ts';
-import { fetchNova, isOfThisInstance, isUuid, readCachedNova } from './nova.ts';
-
-const MOST_BYTES = 16 * 1024 * 1024;
+import { fetchNova, isOfThisInstance, readCachedNova } from './nova.ts';
 
 /**
  * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then EC2's, then the full host name
@@ -35,29 +31,6 @@ export async function instanceId(system: System, log: Log, patience: number): Pr
   return cloudInitId ?? (await ec2Id(service)) ?? fullHostName(readText(files, paths.hosts));
 }
 
-/** What cloud-init calls this instance, or undefined when it has not run or knows nothing. */
-function readCloudInitId(files: FileSystem): string | undefined {
-  return (
-    cloudInitIdOf(readText(files, paths.cloudInitInstanceId)) ??
-    cloudInitIdOf(idInInstanceData(readText(files, paths.cloudInitInstanceData)))
-  );
-}
-
-function cloudInitIdOf(text: string | undefined): string | undefined {
-  const id = text?.trim();
-  // Without a data source every machine has the same id, and the signals of two would count as one.
-  if (id === undefined || id === 'iid-datasource-none') return undefined;
-  return /^[\x21-\x7e]{1,255}$/.test(id) ? id : undefined;
-}
-
-/** cloud-init's standardised keys are below `v1`. */
-function idInInstanceData(text: string | undefined): string | undefined {
-  const result = text === undefined ? undefined : parseJson(text);
-  if (result === undefined || !('value' in result) || !isRecord(result.value)) return undefined;
-  const { v1 } = result.value;
-  return isRecord(v1) && typeof v1['instance_id'] === 'string' ? v1['instance_id'] : undefined;
-}
-
 async function ec2Id(service: MetadataService): Promise<string | undefined> {
   try {
     const { status, body } = await service.getFromEc2('/latest/meta-data/instance-id');
@@ -79,13 +52,4 @@ function fullHostName(hosts: string | undefined): string {
     if (full !== undefined) return full;
   }
   return name;
-}
-
-function readText(files: FileSystem, path: string): string | undefined {
-  try {
-    return files.readIfPresent(path, MOST_BYTES)?.toString('utf8');
-  } catch (error) {
-    if (error instanceof Problem) return undefined; // not ours to read: an ordinary user may signal as well
-    throw error;
-  }
 }

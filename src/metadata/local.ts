@@ -4,6 +4,7 @@ import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
+import { bootDataPaths, bootDataWritten, isOlder, noteWritten, writerOf } from './written-by.ts';
 
 /** Larger than any metadata that Heat or Nova hands out; bounds what a broken file can make us read. */
 export const MOST_METADATA_BYTES = 64 * 1024 * 1024;
@@ -19,6 +20,8 @@ export interface LocalMetadata {
   readonly found: FoundMetadata | undefined;
   /** Files that are there but cannot be used, and why. */
   readonly broken: readonly string[];
+  /** Files that are not of this instance, as in an image captured from a running guest, and how that is known. */
+  readonly foreign: readonly string[];
 }
 
 /** The files that may hold metadata, best first (contract section 1). */
@@ -26,26 +29,44 @@ export function localMetadataPaths(resource: string | undefined): readonly strin
   return [
     ...(resource === undefined ? [] : [resourceCachePath(resource)]),
     `${paths.metadataCache}/${paths.lastMetadata}`,
-    ...paths.bootData.map((directory) => `${directory}/${paths.bootMetadata}`),
+    ...bootDataPaths(),
   ];
 }
 
-/** Reads the first usable file of the chain. A file that is not there is passed over; a broken one is named. */
-export function readLocalMetadata(files: FileSystem, resource: string | undefined): LocalMetadata {
+/**
+ * Reads the first usable file of the chain. A file that does not exist is ignored; a broken one is named, and so is one of
+ * another instance. Where no note tells who wrote a copy, one that is older than what cloud-init left when this instance was
+ * made is used only when that cannot be.
+ */
+export function readLocalMetadata(files: FileSystem, resource: string | undefined, now: Date): LocalMetadata {
   const broken: string[] = [];
+  const foreign: string[] = [];
+  const outdated: string[] = [];
+  let older: FoundMetadata | undefined;
+  const boot = bootDataWritten(files, now);
   for (const path of localMetadataPaths(resource)) {
     try {
       const content = files.readIfPresent(path, MOST_METADATA_BYTES);
       if (content === undefined) continue;
+      const written = files.entry(path)?.modified ?? new Date(0);
+      const writer = writerOf(files, path, written);
+      if (writer.kind === 'other') {
+        foreign.push(`${path} is of another instance, ${writer.instance}`);
+        continue;
+      }
       const document = parseDocument(content, path);
       if (!isRecord(document.value)) throw new Problem('the document is not a JSON object', { where: path });
-      return { found: { document, path, written: files.entry(path)?.modified ?? new Date(0) }, broken };
+      const found = { document, path, written };
+      const isOutdated = writer.kind === 'unknown' && boot !== undefined && isOlder(written, boot.written);
+      if (!isOutdated) return { found, broken, foreign: [...foreign, ...outdated] };
+      outdated.push(`${path} is older than ${boot.path}`);
+      older ??= found;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       broken.push(error.line);
     }
   }
-  return { found: undefined, broken };
+  return { found: older, broken, foreign };
 }
 
 /** Parses metadata. @throws Problem that names `where` it came from */
@@ -82,6 +103,7 @@ export function publishMetadata(
     if (!hasContent(files, path, content) || files.entry(path)?.mode !== 0o600)
       files.write(path, content, { mode: 0o600, ...owner });
   }
+  noteWritten(files, targets, owner);
 }
 
 /** True when a regular file with these bytes stands at the path. */

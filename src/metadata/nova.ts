@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
+import { isUuid } from './cloud-init-id.ts';
 import { configDriveDevice, readConfigDrive, searchConfigDrive } from './config-drive.ts';
 import type { MetadataService } from './metadata-service.ts';
 
@@ -57,11 +58,6 @@ export function isOfThisInstance(cached: NovaMetadata, cloudInitId: string | und
   const fetchedBy = cached.document[FETCHED_BY];
   if (typeof fetchedBy !== 'string') return 'unknown';
   return fetchedBy === cloudInitId ? 'yes' : 'no';
-}
-
-/** True for what Nova, and cloud-init on an instance of it, use as the id of an instance. */
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
 /**

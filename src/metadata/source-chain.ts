@@ -16,10 +16,13 @@ export interface ChainTools extends HeatTools {
   readonly readGiven: (operand: string, mostBytes: number) => Buffer;
 }
 
+const OF_OTHERS = 'what is there is of another instance: give it as FILE to apply it nevertheless';
+
 /**
  * Where metadata comes from, the first that has it (contract sections 1 and 5): the given file, Heat, last_metadata_RES,
  * last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are there; where its policy forbids guests
- * to ask, that counts as not asked. What came from Heat or from the guest is published before anybody uses it.
+ * to ask, that counts as not asked. A file on the guest that another instance wrote is ignored. What came from Heat or from
+ * the guest is published before anybody uses it.
  * @throws Refused when Heat answered and gave none: nothing older may hide that. Problem when there is no metadata
  */
 export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promise<MetadataDocument> {
@@ -47,12 +50,14 @@ export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promi
 /** @param instead why Heat's is not used, when the caller had reason to expect it */
 function findLocally(resource: string | undefined, instead: string | undefined, tools: ChainTools): MetadataDocument {
   const { system, log } = tools;
-  const { found, broken } = readLocalMetadata(system.files, resource);
+  const { found, broken, foreign } = readLocalMetadata(system.files, resource, system.clock.now());
   for (const line of broken) log.warning(`${line}: passed over`);
+  for (const line of foreign)
+    log.warning(`${line}: ignored, since this machine may be made from an image of a running guest`);
   if (found === undefined) {
     throw new Problem('no metadata', {
       where: localMetadataPaths(resource).join(', '),
-      hint: instead ?? 'give a FILE, or check that cloud-init has run',
+      hint: instead ?? (foreign.length > 0 ? OF_OTHERS : 'give a FILE, or check that cloud-init has run'),
     });
   }
   const age = `written ${describeAge(system.clock.now().getTime() - found.written.getTime())} ago`;

@@ -65,7 +65,7 @@ describe('the fallback', () => {
     for (const place of there) put(place, JSON.stringify({ from: place }));
     put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 0\n');
     const threeHoursAgo = Date.now() / 1000 - 3 * 3600;
-    utimesSync(machine().path(there[0] ?? ''), threeHoursAgo, threeHoursAgo);
+    for (const place of there) utimesSync(machine().path(place), threeHoursAgo, threeHoursAgo);
     const { code, stdout, stderr } = await get(of('r', `http://127.0.0.1:${await unusedPort()}/v1/`));
     expect({ code, stdout }).toEqual({ code: 0, stdout: `{"from": "${there[0]}"}\n` });
     expect(stderr).toMatch(/^cfn-get-metadata: warning: no answer: http:[^\n]*nothing listens there/);
@@ -110,6 +110,29 @@ describe('the fallback', () => {
     expect(result(ended)).toEqual(
       failure(/^cfn-get-metadata: no metadata: [^\n]*last_metadata_r[^\n]*: no answer: [^\n]*\n$/),
     );
+  });
+
+  test('a copy that an image of another guest brought along loses to what cloud-init brought, with a warning', async () => {
+    const stale = JSON.stringify({ from: 'another instance' });
+    for (const name of ['last_metadata', 'last_metadata_r']) {
+      put(`${CACHE}/${name}`, stale);
+      const monthAgo = Date.now() / 1000 - 30 * 86_400;
+      utimesSync(machine().path(`${CACHE}/${name}`), monthAgo, monthAgo);
+    }
+    put('/var/lib/cloud/data/instance-id', 'ba14d706-9a70-46fb-af0b-c9a81b2a2425\n');
+    put(`${BOOT}/cfn-init-data`, METADATA);
+    const first = await init(['-s', 's1', '-r', 'r']);
+    expect(first.code).toBe(0);
+    const ignored = `is older than ${BOOT}/cfn-init-data: ignored, since this machine may be made from an image`;
+    expect(first.stderr).toContain(`cfn-init: warning: ${CACHE}/last_metadata_r ${ignored}`);
+    expect(first.stderr).toContain(`cfn-init: warning: ${CACHE}/last_metadata ${ignored}`);
+    expect(machine().read('/ran')).toBe('ran\n');
+    // Published by this instance now; the next one knows that, whatever cloud-init brought.
+    expect((await get(['-s', 's1', '-r', 'r'])).stderr).not.toContain('ignored');
+    put('/var/lib/cloud/data/instance-id', '0cd5fbd8-2d1f-4d5e-9c0e-3f4f0e6c0a11\n');
+    const ended = await init(['-s', 's1', '-r', 'r']);
+    expect(result(ended)).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/cfn-init: no metadata: [^\n]*no credentials[^\n]*\n$/);
   });
 
   test('a broken copy is named and passed over', async () => {

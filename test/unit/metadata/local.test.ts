@@ -38,7 +38,7 @@ describe('the chain', () => {
   ])('of %j for %s takes %s', (present, resource, expected) => {
     const { root, files } = temporaryRoot();
     put(root, Object.fromEntries(present.map((path) => [path, naming(path)])));
-    const { found, broken } = readLocalMetadata(files, resource);
+    const { found, broken } = readLocalMetadata(files, resource, new Date());
     expect(broken).toEqual([]);
     expect(found?.path).toBe(expected);
     expect(found?.document).toEqual(
@@ -55,7 +55,7 @@ describe('the chain', () => {
   ])('a file that is %s is named and passed over', (_name, content) => {
     const { root, files } = temporaryRoot();
     put(root, { [LAST]: content, [BOOT]: naming(BOOT) });
-    const { found, broken } = readLocalMetadata(files, undefined);
+    const { found, broken } = readLocalMetadata(files, undefined, new Date());
     expect(found?.path).toBe(BOOT);
     expect(broken).toEqual([expect.stringContaining(LAST)]);
     expect(broken[0]).not.toContain('\n');
@@ -65,7 +65,7 @@ describe('the chain', () => {
     const { root, files } = temporaryRoot();
     put(root, { [LAST]: '{', [BOOT]: '', [OLD_BOOT]: 'x' });
     mkdirSync(root + OF_RESOURCE);
-    const { found, broken } = readLocalMetadata(files, 'RES');
+    const { found, broken } = readLocalMetadata(files, 'RES', new Date());
     expect(found).toBeUndefined();
     expect(broken).toEqual(
       [OF_RESOURCE, LAST, BOOT, OLD_BOOT].map((path) => expect.stringMatching(new RegExp(`: ${path}(:|$)`))),
@@ -77,7 +77,7 @@ describe('the chain', () => {
     put(root, { [BOOT]: naming(BOOT) });
     mkdirSync(root + CACHE, { recursive: true });
     symlinkSync('/nowhere', root + LAST);
-    expect(readLocalMetadata(files, undefined)).toMatchObject({ found: { path: BOOT }, broken: [] });
+    expect(readLocalMetadata(files, undefined, new Date())).toMatchObject({ found: { path: BOOT }, broken: [] });
   });
 
   it('knows when the file was written', () => {
@@ -85,8 +85,112 @@ describe('the chain', () => {
     put(root, { [LAST]: '{}' });
     const written = new Date('2025-01-02T03:04:05Z');
     utimesSync(root + LAST, written, written);
-    expect(readLocalMetadata(files, undefined).found?.written).toEqual(written);
+    expect(readLocalMetadata(files, undefined, new Date()).found?.written).toEqual(written);
   });
+});
+
+describe('an image of a running guest', () => {
+  const INSTANCE = '/var/lib/cloud/data/instance-id';
+  const THIS = 'ba14d706-9a70-46fb-af0b-c9a81b2a2425';
+  const OTHER = '0cd5fbd8-2d1f-4d5e-9c0e-3f4f0e6c0a11';
+  const DAY = 86_400_000;
+  const now = new Date();
+  const guest = () => {
+    const { root, files } = temporaryRoot();
+    const age = (path: string, days: number): void => {
+      const time = new Date(now.getTime() - days * DAY);
+      utimesSync(root + path, time, time);
+    };
+    return { root, files, age };
+  };
+  const chosen = (files: ReturnType<typeof guest>['files'], resource?: string) => {
+    const { found, foreign, broken } = readLocalMetadata(files, resource, now);
+    return { path: found?.path, foreign, broken };
+  };
+
+  it.each<[what: string, ages: Record<string, number>, path: string, ignored: string[]]>([
+    ['the copies are old', { [OF_RESOURCE]: 30, [LAST]: 30, [BOOT]: 0 }, BOOT, [OF_RESOURCE, LAST]],
+    ['in the older layout', { [LAST]: 30, [OLD_BOOT]: 0 }, OLD_BOOT, [LAST]],
+    ['only one copy is old', { [OF_RESOURCE]: 30, [LAST]: 0, [BOOT]: 1 }, LAST, [OF_RESOURCE]],
+    ['the clock was not set at that boot', { [LAST]: 365 * 50, [BOOT]: 0 }, BOOT, [LAST]],
+    ['an update since the boot', { [OF_RESOURCE]: 1, [BOOT]: 30 }, OF_RESOURCE, []],
+    ['of the same boot', { [LAST]: 1 + 2 / 86_400, [BOOT]: 1 }, LAST, []],
+    ['the clock was ahead at this boot', { [LAST]: 30, [BOOT]: -1 }, LAST, []],
+    ['the clock was not set at this boot', { [LAST]: 30, [BOOT]: 365 * 50 }, LAST, []],
+    ['nothing to compare with', { [OF_RESOURCE]: 30, [LAST]: 1 }, OF_RESOURCE, []],
+  ])('with copies that nobody noted: %s', (_, ages, path, ignored) => {
+    const { root, files, age } = guest();
+    for (const [name, days] of Object.entries(ages)) {
+      put(root, { [name]: naming(name) });
+      age(name, days);
+    }
+    const foreign = ignored.map((name) => expect.stringMatching(`^${name} is older than \\S+/cfn-init-data$`));
+    expect(chosen(files, 'RES')).toEqual({ path, foreign, broken: [] });
+  });
+
+  it('what is too old is used where the newer cannot be', () => {
+    const { root, files, age } = guest();
+    put(root, { [LAST]: naming(LAST), [BOOT]: '{' });
+    age(LAST, 30);
+    expect(chosen(files)).toEqual({ path: LAST, foreign: [], broken: [expect.stringContaining(BOOT)] });
+  });
+
+  it('a copy that this instance noted is the newest, though cloud-init wrote again since', () => {
+    const { root, files, age } = guest();
+    put(root, { [INSTANCE]: `${THIS}\n` });
+    publishMetadata(files, naming(LAST), 'RES', us);
+    for (const path of [LAST, OF_RESOURCE]) age(path, 30);
+    publishMetadata(files, naming(LAST), 'RES', us);
+    put(root, { [BOOT]: naming(BOOT) });
+    expect(chosen(files, 'RES')).toEqual({ path: OF_RESOURCE, foreign: [], broken: [] });
+  });
+
+  it('a copy that another instance noted is ignored, whatever its age, until this one has written it', () => {
+    const { root, files, age } = guest();
+    put(root, { [INSTANCE]: OTHER, [BOOT]: naming('old') });
+    publishMetadata(files, naming(LAST), 'RES', us);
+    put(root, { [INSTANCE]: THIS, [BOOT]: naming(BOOT) });
+    age(BOOT, 1);
+    const foreign = [OF_RESOURCE, LAST].map((path) => `${path} is of another instance, ${OTHER}`);
+    expect(chosen(files, 'RES')).toEqual({ path: BOOT, foreign, broken: [] });
+    publishMetadata(files, naming(BOOT), 'RES', us);
+    expect(chosen(files, 'RES')).toEqual({ path: OF_RESOURCE, foreign: [], broken: [] });
+  });
+
+  it('what cloud-init brought to another instance is ignored, too, though this one has published since', () => {
+    const { root, files } = guest();
+    put(root, { [INSTANCE]: OTHER, [BOOT]: naming(BOOT) });
+    publishMetadata(files, naming(LAST), undefined, us);
+    put(root, { [INSTANCE]: THIS });
+    const all = [LAST, BOOT].map((path) => `${path} is of another instance, ${OTHER}`);
+    expect(chosen(files)).toEqual({ path: undefined, foreign: all, broken: [] });
+    publishMetadata(files, naming(OF_RESOURCE), 'RES', us);
+    put(root, { [LAST]: '{' });
+    expect(chosen(files)).toEqual({ path: undefined, foreign: all.slice(1), broken: [expect.stringContaining(LAST)] });
+  });
+
+  it('a copy that another agent has written since is not that of the other instance', () => {
+    const { root, files, age } = guest();
+    put(root, { [INSTANCE]: OTHER });
+    publishMetadata(files, naming(LAST), undefined, us);
+    age(LAST, 30);
+    publishMetadata(files, naming(LAST), undefined, us);
+    put(root, { [INSTANCE]: THIS, [LAST]: naming(LAST) });
+    expect(chosen(files)).toEqual({ path: LAST, foreign: [], broken: [] });
+  });
+
+  it.each(['', '[]', '{"x": 1}', `{"${LAST}": {"instance": 1, "written": 2}}`])(
+    'notes such as %j say nothing',
+    (text) => {
+      const { root, files } = guest();
+      put(root, { [INSTANCE]: THIS, [LAST]: naming(LAST), [`${CACHE}/written-by.json`]: text });
+      expect(chosen(files)).toEqual({ path: LAST, foreign: [], broken: [] });
+      publishMetadata(files, naming(LAST), undefined, us);
+      expect(JSON.parse(readFileSync(`${root}${CACHE}/written-by.json`, 'utf8'))).toMatchObject({
+        [LAST]: { instance: THIS },
+      });
+    },
+  );
 });
 
 describe('parseDocument', () => {
