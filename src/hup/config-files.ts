@@ -51,11 +51,11 @@ export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
  * @throws Problem when the main file is not there or cannot be used
  */
 export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: string | undefined): HupConfig {
-  const { settings, hooks, files, problems, warnings, mainProblems } = inspectHupConfig(system, option);
+  const { settings, hooks, main, files, problems, warnings, mainProblems } = inspectHupConfig(system, option);
   if (settings === undefined || mainProblems.length > 0) {
     throw new Problem(mainProblems.join('; '), mainProblems.length > 1 ? { hint: 'cfn-hup --check lists all' } : {});
   }
-  return { settings, hooks, files, problems, warnings };
+  return { settings, hooks, main, files, problems, warnings };
 }
 
 /** As readHupConfig, but goes on as far as it can. @throws Problem when there is no main file */
@@ -99,14 +99,20 @@ export function inspectHupConfig(
     main === undefined
       ? undefined
       : decodeSettings(sections, places.main, { problems: mainProblems, warnings: remarks.warnings });
-  const hooks = decodeHooks(sections, remarks);
+  const resolve = linkResolver(files);
+  const origin = { main: resolve(places.main) };
+  const hooks = decodeHooks(sections, remarks).map((hook) => ({
+    ...hook,
+    origin: { ...origin, file: resolve(hook.file) },
+  }));
   if (hooks.length === 0 && remarks.problems.length === 0) {
     remarks.warnings.push(
       remark(`${places.hooksFile}, ${places.hooksDirectory}`, 'there are no hooks', 'put some there'),
     );
   }
   const { problems, warnings } = remarks;
-  return { places, sections, settings, mainProblems, hooks, files: [places.main, ...hookFiles], problems, warnings };
+  const all = { ...origin, files: [places.main, ...hookFiles].map(resolve) };
+  return { places, sections, settings, mainProblems, hooks, ...all, problems, warnings };
 }
 
 /**
@@ -185,6 +191,35 @@ function isDirectory(files: FileSystem, path: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Problem) return false;
+    throw error;
+  }
+}
+
+/**
+ * Tells where a file really is: its directory with links resolved. A link that is the file itself stays, since two
+ * configurations may each have one to the same hooks.
+ */
+function linkResolver(files: FileSystem): (path: string) => string {
+  const known = new Map<string, string>();
+  return (path) => {
+    const directory = dirname(path);
+    const real = known.get(directory) ?? realDirectory(files, directory);
+    known.set(directory, real);
+    return join(real, basename(path));
+  };
+}
+
+function realDirectory(files: FileSystem, path: string): string {
+  try {
+    const directory = files.openDirectory(path);
+    try {
+      const real = directory.realPath();
+      return files.root !== '/' && real.startsWith(`${files.root}/`) ? real.slice(files.root.length) : real;
+    } finally {
+      directory.close();
+    }
+  } catch (error) {
+    if (error instanceof Problem) return path;
     throw error;
   }
 }

@@ -9,8 +9,11 @@ import { type Acknowledged, triggersOf } from './triggers.ts';
 /** What is remembered of a hook, in a file of its own. Times are ISO texts. */
 export interface HookState {
   readonly hook: string;
-  /** Where the hook was read from; undefined in records of before. */
+  /** Where the hook was read from, see Origin; both undefined in records of earlier versions, or `main` alone. */
+  readonly main: string | undefined;
   readonly file: string | undefined;
+  /** The instance that wrote the record, as cloud-init calls it; undefined where that is not known. */
+  readonly instance: string | undefined;
   /** As it was written when the hook last ran: another path makes it another hook. */
   readonly path: string;
   readonly acknowledged: Acknowledged;
@@ -39,7 +42,8 @@ const LONGEST_WAIT = 600_000;
 export function newHookState(hook: Hook, acknowledged: Acknowledged): HookState {
   return {
     hook: hook.name,
-    file: hook.file,
+    ...hook.origin,
+    instance: undefined,
     path: hook.path.text,
     acknowledged,
     isRestartPending: false,
@@ -183,7 +187,9 @@ export function decodeHookState(text: string): HookState | string {
   if (!isSound || acknowledged === undefined) return 'a field is missing or of a wrong kind';
   return {
     hook,
+    main: textOf(value['main']),
     file: textOf(value['file']),
+    instance: textOf(value['instance']),
     path,
     acknowledged,
     isRestartPending,

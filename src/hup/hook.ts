@@ -12,10 +12,18 @@ export interface HookPath {
   readonly keys: readonly string[];
 }
 
+/** Where a hook is from, with the links to the directories resolved: one file is the same by whatever way it is reached. */
+export interface Origin {
+  /** cfn-hup.conf. */
+  readonly main: string;
+  /** The file with the hook's section. */
+  readonly file: string;
+}
+
 /** One section of a hook file. */
-export interface Hook {
-  /** The section's name, which tells hooks apart. */
+export interface HookSection {
   readonly name: string;
+  /** As it is reached, for messages. */
   readonly file: string;
   readonly triggers: readonly Trigger[];
   readonly path: HookPath;
@@ -23,4 +31,9 @@ export interface Hook {
   readonly action: string;
   /** The user that the action runs as. */
   readonly runas: string;
+}
+
+/** A hook of a configuration; name and origin together tell hooks apart. */
+export interface Hook extends HookSection {
+  readonly origin: Origin;
 }

@@ -9,7 +9,7 @@ import {
   remark,
   warnOfUnknownKeys,
 } from './config-sections.ts';
-import { type Hook, TRIGGERS, type Trigger } from './hook.ts';
+import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
 import { parseHookPath } from './hook-path.ts';
 
 const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
@@ -20,13 +20,13 @@ export const DEFAULT_USER = 'root';
  * Decodes every section but [main] as a hook (contract section 2, cfn-hup; AWS's page "cfn-hup", "hooks.conf
  * configuration file"). One with a problem is left out, the others go on.
  */
-export function decodeHooks(sections: ReadonlyMap<string, ConfigSection>, remarks: Remarks): readonly Hook[] {
+export function decodeHooks(sections: ReadonlyMap<string, ConfigSection>, remarks: Remarks): readonly HookSection[] {
   return [...sections.values()]
     .filter(({ name }) => name !== 'main')
     .flatMap((section) => decodeHook(section, remarks) ?? []);
 }
 
-function decodeHook(section: ConfigSection, remarks: Remarks): Hook | undefined {
+function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | undefined {
   const found: string[] = [];
   const mine = { problems: found };
   const complain = (place: string, what: string, hint: string): void => {

@@ -25,7 +25,9 @@ export interface HupConfig {
   readonly settings: HupSettings;
   /** In the order in which they run: that of the files, then of their sections. */
   readonly hooks: readonly Hook[];
-  /** All that were read, whether they have hooks or not. */
+  /** cfn-hup.conf, as in Origin. */
+  readonly main: string;
+  /** All that were read, whether they have hooks or not, as in Origin. */
   readonly files: readonly string[];
   /** What is wrong with hook files or single hooks, which are left out then; one line each, with the file and what to do. */
   readonly problems: readonly string[];

@@ -15,6 +15,7 @@ import type { HupConfig } from './hup-config.ts';
 import { noteLastChecks } from './last-check.ts';
 import { publish, readPublished } from './published.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
+import { stateKey } from './state-place.ts';
 import { readHookState, removeOtherStates, writeHookState } from './state-store.ts';
 
 export interface PassTools {
@@ -125,13 +126,8 @@ class Pass {
       if (state === undefined || this.#left.has(hook.path.resource)) continue;
       await this.#guard(() => this.#dealer.deal(hook, state, this.#ready.get(hook.path.resource)));
     }
-    const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(({ name }) => name);
-    if (looked.length > 0)
-      noteLastChecks(
-        this.#tools.system,
-        looked,
-        hooks.map(({ name }) => name),
-      );
+    const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
+    if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
     return {
       ...this.#dealer.tally,
       fetched: resources.size,
@@ -145,14 +141,20 @@ class Pass {
   #readStates(): ReadonlySet<Hook> {
     const { system, log } = this.#tools;
     const unseen = new Set<Hook>();
+    const others = new Map<string, string[]>();
     for (const hook of this.#config.hooks) {
       this.#attempt(() => {
-        const { state, corrupt } = readHookState(system, hook);
+        const { state, corrupt, foreign } = readHookState(system, hook, this.#config);
         if (corrupt !== undefined) log.error(corrupt);
+        if (foreign !== undefined) others.set(foreign, [...(others.get(foreign) ?? []), hook.name]);
         if (state === undefined) unseen.add(hook);
         else this.#states.set(hook, state);
       });
     }
+    for (const [foreign, names] of others)
+      log.warning(
+        `the state of ${names.join(', ')} was ${foreign}, as in an image of a running guest: ignored, the hooks begin anew`,
+      );
     // A hook whose file cannot be read now is not gone.
     if (this.#config.problems.length === 0) this.#attempt(() => removeOtherStates(system, this.#config));
     return unseen;
@@ -172,7 +174,7 @@ class Pass {
       const before = fresh.length === 0 ? undefined : readPublished(system, name);
       for (const hook of fresh) {
         const state = newHookState(hook, baselineOf(hook, resource, before));
-        writeHookState(system, state);
+        writeHookState(system, state, hook);
         this.#states.set(hook, state);
       }
       publish(system, resource.metadata.text, name);
@@ -212,7 +214,7 @@ class Pass {
 
   /** @throws Problem */
   #keep(hook: Hook, state: HookState): void {
-    writeHookState(this.#tools.system, state);
+    writeHookState(this.#tools.system, state, hook);
     this.#states.set(hook, state);
   }
 

@@ -5,21 +5,23 @@ import { readForbidden } from './forbidden.ts';
 import { type HookState, waitOf } from './hook-state.ts';
 import type { HupConfig } from './hup-config.ts';
 import { readLastChecks } from './last-check.ts';
+import { stateKey } from './state-place.ts';
 import { peekHookState, setAside } from './state-store.ts';
 
 const HEADINGS = ['HOOK', 'LAST CHECK', 'LAST CHANGE', 'LAST SUCCESS', 'ATTEMPTS', 'STATE'];
 
 /** How each hook fares, as lines for a person: `cfn-hup --status`. Nothing is changed. @throws Problem */
-export function statusLines({ hooks, problems, settings }: HupConfig, system: System): readonly string[] {
+export function statusLines(config: HupConfig, system: System): readonly string[] {
+  const { hooks, problems, settings } = config;
   const now = system.clock.now();
   const checks = readLastChecks(system);
   const rows: string[][] = [];
   const notes: string[] = [];
   for (const hook of hooks) {
-    const state = peekHookState(system, hook);
+    const state = peekHookState(system, hook, config);
     rows.push([
       hook.name,
-      timeText(checks.get(hook.name), now),
+      timeText(checks.get(stateKey(hook)), now),
       timeText(state?.lastChange, now),
       timeText(state?.lastSuccess, now),
       state === undefined || state.attempts === 0 ? '-' : `${state.attempts} of ${settings.maxAttempts}`,
@@ -30,7 +32,7 @@ export function statusLines({ hooks, problems, settings }: HupConfig, system: Sy
     for (const file of setAside(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
   }
   const forbidden = readForbidden(system, settings.stack);
-  const isEmpty = hooks.every((hook) => peekHookState(system, hook) === undefined);
+  const isEmpty = hooks.every((hook) => peekHookState(system, hook, config) === undefined);
   return [
     ...(rows.length === 0 ? ['no hooks are configured'] : table([HEADINGS, ...rows])),
     ...(isEmpty && rows.length > 0 ? [`no hook was looked at yet: ${paths.hupState} has no state`] : []),

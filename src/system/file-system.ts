@@ -79,6 +79,8 @@ export interface FileSystem {
   sweep(path: string): void;
   /** True when the regular file at the path has the same bytes as the open or staged file at the real path `other`. */
   isSame(path: string, other: string): boolean;
+  /** True when both paths lead to one directory, by links or because it is mounted twice; false when there is none. */
+  isSameDirectory(one: string, other: string): boolean;
   /** Puts a symbolic link in place in one step. */
   writeLink(path: string, target: string): void;
   /** Changes owner and mode of the file or directory itself. */
@@ -253,6 +255,22 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       inParent('cannot tidy up beside', path, false, sweepTemporaries);
     },
     isSame: (path, other) => inParent('cannot read', path, false, (parent, name) => isSameFile(parent, name, other)),
+    isSameDirectory(one, other) {
+      const [first, second] = [one, other].map((path) => {
+        let directory: Directory | undefined;
+        try {
+          directory = openDirectoryBelow(root, path, false);
+          return lstatSync(directory.at('.'), { bigint: true });
+        } catch (error) {
+          const problem = fileProblem('cannot look at', path, error);
+          if (isAbsent(problem.cause)) return undefined;
+          throw problem;
+        } finally {
+          directory?.close();
+        }
+      });
+      return first !== undefined && first.dev === second?.dev && first.ino === second.ino;
+    },
     writeLink(path, target) {
       inParent('cannot make the link', path, true, (parent, name) => {
         refuseDirectory(parent, name);

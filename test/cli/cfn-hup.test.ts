@@ -106,6 +106,20 @@ describe('what makes an action run', () => {
 });
 
 describe('state', () => {
+  test('is of one file, whichever way -c leads to it: a change is acted on once', async () => {
+    const ways = ['', '-c /etc/cfn', '-c /etc/cfn/hooks.d', '-c /etc/../etc/cfn', '-c /srv/link', '-c /srv/bound'];
+    const heat = await telling(...ways.map(() => ({ v: 1 })), { v: 2 });
+    configure(heat.base, { h: {} });
+    const passes = ways.map((way) => `${binary('cfn-hup')} -f ${way} || exit 1`).join('\n');
+    const { code, stdout } = await machine().run(`mkdir -p /srv/bound && ln -s /etc/cfn /srv/link || exit 1
+      mount --bind /etc/cfn /srv/bound && trap 'umount /srv/bound; rm /srv/link' EXIT
+      ${passes}
+      ${passes}
+      ls ${STATE} | grep -c json`);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '1\n' });
+    expect(acted()).toEqual(['none -> {"v":1}', '{"v":1} -> {"v":2}']);
+  });
+
   test('is in a directory of its own, and private', async () => {
     const heat = await telling({ v: 1 });
     configure(heat.base, { 'my hook/1': {}, [`long${'x'.repeat(300)}`]: {} });
@@ -120,11 +134,12 @@ describe('state', () => {
     const heat = await telling({ v: 1 });
     configure(heat.base, { h: { triggers: 'post.update' } });
     await hup('-f');
-    put(`${STATE}/h.json`, '{"version": 1, "hook": "h", "ack');
+    const [state = ''] = readdirSync(machine().path(STATE)).filter((name) => name.startsWith('h@'));
+    put(`${STATE}/${state}`, '{"version": 1, "hook": "h", "ack');
     expect((await hup('-f')).code).toBe(0);
     expect(acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
     expect(log()).toMatch(/ERROR .*state of the hook h is corrupt.*set aside/);
-    expect((await hup('--status')).stdout).toMatch(/^h: a corrupt state was set aside: \S*h\.corrupt-/m);
+    expect((await hup('--status')).stdout).toMatch(/^h: a corrupt state was set aside: \S*h@\S*\.corrupt-/m);
     await hup('-f');
     expect(acted()).toHaveLength(2);
   });

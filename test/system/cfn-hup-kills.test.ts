@@ -101,6 +101,31 @@ describe('a pass that is killed at any step', () => {
     expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
   });
 
+  test('the first after an upgrade: the state of the earlier version is neither lost nor taken twice', {
+    timeout: 500_000,
+  }, async () => {
+    // Two renames and the removal of the old one are the take-over.
+    for (let at = 1; at <= 4; at++) {
+      await view().run(`rm -rf ${STATE} ${ACTED} /var/cache/heat-cfntools`);
+      tell('first');
+      expect((await pass()).code).toBe(0);
+      // As earlier versions wrote it, by the hook's name alone.
+      const old = `s/"(main|instance|file)":"[^"]*",//g`;
+      await view().run(
+        `umask 077; sed -E '${old}' ${STATE}/follow@*.json >${STATE}/follow.json && rm ${STATE}/follow@*.json`,
+      );
+      tell('second');
+      expect(await killedPass('rename,renameat,renameat2,unlink', at)).toBe(true);
+      await expectWholeState();
+      expect((await pass()).code).toBe(0);
+      expect({ at, acted: [...new Set(acted())] }).toEqual({ at, acted: ['first', 'second'] });
+      expect(acted().filter((version) => version === 'first')).toHaveLength(1);
+      expect((await view().run(`ls ${STATE}`)).stdout).toMatch(
+        /^daemon\.lock\nfollow@[0-9a-f]{16}\.json\npass\.lock\n$/,
+      );
+    }
+  });
+
   test('at first sight too: killed at any rename, the first value is acted on', { timeout: 500_000 }, async () => {
     tell('first');
     for (let at = 1; ; at++) {

@@ -85,6 +85,23 @@ describe('-c', () => {
     expect(namesOf(read('/link'))).toEqual(['opt', 'opt-d']);
   });
 
+  it.each<[option: string | undefined, origins: [main: string, file: string][]]>([
+    ...[undefined, '/etc/cfn', '/etc/cfn/hooks.d/', '/etc/cfn/../cfn/cfn-hup.conf', '/srv/link'].map(
+      (option): [string | undefined, [string, string][]] => [
+        option,
+        ['/etc/cfn/hooks.conf', '/etc/cfn/hooks.d/a'].map((file) => ['/etc/cfn/cfn-hup.conf', file]),
+      ],
+    ),
+    ['/opt/cfn', ['/opt/cfn/hooks.conf', '/opt/cfn/hooks.d/a'].map((file) => ['/opt/cfn/cfn-hup.conf', file])],
+    ['/opt/cfn/hooks.d', ['/etc/cfn/hooks.conf', '/opt/cfn/hooks.d/a'].map((file) => ['/etc/cfn/cfn-hup.conf', file])],
+  ])('%j: its hooks are told by where the files really are', (option, origins) => {
+    const { root, read } = guest({ ...both, '/srv/x': '' });
+    symlinkSync('/etc/cfn', join(root, 'srv/link'));
+    const { hooks, main, files } = read(option);
+    expect(hooks.map(({ origin }) => [origin.main, origin.file])).toEqual(origins);
+    expect([main, ...files]).toEqual([origins[0]?.[0], origins[0]?.[0], ...origins.map(([, file]) => file)]);
+  });
+
   it('may be relative', () => {
     const { files } = temporaryRoot();
     expect(findConfigFiles(createdAt(files, join(process.cwd(), 'cfn/cfn-hup.conf')), 'cfn').main).toBe(

@@ -6,7 +6,7 @@ import { createPassMemory, runPass } from '../../../src/hup/pass.ts';
 import { createLog } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import { createPause } from '../../../src/system/pause.ts';
-import { SETTINGS, type World } from './world.ts';
+import { MAIN, SETTINGS, type World } from './world.ts';
 
 /** What the configuration is at a look: settings that differ from the usual, or a problem. */
 export type Look = Partial<HupSettings> | 'broken';
@@ -50,7 +50,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   const loadConfig = (): HupConfig => {
     const now = looks[Math.min(look++, looks.length - 1)] ?? {};
     if (now === 'broken') throw new Problem('no stack', { where: '/etc/cfn/cfn-hup.conf' });
-    return { settings: { ...SETTINGS, ...now }, hooks, files: [], problems: [], warnings: [] };
+    return { settings: { ...SETTINGS, ...now }, hooks, main: MAIN, files: [], problems: [], warnings: [] };
   };
   const memory = createPassMemory();
   const pass: DaemonParts['pass'] = wish.pass ?? ((config, tools, options) => runPass(config, tools, memory, options));

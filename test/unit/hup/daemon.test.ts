@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
 import { createDaemon, type DaemonRig, type Look, NOTHING_NEW } from './daemon-rig.ts';
-import { createWorld, hookIn, type World } from './world.ts';
+import { createWorld, hookIn, stateFileOf, type World } from './world.ts';
 
 const START = 'READY=1 STATUS=Following s1 with 1 hook.';
 const END = 'STOPPING=1 STATUS=Stopping.';
@@ -165,7 +165,7 @@ describe('SIGHUP', () => {
 
 describe('SIGTERM', () => {
   const state = (): { attempts: number; reason?: string } =>
-    JSON.parse(world.read('/var/lib/cfn-hup/h.json') ?? '{}') as { attempts: number; reason?: string };
+    JSON.parse(world.read(stateFileOf()) ?? '{}') as { attempts: number; reason?: string };
   const began = (): boolean => world.acted().includes('began');
 
   it('in a pause ends it at once; SIGINT too', async () => {

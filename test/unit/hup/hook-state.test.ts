@@ -17,7 +17,8 @@ const MOST = 3;
 
 function hookOf(...triggers: Trigger[]): Hook {
   const path = { text: 'Resources.r.Metadata.a', resource: 'r', kind: 'metadata', keys: ['a'] } as const;
-  return { name: 'h', file: '/f', triggers, path, action: 'true', runas: 'root' };
+  const origin = { main: '/m', file: '/f' };
+  return { name: 'h', file: '/f', origin, triggers, path, action: 'true', runas: 'root' };
 }
 const hook = hookOf('post.update');
 const known = newHookState(hook, { kind: 'value', value: '1' });

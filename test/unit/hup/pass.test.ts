@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { rmdirSync, statSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createWorld, hookIn, type Telling, type World } from './world.ts';
+import { publishMetadata } from '../../../src/metadata/local.ts';
+import { us } from '../temporary-root.ts';
+import { createWorld, hookIn, stateFileOf, type Telling, type World } from './world.ts';
 
 const CACHE = '/var/cache/heat-cfntools';
 const STATE = '/var/lib/cfn-hup';
@@ -196,6 +198,50 @@ describe('first sight', () => {
   });
 });
 
+describe('an image of a running guest', () => {
+  const INSTANCE = '/var/lib/cloud/data/instance-id';
+  const [first, second] = ['0cd5fbd8-2d1f-4d5e-9c0e-3f4f0e6c0a11', 'ba14d706-9a70-46fb-af0b-c9a81b2a2425'];
+
+  it.each<[what: string, published: string | undefined, acted: string[]]>([
+    ['nothing is known of this instance', undefined, ['none -> {"v":1}']],
+    ['cfn-init has applied the same', '{"v":1}', []],
+    ['cfn-init has applied something else', '{"v":0}', ['{"v":0} -> {"v":1}']],
+  ])('hooks begin anew: %s', async (_, published, acted) => {
+    world.write(INSTANCE, first);
+    world.heat['r'] = '{"v":1}';
+    const hooks = [hookIn(world), hookIn(world, { name: 'quiet', triggers: ['post.remove'] })];
+    await world.pass(hooks);
+    await world.pass(hooks, {}, { isAnew: true });
+    expect(world.acted()).toEqual(['none -> {"v":1}']);
+    world.write(INSTANCE, second);
+    if (published !== undefined) publishMetadata(world.files, published, 'r', us);
+    for (let pass = 0; pass < 3; pass++) await world.pass(hooks, {}, { isAnew: true });
+    expect(world.acted().slice(1)).toEqual(acted);
+    const said = `WARNING the state of h, quiet was written by another instance, ${first}, as in an image of a running guest: ignored, the hooks begin anew`;
+    expect(world.said.filter((line) => line.includes('begin anew'))).toEqual([said]);
+  });
+});
+
+describe('two configurations with a hook of one name', () => {
+  it('each act on their own change', async () => {
+    world.heat['r'] = '{"v":1}';
+    world.heat['s'] = '{"w":1}';
+    const other = hookIn(world, { resource: 's', file: '/srv/cfn/hooks.conf' });
+    const hooks = [hookIn(world), { ...other, origin: { ...other.origin, main: '/srv/cfn/cfn-hup.conf' } }];
+    for (const { origin } of hooks) for (const path of Object.values(origin)) world.write(path, '');
+    const passes = async (): Promise<void> => {
+      for (const hook of [...hooks, ...hooks]) await world.pass([hook], {}, { isAnew: true });
+    };
+    await passes();
+    expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"w":1}']);
+    world.heat['r'] = '{"v":2}';
+    world.heat['s'] = '{"w":2}';
+    await passes();
+    expect(world.acted().slice(2)).toEqual(['{"v":1} -> {"v":2}', '{"w":1} -> {"w":2}']);
+    expect(Object.keys(JSON.parse(world.read('/run/cfn-hup/last-check.json') ?? ''))).toHaveLength(2);
+  });
+});
+
 describe('what is published', () => {
   it('is there before an action runs', async () => {
     world.heat['r'] = '{"v": 1.0}';
@@ -213,7 +259,7 @@ describe('what is published', () => {
       hookIn(world, { name: 's', resource: 's', action: 'true' }),
     ];
     await world.pass(hooks);
-    const names = [`${CACHE}/last_metadata`, `${CACHE}/last_metadata_r`, `${CACHE}/last_metadata_s`, `${STATE}/r.json`];
+    const names = [`${CACHE}/last_metadata`, `${CACHE}/last_metadata_r`, `${CACHE}/last_metadata_s`, stateFileOf('r')];
     const look = () => names.map((name) => statSync(`${world.root}${name}`, { bigint: true }).ino);
     const before = look();
     for (let pass = 0; pass < 3; pass++) await world.pass(hooks);
@@ -291,18 +337,18 @@ describe('an action that fails', () => {
     const hook = hookIn(world);
     await world.pass([hook]);
     world.heat['r'] = '{"v":2}';
-    const state = JSON.parse(world.read(`${STATE}/h.json`) ?? '') as object;
+    const state = JSON.parse(world.read(stateFileOf()) ?? '') as object;
     const failing = createHash('sha256').update('{"v":2}').digest('hex');
-    world.write(`${STATE}/h.json`, JSON.stringify({ ...state, attempts: 10, failing }));
+    world.write(stateFileOf(), JSON.stringify({ ...state, attempts: 10, failing }));
     await world.pass([hook]);
     expect(world.acted()).toHaveLength(1);
-    expect(JSON.parse(world.read(`${STATE}/h.json`) ?? '')).toMatchObject({ isParked: true, attempts: 10 });
+    expect(JSON.parse(world.read(stateFileOf()) ?? '')).toMatchObject({ isParked: true, attempts: 10 });
     expect(world.said.join('\n')).toMatch(/ERROR .*parked after 10 failed attempts: its action did not come back/);
   });
 
   it('is on record before it runs', async () => {
     world.heat['r'] = '{"v":1}';
-    await world.pass([hookIn(world, { action: `cp ROOT${STATE}/h.json ROOT/seen` })]);
+    await world.pass([hookIn(world, { action: `cp ROOT${stateFileOf()} ROOT/seen` })]);
     expect(JSON.parse(world.read('/seen') ?? '')).toMatchObject({ attempts: 1, acknowledged: { kind: 'nothing' } });
   });
 });
@@ -311,10 +357,10 @@ describe('state', () => {
   it('of hooks that are gone is removed, but not while some of the configuration cannot be read', async () => {
     world.heat['r'] = '{"v":1}';
     await world.pass([hookIn(world, { name: 'one' }), hookIn(world, { name: 'two' })]);
-    expect(world.read(`${STATE}/two.json`)).toBeDefined();
+    expect(world.read(stateFileOf('two'))).toBeDefined();
     await world.pass([hookIn(world, { name: 'one' })]);
-    expect(world.read(`${STATE}/one.json`)).toBeDefined();
-    expect(world.read(`${STATE}/two.json`)).toBeUndefined();
+    expect(world.read(stateFileOf('one'))).toBeDefined();
+    expect(world.read(stateFileOf('two'))).toBeUndefined();
   });
 
   it.each([
@@ -325,10 +371,10 @@ describe('state', () => {
     world.heat['r'] = '{"v":1}';
     const hook = hookIn(world, { triggers: [trigger] });
     await world.pass([hook]);
-    world.write(`${STATE}/h.json`, text);
+    world.write(stateFileOf(), text);
     for (let pass = 0; pass < 2; pass++) await world.pass([hook]);
     expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
-    const aside = world.files.names(STATE).find((name) => name.startsWith('h.corrupt-')) ?? '';
+    const aside = world.files.names(STATE).find((name) => name.includes('.corrupt-')) ?? '';
     expect(world.read(`${STATE}/${aside}`)).toBe(text);
     expect(world.said.filter((line) => line.startsWith('ERROR') && line.includes('corrupt'))).toHaveLength(1);
   });
@@ -338,13 +384,13 @@ describe('state', () => {
     await world.pass([hookIn(world)]);
     world.heat['r'] = '{"v":2}';
     // Not a permission, which root has anyway: a directory where the file should be written.
-    const state = world.read(`${STATE}/h.json`) ?? '';
-    world.files.remove(`${STATE}/h.json`);
-    world.files.makeDirectory(`${STATE}/h.json`);
+    const state = world.read(stateFileOf()) ?? '';
+    world.files.remove(stateFileOf());
+    world.files.makeDirectory(stateFileOf());
     expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
     expect(world.acted()).toHaveLength(1);
-    rmdirSync(`${world.root}${STATE}/h.json`);
-    world.write(`${STATE}/h.json`, state);
+    rmdirSync(`${world.root}${stateFileOf()}`);
+    world.write(stateFileOf(), state);
     await world.pass([hookIn(world)]);
     expect(world.acted()).toEqual(['none -> {"v":1}', '{"v":1} -> {"v":2}']);
   });
@@ -352,7 +398,7 @@ describe('state', () => {
   it('is for us alone', async () => {
     world.heat['r'] = '{"password":"hunter2"}';
     await world.pass([hookIn(world)]);
-    const mode = statSync(`${world.root}${STATE}/h.json`).mode & 0o7777;
+    const mode = statSync(`${world.root}${stateFileOf()}`).mode & 0o7777;
     expect(mode).toBe(0o600);
   });
 });

@@ -1,14 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Hook } from '../../../src/hup/hook.ts';
 import { statusLines } from '../../../src/hup/status.ts';
-import { createWorld, hookIn, SETTINGS, type World } from './world.ts';
+import { createWorld, hookIn, MAIN, SETTINGS, type World } from './world.ts';
 
 let world: World;
 beforeEach(() => {
   world = createWorld();
 });
 const status = (hooks: readonly Hook[], problems: readonly string[] = []): readonly string[] =>
-  statusLines({ settings: { ...SETTINGS, maxAttempts: 2 }, hooks, files: [], problems, warnings: [] }, world.system);
+  statusLines(
+    { settings: { ...SETTINGS, maxAttempts: 2 }, hooks, main: MAIN, files: [], problems, warnings: [] },
+    world.system,
+  );
 
 describe('statusLines', () => {
   it('without hooks, and with a hook that is not in force', () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Hook, HookPath, Trigger } from '../../../src/hup/hook.ts';
 import type { HupConfig, HupSettings } from '../../../src/hup/hup-config.ts';
 import { createPassMemory, type PassMemory, type PassResult, runPass } from '../../../src/hup/pass.ts';
@@ -24,6 +25,7 @@ const FORBIDDEN =
 
 export interface HookWish {
   readonly name?: string;
+  readonly file?: string;
   readonly triggers?: readonly Trigger[];
   readonly resource?: string;
   readonly keys?: readonly string[];
@@ -69,6 +71,17 @@ export const SETTINGS: HupSettings = {
   stopTimeout: 60_000,
   configSets: [],
 };
+
+export const MAIN = '/etc/cfn/cfn-hup.conf';
+
+/** Where the state of a hook of hookIn is kept. */
+export function stateFileOf(name = 'h', file = '/etc/cfn/hooks.conf'): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([MAIN, file, name]))
+    .digest('hex')
+    .slice(0, 16);
+  return `/var/lib/cfn-hup/${name}@${digest}.json`;
+}
 
 /** A guest with real files below a directory of its own, a real shell, and a Heat that says what it is told to. */
 export function createWorld(): World {
@@ -129,7 +142,13 @@ export function createWorld(): World {
     heat,
     asked,
     pass: (hooks, settings = {}, { isStopping = () => false, isAnew = false } = {}) => {
-      const found = { hooks, files: hooks.map(({ file }) => file), problems: [], warnings: [] };
+      const found = {
+        hooks,
+        main: hooks[0]?.origin.main ?? MAIN,
+        files: hooks.map(({ origin }) => origin.file),
+        problems: [],
+        warnings: [],
+      };
       const config: HupConfig = { settings: { ...SETTINGS, ...settings }, ...found };
       const readSecretFile = (): never => {
         throw new Error('not expected');
@@ -150,12 +169,14 @@ export function createWorld(): World {
 /** A hook of the world, whose action notes the values by default. */
 export function hookIn({ root }: World, wish: HookWish = {}): Hook {
   const { name = 'h', triggers = ['post.add', 'post.update'], resource = 'r', keys = [], kind = 'metadata' } = wish;
+  const { file = '/etc/cfn/hooks.conf' } = wish;
   const note = `echo "\${CFN_OLD_METADATA-none} -> \${CFN_NEW_METADATA-none}" >>${root}/acted`;
   const rest = { metadata: '.Metadata', 'physical-id': '.PhysicalResourceId', 'last-updated': '' }[kind];
   const text = [`Resources.${resource}${rest}`, ...keys].join('.');
   return {
     name,
-    file: '/etc/cfn/hooks.conf',
+    file,
+    origin: { main: MAIN, file },
     triggers,
     path: { text, resource, kind, keys },
     action: wish.action?.replaceAll('ROOT', root) ?? note,
