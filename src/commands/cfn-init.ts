@@ -1,7 +1,7 @@
-import { stepLine, summaryLine } from '../apply/report.ts';
+import { type Report, stepLine, summaryLine } from '../apply/report.ts';
 import { runSteps, TOLERATED_BY_HEAT } from '../apply/run-steps.ts';
 import type { SectionName } from '../config/config.ts';
-import { decodeMetadata } from '../config/decode.ts';
+import { decodeMetadata, type MetadataDocument } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
@@ -47,6 +47,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
       if (!verbose && result.state !== 'unchanged') context.print(stepLine(result), result.state);
     },
   }).finally(() => progress?.end());
+  await warnOfHooks(report, document, textOption(args, 'resource'), context);
   const summary = summaryLine(report);
   log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);
@@ -54,6 +55,21 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { line, exitCode } = report.stoppedBy;
   log.error(line, { event: 'runEnded', exitCode });
   return exitCode;
+}
+
+/** A hook that cannot work is told when it is written: whoever updates the stack later may not look at this machine. */
+async function warnOfHooks(
+  { results }: Report,
+  { value }: MetadataDocument,
+  resource: string | undefined,
+  { system, log }: Context,
+): Promise<void> {
+  const written = results
+    .filter(({ step, state }) => step.section === 'files' && state === 'changed')
+    .map(({ step }) => step.entry.name);
+  if (!written.some((path) => /\/(?:cfn-hup\.conf|hooks\.conf|hooks\.d\/[^/]+)$/.test(path))) return;
+  const { doubtsOfWritten } = await import('../hup/doubtful-hooks.ts');
+  for (const line of doubtsOfWritten(system, written, { value, resource })) log.warning(line);
 }
 
 /** All problems are said at once, before anything on the machine changes. */

@@ -5,6 +5,7 @@ import type { System } from '../system/system.ts';
 import { exposureOfEntry } from '../system/trusted-path.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
+import { doubtsOf } from './doubtful-hooks.ts';
 import { readForbidden } from './forbidden.ts';
 import { DEFAULT_USER } from './hooks.ts';
 
@@ -33,13 +34,17 @@ export async function checkConfig(
     if (!(error instanceof Problem)) throw error;
     return { lines: [error.line], exitCode: ExitCode.failed };
   }
+  const doubts = doubtsOf(system, config);
   const problems = [
     ...config.mainProblems,
     ...credentialProblems(system, config),
     ...config.problems,
+    ...doubts.problems,
     ...(await runasProblems(system, config)),
   ];
-  const warnings = [...config.warnings, ...forbiddenWarnings(system, config)].map((warning) => `warning: ${warning}`);
+  const warnings = [...config.warnings, ...doubts.warnings, ...forbiddenWarnings(system, config)].map(
+    (warning) => `warning: ${warning}`,
+  );
   const count = `${config.hooks.length} ${config.hooks.length === 1 ? 'hook' : 'hooks'}`;
   if (problems.length > 0) {
     const sum = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}, ${count} in order`;

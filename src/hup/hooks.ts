@@ -13,6 +13,9 @@ import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
 import { parseHookPath } from './hook-path.ts';
 
 const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
+/** A trigger of AWS's agent. */
+const ON_COMMAND = 'on.command';
+const BY_QUEUE = 'it stands for a command that comes by a queue of Amazon SQS, which Heat has not';
 /** Who runs an action where no runas is given. */
 export const DEFAULT_USER = 'root';
 
@@ -47,7 +50,11 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
   };
 
   warnOfUnknownKeys(section, KEYS, remarks);
-  const triggers = decodeTriggers(required('triggers', `name some of ${TRIGGERS.join(', ')}`, readSetting), complain);
+  const triggers = decodeTriggers(
+    required('triggers', `name some of ${TRIGGERS.join(', ')}`, readSetting),
+    complain,
+    (place) => remarks.warnings.push(remark(place, `hook [${section.name}]: ${ON_COMMAND} is ignored`, BY_QUEUE)),
+  );
   const pathSetting = required('path', 'as in path=Resources.RES.Metadata');
   const path = pathSetting === undefined ? undefined : parseHookPath(pathSetting.value);
   if (pathSetting !== undefined && path !== undefined && 'what' in path)
@@ -73,13 +80,18 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
 function decodeTriggers(
   setting: ReadSetting | undefined,
   complain: (place: string, what: string, hint: string) => void,
+  warnOfCommand: (place: string) => void,
 ): readonly Trigger[] {
   if (setting === undefined) return [];
-  const words = setting.value.split(/[\s,]+/).filter((word) => word !== '');
+  const all = setting.value.split(/[\s,]+/).filter((word) => word !== '');
+  const words = all.filter((word) => word.toLowerCase() !== ON_COMMAND);
   const known = (word: string): Trigger | undefined => TRIGGERS.find((trigger) => trigger === word.toLowerCase());
   const valid = `there are ${TRIGGERS.join(', ')}`;
   for (const word of words)
     if (known(word) === undefined) complain(setting.place, `unknown trigger ${JSON.stringify(word)}`, valid);
-  if (words.length === 0) complain(setting.place, 'triggers names none', valid);
+  if (all.length === 0) complain(setting.place, 'triggers names none', valid);
+  else if (words.length === 0)
+    complain(setting.place, `nothing ever runs it: ${ON_COMMAND} alone`, `${BY_QUEUE}; ${valid}`);
+  else if (words.length < all.length) warnOfCommand(setting.place);
   return [...new Set(words.flatMap((word) => known(word) ?? []))];
 }

@@ -351,3 +351,50 @@ test('a name of 255 bytes, and one with odd characters', async () => {
   expect(readdirSync(root).sort()).toEqual(['a "b" $c; ü\n', 'n'.repeat(255)]);
   expect(summary(await write(root, files))).toBe('2 unchanged');
 });
+
+describe('hooks of cfn-hup that are written', () => {
+  const main = '[main]\nstack=s1\n';
+  const hook = (name: string, resource: string, action: string, triggers = 'post.update') =>
+    `[${name}]\ntriggers=${triggers}\npath=Resources.${resource}.Metadata\naction=${action}\n`;
+  const told = (ended: Parameters<typeof complaints>[0]) =>
+    complaints(ended).filter((line) => !line.includes('applying to'));
+
+  test('and cannot work are told, after the files are there; once', async () => {
+    const root = newRoot();
+    const files = {
+      '/etc/cfn/cfn-hup.conf': { content: main },
+      '/etc/cfn/hooks.conf': {
+        content: hook('a', 'Web', 'cfn-init -r Web -c update') + hook('b', 'Db', 'cfn-init -r Web runas=root'),
+      },
+      '/etc/cfn/hooks.d/c.conf': {
+        content: hook('c', 'Web', 'true', 'on.command') + hook('d', 'Web', 'true', 'post.upd'),
+      },
+    };
+    const ended = await write(root, files);
+    expect({ code: ended.code, summary: summary(ended) }).toEqual({ code: 0, summary: '3 changed' });
+    const lines = [
+      '/etc/cfn/hooks.d/c.conf:2: hook [c]: nothing ever runs it: on.command alone',
+      '/etc/cfn/hooks.d/c.conf:6: hook [d]: unknown trigger "post.upd"',
+      '/etc/cfn/hooks.conf:8: hook [b]: the line of action goes on with runas=',
+      '/etc/cfn/hooks.conf:4: hook [a]: the action fails with the metadata of Web: no config set "update", the document has no configSets',
+      '/etc/cfn/hooks.conf:8: hook [b]: the path follows Db, and the action applies Web',
+    ];
+    expect(told(ended)).toEqual(lines.map((line) => expect.stringContaining(`cfn-init: warning: ${line}: `)));
+    expect(told(await write(root, files))).toEqual([]);
+  });
+
+  test.each<[what: string, files: ConfigDocument]>([
+    [
+      'that work',
+      {
+        '/etc/cfn/cfn-hup.conf': { content: main },
+        '/etc/cfn/hooks.d/a': { content: hook('a', 'Web', 'cfn-init -s s1 -r Web') },
+      },
+    ],
+    ['that no cfn-hup.conf goes with', { '/etc/cfn/hooks.d/a': { content: 'x' } }],
+    ['that are of another program', { '/etc/kea/hooks.d/a': { content: 'x' } }],
+  ])('%s: not a word', async (_, files) => {
+    const ended = await write(newRoot(), files);
+    expect({ code: ended.code, told: told(ended) }).toEqual({ code: 0, told: [] });
+  });
+});

@@ -79,6 +79,21 @@ it.each<Check>([
     0,
   ],
   [
+    {
+      '/etc/cfn/cfn-hup.conf': MAIN,
+      '/etc/cfn/hooks.conf': `${HOOK.replace('true', 'cfn-init -r Web -c b')}[i]\ntriggers=post.add\npath=Resources.Db.Metadata\naction=cfn-init -r Web -s t runas=root\n`,
+      '/var/cache/heat-cfntools/last_metadata_Web': '{"AWS::CloudFormation::Init": {"configSets": {"a": []}}}',
+    },
+    [
+      '/etc/cfn/hooks.conf:8: hook [i]: the line of action goes on with runas=: break the line before runas=',
+      'warning: /etc/cfn/hooks.conf:4: hook [h]: the action fails with the metadata of Web: no config set "b": there are: a',
+      'warning: /etc/cfn/hooks.conf:8: hook [i]: the path follows Db, and the action applies Web: an update of Web alone does not run it: name one resource in both',
+      'warning: /etc/cfn/hooks.conf:8: hook [i]: the action applies the stack t, and cfn-hup.conf follows s: name one stack in both',
+      '1 problem, 2 hooks in order',
+    ],
+    1,
+  ],
+  [
     { '/etc/cfn/cfn-hup.conf': MAIN },
     [
       'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: put some there',

@@ -18,6 +18,17 @@ function hookFile(keys: Partial<Record<string, string | undefined>>, name = 'h')
   return `[${name}]\n${lines.join('\n')}\n`;
 }
 
+it("AWS's trigger on.command is a warning; the others of the hook work", () => {
+  const { hooks, problems, warnings } = decoded({ f: hookFile({ triggers: 'post.update, On.Command' }) });
+  expect({ problems, triggers: hooks.map(({ triggers }) => triggers) }).toEqual({
+    problems: [],
+    triggers: [['post.update']],
+  });
+  expect(warnings).toEqual([
+    'f:2: hook [h]: on.command is ignored: it stands for a command that comes by a queue of Amazon SQS, which Heat has not',
+  ]);
+});
+
 describe('a hook', () => {
   it.each<[keys: Record<string, string>, hook: Partial<Hook>]>([
     [{}, { name: 'h', file: 'f', triggers: ['post.update'], action: '/bin/true', runas: 'root' }],
@@ -59,7 +70,11 @@ describe('a hook', () => {
     ],
     [{ triggers: ',' }, `f:2: hook [h]: triggers names none: ${VALID}`],
     [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": ${VALID}`],
-    [{ triggers: 'on.command' }, `f:2: hook [h]: unknown trigger "on.command": ${VALID}`],
+    [
+      { triggers: 'on.command' },
+      `f:2: hook [h]: nothing ever runs it: on.command alone: it stands for a command that comes by a queue of Amazon SQS, which Heat has not; ${VALID}`,
+    ],
+    [{ triggers: 'on.command,post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": ${VALID}`],
     [{ path: undefined }, 'f:1: hook [h]: no path: as in path=Resources.RES.Metadata'],
     [{ path: '' }, 'f:3: hook [h]: path is empty: as in path=Resources.RES.Metadata'],
     [

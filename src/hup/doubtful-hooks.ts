@@ -1,0 +1,96 @@
+import { basename, dirname } from 'node:path';
+import { parseJson } from '../config/json-text.ts';
+import { Problem } from '../errors.ts';
+import { MOST_METADATA_BYTES, resourceCachePath } from '../metadata/local.ts';
+import { bootDataPaths, writerOf } from '../metadata/written-by.ts';
+import { paths } from '../paths.ts';
+import type { FileSystem } from '../system/file-system.ts';
+import type { System } from '../system/system.ts';
+import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
+import type { Remarks } from './config-sections.ts';
+import { hookFindings } from './hook-findings.ts';
+
+const MOST_BYTES = 1024 * 1024;
+const MAIN_FILE = 'cfn-hup.conf';
+
+/** Metadata that cfn-init has just applied. */
+export interface AppliedMetadata {
+  readonly value: unknown;
+  /** Undefined when the caller did not say whose it is. */
+  readonly resource: string | undefined;
+}
+
+/**
+ * What is wrong with a configuration that reads well: see hookFindings.
+ * @param applied goes before what is published on the guest
+ */
+export function doubtsOf(
+  { files }: Pick<System, 'files'>,
+  { sections, settings, places }: Pick<InspectedConfig, 'sections' | 'settings' | 'places'>,
+  applied?: AppliedMetadata,
+): Remarks {
+  const texts = new Map<string, string>();
+  for (const path of new Set([places.main, ...[...sections.values()].map(({ file }) => file)])) {
+    const text = readText(files, path, MOST_BYTES);
+    if (text !== undefined) texts.set(path, text);
+  }
+  const metadataOf = (resource: string, isOwn: boolean): unknown => {
+    if (applied !== undefined && (applied.resource === resource || (applied.resource === undefined && isOwn)))
+      return applied.value;
+    const common = isOwn ? [`${paths.metadataCache}/${paths.lastMetadata}`, ...bootDataPaths()] : [];
+    return readFirst(files, [resourceCachePath(resource), ...common]);
+  };
+  return hookFindings({ sections, settings }, { texts, metadataOf });
+}
+
+/**
+ * What cfn-init says of hooks that it has written: all that is wrong with them, and so cannot work.
+ * @param written paths of files
+ * @returns one line each
+ */
+export function doubtsOfWritten(
+  system: Pick<System, 'files' | 'self'>,
+  written: readonly string[],
+  applied: AppliedMetadata,
+): readonly string[] {
+  const roots = new Set(written.flatMap((path) => hupRootOf(path) ?? []));
+  return [...roots].flatMap((root) => {
+    if (system.files.entry(`${root}/${MAIN_FILE}`) === undefined) return [];
+    try {
+      const config = inspectHupConfig(system, root);
+      const doubts = doubtsOf(system, config, applied);
+      return [...config.mainProblems, ...config.problems, ...doubts.problems, ...doubts.warnings];
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return [error.line];
+    }
+  });
+}
+
+/** The directory of the configuration that a file may be a part of. */
+function hupRootOf(path: string): string | undefined {
+  const directory = dirname(path);
+  if ([MAIN_FILE, 'hooks.conf'].includes(basename(path))) return directory;
+  return basename(directory) === paths.hupHooksDirectory ? dirname(directory) : undefined;
+}
+
+/** The first document that can be used and is not of another instance. */
+function readFirst(files: FileSystem, candidates: readonly string[]): unknown {
+  for (const path of candidates) {
+    const written = files.entry(path)?.modified;
+    if (written === undefined || writerOf(files, path, written).kind === 'other') continue;
+    const text = readText(files, path, MOST_METADATA_BYTES);
+    const parsed = text === undefined ? undefined : parseJson(text);
+    if (parsed !== undefined && 'value' in parsed) return parsed.value;
+  }
+  return undefined;
+}
+
+function readText(files: FileSystem, path: string, mostBytes: number): string | undefined {
+  try {
+    return files.readIfPresent(path, mostBytes)?.toString('utf8');
+  } catch (error) {
+    if (error instanceof Problem) return undefined; // complained about already, or not ours to read
+    throw error;
+  }
+}
