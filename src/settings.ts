@@ -13,6 +13,7 @@ export const SETTINGS = [
   'allow-unsafe-paths',
   'compat',
   'follow',
+  'lock-timeout',
   'package-lock-timeout',
   'service-timeout',
   'service-watch',

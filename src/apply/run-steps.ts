@@ -3,6 +3,7 @@ import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BoundStep } from '../sections/index.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
+import { Interrupted } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { type Report, type StepResult, stepAbout, stepLine } from './report.ts';
 
@@ -33,9 +34,18 @@ export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
 ]);
 
 /** Exit codes of what is a failure of a step, and neither a usage error nor a bug. */
-const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([ExitCode.failed, ExitCode.deadline]);
+const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
+  ExitCode.failed,
+  ExitCode.deadline,
+  ExitCode.hungUp,
+  ExitCode.interrupted,
+  ExitCode.terminated,
+]);
 
-/** Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run. */
+/**
+ * Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run, and so does a
+ * signal (see System.abort): the step that runs is ended, and no other begins.
+ */
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
   const { system, log, roleCredentials, onPrivateText } = options;
   const changes = new RecordedChanges();
@@ -44,6 +54,12 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
   const begin = system.clock.elapsed();
   let stoppedBy: Problem | undefined;
   for (const step of steps) {
+    const left = steps.length - results.length;
+    const reason: unknown = system.abort?.reason;
+    if (reason instanceof Interrupted) {
+      stoppedBy = endedBySignal(reason, step, left);
+      break;
+    }
     const stepBegin = system.clock.elapsed();
     const finish = (state: StepResult['state'], what: string, problem?: Problem): void => {
       const { section, config, entry } = step;
@@ -70,11 +86,13 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
         outcome.state,
         outcome.state === 'changed' ? outcome.what : outcome.state === 'skipped' ? outcome.reason : '',
       );
-    } catch (error) {
+    } catch (caught) {
+      const thrown = await signalBehind(caught, system);
+      const error = thrown instanceof Interrupted ? endedBySignal(thrown, step, left - 1) : thrown;
       if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
       finish('failed', error.line, error);
       if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
-      if (options.tolerated.has(step.section)) {
+      if (options.tolerated.has(step.section) && !(thrown instanceof Interrupted)) {
         const { section, config, entry } = step;
         const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
         log.warning(`${error.line}: going on, as heat-cfntools did`, about);
@@ -85,6 +103,31 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
     }
   }
   return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };
+}
+
+/** Milliseconds in which a signal to us and to what we run reaches both, as when systemd stops the unit. */
+const SAME_SIGNAL = 50;
+
+/** The signal that ends the run and was the cause of a failure; else the failure itself. */
+async function signalBehind(failure: unknown, { abort, clock }: System): Promise<unknown> {
+  if (abort === undefined || !(failure instanceof Problem)) return failure;
+  try {
+    await clock.sleep(SAME_SIGNAL);
+    return failure;
+  } catch (error) {
+    return error instanceof Interrupted ? new Interrupted(error.signal, failure.output ?? failure.line) : error;
+  }
+}
+
+/** @param left how many steps have not begun */
+function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: Step, left: number): Problem {
+  const others = left === 0 ? '' : `${left} step${left === 1 ? ' was' : 's were'} not run; `;
+  return new Problem(message, {
+    where: entry.pointer,
+    hint: `${others}run cfn-init again`,
+    exitCode,
+    ...(output === undefined ? {} : { output }),
+  });
 }
 
 async function runStep(step: BoundStep, world: World, isOtherRoot: boolean): Promise<Outcome> {

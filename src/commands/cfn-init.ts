@@ -1,27 +1,79 @@
+import { type Interruption, listenForSignals } from '../apply/interruption.ts';
 import { type Report, stepLine, summaryLine } from '../apply/report.ts';
 import { runSteps, TOLERATED_BY_HEAT } from '../apply/run-steps.ts';
+import { takeTurn } from '../apply/run-turn.ts';
 import type { SectionName } from '../config/config.ts';
 import { decodeMetadata, type MetadataDocument } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
-import type { Context } from '../context.ts';
+import { type Context, isStream, readGiven } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
-import { findMetadata } from '../metadata/source-chain.ts';
+import { MOST_METADATA_BYTES } from '../metadata/local.ts';
+import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings } from '../settings.ts';
+import { Interrupted } from '../system/signals.ts';
 import { type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
 
-/** cfn-init: metadata -> config -> steps -> outcomes -> report (contract section 2). */
+/** What the command line and the settings ask for. */
+interface Request {
+  readonly wish: MetadataWish;
+  /** The document, where the command line has it come by a pipe. */
+  readonly given: Buffer | undefined;
+  readonly configSets: readonly string[];
+  readonly isOtherRoot: boolean;
+  readonly isCompatible: boolean;
+}
+
+/**
+ * cfn-init: metadata -> config -> steps -> outcomes -> report (contract section 2). One run at a time for each root; a signal
+ * ends it in good order.
+ */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const { system, log, verbose, redactor, progress } = context;
+  const { files } = context.system;
+  const { log } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
-  if (isOtherRoot) log.warning(`applying to ${system.files.root}: packages, commands and services are not run there`);
-  await applyPathSetting(system.files, log);
-  const isCompatible = isCompatibleWithHeat(args, context, await readSettings(system.files));
-  const document = await findMetadata(metadataWish(args), chainTools(context));
+  if (isOtherRoot) log.warning(`applying to ${files.root}: packages, commands and services are not run there`);
+  await applyPathSetting(files, log);
+  const settings = await readSettings(files);
+  const isCompatible = isCompatibleWithHeat(args, context, settings);
+  const wish = metadataWish(args);
+  // Before anything is waited for: to read it keeps this thread, and with it any handler of signals.
+  const isPiped = wish.given !== undefined && isStream(wish.given);
+  const given = isPiped ? readGiven(wish.given, MOST_METADATA_BYTES) : undefined;
+  const interruption = listenForSignals(log);
+  interruption.during('the wait for another cfn-init');
+  try {
+    const system = context.systemUntil(interruption.abort);
+    const turn = await takeTurn(system, log, settings);
+    try {
+      const request = { wish, given, configSets: configSets(args), isOtherRoot, isCompatible };
+      return await applyMetadata(request, { ...context, system }, interruption);
+    } finally {
+      turn.release();
+    }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    const { message, exitCode } = error;
+    throw new Problem(message, {
+      where: interruption.underWay,
+      hint: 'nothing was changed; run cfn-init again',
+      exitCode,
+    });
+  } finally {
+    interruption.close();
+  }
+}
+
+async function applyMetadata(request: Request, context: Context, interruption: Interruption): Promise<ExitCode> {
+  const { system, log, verbose, redactor, progress } = context;
+  const { wish, given, isOtherRoot, isCompatible } = request;
+  interruption.during('the look-up of metadata');
+  const tools = chainTools(context);
+  const document = await findMetadata(wish, given === undefined ? tools : { ...tools, readGiven: () => given });
   redactor.addDocument(document.value);
   const tolerated: ReadonlySet<SectionName> = isCompatible ? TOLERATED_BY_HEAT : new Set();
-  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, configSets(args), tolerated);
+  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, request.configSets, tolerated);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
   reportFindings(findings, context);
@@ -40,14 +92,17 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
       return credentials;
     },
     onPrivateText: (text) => redactor.addPrivateText(text),
-    onStep: ({ section, entry }) => progress?.begin(`${section} ${entry.name}`),
+    onStep: ({ section, entry }) => {
+      interruption.during(`${section} ${entry.name}`);
+      progress?.begin(`${section} ${entry.name}`);
+    },
     // With -v the log says the same on stderr.
     onResult: (result) => {
       progress?.end();
       if (!verbose && result.state !== 'unchanged') context.print(stepLine(result), result.state);
     },
   }).finally(() => progress?.end());
-  await warnOfHooks(report, document, textOption(args, 'resource'), context);
+  await warnOfHooks(report, document, wish.resource, context);
   const summary = summaryLine(report);
   log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);

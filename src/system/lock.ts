@@ -32,7 +32,7 @@ export function tryLock(path: string, waitSeconds = 0): HeldLock | undefined {
   try {
     const deadline = systemClock.elapsed() + waitSeconds * 1000;
     for (;;) {
-      isTaken = lockNow(fd, path);
+      isTaken = flockNow(fd, path);
       if (isTaken || systemClock.elapsed() >= deadline) break;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
     }
@@ -73,8 +73,13 @@ function openLock(path: string): number {
   }
 }
 
-/** @returns false when somebody else has it */
-function lockNow(fd: number, path: string): boolean {
+/**
+ * Takes the lock on an open file.
+ * @param path names it in errors
+ * @returns false when somebody else has it
+ * @throws Problem when there is no flock(1)
+ */
+export function flockNow(fd: number, path: string): boolean {
   const flock = findProgram('flock', searchPath(process.env['PATH']));
   if (flock === undefined) throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
   const { status, error, stderr } = spawnSync(flock, ['-n', String(CHILD_FD)], {

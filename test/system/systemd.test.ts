@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
 import { type ConfigDocument, cfnInit, metadata, summary } from '../support/cfn-init.ts';
-import { property, stateOf, watchFor } from '../support/systemd-units.ts';
+import { property, service, stateOf, UNITS, watchFor } from '../support/systemd-units.ts';
 import { useSandbox } from '../support/use-machine.ts';
 
 // A real systemd as the first process of the view.
@@ -317,4 +317,49 @@ X`);
       expect(stderr).toContain(verb);
     },
   );
+});
+
+describe('a oneshot unit that runs cfn-init', () => {
+  const log = '/run/turns';
+  const says = (text: string): string => `echo ${text} >>${log}`;
+  /** What the unit's cfn-init has to do, and the units around it. */
+  const files = {
+    '/opt/inner.json': { content: metadata({ commands: { a: { command: says('inner') } } }) },
+    [`${UNITS}/inner.service`]: service(
+      `Type=oneshot\nExecStart=${binary('cfn-init')} /opt/inner.json`,
+      '[Install]\nAlias=inner-alias.service\n',
+    ),
+    [`${UNITS}/app.service`]: {
+      content: '[Unit]\nRequires=middle.service\nAfter=middle.service\n[Service]\nExecStart=/bin/sleep 300\n',
+    },
+    [`${UNITS}/middle.service`]: {
+      content:
+        '[Unit]\nRequires=inner.service\nAfter=inner.service\n[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n',
+    },
+    [`${UNITS}/slow.service`]: service(`Type=oneshot\nExecStart=/bin/sh -c "sleep 1.5; ${says('slow')}"`),
+  };
+  const starting = (command: string): ConfigDocument => ({
+    commands: { b: { command: `${command} && ${says('outer')}` } },
+  });
+
+  test.each<[string, ConfigDocument]>([
+    ['by a command', starting('systemctl start inner')],
+    ['by its alias', starting('systemctl enable inner && systemctl start inner-alias.service')],
+    ['by a unit that waits for one that waits for it', starting('systemctl start app')],
+    ['as a transient one', starting(`systemd-run --quiet --wait ${binary('cfn-init')} /opt/inner.json`)],
+    ['by services', { services: { systemd: { inner: { ensureRunning: true } } } }],
+  ])('and that another cfn-init starts, is not waited for in a circle: %s', async (_, config) => {
+    await view().run(`rm -f ${log}; systemctl stop app middle`);
+    const { code, stderr } = await cfnInit(view(), { files, ...config });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(view().read(log)).toMatch(/^inner\n(?:outer\n)?$/);
+  });
+
+  test('waits for one that only waits for another unit at the time', async () => {
+    await view().run(`rm -f ${log}; systemctl stop app middle`);
+    const begin = 'systemctl start --no-block inner';
+    const { code, stderr } = await cfnInit(view(), { files, ...starting(`${begin} && systemctl start slow`) });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    await expect.poll(() => view().read(log), { timeout: 20_000 }).toBe('slow\nouter\ninner\n');
+  });
 });

@@ -8,6 +8,7 @@ import { Redactor } from '../../../src/redact.ts';
 import type { BoundStep } from '../../../src/sections/index.ts';
 import type { Changes, Outcome } from '../../../src/sections/step.ts';
 import type { Clock } from '../../../src/system/clock.ts';
+import { Interrupted } from '../../../src/system/signals.ts';
 import type { System } from '../../../src/system/system.ts';
 
 /** A clock on which every look takes one millisecond. */
@@ -64,12 +65,13 @@ async function run(
   {
     tolerated = new Set<SectionName>(),
     isOtherRoot = false,
-  }: { tolerated?: ReadonlySet<SectionName>; isOtherRoot?: boolean } = {},
+    abort,
+  }: { tolerated?: ReadonlySet<SectionName>; isOtherRoot?: boolean; abort?: AbortSignal } = {},
 ): Promise<Run> {
   const heard: string[] = [];
   const logged: [Level, string][] = [];
   const report = await runSteps(steps, {
-    system: { clock: fakeClock() } as System,
+    system: { clock: fakeClock(), ...(abort === undefined ? {} : { abort }) } as System,
     log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),
     tolerated,
     isOtherRoot,
@@ -100,6 +102,34 @@ describe('a run', () => {
     const { report } = await run([step('files', 'a'), step('files', 'b')]);
     expect(report.results.map(({ duration }) => duration)).toEqual([1, 1]);
     expect(report.duration).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each<[string, ReadonlySet<SectionName>]>([
+    ['', new Set()],
+    [', whatever is tolerated', TOLERATED_BY_HEAT],
+  ])('ends at a signal with its exit code, and names the step%s', async (_, tolerated) => {
+    const interrupted = new Interrupted('SIGINT', 'last words\n');
+    const { report, heard, logged } = await run(
+      [step('groups', 'a'), failing('packages', 'b', interrupted), step('files', 'c'), step('files', 'd')],
+      { tolerated },
+    );
+    const line = 'ended by SIGINT: /packages/b: 2 steps were not run; run cfn-init again';
+    expect(heard).toEqual(['a changed done', `b failed ${line}`]);
+    expect(report).toMatchObject({ stoppedBy: { line, exitCode: ExitCode.interrupted }, notRun: 2 });
+    expect(logged).toContainEqual(['INFO', 'it printed\nlast words']);
+  });
+
+  it('begins no step once a signal has come', async () => {
+    const controller = new AbortController();
+    const last = step('files', 'a', {
+      apply: () => {
+        controller.abort(new Interrupted('SIGHUP'));
+        return { state: 'changed', what: 'done' };
+      },
+    });
+    const { report, heard } = await run([last, step('files', 'b')], { abort: controller.signal });
+    expect(heard).toEqual(['a changed done']);
+    expect(report).toMatchObject({ stoppedBy: { where: '/files/b', exitCode: ExitCode.hungUp }, notRun: 1 });
   });
 
   it('ends at the first failure', async () => {

@@ -292,6 +292,17 @@ describe('the scratch directory', () => {
     expect(listed(root)).toEqual(asBefore);
   });
 
+  test('what is aborted while it is unpacked leaves nothing', async () => {
+    const root = temporaryDirectory();
+    const files = createFileSystem(root);
+    const archive = join(temporaryDirectory(), 'a.tar');
+    writeFileSync(archive, makeTar(entries));
+    const abort = AbortSignal.abort(new Error('stop'));
+    const unpacking = unpackArchive({ files, self, abort }, { archive, url: URL, destination: '/opt/app' });
+    await expect(unpacking).rejects.toThrow('stop');
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   test('a merge that fails at its first file leaves no new destination behind', async () => {
     const root = temporaryDirectory();
     const files = createFileSystem(root);

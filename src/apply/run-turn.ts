@@ -1,0 +1,100 @@
+import { ExitCode, Problem } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { paths } from '../paths.ts';
+import type { Settings } from '../settings.ts';
+import type { HeldLock } from '../system/lock.ts';
+import { claimLock, type Holder, lockPathFor } from '../system/pid-lock.ts';
+import { ancestorsOf } from '../system/processes.ts';
+import type { System } from '../system/system.ts';
+
+/** Seconds to wait for another run: a first boot may install packages for long, but one that hangs must not stop all others. */
+const LOCK_TIMEOUT = 1800;
+/** Milliseconds between two looks at whether the other run has ended. */
+const PAUSE = 200;
+/** Milliseconds between two looks at whether the other run waits for us. */
+const LOOK_PAUSE = 1000;
+const NO_LOCK: HeldLock = { release: () => undefined };
+
+/**
+ * Waits until no other cfn-init works on the same root, and says at once for whom. To be called before metadata is read, so
+ * that the later run applies the newer metadata.
+ *
+ * It does not wait for a run that waits for us: one of our ancestors (a command that calls cfn-init), or one that has started
+ * our unit and waits for that. Those which one run starts in this way wait for each other.
+ * @returns what ends our turn
+ * @throws Problem with exit code 75 when `lock-timeout` of cfntools.conf is over; the reason of the system's abort
+ */
+export async function takeTurn(system: System, log: Log, settings: Settings): Promise<HeldLock> {
+  const { clock, self, environment, files } = system;
+  let path = lockPathFor(files.root, self.uid, environment['XDG_RUNTIME_DIR']);
+  if (path === undefined) return NO_LOCK;
+  const begin = clock.elapsed();
+  let toldOf: number | undefined;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const claim = await claimOrWarn(path, log);
+    if (claim !== undefined && 'release' in claim) {
+      if (toldOf !== undefined) log.info(`waited ${describeSeconds(clock.elapsed() - begin)} for another cfn-init`);
+      return claim;
+    }
+    const isLookDue = clock.elapsed() - lookedAt >= LOOK_PAUSE;
+    if (isLookDue) lookedAt = clock.elapsed();
+    if (claim !== undefined && isLookDue && (await waitsForUs(claim, system))) {
+      log.info(`process ${claim.pid} is a cfn-init that waits for this one: not waiting for it`);
+      path = `${path}.in-${claim.pid}`;
+      lookedAt = Number.NEGATIVE_INFINITY;
+      continue;
+    }
+    if (claim !== undefined) {
+      const limit = lockTimeout(settings, log);
+      const age = describeSeconds(clock.elapsed() - claim.since);
+      if (clock.elapsed() - begin >= limit * 1000) throw stillRunning(claim, age, limit);
+      if (toldOf !== claim.pid)
+        log.warning(
+          `another cfn-init is running: process ${claim.pid}, since ${age} ago: waiting for it to end, ${limit} s at most`,
+        );
+      toldOf = claim.pid;
+    }
+    await clock.sleep(PAUSE);
+  }
+}
+
+async function claimOrWarn(path: string, log: Log): ReturnType<typeof claimLock> {
+  try {
+    return await claimLock(path);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    // A boot on a machine whose /run is full or read-only is better than none.
+    log.warning(`${error.line}: going on, another cfn-init may run at the same time`);
+    return NO_LOCK;
+  }
+}
+
+async function waitsForUs(holder: Holder, system: System): Promise<boolean> {
+  if (ancestorsOf(process.pid).some(({ pid, start }) => pid === holder.pid && start === holder.start)) return true;
+  const { waitsForOurUnit } = await import('./unit-wait.ts');
+  return waitsForOurUnit(holder.pid, system);
+}
+
+/** Seconds: `lock-timeout` in cfntools.conf, or half an hour. */
+function lockTimeout(settings: Settings, log: Log): number {
+  const wanted = settings.get('lock-timeout');
+  if (wanted === undefined) return LOCK_TIMEOUT;
+  if (/^\d{1,6}$/.test(wanted)) return Number(wanted);
+  log.warning(`lock-timeout is not a number of seconds: ${paths.settings}: using ${LOCK_TIMEOUT}`);
+  return LOCK_TIMEOUT;
+}
+
+function stillRunning({ pid }: Holder, age: string, limit: number): Problem {
+  const waited = limit === 0 ? '' : `, and has not ended within ${limit} s`;
+  return new Problem(`another cfn-init is running${waited}`, {
+    where: `process ${pid}, since ${age} ago`,
+    hint: `wait for it, end it (kill ${pid}), or set lock-timeout in ${paths.settings}; then run cfn-init again`,
+    exitCode: ExitCode.deadline,
+  });
+}
+
+function describeSeconds(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
