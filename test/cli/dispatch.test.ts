@@ -56,6 +56,15 @@ describe('the name it is called by', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('--exit-code') });
   });
 
+  test('is what ps and pgrep call the process', async () => {
+    const fifo = join(machine().shared, 'fifo');
+    // The writer is done when its reader runs: a pipe does not hold that much.
+    const { stdout } = await machine().run(`mkfifo ${fifo}
+      ${binary('cfn-init')} - <${fifo} 2>/dev/null & exec 3>${fifo}
+      head -c 200000 /dev/zero | tr '\\0' ' ' >&3; cat /proc/$!/comm; tr '\\0' ' ' </proc/$!/cmdline; exec 3>&-; wait`);
+    expect(stdout).toBe(`cfn-init\n${binary('cfn-init')} - `);
+  });
+
   test('an unknown command is a usage error', async () => {
     const { code, stdout, stderr } = await machine().run([binary('cfntools'), 'cfn-nonsense']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
