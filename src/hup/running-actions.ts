@@ -1,5 +1,8 @@
 import type { Exec } from '../system/exec.ts';
 
+/** Milliseconds that a tool has to answer a question. */
+const ANSWER_TIME = 30_000;
+
 /** The actions that run right now, for one who has to end. */
 export interface RunningActions {
   /** The door for passes. */
@@ -7,14 +10,19 @@ export interface RunningActions {
   readonly count: number;
   /** Ends them, with all that they started. */
   abort(): void;
+  /** Ends the questions that tools have not answered: nobody waits for them any more. */
+  abortQueries(): void;
 }
 
 export function watchActions(exec: Exec): RunningActions {
   const controller = new AbortController();
+  const queries = new AbortController();
   let count = 0;
   return {
     exec: {
       ...exec,
+      // A systemctl that hangs must not make us deaf for a signal to stop.
+      query: (command, bounds = { timeout: ANSWER_TIME, abort: queries.signal }) => exec.query(command, bounds),
       async command(command, options) {
         count++;
         try {
@@ -28,5 +36,6 @@ export function watchActions(exec: Exec): RunningActions {
       return count;
     },
     abort: () => controller.abort(),
+    abortQueries: () => queries.abort(),
   };
 }

@@ -86,6 +86,8 @@ type Database = 'passwd' | 'group';
 const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
 /** In /etc: what shadow-utils read and write. */
 const ACCOUNT_FILES = ['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid', 'login.defs', 'default'];
+/** Milliseconds that a name service has to answer. */
+const ANSWER_TIME = 30_000;
 /** getent(1): a key that is in no database. */
 const NOT_FOUND = 2;
 
@@ -178,7 +180,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     groupNumbered: (gid) => lookUp('group', String(gid), [hasNumber(String(gid))], parseGroup),
     groupsOf,
     gidsOf: async ({ name, gid }) => {
-      const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name]);
+      const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name], { timeout: ANSWER_TIME });
       const gids = stdout.replace(/\n$/, '').split(' ');
       // What else is printed there must not give anybody a group.
       if (exitCode !== 0 || !gids.every(isAccountId))

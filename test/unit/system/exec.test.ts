@@ -37,6 +37,38 @@ function isAtWork(pid: number): boolean {
   }
 }
 
+describe('query', () => {
+  const bounds = { timeout: 60_000 };
+
+  it.each<[command: [string, ...string[]], exitCode: number, stdout: string, output: string]>([
+    [['sh', '-c', 'echo out; echo err >&2; exit 3'], 3, 'out\n', 'out\nerr\n'],
+    [['sh', '-c', 'kill -TERM $$'], 143, '', ''],
+    [['sh', '-c', 'pwd; echo $LC_ALL; cat'], 0, '/\nC\n', '/\nC\n'],
+    [['sh', '-c', 'echo out; sleep 60 &'], 0, 'out\n', 'out\n'],
+  ])('with bounds: %j', async (command, exitCode, stdout, output) => {
+    expect(await exec.query(command, bounds)).toEqual({ exitCode, stdout, output });
+  });
+
+  it.each<[why: string, timeout: number, abort: number, line: string]>([
+    ['time is over', 300, 60_000, 'it was ended after 0.3 s'],
+    ['it is aborted', 60_000, 300, 'it was ended, since we are to stop'],
+  ])('is killed with all that it started when its %s', async (_, timeout, abort, line) => {
+    const pid = join(directory(), 'pid');
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), abort);
+    const error = await exec
+      .query(['sh', '-c', `sleep 60 & echo $! >${pid}; wait`], { timeout, abort: controller.signal })
+      .catch((thrown: unknown) => thrown);
+    clearTimeout(timer);
+    if (!(error instanceof Problem)) throw new Error('no problem');
+    expect(error.line).toMatch(new RegExp(`^/usr/bin/sh does not answer: .*: ${line}$`));
+    const child = Number(readFileSync(pid, 'utf8'));
+    for (let waited = 0; isAtWork(child) && waited < 5000; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isAtWork(child)).toBe(false);
+  });
+});
+
 describe('tool', () => {
   it.each<[command: [string, ...string[]], exitCode: number, stdout: string]>([
     [['true'], 0, ''],
