@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { Problem } from '../errors.ts';
 import { decodePythonIni } from '../python-ini.ts';
 import { absolutePath } from '../system/absolute-path.ts';
@@ -23,6 +23,7 @@ const HOOKS_FILE = 'hooks.conf';
 const HOOKS_DIRECTORY = 'hooks.d';
 /** Larger than any file of hooks. */
 const MOST_BYTES = 1024 * 1024;
+const MOST_LINKS = 40;
 /** What editors and package managers leave beside a file, and files put aside by hand. */
 const BACKUP =
   /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
@@ -126,12 +127,14 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
     throw new Problem('-c names nothing', { hint: 'an empty variable? give the configuration directory' });
   const path = absolutePath(option);
   if (!isDirectory(files, path)) {
+    if (files.entry(path) === undefined && basename(path) === MAIN_FILE) throw noMainFile(path);
     if (files.entry(path) === undefined)
       throw new Problem('there is no such directory', {
         where: path,
         hint: `give one with a ${MAIN_FILE}, or one of hooks for ${ROOT}/${MAIN_FILE}`,
       });
-    if (basename(path) === MAIN_FILE) return placesBelow(dirname(path));
+    const main = mainFileAt(files, path);
+    if (main !== undefined) return placesBelow(dirname(main));
     throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
   }
   // With hooks.d in it, it is meant as a root whose main file is missing.
@@ -143,6 +146,16 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
       hint: 'write one with [main] and a line stack=NAME',
     });
   return { ...placesBelow(ROOT), hooksDirectory: path };
+}
+
+/** The main file that a path or the links behind it name. */
+function mainFileAt(files: FileSystem, path: string): string | undefined {
+  let place = path;
+  for (let links = 0; links < MOST_LINKS && basename(place) !== MAIN_FILE; links++) {
+    if (files.entry(place)?.kind !== 'symlink') return undefined;
+    place = resolve(dirname(place), files.linkTarget(place));
+  }
+  return basename(place) === MAIN_FILE ? place : undefined;
 }
 
 function placesBelow(root: string): ConfigPlaces {

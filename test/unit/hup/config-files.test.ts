@@ -83,6 +83,10 @@ describe('-c', () => {
     const { root, read } = guest(both);
     symlinkSync('opt/cfn', join(root, 'link'));
     expect(namesOf(read('/link'))).toEqual(['opt', 'opt-d']);
+    // Or to the main file, which then is where it leads.
+    symlinkSync('/link/cfn-hup.conf', join(root, 'main'));
+    symlinkSync('main', join(root, 'again'));
+    expect(namesOf(read('/again'))).toEqual(['opt', 'opt-d']);
   });
 
   it.each<[option: string | undefined, origins: [main: string, file: string][]]>([
@@ -120,7 +124,12 @@ describe('-c', () => {
     [
       '/opt/cfn/cfn-hup.conf',
       { '/etc/cfn/cfn-hup.conf': MAIN },
-      'there is no such directory: /opt/cfn/cfn-hup.conf: give one with a cfn-hup.conf, or one of hooks for /etc/cfn/cfn-hup.conf',
+      'there is no such file: /opt/cfn/cfn-hup.conf: write it with [main] and a line stack=NAME',
+    ],
+    [
+      '/etc/cfn/cfn-hup.conf',
+      {},
+      'there is no such file: /etc/cfn/cfn-hup.conf: write it with [main] and a line stack=NAME',
     ],
     ['/a/b', { '/a/b': MAIN }, 'not a directory: /a/b: give one with a cfn-hup.conf, or one of hooks'],
     [
