@@ -21,6 +21,8 @@ export const paths = {
   hupHooksDirectory: 'hooks.d',
   /** What each hook has acknowledged, and the locks: ours alone. */
   hupState: '/var/lib/cfn-hup',
+  /** Has the process id of the daemon in it. */
+  hupDaemonLock: '/var/lib/cfn-hup/daemon.lock',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
   /** The message that Heat's policy forbids guests to ask, by stack. */

@@ -2,12 +2,15 @@ import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { HupConfig } from '../hup/hup-config.ts';
 import type { PassTools } from '../hup/pass.ts';
+import type { PassEnd } from '../hup/single-pass.ts';
+import type { Request, Start } from '../hup/start.ts';
+import type { System } from '../system/system.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { MOST_CREDENTIAL_BYTES } from './metadata-options.ts';
 
 /**
- * cfn-hup: follows metadata and runs hooks (contract section 2). `-f` makes one pass; `--daemon` is the loop; without either
- * it makes a pass and sees to it that changes are followed from now on.
+ * cfn-hup: follows metadata and runs hooks (contract section 2). `-f` makes one pass; `--daemon` is the loop. Without either
+ * it is the loop where a supervisor started it, and else makes a pass and sees to it that changes are followed from now on.
  */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const { system, log, redactor } = context;
@@ -40,17 +43,53 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     readSecretFile: (path) => readGivenSecret(path, MOST_CREDENTIAL_BYTES),
   };
   const { prepareStateDirectory } = await import('../hup/state-store.ts');
-  if (args.options['daemon'] === true) {
-    const { runDaemon } = await import('../hup/daemon.ts');
-    prepareStateDirectory(system);
-    return runDaemon(loadConfig, tools);
-  }
-  const config = loadConfig();
+  const begin = await startOf(requestOf(args), system);
+  const config = begin.start === 'loop' ? undefined : loadConfig();
   prepareStateDirectory(system);
+  if (config === undefined) {
+    const { daemonParts, runDaemon } = await import('../hup/daemon.ts');
+    return runDaemon(loadConfig, tools, daemonParts(system, option));
+  }
+  const { start, pidFile } = begin;
+  if (start === 'detach') {
+    const { detachLoop } = await import('../hup/follow.ts');
+    await detachLoop(tools, option, pidFile);
+    return ExitCode.done;
+  }
   const { makeSinglePass } = await import('../hup/single-pass.ts');
-  const exitCode = await makeSinglePass(config, tools, context);
-  if (args.options['daemon'] === false) return exitCode;
+  const end = await makeSinglePass(config, tools, context);
+  if (start === 'pass' || start === 'loop' || end === 'stopped') return exitCodeOf(end);
   const { followFromNowOn } = await import('../hup/follow.ts');
-  await followFromNowOn(tools, option);
-  return exitCode;
+  const isFollowed = await followFromNowOn(tools, option, start);
+  // What a pass fails at is tried again by what follows.
+  return isFollowed && end === 'failed' ? ExitCode.done : exitCodeOf(end);
+}
+
+function exitCodeOf(end: PassEnd): ExitCode {
+  return end === 'done' ? ExitCode.done : ExitCode.failed;
+}
+
+function requestOf(args: ParsedArguments): Request {
+  if (flagOption(args, 'once')) return 'pass';
+  const daemon = args.options['daemon'];
+  return daemon === true ? 'loop' : daemon === false ? 'foreground' : 'bare';
+}
+
+interface Beginning {
+  readonly start: Start;
+  readonly pidFile: string;
+}
+
+async function startOf(request: Request, system: System): Promise<Beginning> {
+  // What cron calls each minute does not have to ask who called it.
+  if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
+  const [{ planStart }, { probeSurroundings }, { holderOf }, { DAEMON_LOCK }] = await Promise.all([
+    import('../hup/start.ts'),
+    import('../hup/surroundings.ts'),
+    import('../system/lock.ts'),
+    import('../hup/daemon.ts'),
+  ]);
+  const surroundings = await probeSurroundings(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
+  const isFollowed = holderOf(DAEMON_LOCK) !== undefined;
+  return { start: planStart(request, surroundings, isFollowed), pidFile: surroundings.unit?.pidFile ?? '' };
 }

@@ -98,8 +98,9 @@ export const commands: readonly CommandSpec[] = [
     name: 'cfn-hup',
     summary: "Follow a stack's metadata and run hooks when it changes.",
     options: [
-      { flags: '-c, --config <directory>', description: 'directory of cfn-hup.conf, or of the hooks' },
-      { flags: '-f, --no-daemon', description: 'make one pass and exit' },
+      { flags: '-c, --config <path>', description: 'cfn-hup.conf, its directory, or a directory of hooks' },
+      { flags: '-f, --once', description: 'make one pass and exit', addition: true },
+      { flags: '--no-daemon', description: 'follow changes in the foreground under a supervisor, else as -f' },
       { flags: '--daemon', description: 'follow changes in the foreground', addition: true },
       {
         flags: '--check',

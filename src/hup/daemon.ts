@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { describeError, ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
-import { type HeldLock, tryLock } from '../system/lock.ts';
+import { type HeldLock, holderOf, tryLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
 import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
 import { createPause, type Pause } from '../system/pause.ts';
@@ -10,17 +10,20 @@ import { onSignals } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
+import { type Rivalry, rivalry, TURN_WAIT } from './rival.ts';
 import { type RunningActions, watchActions } from './running-actions.ts';
 import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
 import { StatusLine } from './status-line.ts';
 
-export const DAEMON_LOCK = `${paths.hupState}/daemon.lock`;
+export const DAEMON_LOCK = paths.hupDaemonLock;
 export const PASS_LOCK = `${paths.hupState}/pass.lock`;
 
 /** What the loop works with besides the passes' tools. */
 export interface DaemonParts {
   readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
   readonly tryLock: (path: string, waitSeconds?: number) => HeldLock | undefined;
+  readonly holderOf: (path: string) => number | undefined;
+  readonly rivalry: Rivalry;
   readonly notifier: Notifier;
   readonly pause: Pause;
   readonly onSignals: typeof onSignals;
@@ -31,7 +34,7 @@ export interface DaemonParts {
   readonly leave: () => void;
 }
 
-/** Seconds that a start waits for a daemon that is about to end, or for a single pass that only looks whether there is one. */
+/** Seconds that a start waits for a daemon that is about to end. */
 const LOCK_WAIT = 2;
 /** Milliseconds between two looks at whether a single pass, from cron say, is over. */
 const PASS_LOCK_WAIT = 2000;
@@ -43,12 +46,15 @@ const ABORT_GRACE = 12_000;
 const LONGEST_FETCHES = 15 * 60_000;
 const ENDED = { event: 'runEnded', exitCode: ExitCode.done } as const;
 
-/** Takes what systemd says for us alone out of the environment. */
-export function daemonParts({ files }: System): DaemonParts {
+/** Takes what systemd says for us alone out of the environment. @param option -c as it was given */
+export function daemonParts(system: System, option: string | undefined): DaemonParts {
+  const { files } = system;
   const memory = createPassMemory();
   return {
     pass: (config, tools, options) => runPass(config, tools, memory, options),
     tryLock,
+    holderOf,
+    rivalry: rivalry(system, option),
     notifier: createNotifier(),
     pause: createPause(),
     onSignals,
@@ -64,33 +70,71 @@ export function daemonParts({ files }: System): DaemonParts {
 /**
  * Follows changes until SIGTERM or SIGINT: a pass, a pause, the configuration anew, the next pass. SIGHUP makes a pass at
  * once. A running action may finish within stopTimeout; then it is ended with all that it started, as a failure.
- * A second daemon leaves at once. Problems are said when they appear, not at each poll.
+ * A second daemon leaves at once, or waits for its turn where it would be started again and again. Problems are said when
+ * they appear, not at each poll.
  * @param loadConfig reads the configuration; when it cannot be used any more, the last one that could stays in force
  * @returns done, also when another daemon is there
  * @throws Problem when the configuration cannot be used at the start
  */
-export async function runDaemon(
-  loadConfig: () => HupConfig,
-  tools: PassTools,
-  parts: DaemonParts = daemonParts(tools.system),
-): Promise<ExitCode> {
-  const { notifier } = parts;
+export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
   // With its configuration read: who waits for the lock to be taken may take it that changes are followed.
   const daemon = new Daemon(loadConfig, tools, parts);
-  const lock = parts.tryLock(DAEMON_LOCK, LOCK_WAIT);
-  if (lock === undefined) {
-    tools.log.info('another cfn-hup follows changes already');
-    // Or else systemd takes the end before READY=1 for a failure, and starts us again and again.
-    notifier.send('READY=1', 'STATUS=Another cfn-hup follows changes already.');
-    await notifier.drain();
-    return ExitCode.done;
-  }
+  const lock = parts.tryLock(DAEMON_LOCK, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
+  if (lock === undefined) return ExitCode.done;
   try {
-    await daemon.run();
+    await daemon.run(lock);
   } finally {
     lock.release();
   }
   return ExitCode.done;
+}
+
+/**
+ * What a daemon does that finds another one at work. One that nobody would start again leaves. A supervised one waits, as
+ * it would be started again at once; a loop that a bare call has left in the background is asked to end in its favour.
+ * @returns undefined when it is to leave
+ */
+async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<HeldLock | undefined> {
+  const { notifier, pause, rivalry: rivals } = parts;
+  if (!(await rivals.isSupervised())) {
+    log.info('another cfn-hup follows changes already');
+    notifier.send('READY=1', 'STATUS=Another cfn-hup follows changes already.');
+    await notifier.drain();
+    return undefined;
+  }
+  let isStopping = false;
+  const ignoreSignals = parts.onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
+    isStopping ||= name !== 'SIGHUP';
+    pause.wake();
+  });
+  // The action that the other one runs may have started us, and waits for us to be up.
+  notifier.send('READY=1', 'STATUS=Waiting: another cfn-hup follows changes already.');
+  const unwatch = notifier.watch(() => true);
+  let known: number | undefined;
+  try {
+    while (!isStopping) {
+      const pid = parts.holderOf(DAEMON_LOCK);
+      const lock = pid === undefined ? parts.tryLock(DAEMON_LOCK) : undefined;
+      if (lock !== undefined) return lock;
+      if (pid !== undefined && pid !== known) {
+        known = pid;
+        const isAsked = await rivals.askToEnd(pid);
+        log.info(
+          isAsked
+            ? `process ${pid} follows the same changes in the background: it was asked to end, and we follow them after it`
+            : `process ${pid} follows changes already: waiting until it ends`,
+        );
+      }
+      await pause.wait(TURN_WAIT);
+    }
+  } finally {
+    unwatch();
+    ignoreSignals();
+  }
+  notifier.send('STOPPING=1', 'STATUS=Stopping.');
+  log.info('ended by a signal');
+  await notifier.drain();
+  return undefined;
 }
 
 class Daemon {
@@ -117,13 +161,16 @@ class Daemon {
     this.#status = new StatusLine(this.#config, tools.log);
   }
 
-  async run(): Promise<void> {
+  /** @param lock the daemon's, which it disclaims as soon as it is to stop */
+  async run(lock: HeldLock): Promise<void> {
     const { notifier, pause, onSignals: listen } = this.#parts;
     const deafen = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
       if (name === 'SIGHUP') this.#isReloading = true;
       else this.#isStopping = true;
       pause.wake();
-      if (this.#isStopping) this.#wakeStop();
+      if (!this.#isStopping) return;
+      lock.disclaim();
+      this.#wakeStop();
     });
     const unwatch = notifier.watch(() => this.#isAlive());
     let passLock: HeldLock | undefined;
@@ -234,6 +281,7 @@ class Daemon {
     this.#parts.notifier.send('STOPPING=1');
     this.#tools.log.info('ended by a signal', ENDED);
     await this.#parts.notifier.drain();
+    this.#actions.abortQueries();
     this.#parts.leave();
     return 'left';
   }

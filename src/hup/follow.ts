@@ -3,15 +3,26 @@ import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
 import { absolutePath } from '../system/absolute-path.ts';
-import { startDetached } from '../system/detached.ts';
-import { lastHolder, tryLock } from '../system/lock.ts';
+import { type Detached, startDetached } from '../system/detached.ts';
+import { holderOf, tryLock } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { DAEMON_LOCK } from './daemon.ts';
+import { followsOther, isSameConfig } from './rival.ts';
+import type { Start } from './start.ts';
+import { hasSystemd, OWN_UNIT } from './surroundings.ts';
 
-const UNIT = 'cfn-hup.service';
+/** For a oneshot unit, whose processes end with its call. */
+const TRANSIENT_UNIT = 'cfn-hup-loop.service';
 /** Milliseconds. */
 const PATIENCE = 15_000;
 const PAUSE = 100;
+/** Milliseconds after which a loop that has not taken the lock waits for another daemon. */
+const TURN = 4000;
+
+export interface FollowTools {
+  readonly system: System;
+  readonly log: Log;
+}
 
 /**
  * The second half of a bare call: makes sure that changes are followed from now on (contract section 2, cfn-hup). Where
@@ -20,15 +31,44 @@ const PAUSE = 100;
  * unit's, a loop of our own is started, in a session of its own. `follow=false` in cfntools.conf turns all of it off.
  * Call it without holding a lock of cfn-hup.
  * @param configOption -c as it was given
+ * @returns whether changes are followed; false where they are not to be
  * @throws Problem when nothing follows changes now
  */
 export async function followFromNowOn(
-  { system, log }: { readonly system: System; readonly log: Log },
+  { system, log }: FollowTools,
   configOption: string | undefined,
+  how: Extract<Start, `pass-then-${string}`> = 'pass-then-follow',
+): Promise<boolean> {
+  if (!(await wantsToFollow(system, log))) return false;
+  if (isFollowedAlready(system, log, configOption)) return true;
+  if (how === 'pass-then-transient-unit') await startTransientUnit(system, log, configOption);
+  else if (how === 'pass-then-follow' && isSameConfig(system, configOption, undefined) && (await hasUnit(system)))
+    await startUnit(system, log);
+  else await startLoop(system, log, configOption);
+  return true;
+}
+
+/**
+ * Starts the loop in the background for a unit of Type=forking, and says which process it is.
+ * @param pidFile where systemd looks for its number; empty for nowhere
+ * @throws Problem when it ends at once
+ */
+export async function detachLoop(
+  { system, log }: FollowTools,
+  configOption: string | undefined,
+  pidFile: string,
 ): Promise<void> {
-  if (!(await wantsToFollow(system, log))) return;
-  if (isUsualConfig(configOption) && (await hasUnit(system))) return startUnit(system, log);
-  return startLoop(system, log, configOption);
+  const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
+  const begin = system.clock.elapsed();
+  // Where another daemon is at work, it waits for its turn.
+  while (loop.ended() === undefined && holderOf(DAEMON_LOCK) !== loop.pid) {
+    if (system.clock.elapsed() - begin > TURN && holderOf(DAEMON_LOCK) !== undefined) break;
+    if (system.clock.elapsed() - begin > PATIENCE) throw notUp(loop);
+    await system.clock.sleep(PAUSE);
+  }
+  if (loop.ended() !== undefined) throw notUp(loop);
+  if (pidFile !== '') system.files.write(pidFile, Buffer.from(`${loop.pid}\n`), { mode: 0o644, ...system.self });
+  log.info(`process ${loop.pid} follows changes from now on`);
 }
 
 async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
@@ -37,50 +77,76 @@ async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
   return isWanted;
 }
 
-/** The unit reads the usual files. */
-function isUsualConfig(option: string | undefined): boolean {
-  return (
-    option === undefined ||
-    [paths.hupRoot, `${paths.hupRoot}/${paths.hupHooksDirectory}`].includes(absolutePath(option))
-  );
+function isFollowedAlready(system: System, log: Log, configOption: string | undefined): boolean {
+  const pid = holderOf(DAEMON_LOCK);
+  if (pid === undefined) return false;
+  if (followsOther(system, pid, configOption))
+    throw new Problem('cannot follow changes', {
+      where: `process ${pid}`,
+      hint: 'it is a cfn-hup that follows another configuration, and there can be only one: end it first',
+    });
+  log.info(`process ${pid} follows changes already`);
+  return true;
 }
 
-async function hasUnit({ exec, files }: System): Promise<boolean> {
-  if (exec.find('systemctl') === undefined || files.entry('/run/systemd/system') === undefined) return false;
-  const { stdout } = await exec.tool(['systemctl', 'show', '--property=LoadState', '--value', UNIT]);
+async function hasUnit(system: System): Promise<boolean> {
+  if (!hasSystemd(system)) return false;
+  const { stdout } = await system.exec.tool(['systemctl', 'show', '--property=LoadState', '--value', OWN_UNIT]);
   return stdout.trim() === 'loaded';
 }
 
 /** Without waiting: we may be a part of the boot that the unit comes after. */
-async function startUnit({ exec }: System, log: Log): Promise<void> {
-  const { exitCode, output } = await exec.tool(['systemctl', 'start', '--no-block', UNIT]);
-  if (exitCode !== 0)
-    throw new Problem('cannot follow changes', {
-      where: UNIT,
-      hint: `${lastLine(output)}; see journalctl -u ${UNIT}`,
-      output,
-    });
-  log.info(`${UNIT} follows changes from now on, until the machine is restarted unless it is enabled`);
+async function startUnit(system: System, log: Log): Promise<void> {
+  await start(system, OWN_UNIT, ['systemctl', 'start', '--no-block', OWN_UNIT]);
+  log.info(`${OWN_UNIT} follows changes from now on, until the machine is restarted unless it is enabled`);
+}
+
+async function startTransientUnit(system: System, log: Log, configOption: string | undefined): Promise<void> {
+  const properties = ['Type=notify', 'NotifyAccess=main', 'Restart=on-failure', 'RestartSec=10', 'KillMode=process'];
+  const options = ['--quiet', '--collect', '--no-block', ...properties.map((property) => `--property=${property}`)];
+  const loop = [process.execPath, 'cfn-hup', '--daemon', ...configArguments(configOption)];
+  await start(system, TRANSIENT_UNIT, ['systemd-run', `--unit=${TRANSIENT_UNIT}`, ...options, ...loop]);
+  log.info(`${TRANSIENT_UNIT} follows changes from now on, until the machine is restarted`);
+}
+
+async function start({ exec }: System, unit: string, command: [string, ...string[]]): Promise<void> {
+  const { exitCode, output } = await exec.tool(command);
+  if (exitCode === 0) return;
+  throw new Problem('cannot follow changes', {
+    where: unit,
+    hint: `${lastLine(output)}; see journalctl -u ${unit}`,
+    output,
+  });
 }
 
 async function startLoop({ clock }: System, log: Log, configOption: string | undefined): Promise<void> {
-  const free = tryLock(DAEMON_LOCK);
-  if (free === undefined) return log.info('another cfn-hup follows changes already');
-  free.release();
-  const option = configOption === undefined ? [] : ['--config', absolutePath(configOption)];
-  const loop = await startDetached(['cfn-hup', '--daemon', ...option]);
   const deadline = clock.elapsed() + PATIENCE;
-  while (loop.ended() === undefined && clock.elapsed() < deadline) {
-    if (lastHolder(DAEMON_LOCK) === loop.pid) {
-      log.info(`process ${loop.pid} follows changes from now on`);
-      return;
+  for (;;) {
+    const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
+    while (loop.ended() === undefined && clock.elapsed() < deadline) {
+      if (holderOf(DAEMON_LOCK) === loop.pid) return log.info(`process ${loop.pid} follows changes from now on`);
+      await clock.sleep(PAUSE);
     }
-    await clock.sleep(PAUSE);
+    if (loop.ended() !== ExitCode.done) {
+      // It may be the lock itself, which then says so.
+      tryLock(DAEMON_LOCK)?.release();
+      throw notUp(loop);
+    }
+    const faster = holderOf(DAEMON_LOCK);
+    if (faster !== undefined) return log.info(`process ${faster} follows changes already`);
+    // It has left the work to one that was about to end.
+    if (clock.elapsed() >= deadline) throw notUp(loop);
   }
-  // Another one was faster.
-  if (loop.ended() === ExitCode.done) return;
-  throw new Problem('cannot follow changes', {
+}
+
+function configArguments(option: string | undefined): readonly string[] {
+  return option === undefined ? [] : ['--config', absolutePath(option)];
+}
+
+function notUp(loop: Detached): Problem {
+  const ended = loop.ended();
+  return new Problem('cannot follow changes', {
     where: 'cfn-hup --daemon',
-    hint: `it ${loop.ended() === undefined ? 'is not up yet' : `ended with ${loop.ended()}`}: see ${paths.logDirectory}/cfn-hup.log`,
+    hint: `it ${ended === undefined ? 'is not up yet' : `ended with ${ended}`}: see ${paths.logDirectory}/cfn-hup.log`,
   });
 }

@@ -1,6 +1,5 @@
-import { ExitCode } from '../errors.ts';
 import { endProcess } from '../system/end-process.ts';
-import { tryLock } from '../system/lock.ts';
+import { holderOf, tryLock } from '../system/lock.ts';
 import { exitCodeOfSignal, onSignals } from '../system/signals.ts';
 import { DAEMON_LOCK, PASS_LOCK } from './daemon.ts';
 import type { HupConfig } from './hup-config.ts';
@@ -8,34 +7,40 @@ import { createPassMemory, type PassResult, type PassTools, runPass } from './pa
 import { watchActions } from './running-actions.ts';
 
 /**
+ * How a pass ended. 'failed': an action failed, nothing could be fetched, or state could not be kept, all of which a later
+ * pass tries again. 'unusable': the configuration has nothing but faults. 'stopped': by a signal.
+ */
+export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
+
+/**
  * One pass, as cron makes it. It leaves it to a daemon that follows changes, or to a pass that is under way. SIGTERM and
  * SIGINT end the running action with all that it started, and start no other.
  * @param insist called with what a person has to fix: what is wrong with the configuration, and that Heat's policy forbids to ask
  * @param remind called with that again, when it was said before and still is why nothing was fetched
- * @returns failed when an action failed, when nothing could be fetched, or when state could not be kept
  */
 export async function makeSinglePass(
   config: HupConfig,
   tools: PassTools,
   { insist, remind }: Readonly<Record<'insist' | 'remind', (line: string) => void>>,
-): Promise<ExitCode> {
+): Promise<PassEnd> {
   const { log, system } = tools;
-  const daemon = tryLock(DAEMON_LOCK);
-  if (daemon === undefined) {
+  if (holderOf(DAEMON_LOCK) !== undefined) {
     log.info('another cfn-hup follows changes: nothing to do');
-    return ExitCode.done;
+    return 'done';
   }
-  daemon.release();
   const lock = tryLock(PASS_LOCK);
   if (lock === undefined) {
     log.info('another cfn-hup makes a pass: nothing to do');
-    return ExitCode.done;
+    return 'done';
   }
   let isStopping = false;
   const actions = watchActions(system.exec);
   const deafen = onSignals(['SIGTERM', 'SIGINT'], (name) => {
     // An answer of the network is not worth waiting for.
-    if (actions.count === 0) endProcess(exitCodeOfSignal(name));
+    if (actions.count === 0) {
+      actions.abortQueries();
+      endProcess(exitCodeOfSignal(name));
+    }
     log.warning(`${name}: ending the action that runs`);
     isStopping = true;
     actions.abort();
@@ -47,15 +52,15 @@ export async function makeSinglePass(
     const { kind, line, isKnown } = result.trouble ?? {};
     if (line !== undefined && isKnown === true) remind(line);
     else if (line !== undefined && (kind === 'unasked' || kind === 'forbidden')) insist(line);
-    return isStopping || hasFailed(result, config) ? ExitCode.failed : ExitCode.done;
+    if (isStopping) return 'stopped';
+    if (config.hooks.length === 0 && config.problems.length > 0) return 'unusable';
+    return hasFailed(result) ? 'failed' : 'done';
   } finally {
     deafen();
     lock.release();
   }
 }
 
-function hasFailed(result: PassResult, { hooks, problems }: HupConfig): boolean {
-  const { failedActions, fetched, unfetched, hasStateTrouble } = result;
-  const isNothingLeft = hooks.length === 0 && problems.length > 0;
-  return failedActions > 0 || hasStateTrouble || isNothingLeft || (fetched === 0 && unfetched > 0);
+function hasFailed({ failedActions, fetched, unfetched, hasStateTrouble }: PassResult): boolean {
+  return failedActions > 0 || hasStateTrouble || (fetched === 0 && unfetched > 0);
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../errors.ts';
 import { systemClock } from './clock.ts';
@@ -8,6 +18,8 @@ import { findProgram, searchPath } from './search-path.ts';
 
 export interface HeldLock {
   release(): void;
+  /** Takes our process id out of the file, while the lock stays ours: who is about to end is not counted upon. */
+  disclaim(): void;
 }
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
@@ -51,7 +63,30 @@ export function tryLock(path: string, waitSeconds = 0): HeldLock | undefined {
       if (isHeld) closeSync(fd);
       isHeld = false;
     },
+    disclaim() {
+      if (isHeld) ftruncateSync(fd, 0);
+    },
   };
+}
+
+/**
+ * The process that holds a lock, found without touching the lock: it took it last, and has the file open still. So a look
+ * never keeps anybody else from taking it.
+ */
+export function holderOf(path: string): number | undefined {
+  const pid = lastHolder(path);
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (pid === undefined || file === undefined) return undefined;
+  try {
+    const isOpen = readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const open = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
+      return open?.ino === file.ino && open.dev === file.dev;
+    });
+    return isOpen ? pid : undefined;
+  } catch {
+    // It has ended.
+    return undefined;
+  }
 }
 
 /** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */

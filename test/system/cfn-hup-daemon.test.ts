@@ -48,6 +48,7 @@ describe('the service', () => {
     await start();
     expect([await show('ActiveState'), await show('NotifyAccess')]).toEqual(['active', 'main']);
     expect(await show('StatusText')).toBe('Following s1 with 1 hook.');
+    expect((await systemctl('status', UNIT)).stdout).toMatch(/Main PID: \d+ \(cfn-hup\)/);
     await guest.tell({ version: 1 });
     await until('the action ran', () => guest.lines(ACTED).length > 0, said);
     expect(guest.lines(ACTED)).toEqual(['{"version":1}']);
@@ -92,6 +93,8 @@ describe('the service', () => {
     await view().run('echo nonsense >/etc/cfn/cfn-hup.conf');
     expect((await systemctl('start', UNIT)).code).not.toBe(0);
     expect(guest.log()).toMatch(/ERROR .*cfn-hup\.conf/);
+    // Nor is it started again until somebody has mended it.
+    expect(await show('ActiveState')).toBe('failed');
   });
 
   test('one that hangs is ended by the watchdog, and started again', async () => {
@@ -207,6 +210,114 @@ describe('an action that runs cfn-init', () => {
   });
 });
 
+describe("a template's own unit", () => {
+  const OTHER = 'my-hup.service';
+  const LOOP = 'cfn-hup-loop.service';
+  const CALL = 'ExecStart=/opt/aws/bin/cfn-hup';
+  const dropIn = `${UNIT}.d/test.conf`;
+  const put = async (files: Readonly<Record<string, string>>): Promise<void> => {
+    for (const [name, lines] of Object.entries(files))
+      await view().run(`mkdir -p $(dirname ${UNITS}/${name}); cat >${UNITS}/${name}`, {
+        input: `[Service]\n${lines}\n`,
+      });
+    await systemctl('daemon-reload');
+  };
+  const shown = (unit: string, properties: string) =>
+    Promise.all(properties.split(' ').map((name) => property(view(), name, unit)));
+  /** It follows by a process of the unit, which was started once. */
+  const follows = async (unit: string, state = 'active'): Promise<void> => {
+    await until('the first pass is over', () => view().exists('/run/cfn-hup/last-check.json'), said);
+    await guest.tell({ version: 1 });
+    await until('the action ran', () => guest.lines(ACTED).length > 0, said);
+    expect(guest.lines(ACTED)).toEqual(['{"version":1}']);
+    expect(await shown(unit, 'ActiveState NRestarts')).toEqual([state, '0']);
+  };
+
+  beforeEach(async () => {
+    await view().run(
+      'mkdir -p /opt/aws/bin; ln -sf /usr/bin/cfn-hup /opt/aws/bin/; cp /etc/systemd/system/cfn-hup.service /srv/',
+    );
+    await guest.configure({ interval: '1s' }, RECORD);
+  });
+
+  afterEach(async () => {
+    await view().run(`systemctl stop ${UNIT} ${OTHER} ${LOOP}; systemctl reset-failed; pkill -x cfn-hup
+      rm -rf ${UNITS}/${OTHER} ${UNITS}/${UNIT}.d; cp /srv/cfn-hup.service ${UNITS}/`);
+  });
+
+  test.each<[what: string, unit: string, file: string, lines: string]>([
+    ['simple, as AWS documents it', UNIT, UNIT, `Type=simple\n${CALL}\nRestart=always`],
+    ['that leaves out Type and Restart, with -v', UNIT, UNIT, `${CALL} -v`],
+    ['with --no-daemon', UNIT, UNIT, `${CALL} --no-daemon\nRestart=always`],
+    ['forking', UNIT, UNIT, `Type=forking\n${CALL}\nRestart=always`],
+    ['forking with a PID file', UNIT, UNIT, `Type=forking\nPIDFile=/run/hup.pid\n${CALL}`],
+    ['with a script that waits', UNIT, UNIT, `ExecStart=/bin/sh -c '/opt/aws/bin/cfn-hup; exit $?'`],
+    ['oneshot that remains', UNIT, UNIT, `Type=oneshot\nRemainAfterExit=yes\n${CALL}`],
+    ['a drop-in over ours', UNIT, dropIn, `ExecStart=\n${CALL} -v`],
+    ['of another name, beside ours', OTHER, OTHER, `Type=notify\n${CALL}\nRestart=always`],
+  ])('%s: stays up, and acts on a change', async (_, unit, file, lines) => {
+    await put({ [file]: lines });
+    const { code, stderr } = await systemctl('start', unit);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    await follows(unit);
+    if (!lines.includes('oneshot')) expect(await property(view(), 'MainPID', unit)).not.toBe('0');
+    if (lines.includes('PIDFile')) expect(view().read('/run/hup.pid').trim()).toBe(await show('MainPID'));
+    if (unit === OTHER) expect(await show('ActiveState')).toBe('inactive');
+  });
+
+  test('a second one waits until the first ends, is not started again, and then follows', async () => {
+    await start();
+    await put({ [OTHER]: `${CALL}\nRestart=always\nRestartSec=100ms` });
+    await systemctl('start', OTHER);
+    await until('it waits', () => guest.log().includes('waiting until it ends'), said);
+    await sleep(1500);
+    expect(await shown(OTHER, 'ActiveState NRestarts')).toEqual(['active', '0']);
+    await view().run('rm /run/cfn-hup/last-check.json');
+    await systemctl('stop', UNIT);
+    await follows(OTHER);
+    expect(guest.log().match(/waiting until it ends/g)).toHaveLength(1);
+  });
+
+  test('ours takes over from a loop in the background, whose action may wait for that', async () => {
+    await guest.configure({ interval: '1s' }, `systemctl start ${UNIT} && echo "$CFN_NEW_METADATA" >>${ACTED}`);
+    await view().run('setsid -f cfn-hup --daemon --config /etc/cfn/cfn-hup.conf >/dev/null 2>&1');
+    await follows(UNIT);
+    await until(
+      'the unit follows',
+      async () => view().read('/var/lib/cfn-hup/daemon.lock').trim() === (await show('MainPID')),
+      said,
+    );
+    expect((await view().run('pgrep -cx cfn-hup')).stdout.trim()).toBe('1');
+    await guest.tell({ version: 2 });
+    await until('it acts', () => guest.lines(ACTED).includes('{"version":2}'), said);
+  });
+
+  test('of another name under services: an action is not ended by its own restart', async () => {
+    const file = '/etc/cfn/hooks.d/more.conf';
+    const services = { systemd: { 'my-hup': { ensureRunning: true, files: [file] } } };
+    await guest.configure(
+      { interval: '1s', 'stop-timeout': '10' },
+      `${binary('cfn-init')} /var/cache/heat-cfntools/last_metadata_guest && echo done >>${ACTED}`,
+    );
+    await put({ [OTHER]: `${CALL}\nRestart=always` });
+    await systemctl('start', OTHER);
+    await until('the first pass is over', () => view().exists('/run/cfn-hup/last-check.json'), said);
+    const daemon = await property(view(), 'MainPID', OTHER);
+    await guest.tell({
+      'AWS::CloudFormation::Init': { config: { files: { [file]: { content: '# 1\n' } }, services } },
+    });
+    await until('the change is dealt with', () => guest.lines(ACTED).length > 0, { seconds: 8, ...said });
+    expect(await property(view(), 'MainPID', OTHER)).toBe(daemon);
+    await view().run(`rm ${file}`);
+  });
+
+  test('oneshot, whose processes end with the call: followed by a unit that the call starts', async () => {
+    await put({ [UNIT]: `Type=oneshot\n${CALL}` });
+    expect((await systemctl('start', UNIT)).code).toBe(0);
+    await follows(LOOP);
+  });
+});
+
 describe('beside the service', () => {
   test('a second daemon and single passes leave at once, with exit 0', async () => {
     await start({ interval: '1h' });
@@ -220,12 +331,6 @@ describe('beside the service', () => {
     expect(await show('ActiveState')).toBe('active');
   });
 
-  test('as a service, a second daemon is no failure', async () => {
-    await start({ interval: '1h' });
-    const second = 'systemd-run --quiet --collect --wait --service-type=notify --property=NotifyAccess=main';
-    expect((await view().run(`${second} /usr/bin/cfn-hup --daemon`)).code).toBe(0);
-  });
-
   test('a bare call makes a pass and starts it, and does not enable it', async () => {
     await guest.configure({ interval: '1s' }, RECORD);
     const { code, stderr } = await view().run(['cfn-hup']);
@@ -235,7 +340,9 @@ describe('beside the service', () => {
     expect(await show('UnitFileState')).toBe('disabled');
     await guest.tell({ version: 6 });
     await until('it acts', () => guest.lines(ACTED).length > 0, said);
-    expect((await view().run(['cfn-hup'])).code).toBe(0);
+    const daemon = await show('MainPID');
+    expect((await view().run(['cfn-hup', '-c', '/etc/cfn/cfn-hup.conf'])).code).toBe(0);
+    expect((await view().run('pgrep -x cfn-hup')).stdout.trim()).toBe(daemon);
   });
 
   test('with follow=false a bare call only makes the pass', async () => {

@@ -61,13 +61,61 @@ describe('a bare call', () => {
     expect(await loops()).toEqual([]);
   });
 
-  test('a pass that fails is told by its exit code, and followed all the same', async () => {
-    await guest.configure({ interval: '1s', url: 'http://127.0.0.1:9/v1/' }, RECORD);
-    await view().run(
-      'mkdir -p /var/lib/cloud/data; printf "[Boto]\\nnum_retries=0\\n" >/var/lib/cloud/data/cfn-boto-cfg',
-    );
-    expect((await view().run(['cfn-hup'])).code).toBe(1);
+  test.each<[what: string, code: number, settings: Record<string, string>, action: string, follow: string]>([
+    ['heat cannot be reached', 0, { url: 'http://127.0.0.1:9/v1/' }, RECORD, 'true'],
+    ['an action fails', 0, {}, 'exit 1', 'true'],
+    ['an action fails, and nothing is to follow', 1, {}, 'exit 1', 'false'],
+  ])('%s: exit %i', async (_, code, settings, action, follow) => {
+    await guest.configure({ interval: '1s', ...settings }, action);
+    await guest.tell({ version: 1 });
+    await view().run(`mkdir -p /var/lib/cloud/data; printf "[Boto]\\nnum_retries=0\\n" >/var/lib/cloud/data/cfn-boto-cfg
+      echo follow=${follow} >/etc/cfn/cfntools.conf`);
+    expect((await view().run(['cfn-hup'])).code).toBe(code);
+    expect(await loops()).toHaveLength(follow === 'true' ? 1 : 0);
+  });
+
+  test('hooks that all are broken: exit 1, though what comes later is followed', async () => {
+    await view().run('echo nonsense >/etc/cfn/hooks.d/h.conf');
+    const { code, stderr } = await view().run(['cfn-hup']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('/etc/cfn/hooks.d/h.conf') });
     expect(await loops()).toHaveLength(1);
+  });
+
+  test('beside one that only looks at the lock of the daemon, or takes it for a moment, a loop is left all the same', async () => {
+    await view().run(`cat >/usr/local/sbin/flock <<'END'
+#!/bin/sh
+[ "$1" != -n ] || readlink /proc/self/fd/3 >>/srv/locks
+exec /usr/bin/flock "$@"
+END
+chmod 755 /usr/local/sbin/flock`);
+    expect((await view().run(['cfn-hup', '-f'])).code).toBe(0);
+    expect(guest.lines('/srv/locks')).toEqual(['/var/lib/cfn-hup/pass.lock']);
+    await view().run('rm /usr/local/sbin/flock /srv/locks; setsid -f flock /var/lib/cfn-hup/daemon.lock sleep 1');
+    expect((await view().run(['cfn-hup'])).code).toBe(0);
+    expect(await loops()).toHaveLength(1);
+  });
+
+  test('another configuration is followed already: an error that names the process', async () => {
+    await view().run('cp -a /etc/cfn /srv/other');
+    expect((await view().run(['cfn-hup', '-c', '/srv/other'])).code).toBe(0);
+    const [loop = ''] = await loops();
+    const { code, stderr } = await view().run(['cfn-hup']);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(`^cfn-hup: cannot follow changes: process ${Number.parseInt(loop, 10)}: .*\n$`),
+    });
+  });
+
+  test('by a supervisor is the loop, in the foreground', async () => {
+    // Of runit as much as can be seen of it.
+    await view().run('cp /bin/bash /srv/runsv');
+    const supervisor = view().run(['/srv/runsv', '-c', 'cfn-hup; exit 7']);
+    await until('the first pass is over', () => view().exists('/run/cfn-hup/last-check.json'), said);
+    await guest.tell({ version: 1 });
+    await until('the action ran', () => guest.lines(ACTED).length > 0, said);
+    expect(await loops()).toEqual([]);
+    await view().run('pkill -x cfn-hup');
+    expect((await supervisor).code).toBe(7);
   });
 
   test('a loop that ends at once is an error in one line', async () => {
@@ -117,6 +165,29 @@ test('signals end the loop with exit 0 and leave its lock free', async () => {
     expect((await loop).code).toBe(0);
     await view().run('rm -f /var/lib/cfn-hup/pass.lock');
   }
+});
+
+test('SIGTERM while systemctl hangs: it ends at once, and so does systemctl', async () => {
+  await view().run(`mkdir -p /run/systemd/system; cat >/usr/local/sbin/systemctl <<'END'
+#!/bin/sh
+touch /srv/asked
+sleep 60
+END
+chmod 755 /usr/local/sbin/systemctl`);
+  await guest.configure({ interval: '1s' }, RECORD, 'service.restarted');
+  await guest.tell({
+    'AWS::CloudFormation::Init': { config: { services: { systemd: { x: { ensureRunning: true } } } } },
+  });
+  const loop = view().run(['cfn-hup', '--daemon']);
+  await until('it asks', () => view().exists('/srv/asked'), said);
+  const begin = performance.now();
+  await view().run('pkill -x cfn-hup');
+  const { code } = await loop;
+  const milliseconds = performance.now() - begin;
+  const left = (await view().run('pgrep -fx "sleep 60"')).stdout;
+  await view().run('rm -r /run/systemd/system /usr/local/sbin/systemctl /srv/asked');
+  expect({ code, left }).toEqual({ code: 0, left: '' });
+  expect(milliseconds).toBeLessThan(5000);
 });
 
 test('a loop waits for a single pass that is under way, and then follows', async () => {

@@ -56,7 +56,7 @@ function meaningOf({ tool, flags }: Invocation, words: readonly string[]): { opt
     const { name, takesValue } = optionOf(tool, flag);
     const [word = ''] = rest.splice(at, 1);
     const joined = word === flag ? undefined : word.slice(flag.length + 1);
-    const value = takesValue ? (joined ?? rest.splice(at, 1)[0]) : flag !== '-f' || tool !== 'cfn-hup';
+    const value = takesValue ? (joined ?? rest.splice(at, 1)[0]) : flag !== '--no-daemon';
     options[name] = name === 'configsets' ? [...((options[name] as string[]) ?? []), value] : value;
   }
   return { options, operands: rest };

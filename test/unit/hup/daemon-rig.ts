@@ -20,6 +20,10 @@ export interface DaemonRig {
   readonly pauses: number[];
   /** Locks that are held. */
   readonly held: Set<string>;
+  /** Locks that were disclaimed. */
+  readonly disclaimed: Set<string>;
+  /** Daemons that were asked to end. */
+  readonly asked: readonly number[];
   /** How often memory was given back. */
   trims(): number;
   readonly isListening: () => boolean;
@@ -38,9 +42,16 @@ export interface DaemonWish {
   readonly pass?: DaemonParts['pass'];
   /** How often a lock is held by somebody else, by the end of its name. */
   readonly taken?: Readonly<Record<string, number>>;
+  /** Somebody starts it again when it ends. */
+  readonly isSupervised?: boolean;
+  /** The one that holds the lock was left in the background, and ends when it is asked to. */
+  readonly isRivalInBackground?: boolean;
   /** Called in each pause, which is over at once; without it, pauses take the time they are. */
   readonly inPause?: (count: number, rig: DaemonRig) => void;
 }
+
+/** The process that holds a lock which is taken. */
+export const RIVAL = 4321;
 
 /** A daemon in a world, with real passes, and with signals, locks and systemd that are the test's. */
 export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
@@ -59,8 +70,10 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   let alive = (): boolean => true;
   let hasLeft = false;
   const [passes, told, pauses]: [string[], string[], number[]] = [[], [], []];
+  const asked: number[] = [];
   let trims = 0;
   const held = new Set<string>();
+  const disclaimed = new Set<string>();
   const parts: DaemonParts = {
     pass: (config, tools, options) => {
       passes.push(config.settings.stack);
@@ -72,7 +85,20 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
       refusals[name] = left - 1;
       if (left > 0) return undefined;
       held.add(name);
-      return { release: () => held.delete(name) };
+      return { release: () => held.delete(name), disclaim: () => disclaimed.add(name) };
+    },
+    holderOf: (path) => {
+      const name = path.replace(/.*\//, '');
+      const left = refusals[name] ?? 0;
+      refusals[name] = left - 1;
+      return left > 0 ? RIVAL : undefined;
+    },
+    rivalry: {
+      isSupervised: async () => wish.isSupervised === true,
+      askToEnd: async (pid) => {
+        asked.push(pid);
+        return wish.isRivalInBackground === true;
+      },
     },
     notifier: {
       send: (...assignments) => told.push(assignments.join(' ')),
@@ -113,6 +139,8 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     told,
     pauses,
     held,
+    disclaimed,
+    asked,
     trims: () => trims,
     isListening: () => handle !== undefined,
     hasLeft: () => hasLeft,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
-import { createDaemon, type DaemonRig, type Look, NOTHING_NEW } from './daemon-rig.ts';
+import { createDaemon, type DaemonRig, type Look, NOTHING_NEW, RIVAL } from './daemon-rig.ts';
 import { createWorld, hookIn, stateFileOf, type World } from './world.ts';
 
 const START = 'READY=1 STATUS=Following s1 with 1 hook.';
@@ -84,6 +84,42 @@ describe('the loop', () => {
     expect(await rig.run()).toBe(ExitCode.done);
     expect(rig.passes).toEqual([]);
     expect(rig.told).toEqual(['READY=1 STATUS=Another cfn-hup follows changes already.']);
+  });
+
+  it.each<[rival: string, isRivalInBackground: boolean, said: string]>([
+    ['ends', false, `INFO process ${RIVAL} follows changes already: waiting until it ends`],
+    [
+      'which was left in the background, has ended at its request',
+      true,
+      `INFO process ${RIVAL} follows the same changes in the background: it was asked to end, and we follow them after it`,
+    ],
+  ])(
+    'a second daemon that would be started again is up, and waits until the first %s',
+    async (_, isRivalInBackground, said) => {
+      const rig = createDaemon(world, {
+        taken: { 'daemon.lock': 4 },
+        isSupervised: true,
+        isRivalInBackground,
+        inPause: stopAfter(5),
+      });
+      expect(await rig.run()).toBe(ExitCode.done);
+      expect(rig.asked).toEqual([RIVAL]);
+      expect(rig.passes).toHaveLength(2);
+      expect(rig.told).toEqual([
+        'READY=1 STATUS=Waiting: another cfn-hup follows changes already.',
+        START.replace('1 hook', '0 hooks'),
+        END,
+      ]);
+      expect(world.said.slice(0, 2)).toEqual([said, 'INFO following s1']);
+    },
+  );
+
+  it('a second daemon that waits ends by a signal, and leaves the lock to the first', async () => {
+    const rig = createDaemon(world, { taken: { 'daemon.lock': 100 }, isSupervised: true, inPause: stopAfter(2) });
+    expect(await rig.run()).toBe(ExitCode.done);
+    expect(rig.passes).toEqual([]);
+    expect(rig.told.at(-1)).toBe(END);
+    expect([rig.isListening(), [...rig.held]]).toEqual([false, []]);
   });
 
   it('waits for a single pass that is under way', async () => {
@@ -215,6 +251,8 @@ describe('SIGTERM', () => {
     await until(() => rig.passes.length === 1);
     const begin = performance.now();
     rig.signal('SIGTERM');
+    // Nobody is to count on us any more.
+    expect([...rig.disclaimed]).toEqual(['daemon.lock']);
     expect(await end).toBe(ExitCode.done);
     expect(performance.now() - begin).toBeLessThan(2000);
     expect(rig.hasLeft()).toBe(true);

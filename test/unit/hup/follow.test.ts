@@ -12,6 +12,11 @@ const START = `systemctl start --no-block ${UNIT}`;
 let world: World;
 beforeEach(() => {
   world = createWorld();
+  world.write('/etc/cfn/cfn-hup.conf', '');
+  world.files.makeDirectory('/etc/cfn/hooks.d');
+  world.files.makeDirectory('/srv');
+  world.files.writeLink('/srv/link', '/etc/cfn');
+  world.files.writeLink('/srv/file', '/etc/cfn/cfn-hup.conf');
 });
 
 /** Where systemd runs and knows the unit; `start` is what starting it comes to. */
@@ -32,13 +37,20 @@ async function follow(config: string | undefined, start: Partial<ToolResult> = {
   return called;
 }
 
-it.each([undefined, '/etc/cfn', '/etc/cfn/', '/etc/cfn/hooks.d'])(
-  'with the usual configuration (%s) starts the unit',
-  async (config) => {
-    expect((await follow(config)).at(-1)).toBe(START);
-    expect(world.said).toEqual([expect.stringContaining(`INFO ${UNIT} follows changes from now on`)]);
-  },
-);
+it.each([
+  undefined,
+  '/etc/cfn',
+  '/etc/cfn/',
+  '/etc/cfn/hooks.d',
+  '/etc/cfn/cfn-hup.conf',
+  '/srv/link',
+  '/srv/link/cfn-hup.conf',
+  '/srv/link/hooks.d',
+  '/srv/file',
+])('with the usual configuration (%s) starts the unit', async (config) => {
+  expect((await follow(config)).at(-1)).toBe(START);
+  expect(world.said).toEqual([expect.stringContaining(`INFO ${UNIT} follows changes from now on`)]);
+});
 
 it.each<[text: string, starts: boolean, said: string]>([
   ['follow=false', false, 'INFO changes are not followed'],

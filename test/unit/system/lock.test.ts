@@ -4,7 +4,7 @@ import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { lastHolder, tryLock } from '../../../src/system/lock.ts';
+import { holderOf, lastHolder, tryLock } from '../../../src/system/lock.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 const newPath = (): string => `${temporaryRoot().root}/state/one.lock`;
@@ -46,6 +46,24 @@ it('is gone with a process that is killed, and is waited for', async () => {
   const lock = tryLock(path, 10);
   expect(lock).toBeDefined();
   lock?.release();
+});
+
+it('its holder is found without touching it, until it lets go or disclaims it', async () => {
+  const path = newPath();
+  expect(holderOf(path)).toBeUndefined();
+  const lock = tryLock(path);
+  expect(holderOf(path)).toBe(process.pid);
+  lock?.release();
+  expect(lastHolder(path)).toBe(process.pid);
+  expect(holderOf(path)).toBeUndefined();
+  // Somebody who has taken the number of one that is gone.
+  writeFileSync(path, `${process.ppid}\n`);
+  expect(holderOf(path)).toBeUndefined();
+  const again = tryLock(path);
+  again?.disclaim();
+  expect([holderOf(path), tryLock(path)]).toEqual([undefined, undefined]);
+  again?.release();
+  again?.disclaim();
 });
 
 it('is not handed on to what we start', async () => {

@@ -123,6 +123,16 @@ export function systemd(system: System, timeout: number): ServiceManager {
     await systemctl(verb, service);
   };
 
+  /** cfn-hup reads its configuration before each look at Heat: all that it can be told is to look at once. */
+  const reloadDaemon = async (service: string): Promise<undefined> => {
+    try {
+      await systemctl('reload', service);
+    } catch (error) {
+      // A template's own unit has no ExecReload=.
+      if (!(error instanceof Problem) || !/not applicable/.test(error.output ?? '')) throw error;
+    }
+  };
+
   /** @returns undefined when systemctl finds itself in a chroot */
   const show = async (unit: string): Promise<Unit | undefined> => {
     const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, '--', unit]);
@@ -193,8 +203,8 @@ export function systemd(system: System, timeout: number): ServiceManager {
     disable: (service) => act('disable', service),
     start: (service) => systemctl('start', service),
     stop: (service) => act('stop', service),
-    // cfn-hup reads its configuration before each look at Heat, so that to look at once is all that it has to be told.
-    restart: (service) => systemctl(isOwnDaemon(unitName(service), system) ? 'reload' : 'restart', service),
+    restart: (service) =>
+      isOwnDaemon(unitName(service), system) ? reloadDaemon(service) : systemctl('restart', service),
     reload: () => act('daemon-reload'),
     async names() {
       const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
