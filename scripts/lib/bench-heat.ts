@@ -4,6 +4,7 @@ import { availableParallelism, cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '../../src/errors.ts';
 import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../src/heat/describe.ts';
+import { BY_OPTIONS } from '../../src/heat/named-by.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { createHttp } from '../../src/system/http.ts';
 import { Cloud } from '../../test/heat/cloud.ts';
@@ -64,7 +65,7 @@ async function makeGuest(): Promise<{ access: HeatAccess; stack: string }> {
     attempts: 1,
     longestDelay: 0,
   };
-  return { access: { endpoint, credentials, signature: 'v4', transport: {} }, stack: name };
+  return { access: { endpoint, credentials, signature: 'v4', transport: {}, namedBy: BY_OPTIONS }, stack: name };
 }
 
 /** So many guests, each of which asks again as soon as it has an answer. */

@@ -1,5 +1,6 @@
 import { type Context, readGiven, readGivenSecret } from '../context.ts';
 import { usageProblem } from '../errors.ts';
+import { BY_OPTIONS } from '../heat/named-by.ts';
 import type { HeatWish } from '../metadata/heat-source.ts';
 import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
@@ -24,6 +25,7 @@ export function heatWish(args: ParsedArguments): HeatWish {
     secretKey: textOption(args, 'secretKey'),
     role: textOption(args, 'role'),
     isStrict: flagOption(args, 'strict'),
+    namedBy: BY_OPTIONS,
   };
 }
 

@@ -2,6 +2,7 @@ import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
+import type { NamedBy } from './named-by.ts';
 
 /** What the command line says about credentials; an empty text counts as not given: an unset variable of a script. */
 export interface CredentialWish {
@@ -13,6 +14,7 @@ export interface CredentialWish {
   readonly role: string | undefined;
   /** --strict: refuse a credential file that is not private to root and the caller. */
   readonly isStrict: boolean;
+  readonly namedBy: NamedBy;
 }
 
 export interface CredentialTools {
@@ -39,10 +41,21 @@ export async function findCredentials(wish: CredentialWish, tools: CredentialToo
     fromFlags ??
     fromEnvironment(tools) ??
     (isFilled(wish.role) ? await fromRole(wish.role, tools) : undefined);
-  if (credentials === undefined) throw new Unasked('no credentials for heat-api-cfn');
+  if (credentials === undefined) throw noCredentials(wish.namedBy);
   tools.onSecret(credentials.secretKey);
   if (credentials.sessionToken !== undefined) tools.onSecret(credentials.sessionToken);
   return credentials;
+}
+
+/** What an empty credential file lacks. */
+export const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId= and AWSSecretKey=';
+
+/** Nothing names credentials. */
+export function noCredentials({ credentials }: NamedBy): Unasked {
+  return new Unasked(
+    'no credentials for heat-api-cfn',
+    credentials === undefined ? {} : { hint: `give ${credentials}` },
+  );
 }
 
 /**
@@ -71,6 +84,7 @@ function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, w
     warn(problem.line);
   }
   if (accessKey === undefined || secretKey === undefined) {
+    if (text.trim() === '') throw new Problem('the credential file is empty', { where: path, hint: CREDENTIAL_LINES });
     const missing = [accessKey === undefined ? 'AWSAccessKeyId=' : '', secretKey === undefined ? 'AWSSecretKey=' : ''];
     throw new Problem(`no ${missing.filter((name) => name !== '').join(' and no ')} in the credential file`, {
       where: path,

@@ -7,6 +7,7 @@ import type { System } from '../system/system.ts';
 import { type Answer, decodeAnswer, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused, Unreachable } from './failures.ts';
+import type { NamedBy } from './named-by.ts';
 import { refusalOf } from './refusal.ts';
 import { type SignatureVersion, signedCall } from './signed-call.ts';
 
@@ -17,6 +18,7 @@ export interface HeatAccess {
   /** v4, and v2 only when a server does not know it, unless the operator wants v2 from the start. */
   readonly signature: SignatureVersion;
   readonly transport: Pick<HttpRequest, 'insecure' | 'insecurely' | 'trust' | 'proxy'>;
+  readonly namedBy: NamedBy;
 }
 
 export interface DescribeTools {
@@ -59,7 +61,7 @@ export async function describeStackResource(
   resource: string,
   { http, clock, note, known }: DescribeTools,
 ): Promise<Described> {
-  const { endpoint, credentials, transport } = access;
+  const { endpoint, credentials, transport, namedBy } = access;
   const parameters = {
     Action: 'DescribeStackResource',
     ContentType: 'JSON',
@@ -80,7 +82,7 @@ export async function describeStackResource(
       });
       const { body } = response;
       if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
-      const outcome = await judge(response, endpoint, clock.now(), signature);
+      const outcome = await judge(response, endpoint, clock.now(), signature, namedBy);
       if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
       if ('refused' in outcome) throw outcome.refused;
       if ('wants' in outcome) {
@@ -127,6 +129,7 @@ async function judge(
   endpoint: Endpoint,
   now: Date,
   signature: SignatureVersion,
+  namedBy: NamedBy,
 ): Promise<Outcome> {
   const { status, body } = response;
   const patience: Trouble = {
@@ -142,7 +145,7 @@ async function judge(
   const isOfSignature = answer.kind === 'error' && answer.code === 'IncompleteSignature';
   if (isOfSignature && status === 400 && signature === 'v4') return { wants: 'v2' };
   const error = answer.kind === 'resource' ? ({ kind: 'unintelligible', why: `HTTP ${status}` } as const) : answer;
-  return { refused: refusalOf(response, error, endpoint, now) };
+  return { refused: refusalOf(response, error, endpoint, now, namedBy) };
 }
 
 /**

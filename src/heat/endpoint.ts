@@ -1,12 +1,13 @@
 import { usageProblem } from '../errors.ts';
 import { shownUrl, splitUrl } from '../url.ts';
 import { type BotoConfig, decodeBotoConfig } from './boto-config.ts';
+import type { NamedBy } from './named-by.ts';
 
 /** Where the query API is, and how to talk to it. */
 export interface Endpoint {
   /** The base URL: it ends with a slash, its host is in lower case, and a port that is the scheme's own is left out. */
   readonly url: string;
-  /** Who named it: an option or a file. */
+  /** Who named it: an option, a key of a configuration file, or a file. */
   readonly from: string;
   /** The region that signatures name. Heat takes any. */
   readonly region: string;
@@ -35,6 +36,7 @@ export interface EndpointSources {
   readonly region: string | undefined;
   readonly metadataServer: TextFile | undefined;
   readonly botoConfig: TextFile | undefined;
+  readonly namedBy: NamedBy;
 }
 
 export interface DecodedEndpoint {
@@ -79,7 +81,7 @@ export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
 }
 
 function baseUrl(
-  { url, region, metadataServer, botoConfig }: EndpointSources,
+  { url, region, metadataServer, botoConfig, namedBy }: EndpointSources,
   boto: BotoConfig | undefined,
   warnings: string[],
 ): Pick<Endpoint, 'url' | 'from'> | undefined {
@@ -90,7 +92,7 @@ function baseUrl(
         `not the base URL of an API: ${shownUrl(url)}`,
         'write it as http://HOST:PORT/PATH/, without a user or a query',
       );
-    return { url: normal, from: '--url' };
+    return { url: normal, from: namedBy.url };
   }
   if (metadataServer !== undefined) {
     const normal = normalUrl(metadataServer.text.trim());
@@ -104,7 +106,7 @@ function baseUrl(
   }
   if (region !== undefined && AWS_REGION.test(region)) {
     const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-    return { url: `https://cloudformation.${region}.${domain}/`, from: '--region' };
+    return { url: `https://cloudformation.${region}.${domain}/`, from: namedBy.region };
   }
   return undefined;
 }
@@ -115,6 +117,11 @@ function regionUrl(endpoint: string, isSecure: boolean): string {
   const host = /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(endpoint) ? `[${endpoint}]` : endpoint;
   const port = /:\d+$/.test(host.replace(/^\[.*\]/, '')) ? '' : `:${HEAT_PORT}`;
   return `${isSecure ? 'https' : 'http'}://${host}${port}${HEAT_PATH}`;
+}
+
+/** True for a URL that paths can be added to: http or https, without a user or a query. */
+export function isBaseUrl(text: string): boolean {
+  return normalUrl(text.trim()) !== undefined;
 }
 
 /** @returns undefined when it is no URL that paths can be added to */

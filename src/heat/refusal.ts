@@ -4,6 +4,7 @@ import type { Answer } from './answer.ts';
 import { callForbiddenByPolicy, denialHint, GUEST_CALL, isPolicyMessage, policyHint } from './denial.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused } from './failures.ts';
+import type { NamedBy } from './named-by.ts';
 
 /** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
 const WORTH_A_WORD = 5 * 60_000;
@@ -21,6 +22,7 @@ export function refusalOf(
   answer: NoResource,
   endpoint: Pick<Endpoint, 'url' | 'from'>,
   now: Date,
+  { target }: Pick<NamedBy, 'target'>,
 ): Refused | ForbiddenByPolicy {
   const said = answer.kind === 'error' ? (answer.message ?? answer.code) : undefined;
   const what =
@@ -40,7 +42,7 @@ export function refusalOf(
   const hint =
     status === 401 || status === 403
       ? (clockHint(headers['date'], now) ?? hintForDenial(status, isCutShort === true, answer, endpoint))
-      : hintFor(status, body, said ?? '', endpoint);
+      : hintFor(status, body, said ?? '', endpoint, target);
   return new Refused(what, { where: endpoint.url, hint });
 }
 
@@ -61,7 +63,13 @@ function hintForDenial(
   return denialHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');
 }
 
-function hintFor(status: number, body: string, said: string, { url, from }: Pick<Endpoint, 'url' | 'from'>): string {
+function hintFor(
+  status: number,
+  body: string,
+  said: string,
+  { url, from }: Pick<Endpoint, 'url' | 'from'>,
+  target: string,
+): string {
   const check = `check the URL, which comes from ${from}`;
   if (status === 300) {
     const version = /"href": *"(https?:\/\/[^"\s]{1,200})"/.exec(body)?.[1];
@@ -71,7 +79,7 @@ function hintFor(status: number, body: string, said: string, { url, from }: Pick
   if (status === 407) return 'the proxy wants a user and a password';
   if (status >= 300 && status < 400) return `a redirect is not followed; ${check}`;
   if (/not authori[sz]ed/i.test(said)) return 'the access key is for another resource or stack';
-  if (/could not be found|does not exist/i.test(said)) return 'check --stack and --resource';
+  if (/could not be found|does not exist/i.test(said)) return `check ${target}`;
   if (status >= 200 && status < 300) return `is it heat-api-cfn? ${check}`;
   return `see the log of heat-api-cfn; ${check}`;
 }

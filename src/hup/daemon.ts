@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { describeError, ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
-import { type HeldLock, holderOf, tryLock } from '../system/lock.ts';
+import { holderOf, type NamedLock, tryLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
 import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
 import { createPause, type Pause } from '../system/pause.ts';
@@ -21,7 +21,7 @@ export const PASS_LOCK = `${paths.hupState}/pass.lock`;
 /** What the loop works with besides the passes' tools. */
 export interface DaemonParts {
   readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
-  readonly tryLock: (path: string, waitSeconds?: number) => HeldLock | undefined;
+  readonly tryLock: (path: string, waitSeconds?: number) => NamedLock | undefined;
   readonly holderOf: (path: string) => number | undefined;
   readonly rivalry: Rivalry;
   readonly notifier: Notifier;
@@ -94,7 +94,7 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
  * it would be started again at once; a loop that a bare call has left in the background is asked to end in its favour.
  * @returns undefined when it is to leave
  */
-async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<HeldLock | undefined> {
+async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
   const { notifier, pause, rivalry: rivals } = parts;
   if (!(await rivals.isSupervised())) {
     log.info('another cfn-hup follows changes already');
@@ -162,7 +162,7 @@ class Daemon {
   }
 
   /** @param lock the daemon's, which it disclaims as soon as it is to stop */
-  async run(lock: HeldLock): Promise<void> {
+  async run(lock: NamedLock): Promise<void> {
     const { notifier, pause, onSignals: listen } = this.#parts;
     const deafen = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
       if (name === 'SIGHUP') this.#isReloading = true;
@@ -173,7 +173,7 @@ class Daemon {
       this.#wakeStop();
     });
     const unwatch = notifier.watch(() => this.#isAlive());
-    let passLock: HeldLock | undefined;
+    let passLock: NamedLock | undefined;
     try {
       const { stack } = this.#config.settings;
       this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });

@@ -2,6 +2,7 @@ import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
 import { ForbiddenByPolicy, Refused, Unreachable } from '../heat/failures.ts';
+import { BY_HUP_CONFIG } from '../heat/named-by.ts';
 import { fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
 import { forgetForbidden, noteForbidden } from './forbidden.ts';
 import type { HupSettings } from './hup-config.ts';
@@ -49,7 +50,11 @@ export async function fetchResources(
   if (names.length === 0) return { resources, trouble };
   try {
     const { url, region, credentialFile, role } = settings;
-    const wish = { url, region, credentialFile, role, accessKey: undefined, secretKey: undefined, isStrict: false };
+    const wish = {
+      ...{ url, region, credentialFile, role, accessKey: undefined, secretKey: undefined },
+      isStrict: false,
+      namedBy: BY_HUP_CONFIG,
+    };
     const access = await findHeatAccess(wish, tools);
     let most = attempts ?? access.endpoint.attempts;
     for (const name of names) {

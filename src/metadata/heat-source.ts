@@ -3,8 +3,9 @@ import type { StackResource } from '../heat/answer.ts';
 import { decodeBotoConfig } from '../heat/boto-config.ts';
 import { type CredentialTools, type CredentialWish, findCredentials } from '../heat/credentials.ts';
 import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
-import { decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
+import { type DecodedEndpoint, decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
+import type { NamedBy } from '../heat/named-by.ts';
 import type { AttemptBounds } from '../heat/persist.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
@@ -43,26 +44,21 @@ export async function findHeatAccess(
   { system, log, redactor, readSecretFile, roleCredentials }: HeatTools,
 ): Promise<HeatAccess> {
   const { files } = system;
+  const { namedBy } = wish;
   const credentials = await findCredentials(wish, {
     environment: system.environment,
     readSecretFile,
     roleCredentials:
-      roleCredentials ?? (async (role) => (await import('./instance-role.ts')).roleCredentials(system, role)),
+      roleCredentials ??
+      (async (role) =>
+        (await import('./instance-role.ts')).roleCredentials(system, role, undefined, namedBy.insteadOfRole)),
     onSecret: (secret) => redactor.addSecret(secret),
     warn: (text) => log.warning(text),
   });
-  const { endpoint, warnings, secrets } = decodeEndpoint({
-    url: filled(wish.url),
-    region: filled(wish.region),
-    metadataServer: readBootFile(files, paths.bootMetadataServer),
-    botoConfig: readBootFile(files, paths.bootBotoConfig),
-  });
+  const { endpoint, warnings, secrets } = readEndpoint(wish, files);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const warning of warnings) log.warning(warning);
-  if (endpoint === undefined) {
-    const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
-    throw new Unasked('nothing names the address of heat-api-cfn', { where: places.join(', '), hint: 'give --url' });
-  }
+  if (endpoint === undefined) throw noAddress(namedBy);
   return {
     endpoint,
     credentials,
@@ -73,7 +69,31 @@ export async function findHeatAccess(
       trust: readCertificates(files, endpoint, log),
       proxy: endpoint.proxy,
     },
+    namedBy,
   };
+}
+
+/** The address and the options of the connection, from what the caller says and what cloud-init brought. @throws Problem */
+export function readEndpoint(
+  { url, region, namedBy }: Pick<HeatWish, 'url' | 'region' | 'namedBy'>,
+  files: FileSystem,
+): DecodedEndpoint {
+  return decodeEndpoint({
+    url: filled(url),
+    region: filled(region),
+    metadataServer: readBootFile(files, paths.bootMetadataServer),
+    botoConfig: readBootFile(files, paths.bootBotoConfig),
+    namedBy,
+  });
+}
+
+/** Nothing names the address. */
+export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>): Unasked {
+  const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
+  return new Unasked('nothing names the address of heat-api-cfn', {
+    where: places.join(', '),
+    hint: `give ${url}, or on AWS ${region}`,
+  });
 }
 
 /** Asks Heat for a resource. @throws Refused, Unreachable */

@@ -18,12 +18,14 @@ const ROLES = '/latest/meta-data/iam/security-credentials/';
 /**
  * The credentials of an instance role, from EC2's metadata service (--role, and "roleName" of an authentication block).
  * @param patience milliseconds that it may take
+ * @param instead what to do where the instance has no role at all, for the hint
  * @throws SilentService when the service does not answer; Problem when it does not have the role, or has no credentials for it
  */
 export async function roleCredentials(
-  system: System,
+  system: Pick<System, 'http' | 'clock'>,
   roleName: string,
   patience = MOST_PATIENCE,
+  instead = 'attach one',
 ): Promise<RoleCredentials> {
   if (roleName.trim() === '') throw usageProblem('a role without a name', 'an empty variable?');
   const service = metadataService(system, patience);
@@ -38,7 +40,7 @@ export async function roleCredentials(
     const roles = await service.getFromEc2(ROLES);
     throw new Problem('the metadata service has no such role', {
       where,
-      hint: roles.status === 200 ? rolesHint(roles.body) : 'this instance has no role; give --access-key or -f instead',
+      hint: roles.status === 200 ? rolesHint(roles.body, instead) : noRole(instead),
     });
   }
   throw new Problem(`the metadata service answered with HTTP ${status}`, { where });
@@ -83,8 +85,12 @@ function isFilled(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function rolesHint(list: string): string {
+function noRole(instead: string): string {
+  return `this instance has no role; ${instead}`;
+}
+
+function rolesHint(list: string, instead: string): string {
   const names = list.split('\n').map((line) => line.trim());
   const roles = names.filter((name) => /^[\w+=,.@-]{1,128}$/.test(name));
-  return roles.length === 0 ? 'this instance has no role' : `there is: ${roles.join(', ')}`;
+  return roles.length === 0 ? noRole(instead) : `there is: ${roles.join(', ')}`;
 }

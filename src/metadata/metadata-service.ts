@@ -28,7 +28,7 @@ export interface MetadataService {
 export class SilentService extends Problem {}
 
 /** @param patience milliseconds for everything that is asked through it */
-export function metadataService({ http, clock }: System, patience: number): MetadataService {
+export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>, patience: number): MetadataService {
   const deadline = clock.elapsed() + Math.min(patience, MOST_PATIENCE);
   let givenUp: SilentService | undefined;
   let token: Promise<string | undefined> | undefined;

@@ -18,6 +18,10 @@ import { findProgram, searchPath } from './search-path.ts';
 
 export interface HeldLock {
   release(): void;
+}
+
+/** A lock whose file names us. */
+export interface NamedLock extends HeldLock {
   /** Takes our process id out of the file, while the lock stays ours: who is about to end is not counted upon. */
   disclaim(): void;
 }
@@ -38,7 +42,7 @@ const CHILD_FD = 3;
  * @returns undefined when somebody else holds it
  * @throws Problem when the file cannot be opened or there is no flock(1)
  */
-export function tryLock(path: string, waitSeconds = 0): HeldLock | undefined {
+export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
   const fd = openLock(path);
   let isTaken = false;
   try {

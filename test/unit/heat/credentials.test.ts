@@ -7,6 +7,7 @@ import {
   parseCredentialFile,
 } from '../../../src/heat/credentials.ts';
 import { Unasked } from '../../../src/heat/failures.ts';
+import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import type { Exposure } from '../../../src/system/trusted-path.ts';
 
 const NONE: CredentialWish = {
@@ -15,6 +16,7 @@ const NONE: CredentialWish = {
   secretKey: undefined,
   role: undefined,
   isStrict: false,
+  namedBy: BY_OPTIONS,
 };
 const FILE = 'AWSAccessKeyId=from-file\nAWSSecretKey=file-secret\n';
 
@@ -60,8 +62,17 @@ describe('the order', () => {
     expect(secrets).toContain(credentials.secretKey);
   });
 
-  it('none', async () => {
-    await expect(findCredentials(NONE, rig().tools)).rejects.toBeInstanceOf(Unasked);
+  it.each([
+    ['an option', BY_OPTIONS, 'no credentials for heat-api-cfn'],
+    [
+      'cfn-hup.conf',
+      BY_HUP_CONFIG,
+      'no credentials for heat-api-cfn: give credential-file= or, on AWS, role= in cfn-hup.conf',
+    ],
+  ])('none, where %s names them', async (_, namedBy, line) => {
+    const problem = await findCredentials({ ...NONE, namedBy }, rig().tools).catch((error) => error);
+    expect(problem).toBeInstanceOf(Unasked);
+    expect(problem.line).toBe(line);
   });
 });
 
@@ -128,7 +139,9 @@ describe('the credential file', () => {
   it.each<[text: string, missing: string]>([
     ['AWSAccessKeyId=a', 'AWSSecretKey='],
     ['AWSSecretKey=s3cret', 'AWSAccessKeyId='],
-    ['', 'AWSAccessKeyId= and no AWSSecretKey='],
+    ['other=1', 'AWSAccessKeyId= and no AWSSecretKey='],
+    ['', 'the credential file is empty'],
+    [' \n', 'the credential file is empty'],
   ])('%j misses %s', async (text, missing) => {
     const { tools } = rig({ readSecretFile: () => ({ text, exposure: undefined }) });
     const problem = await findCredentials({ ...NONE, credentialFile: '/f' }, tools).catch((error) => error);

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../../src/heat/describe.ts';
 import { ForbiddenByPolicy, Refused, Unasked, Unreachable } from '../../../src/heat/failures.ts';
+import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
+import { refusalOf } from '../../../src/heat/refusal.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import { NoAnswer } from '../../../src/system/http-problem.ts';
 
@@ -20,6 +22,7 @@ const ACCESS: HeatAccess = {
   credentials: { accessKey: 'key', secretKey: 's3cret' },
   signature: 'v4',
   transport: {},
+  namedBy: BY_OPTIONS,
 };
 const FOUND = {
   status: 200,
@@ -126,6 +129,13 @@ describe('signature v2', () => {
 });
 
 describe('refused', () => {
+  it('for a stack or a resource that is not there: what the caller is told them by', () => {
+    const body = '"The Stack (s1) could not be found."';
+    const answer = { kind: 'error', code: undefined, message: 'The Stack (s1) could not be found.' } as const;
+    const refusal = refusalOf({ status: 200, headers: {}, body }, answer, ACCESS.endpoint, new Date(), BY_HUP_CONFIG);
+    expect(refusal.hint).toBe('check stack= in cfn-hup.conf and path= of the hook');
+  });
+
   it.each<[answer: Partial<HttpResponse>, ...said: string[]]>([
     [{ body: '"The Stack (s1) could not be found."' }, 'The Stack (s1) could not be found.', '--stack'],
     [{ body: '"You are not authorized to use this action."' }, 'another resource'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { decodeEndpoint, type EndpointSources } from '../../../src/heat/endpoint.ts';
+import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 
 const SERVER = '/var/lib/heat-cfntools/cfn-metadata-server';
 const BOTO = '/var/lib/heat-cfntools/cfn-boto-cfg';
@@ -17,6 +18,7 @@ const sources = ({ url, region, server, boto }: Wish): EndpointSources => ({
   region,
   metadataServer: server === undefined ? undefined : { path: SERVER, text: server },
   botoConfig: boto === undefined ? undefined : { path: BOTO, text: `[Boto]\n${boto}` },
+  namedBy: BY_OPTIONS,
 });
 
 describe('the base URL', () => {
@@ -45,6 +47,13 @@ describe('the base URL', () => {
     [{ region: 'eu-central-1', server: 'http://a:1/v1/' }, 'http://a:1/v1/', SERVER],
   ])('%j is %s', (wish, url, from) => {
     expect(decodeEndpoint(sources(wish))).toMatchObject({ endpoint: { url, from }, warnings: [] });
+  });
+
+  it('is named as the caller is told it', () => {
+    const from = (wish: Wish) => decodeEndpoint({ ...sources(wish), namedBy: BY_HUP_CONFIG }).endpoint?.from;
+    expect([from({ url: 'http://c:2' }), from({ region: 'eu-central-1' }), from({ server: 'http://a:1/v1/' })]).toEqual(
+      ['url= in cfn-hup.conf', 'region= in cfn-hup.conf', SERVER],
+    );
   });
 
   it.each<[wish: Wish]>([[{}], [{ region: 'RegionOne' }], [{ boto: 'is_secure = 1' }]])('%j names none', (wish) => {
