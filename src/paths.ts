@@ -16,6 +16,8 @@ export const paths = {
   lastMetadata: 'last_metadata',
   hosts: '/etc/hosts',
   settings: '/etc/cfn/cfntools.conf',
+  /** The environment of cfn-hup's units. */
+  unitEnvironment: '/etc/default/cfn-hup',
   /** The configuration of cfn-hup. */
   hupRoot: '/etc/cfn',
   hupHooksDirectory: 'hooks.d',
@@ -25,6 +27,12 @@ export const paths = {
   hupDaemonLock: '/var/lib/cfn-hup/daemon.lock',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
+  /** How Heat answered last, by stack. */
+  hupLastAnswer: '/run/cfn-hup/last-answer.json',
+  /** Who follows changes, and when it looks next. */
+  hupFollowing: '/run/cfn-hup/following.json',
+  /** The action that runs. */
+  hupRunning: '/run/cfn-hup/running.json',
   /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',
   /** The error by which the last cfn-init ended, for the cfn-signal that follows. */

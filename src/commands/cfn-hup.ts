@@ -32,9 +32,11 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     return config;
   };
   if (flagOption(args, 'status')) {
-    const { statusLines } = await import('../hup/status.ts');
-    for (const line of statusLines(loadConfig(), system)) context.print(line);
-    return ExitCode.done;
+    const { statusOf } = await import('../hup/status.ts');
+    const { lines, exitCode, problem } = await statusOf(loadConfig, system);
+    for (const line of lines) context.print(line);
+    if (problem !== undefined) throw problem;
+    return exitCode;
   }
   const tools: PassTools = {
     system,

@@ -107,7 +107,11 @@ export const commands: readonly CommandSpec[] = [
         description: 'say what is wrong with the configuration, and what each hook does',
         addition: true,
       },
-      { flags: '--status', description: 'say how each hook fares', addition: true },
+      {
+        flags: '--status',
+        description: 'say who follows changes, how Heat answered last, and how each hook is',
+        addition: true,
+      },
       VERBOSE,
     ],
     isQuiet: true,

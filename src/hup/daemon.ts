@@ -8,6 +8,7 @@ import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/
 import { createPause, type Pause } from '../system/pause.ts';
 import { onSignals } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
+import { followingNote, forgetFollowing } from './following.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
 import { type Rivalry, rivalry, TURN_WAIT } from './rival.ts';
@@ -148,6 +149,7 @@ class Daemon {
   #isReloading = false;
   #passBegan: number | undefined;
   readonly #status: StatusLine;
+  readonly #noteFollowing: ReturnType<typeof followingNote>;
   /** What was said last about each, so that it is not said at each poll. */
   #problems: { config?: string | undefined; pass?: string | undefined } = {};
 
@@ -159,6 +161,7 @@ class Daemon {
     this.#tools = { ...tools, system: { ...tools.system, exec: this.#actions.exec } };
     this.#config = load();
     this.#status = new StatusLine(this.#config, tools.log);
+    this.#noteFollowing = followingNote(tools.system);
   }
 
   /** @param lock the daemon's, which it disclaims as soon as it is to stop */
@@ -179,6 +182,7 @@ class Daemon {
       this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });
       // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
+      this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
         passLock ??= this.#parts.tryLock(PASS_LOCK);
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
@@ -190,6 +194,7 @@ class Daemon {
       unwatch();
       deafen();
       passLock?.release();
+      forgetFollowing(this.#tools.system);
     }
     await notifier.drain();
   }
@@ -218,6 +223,8 @@ class Daemon {
     );
     this.#pace = pace;
     if (this.#status.update(this.#config, result, clock.now())) notifier.send(`STATUS=${this.#status.line}`);
+    const now = clock.now();
+    this.#noteFollowing(this.#config, new Date(now.getTime() + delay), result === undefined);
     this.#parts.memory.trim();
     return delay;
   }

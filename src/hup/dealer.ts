@@ -4,6 +4,7 @@ import type { About, EventName } from '../logging/events.ts';
 import type { Redactor } from '../redact.ts';
 import type { System } from '../system/system.ts';
 import { runAction } from './action.ts';
+import { forgetRunning, noteRunning } from './following.ts';
 import type { Hook } from './hook.ts';
 import { afterFailure, afterStart, afterSuccess, type Decision, decide, type HookState, waitOf } from './hook-state.ts';
 import type { HupSettings } from './hup-config.ts';
@@ -24,13 +25,15 @@ export interface Tally {
   /** Some hook saw a change. */
   changed: boolean;
   failedActions: number;
+  /** Hooks that do not run until what they look at changes. */
+  parkedHooks: number;
   /** Milliseconds from now until a failed action is due again. */
   nextAttempt: number | undefined;
 }
 
 /** Compares what hooks look at with what they have dealt with, and runs the actions that are due. */
 export class Dealer {
-  readonly tally: Tally = { changed: false, failedActions: 0, nextAttempt: undefined };
+  readonly tally: Tally = { changed: false, failedActions: 0, parkedHooks: 0, nextAttempt: undefined };
   readonly #tools: DealerTools;
   readonly #settings: HupSettings;
   readonly #keep: (hook: Hook, state: HookState) => void;
@@ -54,6 +57,7 @@ export class Dealer {
     const decision = decide(state, value, hook, this.#settings.maxAttempts, clock.now());
     if (decision.kind === 'wait') this.#await(decision.milliseconds);
     else if (decision.kind === 'parked') {
+      this.tally.parkedHooks++;
       if (!state.isParked) this.#keep(hook, { ...state, isParked: true });
       this.#tools.log.error(parkedLine(state), this.#about(hook, 'hookParked', 'parked'));
     } else if (decision.kind === 'acknowledge') {
@@ -75,15 +79,14 @@ export class Dealer {
     const started = afterStart(state, value, attempts, system.clock.now());
     this.#keep(hook, started);
     events.info(`the hook ${hook.name}: ${triggers.join(', ')}: running its action`, this.#about(hook, 'actionBegun'));
-    const reason = await runAction(
-      hook,
-      {
-        before: acknowledgedValue(state),
-        now: value,
-        metadata: resource?.metadata.text ?? readPublished(system, hook.path.resource),
-      },
-      this.#settings,
-      { system, log: events },
+    const cause = {
+      before: acknowledgedValue(state),
+      now: value,
+      metadata: resource?.metadata.text ?? readPublished(system, hook.path.resource),
+    };
+    noteRunning(system, hook);
+    const reason = await runAction(hook, cause, this.#settings, { system, log: events }).finally(() =>
+      forgetRunning(system),
     );
     const now = system.clock.now();
     if (reason === undefined) {
@@ -98,6 +101,7 @@ export class Dealer {
       `the action of the hook ${hook.name} failed (${attempt}): ${reason}`,
       this.#about(hook, 'actionFailed', 'failed'),
     );
+    if (failed.isParked) this.tally.parkedHooks++;
     if (failed.isParked) log.error(parkedLine(failed), this.#about(hook, 'hookParked', 'parked'));
     else this.#await(waitOf(failed, now));
     this.#keep(hook, failed);

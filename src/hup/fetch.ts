@@ -24,6 +24,8 @@ export interface Fetched {
   readonly resources: ReadonlyMap<string, StackResource>;
   /** The first that came up, or the first that gives reason to leave the server alone for a while. */
   readonly trouble: Trouble | undefined;
+  /** The resource that the trouble is about, where others came. */
+  readonly about?: string | undefined;
 }
 
 /**
@@ -40,11 +42,14 @@ export async function fetchResources(
 ): Promise<Fetched> {
   const resources = new Map<string, StackResource>();
   let trouble: Trouble | undefined;
-  const take = (error: unknown): Trouble => {
+  let about: string | undefined;
+  const take = (error: unknown, resource?: string): Trouble => {
     if (!(error instanceof Problem)) throw error;
     const now = troubleOf(error, settings, tools);
     if (now.isKnown !== true) tools.log.error(error.line);
-    trouble = trouble === undefined ? now : graver(trouble, now);
+    const worst = trouble === undefined ? now : graver(trouble, now);
+    if (worst.line !== trouble?.line) about = resource;
+    trouble = worst;
     return now;
   };
   if (names.length === 0) return { resources, trouble };
@@ -65,7 +70,7 @@ export async function fetchResources(
         answers.set(name, answer);
         resources.set(name, answer.resource);
       } catch (error) {
-        const { kind } = take(error);
+        const { kind } = take(error, name);
         // The policy is about the call, whatever the resource.
         if (kind === 'forbidden') break;
         // The others are asked for as well, since one resource alone can be in trouble, but without patience.
@@ -76,7 +81,7 @@ export async function fetchResources(
     take(error);
   }
   if (resources.size > 0 || trouble?.kind === 'refused') forgetForbidden(tools.system, settings.stack);
-  return { resources, trouble };
+  return { resources, trouble, about: resources.size > 0 ? about : undefined };
 }
 
 /** A server that cannot be reached counts for more than what it refuses, and the longest time that it asks for counts. */

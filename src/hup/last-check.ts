@@ -7,7 +7,7 @@ import { readRunNotes, writeRunNotes } from './run-notes.ts';
 const MEMORY = 8 * 24 * 3_600_000;
 
 /** When each hook was last looked at with success, as ISO texts by its key (stateKey); none is fine. */
-export function readLastChecks(system: System): ReadonlyMap<string, string> {
+export function readLastChecks(system: Pick<System, 'files'>): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(readRunNotes(system, paths.hupLastCheck)).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',

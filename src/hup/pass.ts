@@ -12,6 +12,7 @@ import { fetchResources, type Trouble } from './fetch.ts';
 import type { Hook } from './hook.ts';
 import { type HookState, newHookState } from './hook-state.ts';
 import type { HupConfig } from './hup-config.ts';
+import { forgetLastAnswer, noteLastAnswer, noteUnkept } from './last-answer.ts';
 import { noteLastChecks } from './last-check.ts';
 import { publish, readPublished } from './published.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
@@ -47,6 +48,8 @@ export interface PassResult {
   readonly fetched: number;
   readonly unfetched: number;
   readonly failedActions: number;
+  /** Hooks that have failed too often, and do not run until what they look at changes. */
+  readonly parkedHooks: number;
   /** State or metadata could not be read or kept, so that hooks were passed over. */
   readonly hasStateTrouble: boolean;
   readonly trouble: Trouble | undefined;
@@ -94,7 +97,8 @@ class Pass {
   /** Resources of which nothing may be done now. */
   readonly #left = new Set<string>();
   readonly #dealer: Dealer;
-  #hasStateTrouble = false;
+  /** What could not be read or kept first. */
+  #unkept: string | undefined;
 
   constructor(config: HupConfig, tools: PassTools, memory: PassMemory, options: PassOptions, events: Log) {
     this.#config = config;
@@ -108,7 +112,7 @@ class Pass {
     const { hooks, settings } = this.#config;
     const unseen = this.#readStates();
     const names = [...new Set(hooks.map(({ path }) => path.resource))];
-    const { resources, trouble } = await fetchResources(
+    const { resources, trouble, about } = await fetchResources(
       names,
       settings,
       this.#tools,
@@ -119,6 +123,10 @@ class Pass {
       const resource = resources.get(name);
       if (resource !== undefined) this.#settle(name, resource, unseen);
     }
+    // Before any action, which may take its time.
+    if (names.length > 0) this.#noteAnswer(trouble, about, names);
+    const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
+    if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
     for (const name of names) if (!this.#left.has(name)) await this.#watchServices(name);
     for (const hook of hooks) {
       if (this.#options.isStopping()) break;
@@ -126,15 +134,25 @@ class Pass {
       if (state === undefined || this.#left.has(hook.path.resource)) continue;
       await this.#guard(() => this.#dealer.deal(hook, state, this.#ready.get(hook.path.resource)));
     }
-    const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
-    if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
+    if (this.#unkept !== undefined)
+      noteUnkept(this.#tools.system, settings.stack, this.#tools.redactor.redact(this.#unkept));
     return {
       ...this.#dealer.tally,
       fetched: resources.size,
       unfetched: names.length - resources.size,
-      hasStateTrouble: this.#hasStateTrouble,
+      hasStateTrouble: this.#unkept !== undefined,
       trouble,
     };
+  }
+
+  /** Where all is well the notes of the checks say so. */
+  #noteAnswer(trouble: Trouble | undefined, resource: string | undefined, names: readonly string[]): void {
+    const { system, redactor } = this.#tools;
+    const { stack } = this.#config.settings;
+    const line = trouble?.line === undefined ? undefined : redactor.redact(trouble.line);
+    const isWell = trouble === undefined && names.every((name) => this.#ready.has(name));
+    if (isWell) forgetLastAnswer(system, stack);
+    else noteLastAnswer(system, stack, { kind: trouble?.kind ?? 'answered', line, resource });
   }
 
   /** @returns the hooks that were never seen */
@@ -237,6 +255,6 @@ class Pass {
   #complain(error: unknown): void {
     if (!(error instanceof Problem)) throw error;
     this.#tools.log.error(error.line);
-    this.#hasStateTrouble = true;
+    this.#unkept ??= error.line;
   }
 }

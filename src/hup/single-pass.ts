@@ -61,6 +61,6 @@ export async function makeSinglePass(
   }
 }
 
-function hasFailed({ failedActions, fetched, unfetched, hasStateTrouble }: PassResult): boolean {
-  return failedActions > 0 || hasStateTrouble || (fetched === 0 && unfetched > 0);
+function hasFailed({ failedActions, parkedHooks, fetched, unfetched, hasStateTrouble }: PassResult): boolean {
+  return failedActions > 0 || parkedHooks > 0 || hasStateTrouble || (fetched === 0 && unfetched > 0);
 }

@@ -37,6 +37,7 @@ export class StatusLine {
       config,
       this.#lastChange === undefined ? undefined : `last change ${this.#lastChange}`,
       result === undefined || result.failedActions === 0 ? undefined : counted(result.failedActions, 'failed action'),
+      result === undefined || result.parkedHooks === 0 ? undefined : counted(result.parkedHooks, 'parked hook'),
       this.#troubleSince === undefined ? undefined : troubleText(result, this.#troubleSince),
     );
     return this.#line !== before;

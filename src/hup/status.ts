@@ -1,70 +1,245 @@
-import { describeAge } from '../metadata/source-chain.ts';
-import { paths } from '../paths.ts';
+import { ExitCode, Problem } from '../errors.ts';
 import type { System } from '../system/system.ts';
-import { readForbidden } from './forbidden.ts';
+import { type Follower, findFollower } from './follower.ts';
+import { type RunningAction, readRunning } from './following.ts';
+import type { Hook } from './hook.ts';
 import { type HookState, waitOf } from './hook-state.ts';
 import type { HupConfig } from './hup-config.ts';
+import { type LastAnswer, readLastAnswer } from './last-answer.ts';
 import { readLastChecks } from './last-check.ts';
 import { stateKey } from './state-place.ts';
 import { peekHookState, setAside } from './state-store.ts';
 
-const HEADINGS = ['HOOK', 'LAST CHECK', 'LAST CHANGE', 'LAST SUCCESS', 'ATTEMPTS', 'STATE'];
+/** What a person is told, and whether all is well. */
+export interface Status {
+  readonly lines: readonly string[];
+  readonly exitCode: ExitCode;
+}
 
-/** How each hook fares, as lines for a person: `cfn-hup --status`. Nothing is changed. @throws Problem */
-export function statusLines(config: HupConfig, system: System): readonly string[] {
-  const { hooks, problems, settings } = config;
+const HEADINGS = ['HOOK', 'CHECKED', 'CHANGED', 'SUCCEEDED', 'STATE'];
+/** Columns of a console. */
+const WIDTH = 80;
+const GAP = '  ';
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** How long a poll may be overdue: all fetches of a pass end by then. */
+const LONGEST_POLL = 15 * MINUTE;
+/** From one pass of cron or of a timer to the next, at most. */
+const LONGEST_PAUSE = 2 * HOUR;
+
+/** A line, and whether what it says is fine. */
+interface Verdict {
+  readonly text: string;
+  readonly isWell: boolean;
+}
+
+/**
+ * Who follows changes, how Heat answered last, and how each hook is: `cfn-hup --status`. It asks nothing of the network and
+ * changes nothing. No line is longer than 80 columns but for a word that is.
+ * @param loadConfig a Problem of it is handed out as `problem`, beside who follows
+ * @returns done when all is well: somebody follows, Heat answered, no hook fails, and the configuration is sound
+ */
+export async function statusOf(
+  loadConfig: () => HupConfig,
+  system: System,
+  follower: () => Promise<Follower> = () => findFollower(system),
+): Promise<Status & { readonly problem?: Problem }> {
   const now = system.clock.now();
+  const running = readRunning(system);
+  let config: HupConfig;
+  try {
+    config = loadConfig();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const { text } = followerVerdict(await follower(), undefined, running, undefined, now);
+    return { lines: folded(text), exitCode: ExitCode.failed, problem: error };
+  }
+  const { hooks, problems } = config;
+  const answer = readLastAnswer(system, config);
+  const hooksTold = hookReport(config, system, running, now);
+  const heads = [
+    followerVerdict(await follower(), config, running, answer, now),
+    answerVerdict(answer, hooks.length, now),
+    ...(answer?.unkept === undefined ? [] : [{ text: `not all was done: ${answer.unkept}`, isWell: false }]),
+  ];
+  const isWell = heads.every((head) => head.isWell) && hooksTold.isWell && problems.length === 0;
+  return {
+    lines: [
+      ...heads.flatMap(({ text }) => folded(text)),
+      ...hooksTold.lines,
+      ...problems.flatMap((problem) => folded(`not in force: ${problem}`)),
+    ],
+    exitCode: isWell ? ExitCode.done : ExitCode.failed,
+  };
+}
+
+/** @param config undefined when it cannot be read */
+function followerVerdict(
+  follower: Follower,
+  config: HupConfig | undefined,
+  running: RunningAction | undefined,
+  answer: LastAnswer | undefined,
+  now: Date,
+): Verdict {
+  switch (follower.kind) {
+    case 'nobody':
+      return { text: `nobody follows changes: ${follower.advice}`, isWell: false };
+    case 'process':
+      return { text: `followed by process ${follower.pid} (cfn-hup --daemon)`, isWell: true };
+    case 'daemon': {
+      const { pid, unit, file, stack, nextPoll, hasFailed } = follower.daemon;
+      const main = config?.files[0];
+      if (config !== undefined && main !== undefined && file !== '' && file !== main)
+        return {
+          text: `nobody follows the changes of ${main}: process ${pid} follows those of ${file}, stack ${stack}`,
+          isWell: false,
+        };
+      const who = unit === undefined ? `process ${pid} (cfn-hup --daemon)` : `${unit} (process ${pid})`;
+      const left = nextPoll === undefined ? 0 : Date.parse(nextPoll) - now.getTime();
+      const isStuck = -left > LONGEST_POLL && running === undefined;
+      const next =
+        left > 0
+          ? `next poll in ${briefTime(left)}`
+          : isStuck
+            ? `its poll is ${briefTime(-left)} overdue`
+            : 'a poll is under way';
+      const failed = hasFailed ? '; its last pass failed: see /var/log/cfn-hup.log' : '';
+      return { text: `followed by ${who}, ${next}${failed}`, isWell: !isStuck && !hasFailed };
+    }
+    default: {
+      const who = follower.kind === 'timer' ? 'cfn-hup.timer' : `cron, by ${follower.file}`;
+      const pause = answer === undefined ? 0 : now.getTime() - Date.parse(answer.asked);
+      const isLate = pause > LONGEST_PAUSE && running === undefined;
+      const late = isLate ? `, but no pass was made for ${briefTime(pause)}` : '';
+      return { text: `followed by ${who}${late}`, isWell: !isLate };
+    }
+  }
+}
+
+function answerVerdict(answer: LastAnswer | undefined, hooks: number, now: Date): Verdict {
+  if (answer === undefined)
+    return { text: hooks === 0 ? 'Heat is not asked without hooks' : 'Heat was not asked yet', isWell: false };
+  const { kind, since, asked, line = 'see the log', resource } = answer;
+  const [sinceThen, lastAsked] = [since, asked].map((time) => now.getTime() - Date.parse(time));
+  const ago = `${briefTime(lastAsked ?? 0)} ago`;
+  const about = resource === undefined ? '' : ` about the resource ${resource}`;
+  switch (kind) {
+    case 'answered':
+      return { text: `Heat answered ${ago}`, isWell: true };
+    case 'unreachable': {
+      const time = briefTime(sinceThen ?? 0);
+      return { text: `Heat has not answered${about} for ${time}, last asked ${ago}: ${line}`, isWell: false };
+    }
+    case 'refused':
+      return {
+        text: `Heat has refused${about.replace(' about', '')} since ${pointInTime(since, now)}: ${line}`,
+        isWell: false,
+      };
+    case 'forbidden':
+      return {
+        text: `Heat's policy has forbidden guests to ask since ${pointInTime(since, now)}: ${line}`,
+        isWell: false,
+      };
+    case 'unasked':
+      return { text: `Heat could not be asked since ${pointInTime(since, now)}: ${line}`, isWell: false };
+  }
+}
+
+function hookReport(
+  config: HupConfig,
+  system: System,
+  running: RunningAction | undefined,
+  now: Date,
+): { readonly lines: readonly string[]; readonly isWell: boolean } {
+  const { hooks, settings } = config;
+  if (hooks.length === 0) return { lines: ['no hooks are configured'], isWell: true };
   const checks = readLastChecks(system);
   const rows: string[][] = [];
   const notes: string[] = [];
+  let isWell = true;
+  let unseen = 0;
   for (const hook of hooks) {
     const state = peekHookState(system, hook, config);
-    rows.push([
-      hook.name,
-      timeText(checks.get(stateKey(hook)), now),
-      timeText(state?.lastChange, now),
-      timeText(state?.lastSuccess, now),
-      state === undefined || state.attempts === 0 ? '-' : `${state.attempts} of ${settings.maxAttempts}`,
-      stateText(state, now),
-    ]);
-    if (state?.reason !== undefined)
-      notes.push(`${hook.name}: failed ${timeText(state.lastFailure, now)}: ${state.reason}`);
+    const { text, isFine } = stateOf(hook, state, settings.maxAttempts, running, now);
+    isWell &&= isFine;
+    if (state === undefined) unseen++;
+    // The note of a check outlives a record that was removed, and a hook whose path was changed.
+    const times = state === undefined ? [] : [checks.get(stateKey(hook)), state.lastChange, state.lastSuccess];
+    rows.push([hook.name, ...[0, 1, 2].map((index) => ageText(times[index], now)), text]);
+    if (state?.isParked) notes.push(`${hook.name}: parked: it runs again when what it looks at changes`);
+    if (state?.reason !== undefined && state.lastFailure !== undefined)
+      notes.push(`${hook.name}: failed ${pointInTime(state.lastFailure, now)}: ${state.reason}`);
     for (const file of setAside(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
   }
-  const forbidden = readForbidden(system, settings.stack);
-  const isEmpty = hooks.every((hook) => peekHookState(system, hook, config) === undefined);
-  return [
-    ...(rows.length === 0 ? ['no hooks are configured'] : table([HEADINGS, ...rows])),
-    ...(isEmpty && rows.length > 0 ? [`no hook was looked at yet: ${paths.hupState} has no state`] : []),
-    ...notes,
-    ...(forbidden === undefined ? [] : [`no news since ${timeText(forbidden.since, now)}: ${forbidden.line}`]),
-    ...problems.map((problem) => `not in force: ${problem}`),
-  ];
+  if (unseen > 0)
+    notes.unshift(unseen === hooks.length ? 'no hook was looked at yet' : 'what is new was not looked at yet');
+  return { lines: [...table([HEADINGS, ...rows]), ...notes.flatMap((note) => folded(note))], isWell };
 }
 
-function stateText(state: HookState | undefined, now: Date): string {
-  if (state === undefined) return 'new';
-  if (state.isParked) return 'parked until the metadata changes';
-  if (state.acknowledged.kind === 'unknown') return 'record lost, runs once more';
-  if (state.failing === undefined) return 'ok';
+function stateOf(
+  { name, file }: Hook,
+  state: HookState | undefined,
+  maxAttempts: number,
+  running: RunningAction | undefined,
+  now: Date,
+): { readonly text: string; readonly isFine: boolean } {
+  if (running?.hook === name && running.file === file) {
+    const time = briefTime(now.getTime() - Date.parse(running.since));
+    // A further attempt is no news of success.
+    return { text: `running for ${time}`, isFine: (state?.attempts ?? 0) < 2 };
+  }
+  if (state === undefined) return { text: 'new', isFine: true };
+  const { attempts, reason } = state;
+  if (state.isParked) return { text: `parked after ${attempts}`, isFine: false };
+  if (state.acknowledged.kind === 'unknown') return { text: 'record lost, runs again', isFine: true };
+  if (state.failing === undefined) return { text: 'ok', isFine: true };
   const wait = waitOf(state, now);
-  return wait > 0 ? `failing, due in ${Math.ceil(wait / 1000)} s` : 'failing, due at the next pass';
+  const due = wait > 0 ? `due in ${briefTime(wait)}` : 'due next poll';
+  return { text: `${reason === undefined ? 'cut off' : 'failing'} ${attempts}/${maxAttempts}, ${due}`, isFine: false };
 }
 
-/** `2026-11-22 15:04:05Z (3 minutes ago)` */
-function timeText(time: string | undefined, now: Date): string {
-  if (time === undefined) return 'never';
-  const date = new Date(time);
-  const shown = date.toISOString().slice(0, 19).replace('T', ' ');
-  return `${shown}Z (${describeAge(now.getTime() - date.getTime())} ago)`;
+/** `12 s`, `34 min`, `5 h` or `6 days`. A clock that was set back makes no time negative. */
+function briefTime(milliseconds: number): string {
+  const time = Math.max(0, milliseconds);
+  if (time < 100 * SECOND) return `${Math.ceil(time / SECOND)} s`;
+  if (time < 100 * MINUTE) return `${Math.round(time / MINUTE)} min`;
+  return time < 48 * HOUR ? `${Math.round(time / HOUR)} h` : `${Math.round(time / (24 * HOUR))} days`;
 }
 
+function ageText(time: string | undefined, now: Date): string {
+  return time === undefined ? 'never' : `${briefTime(now.getTime() - Date.parse(time))} ago`;
+}
+
+/** `2026-11-22 15:04:05Z (3 min ago)`, to be found in the log again. */
+function pointInTime(time: string, now: Date): string {
+  return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')}Z (${ageText(time, now)})`;
+}
+
+/** Columns as wide as what is in them. A name that leaves no room for the others has a line of its own. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  const widthOf = (column: number, most = WIDTH): number =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0).filter((length) => length <= most));
+  const others = [1, 2, 3, 4].map((column) => widthOf(column));
+  const room = WIDTH - others.reduce((sum, width) => sum + GAP.length + width, 0);
+  const widths = [widthOf(0, room), ...others];
+  return rows.flatMap(([name = '', ...cells]) => {
+    const line = (first: string): string =>
+      [first, ...cells]
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join(GAP)
+        .trimEnd();
+    return name.length <= room ? [line(name)] : [...folded(name), line('')];
+  });
+}
+
+/** Breaks a text between words; what follows is indented. */
+function folded(text: string): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(lines.length === 0 ? word : `${GAP}${word}`);
+  }
+  return lines;
 }

@@ -192,10 +192,11 @@ describe('an action that fails', () => {
     configure(heat.base, { h: { action: `${NOTE}; exit 3` } }, ['max-attempts=2']);
     for (let pass = 0; pass < 4; pass++) await hup('-f');
     expect(acted()).toHaveLength(2);
-    expect((await hup('-f')).code).toBe(0);
+    // A hook that is parked is no success, and nobody is mailed of it each minute.
+    expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: '' });
     expect(log()).toContain('parked');
     const status = await hup('--status');
-    expect(status.stdout).toMatch(/^h .*2 of 2 .*parked/m);
+    expect(status).toMatchObject({ code: 1, stdout: expect.stringMatching(/^h .* parked after 2$/m) });
     expect((await hup('-f')).code).toBe(1);
     expect(acted()).toHaveLength(3);
   });

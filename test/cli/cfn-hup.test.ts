@@ -139,7 +139,7 @@ describe('state', () => {
     expect((await hup('-f')).code).toBe(0);
     expect(acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
     expect(log()).toMatch(/ERROR .*state of the hook h is corrupt.*set aside/);
-    expect((await hup('--status')).stdout).toMatch(/^h: a corrupt state was set aside: \S*h@\S*\.corrupt-/m);
+    expect((await hup('--status')).stdout).toMatch(/^h: a corrupt state was set aside:\s+\S*h@\S*\.corrupt-/m);
     await hup('-f');
     expect(acted()).toHaveLength(2);
   });
@@ -215,7 +215,9 @@ describe('what is said', () => {
   test('a configuration that cannot be used is said on stderr in any case', async () => {
     for (const mode of ['-f', '--status', '--daemon']) {
       const { code, stdout, stderr } = await hup(mode);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      // Who follows is worth knowing all the more.
+      const told = mode === '--status' ? expect.stringMatching(/^nobody follows changes: [^\n]*\n$/) : '';
+      expect({ code, stdout }).toEqual({ code: 1, stdout: told });
       expect(stderr).toMatch(/^cfn-hup: [^\n]*cfn-hup\.conf[^\n]*\n$/);
     }
   });
@@ -266,15 +268,21 @@ describe('what is said', () => {
     const heat = await telling({ v: 1 });
     configure(heat.base, { h: {}, failing: { action: 'echo alas; exit 4' } });
     const before = await hup('--status');
-    expect(before).toMatchObject({ code: 0, stderr: '' });
+    expect(before).toMatchObject({ code: 1, stderr: '' });
+    expect(before.stdout).toMatch(/^nobody follows changes: .*\nHeat was not asked yet\n/);
     expect(before.stdout).toContain('no hook was looked at yet');
     await hup('-f');
+    put('/etc/cron.d/heat', '* * * * * root /opt/aws/bin/cfn-hup -f\n');
     const { code, stdout } = await hup('--status');
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^HOOK +LAST CHECK +LAST CHANGE +LAST SUCCESS +ATTEMPTS +STATE$/m);
-    expect(stdout).toMatch(/^h +\d{4}-\S+ \S+Z \(.*ago\).* - +ok$/m);
-    expect(stdout).toMatch(/^failing .*never +1 of 10 +failing, due at the next pass$/m);
-    expect(stdout).toMatch(/^failing: .*exit code 4.*alas$/m);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^followed by cron, by \/etc\/cron\.d\/heat\nHeat answered \d+ s ago\n/);
+    expect(stdout).toMatch(/^HOOK +CHECKED +CHANGED +SUCCEEDED +STATE$/m);
+    expect(stdout).toMatch(/^h +\d+ s ago +\d+ s ago +\d+ s ago +ok$/m);
+    expect(stdout).toMatch(/^failing .*never +failing 1\/10, due next poll$/m);
+    expect(stdout).toMatch(/^failing: [^\n]*exit code 4[\s\S]*alas$/m);
+    configure(heat.base, { h: {} });
+    expect((await hup('--status')).code).toBe(0);
+    rmSync(machine().path('/etc/cron.d/heat'));
   });
 });
 

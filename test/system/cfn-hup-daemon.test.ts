@@ -59,6 +59,9 @@ describe('the service', () => {
     await guest.configure({ interval: '1s', url: 'http://127.0.0.1:9/v1/' }, RECORD);
     expect((await systemctl('start', UNIT)).code).toBe(0);
     await until('the status tells', async () => /trouble since 20/.test(await show('StatusText')), said);
+    expect((await view().run(['cfn-hup', '--status'])).stdout).toMatch(
+      /^followed by cfn-hup\.service .*\nHeat has not answered for \d+ s, last asked \d+ s ago: no answer:\n {2}http:\/\/127\.0\.0\.1:9/,
+    );
     await guest.configure({ interval: '1s' }, RECORD);
     await until('the trouble is over', async () => !(await show('StatusText')).includes('trouble'), said);
     expect(await show('ActiveState')).toBe('active');
@@ -329,6 +332,24 @@ describe('beside the service', () => {
     }
     expect(polls()).toBe(before);
     expect(await show('ActiveState')).toBe('active');
+    const status = await view().run(['cfn-hup', '--status']);
+    expect({ code: status.code, lines: status.stdout.split('\n').slice(0, 2) }).toEqual({
+      code: 0,
+      lines: [
+        expect.stringMatching(
+          new RegExp(
+            `^followed by cfn-hup\\.service \\(process ${await show('MainPID')}\\), next poll in \\d+ (s|min)$`,
+          ),
+        ),
+        expect.stringMatching(/^Heat answered \d+ s ago$/),
+      ],
+    });
+    await systemctl('stop', UNIT);
+    const stopped = await view().run(['cfn-hup', '--status']);
+    expect({ code: stopped.code, stdout: stopped.stdout }).toEqual({
+      code: 1,
+      stdout: expect.stringMatching(/^nobody follows changes: start it by systemctl enable --now cfn-hup\.service\n/),
+    });
   });
 
   test('a bare call makes a pass and starts it, and does not enable it', async () => {

@@ -36,6 +36,9 @@ describe('a bare call', () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
     const [loop = ''] = await loops();
     const pid = Number.parseInt(loop, 10);
+    expect((await view().run(['cfn-hup', '--status'])).stdout).toMatch(
+      `followed by process ${pid} (cfn-hup --daemon), `,
+    );
     expect(
       (await view().run(`ps -o ppid=,sid=,tty= ${pid}; readlink /proc/${pid}/fd/[012] /proc/${pid}/cwd`)).stdout.trim(),
     ).toMatch(new RegExp(`^1 +${pid} +\\?\\n/dev/null\\n/dev/null\\n/dev/null\\n/$`));

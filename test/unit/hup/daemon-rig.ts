@@ -160,6 +160,7 @@ export const NOTHING_NEW = {
   fetched: 1,
   unfetched: 0,
   failedActions: 0,
+  parkedHooks: 0,
   hasStateTrouble: false,
   trouble: undefined,
   nextAttempt: undefined,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
+import { readFollowing } from '../../../src/hup/following.ts';
 import { createDaemon, type DaemonRig, type Look, NOTHING_NEW, RIVAL } from './daemon-rig.ts';
 import { createWorld, hookIn, stateFileOf, type World } from './world.ts';
 
@@ -325,6 +326,36 @@ describe('trouble', () => {
     expect(await rig.run()).toBe(ExitCode.done);
     expect(rig.passes).toHaveLength(3);
     expect(errors()).toEqual([said]);
+  });
+
+  it('hooks that are parked are in the status', async () => {
+    const rig = createDaemon(world, {
+      looks: [{ maxAttempts: 1 }],
+      hooks: [hookIn(world, { action: 'exit 3' })],
+      inPause: stopAfter(2),
+    });
+    await rig.run();
+    expect(rig.told[2]).toMatch(/; 1 parked hook\.$/);
+  });
+
+  it('notes who follows and when it looks next, and that no more at its end', async () => {
+    world.write(`/proc/${process.pid}/stat`, `${process.pid} (x) S ${'1 '.repeat(18)}7 9\n`);
+    const seen: (string | undefined)[] = [];
+    const rig = createDaemon(world, {
+      pass: async () => {
+        seen.push(readFollowing(world.system)?.nextPoll);
+        return NOTHING_NEW;
+      },
+      inPause: (_, daemon) => {
+        seen.push(readFollowing(world.system)?.nextPoll);
+        daemon.signal('SIGTERM');
+      },
+    });
+    await rig.run();
+    const next = new Date(world.system.clock.now().getTime() + (rig.pauses[0] ?? 0)).toISOString();
+    expect(seen).toEqual([undefined, next]);
+    expect(readFollowing(world.system)).toBeUndefined();
+    expect(world.files.names('/run/cfn-hup')).toEqual([]);
   });
 
   it('actions that failed are in the status', async () => {

@@ -97,6 +97,7 @@ describe('what runs', () => {
       fetched: 1,
       unfetched: 0,
       failedActions: 0,
+      parkedHooks: 0,
       hasStateTrouble: false,
       trouble: undefined,
       nextAttempt: undefined,

@@ -1,0 +1,85 @@
+import { isoTime } from '../iso-time.ts';
+import { paths } from '../paths.ts';
+import { isAlive, markOf, type ProcessMark, readProcess } from '../system/process-mark.ts';
+import type { System } from '../system/system.ts';
+import type { HupConfig } from './hup-config.ts';
+import { readRunNotes, writeRunNotes } from './run-notes.ts';
+
+/** What the daemon that lives says of itself. */
+export interface Following extends ProcessMark {
+  /** The systemd unit whose main process it is. */
+  readonly unit: string | undefined;
+  readonly stack: string;
+  /** The main file of its configuration. */
+  readonly file: string;
+  /** ISO; undefined until its first pass is over. */
+  readonly nextPoll: string | undefined;
+  /** Its last pass has failed as a whole, so that nothing else has noted anything. */
+  readonly hasFailed: boolean;
+}
+
+/** What a daemon says of itself at each poll, with what does not change looked up once. */
+export function followingNote(system: System): (config: HupConfig, nextPoll?: Date, hasFailed?: boolean) => void {
+  const self = { ...markOf(system.files, process.pid), unit: unitOf(system) };
+  return ({ settings, files }, nextPoll, hasFailed = false) =>
+    writeRunNotes(system, paths.hupFollowing, {
+      ...self,
+      stack: settings.stack,
+      file: files[0],
+      nextPoll: nextPoll === undefined ? undefined : isoTime(nextPoll),
+      hasFailed,
+    });
+}
+
+/** Call it before the lock is released: what the next daemon notes must stay. */
+export function forgetFollowing(system: System): void {
+  writeRunNotes(system, paths.hupFollowing, undefined);
+}
+
+/** The daemon that follows changes; undefined when it does not live, whatever it left behind. */
+export function readFollowing(system: Pick<System, 'files'>): Following | undefined {
+  const { pid, start, unit, stack, file, nextPoll, hasFailed } = readRunNotes(system, paths.hupFollowing);
+  if (typeof pid !== 'number' || typeof start !== 'number' || !isAlive(system.files, { pid, start })) return undefined;
+  return {
+    pid,
+    start,
+    unit: typeof unit === 'string' ? unit : undefined,
+    stack: typeof stack === 'string' ? stack : '',
+    file: typeof file === 'string' ? file : '',
+    nextPoll: typeof nextPoll === 'string' && !Number.isNaN(Date.parse(nextPoll)) ? nextPoll : undefined,
+    hasFailed: hasFailed === true,
+  };
+}
+
+/** A loop that a call in a unit has left behind is in that unit's control group too, and is not its main process. */
+function unitOf({ files, environment }: System): string | undefined {
+  const unit = /\/([^/\n]+\.service)$/m.exec(readProcess(files, process.pid, 'cgroup') ?? '')?.[1];
+  const isMain = environment['SYSTEMD_EXEC_PID'] === String(process.pid);
+  return isMain || unit === 'cfn-hup.service' ? unit : undefined;
+}
+
+/** An action that runs right now. */
+export interface RunningAction {
+  readonly hook: string;
+  readonly file: string;
+  /** ISO. */
+  readonly since: string;
+}
+
+/** Notes that this process runs the action of a hook: one at a time, as each pass holds the lock. */
+export function noteRunning(system: System, { name, file }: { readonly name: string; readonly file: string }): void {
+  const mark = markOf(system.files, process.pid);
+  writeRunNotes(system, paths.hupRunning, { ...mark, hook: name, file, since: isoTime(system.clock.now()) });
+}
+
+export function forgetRunning(system: System): void {
+  writeRunNotes(system, paths.hupRunning, undefined);
+}
+
+/** The action that runs; undefined when who ran it has ended, whatever it left behind. */
+export function readRunning(system: Pick<System, 'files'>): RunningAction | undefined {
+  const { pid, start, hook, file, since } = readRunNotes(system, paths.hupRunning);
+  if (typeof pid !== 'number' || typeof start !== 'number' || !isAlive(system.files, { pid, start })) return undefined;
+  if (typeof hook !== 'string' || typeof file !== 'string' || typeof since !== 'string') return undefined;
+  return Number.isNaN(Date.parse(since)) ? undefined : { hook, file, since };
+}

@@ -1,0 +1,87 @@
+import { isRecord } from '../config/record.ts';
+import { isoTime } from '../iso-time.ts';
+import { paths } from '../paths.ts';
+import type { System } from '../system/system.ts';
+import type { Trouble } from './fetch.ts';
+import type { HupConfig } from './hup-config.ts';
+import { readLastChecks } from './last-check.ts';
+import { readRunNotes, writeRunNotes } from './run-notes.ts';
+
+const KINDS = ['answered', 'unreachable', 'refused', 'unasked', 'forbidden'] as const satisfies readonly (
+  | 'answered'
+  | Trouble['kind']
+)[];
+
+/** How Heat answered when a pass asked it last. Times are ISO texts. */
+export interface LastAnswer {
+  readonly kind: (typeof KINDS)[number];
+  /** When it began to be so. */
+  readonly since: string;
+  /** When it was asked. */
+  readonly asked: string;
+  /** What is wrong, as the log has it. */
+  readonly line: string | undefined;
+  /** The resource that it is about, where Heat has told of others. */
+  readonly resource: string | undefined;
+  /** Why the pass could not keep what it was told, so that hooks were left out. */
+  readonly unkept: string | undefined;
+}
+
+/**
+ * How Heat answered the last pass that asked for the resources of a stack. When all was well there is no note of it, but those of
+ * the checks, which each pass writes anyhow.
+ * @returns undefined when nothing was asked since the boot
+ */
+export function readLastAnswer(
+  system: Pick<System, 'files'>,
+  { settings, hooks }: Pick<HupConfig, 'settings' | 'hooks'>,
+): LastAnswer | undefined {
+  const note = decodeAnswer(readRunNotes(system, paths.hupLastAnswer)[settings.stack]);
+  const checks = readLastChecks(system);
+  const times = hooks.map(({ name }) => checks.get(name)).filter((time) => time !== undefined);
+  const asked = times.sort().at(-1);
+  if (note !== undefined || asked === undefined) return note;
+  return { kind: 'answered', since: asked, asked, line: undefined, resource: undefined, unkept: undefined };
+}
+
+function decodeAnswer(note: unknown): LastAnswer | undefined {
+  if (!isRecord(note)) return undefined;
+  const { since, asked, line, resource, unkept } = note;
+  const kind = KINDS.find((known) => known === note['kind']);
+  const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
+  if (kind === undefined || !isTime(since) || !isTime(asked)) return undefined;
+  return { kind, since, asked, line: textOf(line), resource: textOf(resource), unkept: textOf(unkept) };
+}
+
+/** Notes how Heat answered: the worst answer, where a pass asks for several resources. @param answer without secrets */
+export function noteLastAnswer(
+  system: System,
+  stack: string,
+  answer: Pick<LastAnswer, 'kind' | 'line' | 'resource'>,
+): void {
+  const notes = readRunNotes(system, paths.hupLastAnswer);
+  const before = decodeAnswer(notes[stack]);
+  const asked = isoTime(system.clock.now());
+  const since = before?.kind === answer.kind ? before.since : asked;
+  const note: LastAnswer = { ...answer, since, asked, unkept: undefined };
+  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [stack]: note });
+}
+
+/** Heat has told all, and nothing of it is left for another pass. */
+export function forgetLastAnswer(system: System, stack: string): void {
+  const { [stack]: known, ...others } = readRunNotes(system, paths.hupLastAnswer);
+  if (known === undefined) return;
+  writeRunNotes(system, paths.hupLastAnswer, Object.keys(others).length === 0 ? undefined : others);
+}
+
+/** Notes besides that something could not be kept. */
+export function noteUnkept(system: System, stack: string, unkept: string): void {
+  const notes = readRunNotes(system, paths.hupLastAnswer);
+  const asked = isoTime(system.clock.now());
+  const note = decodeAnswer(notes[stack]) ?? { kind: 'answered', since: asked, asked };
+  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [stack]: { ...note, unkept } });
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
