@@ -28,6 +28,9 @@ export interface PythonIni {
 
 export type Resolved = { readonly value: string } | { readonly fault: string };
 
+/** What is wrong with a file whose first line is neither blank nor a section. */
+export const NO_SECTION = 'text before the first section';
+
 /** The blanks that Python's str.strip() and `\s` know; JavaScript's are others (U+FEFF, but not U+001C or U+0085). */
 const BLANK = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const BLANKS_IN_FRONT = new RegExp(`^${BLANK}+`);
@@ -98,7 +101,7 @@ export function parsePythonIni(text: string): PythonIni {
       if (known === undefined) sections.set(header, { line: number, settings });
       section = { settings, seen: known === undefined ? settings : new Map() };
     } else if (section === undefined) {
-      if (!isLost) addFault(number, 'text before the first section');
+      if (!isLost) addFault(number, NO_SECTION);
       isLost = true;
     } else open = openSetting(value, number, section.seen, addFault);
   }

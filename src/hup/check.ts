@@ -1,15 +1,12 @@
-import { describeError, ExitCode, Problem } from '../errors.ts';
-import { exposureProblem, parseCredentialFile } from '../heat/credentials.ts';
+import { ExitCode, Problem } from '../errors.ts';
 import { accountFault } from '../names.ts';
 import type { System } from '../system/system.ts';
-import { exposureOfEntry } from '../system/trusted-path.ts';
+import { checkHeatAccess } from './check-heat.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
-import { type ConfigSection, placeOf, type ReadSetting, readLine, remark } from './config-sections.ts';
+import { placeOf, remark, valueIn } from './config-sections.ts';
 import { doubtsOf } from './doubtful-hooks.ts';
-import { readForbidden } from './forbidden.ts';
 import { DEFAULT_USER } from './hooks.ts';
-
-const MOST_BYTES = 1024 * 1024;
+import { readLastAnswer } from './last-answer.ts';
 
 export interface CheckResult {
   /** For people: what is wrong, one line each, or what is configured. */
@@ -19,12 +16,12 @@ export interface CheckResult {
 
 /**
  * Looks the configuration over without asking Heat or running anything: `cfn-hup --check`. Every problem is listed,
- * those of the main file, of hook files and hooks, and what only the machine can tell: users that are not there, a
- * credential file that cannot be used. Warnings are listed too, and do not count.
+ * those of the main file, of hook files and hooks, and what only the machine can tell: users that are not there, an address
+ * or credentials that are missing. Warnings are listed too, and do not count.
  * @returns exit code 1 when there was a problem
  */
 export async function checkConfig(
-  system: Pick<System, 'files' | 'self' | 'accounts' | 'exec'>,
+  system: Pick<System, 'files' | 'self' | 'accounts' | 'exec' | 'environment' | 'http' | 'clock'>,
   option: string | undefined,
 ): Promise<CheckResult> {
   let config: InspectedConfig;
@@ -34,15 +31,17 @@ export async function checkConfig(
     if (!(error instanceof Problem)) throw error;
     return { lines: [error.line], exitCode: ExitCode.failed };
   }
+  const main = config.sections.get('main');
+  const heat = main === undefined ? { problems: [], warnings: [] } : await checkHeatAccess(system, main);
   const doubts = doubtsOf(system, config);
   const problems = [
     ...config.mainProblems,
-    ...credentialProblems(system, config),
+    ...heat.problems,
     ...config.problems,
     ...doubts.problems,
     ...(await runasProblems(system, config)),
   ];
-  const warnings = [...config.warnings, ...doubts.warnings, ...forbiddenWarnings(system, config)].map(
+  const warnings = [...config.warnings, ...heat.warnings, ...doubts.warnings, ...answerWarnings(system, config)].map(
     (warning) => `warning: ${warning}`,
   );
   const count = `${config.hooks.length} ${config.hooks.length === 1 ? 'hook' : 'hooks'}`;
@@ -53,10 +52,10 @@ export async function checkConfig(
   return { lines: [...warnings, ...summaryOf(config), `${count}, no problems`], exitCode: ExitCode.done };
 }
 
-/** What the last pass was told: a configuration without problems does not work either then. */
-function forbiddenWarnings(system: Pick<System, 'files'>, { settings }: InspectedConfig): readonly string[] {
-  const forbidden = settings === undefined ? undefined : readForbidden(system, settings.stack);
-  return forbidden === undefined ? [] : [`at the last pass: ${forbidden.line}`];
+/** What the last pass met: a configuration without problems does not work either then. */
+function answerWarnings(system: Pick<System, 'files'>, { settings, hooks }: InspectedConfig): readonly string[] {
+  const answer = settings === undefined ? undefined : readLastAnswer(system, { settings, hooks });
+  return answer?.line === undefined ? [] : [`at the last pass: ${answer.line}`];
 }
 
 function summaryOf({ places, settings, hooks }: InspectedConfig): readonly string[] {
@@ -68,32 +67,6 @@ function summaryOf({ places, settings, hooks }: InspectedConfig): readonly strin
         `${file}: hook [${name}]: ${triggers.join(', ')} of ${path.text}, run by ${runas}`,
     ),
   ];
-}
-
-function credentialProblems(
-  { files, self }: Pick<System, 'files' | 'self'>,
-  { sections }: InspectedConfig,
-): readonly string[] {
-  const setting = valueIn(sections.get('main'), 'credential-file');
-  const path = setting?.value ?? '';
-  // A relative one has been complained about already.
-  if (setting === undefined || !path.startsWith('/')) return [];
-  try {
-    const content = files.readIfPresent(path, MOST_BYTES);
-    if (content === undefined)
-      return [remark(setting.place, `there is no file ${path}`, 'make it, or correct credential-file')];
-    const { accessKey, secretKey } = parseCredentialFile(content.toString('utf8'));
-    const entry = files.entry(path);
-    const exposure = entry === undefined ? undefined : exposureOfEntry(entry, path, files, self.uid);
-    return [
-      ...(accessKey === undefined ? [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')] : []),
-      ...(secretKey === undefined ? [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')] : []),
-      ...(exposure === undefined ? [] : [exposureProblem(path, exposure).line]),
-    ];
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    return [describeError(error)];
-  }
 }
 
 /** Of broken hooks, too: there should be no second round. */
@@ -119,9 +92,4 @@ async function runasProblems(
       complain(`only root can run it as ${runas}`, 'run cfn-hup as root');
   }
   return problems;
-}
-
-/** A value that could not be read has been complained about already. */
-function valueIn(section: ConfigSection | undefined, key: string): ReadSetting | undefined {
-  return section === undefined ? undefined : readLine(section, key, { problems: [] });
 }

@@ -10,12 +10,13 @@ import {
   type ConfigSection,
   faultLines,
   mergeConfigFiles,
+  placeOf,
   type Remarks,
   remark,
 } from './config-sections.ts';
 import { decodeHooks } from './hooks.ts';
 import type { HupConfig, HupSettings } from './hup-config.ts';
-import { decodeSettings } from './settings.ts';
+import { decodeSettings, isMeantAsMain } from './settings.ts';
 
 const ROOT = '/etc/cfn';
 const MAIN_FILE = 'cfn-hup.conf';
@@ -80,7 +81,7 @@ export function inspectHupConfig(
         return undefined;
       }
       const file = { path, ini: decodePythonIni(content) };
-      complaints.push(...faultLines(file));
+      complaints.push(...faultLines(file, path === places.main ? '[main]' : '[NAME]'));
       return file.ini.faults.length === 0 ? file : undefined;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -100,9 +101,16 @@ export function inspectHupConfig(
     main === undefined
       ? undefined
       : decodeSettings(sections, places.main, { problems: mainProblems, warnings: remarks.warnings });
+  const misnamed = [...sections.values()].filter(isMeantAsMain);
+  // Without [main] its own problem names it.
+  for (const section of sections.has('main') ? misnamed : [])
+    remarks.problems.push(
+      remark(placeOf(section), `[${section.name}] has no triggers, path or action`, 'is [main] meant?'),
+    );
   const resolve = linkResolver(files);
   const origin = { main: resolve(places.main) };
-  const hooks = decodeHooks(sections, remarks).map((hook) => ({
+  const hookSections = new Map([...sections].filter(([, section]) => !misnamed.includes(section)));
+  const hooks = decodeHooks(hookSections, remarks).map((hook) => ({
     ...hook,
     origin: { ...origin, file: resolve(hook.file) },
   }));

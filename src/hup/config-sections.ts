@@ -1,4 +1,4 @@
-import { type PythonIni, resolveSetting, type Setting } from '../python-ini.ts';
+import { NO_SECTION, type PythonIni, resolveSetting, type Setting } from '../python-ini.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** One file of the configuration, read. */
@@ -44,9 +44,12 @@ export function placeOf({ file, line }: { readonly file: string; readonly line: 
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** What a file's faults come to, one line each. */
-export function faultLines({ path, ini }: ConfigFile): readonly string[] {
-  return ini.faults.map(({ line, what }) => remark(placeOf({ file: path, line }), what, 'the file is not used'));
+/** What a file's faults come to, one line each. @param section the one that the file should begin with */
+export function faultLines({ path, ini }: ConfigFile, section: string): readonly string[] {
+  return ini.faults.map(({ line, what }) => {
+    const hint = what === NO_SECTION ? `the file is not used: begin it with a line ${section}` : 'the file is not used';
+    return remark(placeOf({ file: path, line }), what, hint);
+  });
 }
 
 /**
@@ -108,6 +111,25 @@ export function readLine(
   remarks.problems.push(
     remark(setting.place, `${key} has more than one line`, 'is the next line indented by mistake?'),
   );
+  return undefined;
+}
+
+/** As readLine, for a look at a value which, when it cannot be read, has been complained about already. */
+export function valueIn(section: ConfigSection | undefined, key: string): ReadSetting | undefined {
+  return section === undefined ? undefined : readLine(section, key, { problems: [] });
+}
+
+/** An unknown key by which a missing one is meant, as in `trigers` for `triggers`: where it is, and what to write. */
+export function misspelling(
+  { settings }: ConfigSection,
+  key: string,
+  known: readonly string[],
+): { readonly place: string; readonly hint: string } | undefined {
+  for (const [written, setting] of settings) {
+    const name = written.replaceAll('_', '-');
+    if (!known.includes(name) && nearestName(name, known) === key)
+      return { place: placeOf(setting), hint: `${written}= has to be written ${key}=` };
+  }
   return undefined;
 }
 

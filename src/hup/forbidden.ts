@@ -5,14 +5,14 @@ import type { System } from '../system/system.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';
 
 /** The message that Heat's policy forbids guests to ask. */
-export interface Forbidden {
+interface Forbidden {
   readonly line: string;
   /** In ISO form. */
   readonly since: string;
 }
 
 /** What the policy of Heat forbade at the last pass that got an answer about the stack; undefined when it forbade nothing. */
-export function readForbidden(system: Pick<System, 'files'>, stack: string): Forbidden | undefined {
+function readForbidden(system: Pick<System, 'files'>, stack: string): Forbidden | undefined {
   const note = readRunNotes(system, paths.hupForbidden)[stack];
   if (!isRecord(note)) return undefined;
   const { line, since } = note;

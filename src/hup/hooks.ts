@@ -1,6 +1,7 @@
 import { accountFault } from '../names.ts';
 import {
   type ConfigSection,
+  misspelling,
   placeOf,
   type ReadSetting,
   type Remarks,
@@ -11,8 +12,9 @@ import {
 } from './config-sections.ts';
 import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
 import { parseHookPath } from './hook-path.ts';
+import { nearestName } from './nearest-name.ts';
 
-const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
+export const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
 /** A trigger of AWS's agent. */
 const ON_COMMAND = 'on.command';
 const BY_QUEUE = 'it stands for a command that comes by a queue of Amazon SQS, which Heat has not';
@@ -44,8 +46,10 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
     const setting = read(section, key, mine);
     if (setting !== undefined && setting.value !== '') return setting;
     // A value that could not be read has been complained about already.
-    if (found.length === before)
-      complain(setting?.place ?? placeOf(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
+    if (found.length > before) return undefined;
+    const meant = setting === undefined ? misspelling(section, key, KEYS) : undefined;
+    if (meant !== undefined) complain(meant.place, `no ${key}`, meant.hint);
+    else complain(setting?.place ?? placeOf(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
     return undefined;
   };
 
@@ -87,8 +91,17 @@ function decodeTriggers(
   const words = all.filter((word) => word.toLowerCase() !== ON_COMMAND);
   const known = (word: string): Trigger | undefined => TRIGGERS.find((trigger) => trigger === word.toLowerCase());
   const valid = `there are ${TRIGGERS.join(', ')}`;
-  for (const word of words)
-    if (known(word) === undefined) complain(setting.place, `unknown trigger ${JSON.stringify(word)}`, valid);
+  for (const word of words) {
+    if (known(word) !== undefined) continue;
+    const plain = word.toLowerCase();
+    const near =
+      TRIGGERS.find((trigger) => trigger.startsWith(plain) && plain !== 'post.') ?? nearestName(plain, TRIGGERS);
+    complain(
+      setting.place,
+      `unknown trigger ${JSON.stringify(word)}`,
+      near === undefined ? valid : `is ${near} meant?`,
+    );
+  }
   if (all.length === 0) complain(setting.place, 'triggers names none', valid);
   else if (words.length === 0)
     complain(setting.place, `nothing ever runs it: ${ON_COMMAND} alone`, `${BY_QUEUE}; ${valid}`);

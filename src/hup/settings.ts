@@ -1,7 +1,8 @@
 import { parseBoolean } from '../config/boolean.ts';
-import { isWebUrl } from '../url.ts';
+import { isBaseUrl } from '../heat/endpoint.ts';
 import {
   type ConfigSection,
+  misspelling,
   placeOf,
   type Remarks,
   readLine,
@@ -10,7 +11,9 @@ import {
   warnOfUnknownKeys,
 } from './config-sections.ts';
 import { parseDuration } from './duration.ts';
+import { KEYS as HOOK_KEYS } from './hooks.ts';
 import type { HupSettings } from './hup-config.ts';
+import { nearestName } from './nearest-name.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -48,10 +51,12 @@ export function decodeSettings(
   const { problems, warnings } = remarks;
   const section = sections.get('main');
   if (section === undefined) {
-    const near = [...sections.keys()].find((name) => name.trim().toLowerCase() === 'main');
-    const hint =
-      near === undefined ? 'begin it with [main] and a line stack=NAME' : `[${near}] has to be written [main]`;
-    problems.push(remark(where, 'there is no section [main]', hint));
+    const near = [...sections.values()].find(isMeantAsMain);
+    problems.push(
+      near === undefined
+        ? remark(where, 'there is no section [main]', 'begin it with [main] and a line stack=NAME')
+        : remark(placeOf(near), `unknown section [${near.name}]`, 'is [main] meant?'),
+    );
     return undefined;
   }
   const before = problems.length;
@@ -77,16 +82,33 @@ export function decodeSettings(
     return number !== undefined && number >= least && number <= most ? number : undefined;
   };
 
+  const parseInterval = (value: string): number | undefined => {
+    const time = parseDuration(value, 'm');
+    if (time !== 0) return within(SHORTEST_INTERVAL, WEEK, () => time)(value);
+    // Real files have it, where cron made the passes.
+    warnings.push(remark(settingPlace(section, 'interval'), `interval is ${value}`, 'the default of 1 minute is used'));
+    return MINUTE;
+  };
+
   warnOfUnknownKeys(section, KEYS, remarks);
   const stack = text('stack');
   // A value that could not be read has been complained about already.
-  if (stack === undefined && problems.length === before)
-    problems.push(remark(placeOf(section), '[main] names no stack', 'add a line stack=NAME'));
+  if (stack === undefined && problems.length === before) {
+    const { place, hint } = misspelling(section, 'stack', KEYS) ?? {
+      place: placeOf(section),
+      hint: 'add a line stack=NAME',
+    };
+    problems.push(remark(place, '[main] names no stack', hint));
+  }
   const url = text('url');
   // Not shown: it may hold a password.
-  if (url !== undefined && !isWebUrl(url))
+  if (url !== undefined && !isBaseUrl(url))
     problems.push(
-      remark(settingPlace(section, 'url'), 'url is not an http or https URL', 'as in http://HOST:8000/v1/'),
+      remark(
+        settingPlace(section, 'url'),
+        'url is not the base URL of an API',
+        'as in http://HOST:8000/v1/, without a user or a query',
+      ),
     );
   const credentialFile = text('credential-file');
   if (credentialFile !== undefined && !credentialFile.startsWith('/'))
@@ -103,12 +125,7 @@ export function decodeSettings(
     region: text('region'),
     url,
     umask: decode('umask', 'octal digits from 0 to 0777', within(0, LARGEST_UMASK, parseOctal), 0o022),
-    interval: decode(
-      'interval',
-      'minutes, or a time such as 30s, 2m or 1h, from 1s to a week',
-      within(SHORTEST_INTERVAL, WEEK, (value) => parseDuration(value, 'm')),
-      MINUTE,
-    ),
+    interval: decode('interval', 'minutes, or a time such as 30s, 2m or 1h, from 1s to a week', parseInterval, MINUTE),
     verbose: decode('verbose', 'true or false', parseFlag, false),
     maxAttempts: decode('max-attempts', 'a whole number from 1 to 1000', within(1, 1000, parseWhole), 10),
     actionTimeout: decode(
@@ -132,6 +149,19 @@ export function decodeSettings(
     ...settings,
     actionTimeout: settings.actionTimeout === 0 ? Number.POSITIVE_INFINITY : settings.actionTimeout,
   };
+}
+
+/** A section that is meant as [main] under another name: it has that name nearly, or a key of it, and no key of a hook. */
+export function isMeantAsMain({ name, settings, defaults }: ConfigSection): boolean {
+  if (name === 'main' || HOOK_KEYS.some((key) => key !== 'runas' && (settings.has(key) || defaults.has(key))))
+    return false;
+  const plain = name.trim().toLowerCase();
+  const keys: readonly string[] = KEYS;
+  return (
+    plain === 'main' ||
+    nearestName(plain, ['main']) !== undefined ||
+    [...settings.keys()].some((key) => keys.includes(key.replaceAll('_', '-')))
+  );
 }
 
 function settingPlace(section: ConfigSection, key: string): string {

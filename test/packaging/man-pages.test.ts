@@ -21,7 +21,7 @@ import { isInstalled } from '../support/use-machine.ts';
 const sourceOf = (path: string): string => readFileSync(join(project, 'src', path), 'utf8');
 /** The names in a table `const KEYS = [...]` of a source file. */
 const keysOf = (path: string): string[] => {
-  const table = /^const KEYS = \[([^\]]*)\]/m.exec(sourceOf(path))?.[1] ?? '';
+  const table = /^(?:export )?const KEYS = \[([^\]]*)\]/m.exec(sourceOf(path))?.[1] ?? '';
   return [...table.matchAll(/'([\w-]+)'/g)].map(([, key = '']) => key);
 };
 const MAIN_KEYS = keysOf('hup/settings.ts');

@@ -1,14 +1,19 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../../src/hup/check.ts';
 import { createAccounts } from '../../../src/system/accounts.ts';
-import type { Exec } from '../../../src/system/exec.ts';
-import type { System } from '../../../src/system/system.ts';
+import { systemClock } from '../../../src/system/clock.ts';
+import type { Environment, Exec } from '../../../src/system/exec.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const MAIN = '[main]\nstack=s\ninterval=2\n';
 const HOOK = '[h]\ntriggers=post.update\npath=Resources.Web.Metadata\naction=true\n';
+/** What cloud-init has brought, and credentials. */
+const READY = {
+  '/var/lib/heat-cfntools/cfn-metadata-server': 'http://h:8000/v1/',
+  '/etc/default/cfn-hup': 'AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY="b"\n',
+};
 const KEYS = 'AWSAccessKeyId=AK\nAWSSecretKey=SK\n';
 
 type Check = [files: Record<string, string>, lines: string[], exitCode: number];
@@ -17,11 +22,12 @@ async function check(
   given: Readonly<Record<string, string>>,
   option?: string,
   programs: readonly string[] = ['setpriv'],
+  { environment = {}, roles = '' }: { readonly environment?: Environment; readonly roles?: string } = {},
 ) {
   const { root, files } = temporaryRoot();
   // Root's number is that of the one who runs the tests: hooks of root run without a change of user.
   const passwd = `root:x:${us.uid}:${us.gid}::/root:/bin/sh\nother:x:4711:4711::/:/bin/sh\n`;
-  for (const [name, content] of Object.entries({ '/etc/passwd': passwd, ...given })) {
+  for (const [name, content] of Object.entries({ '/etc/passwd': passwd, ...READY, ...given })) {
     const [path = '', mode] = name.split(' ');
     mkdirSync(dirname(root + path), { recursive: true, mode: 0o755 });
     if (path.endsWith('/')) mkdirSync(root + path);
@@ -29,9 +35,19 @@ async function check(
     chmodSync(root + path, Number.parseInt(mode ?? '600', 8));
   }
   const exec = { find: (name: string) => (programs.includes(name) ? `/usr/bin/${name}` : undefined) } as Exec;
-  const system: Pick<System, 'files' | 'self' | 'accounts' | 'exec'> = {
+  const system: Parameters<typeof checkConfig>[0] = {
     files,
     exec,
+    environment,
+    clock: systemClock,
+    http: {
+      exchange: async ({ url }) => ({
+        status: url.endsWith('/security-credentials/') ? 200 : 404,
+        headers: {},
+        body: roles,
+      }),
+      download: () => Promise.reject(new Error('not expected')),
+    },
     accounts: createAccounts(files, exec),
     self: us,
   };
@@ -67,8 +83,14 @@ it.each<Check>([
     {
       '/etc/cfn/cfn-hup.conf': MAIN,
       '/etc/cfn/hooks.conf': HOOK,
-      '/run/cfn-hup/forbidden.json':
-        '{"other": {"line": "x", "since": "2026-11-22T12:00:00Z"}, "s": {"line": "forbidden: ask the operator", "since": "2026-11-22T12:00:00Z"}}',
+      '/run/cfn-hup/last-answer.json': JSON.stringify(
+        Object.fromEntries(
+          Object.entries({ other: 'x', s: 'forbidden: ask the operator' }).map(([stack, line]) => [
+            stack,
+            { kind: 'forbidden', line, since: '2026-11-22T12:00:00Z', asked: '2026-11-22T12:00:00Z' },
+          ]),
+        ),
+      ),
     },
     [
       'warning: at the last pass: forbidden: ask the operator',
@@ -114,8 +136,8 @@ it.each<Check>([
       '/etc/cfn/cfn-hup.conf:1: [main] names no stack: add a line stack=NAME',
       '/etc/cfn/cfn-hup.conf:2: interval is "soon": give minutes, or a time such as 30s, 2m or 1h, from 1s to a week',
       '/etc/cfn/hooks.d/b: other users may write to it, so it is not used: chmod go-w /etc/cfn/hooks.d/b',
-      '/etc/cfn/hooks.d/c:1: text before the first section: the file is not used',
-      '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": there are post.add, post.update, post.remove, service.restarted',
+      '/etc/cfn/hooks.d/c:1: text before the first section: the file is not used: begin it with a line [NAME]',
+      '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": is post.update meant?',
       '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: make the user, or correct runas',
       '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: make the user, or correct runas',
       'warning: /etc/cfn/hooks.conf:10: unknown key x: passed over',
@@ -162,8 +184,103 @@ it.each<Check>([
     ['not a regular file: /etc/cfn', '1 problem, 1 hook in order'],
     1,
   ],
+  [
+    {
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\n`,
+      '/etc/cfn/keys': '\n',
+      '/etc/cfn/hooks.conf': HOOK,
+    },
+    [
+      '/etc/cfn/keys: the credential file is empty: it needs the lines AWSAccessKeyId= and AWSSecretKey=',
+      '1 problem, 1 hook in order',
+    ],
+    1,
+  ],
+  [
+    { '/etc/cfn/cfn-hup.conf': '[mian]\nstack=s\n', '/etc/cfn/hooks.conf': HOOK },
+    ['/etc/cfn/cfn-hup.conf:1: unknown section [mian]: is [main] meant?', '1 problem, 1 hook in order'],
+    1,
+  ],
 ])('%j', async (files, lines, exitCode) => {
   expect(await check(files)).toEqual({ lines, exitCode });
+});
+
+describe('what it takes to ask Heat', () => {
+  const NO_ADDRESS =
+    'nothing names the address of heat-api-cfn: /var/lib/heat-cfntools/cfn-metadata-server, /var/lib/heat-cfntools/cfn-boto-cfg: give url= in cfn-hup.conf, or on AWS region= in cfn-hup.conf';
+  const AWS = 'give role=, the role of this instance, or credential-file=';
+  const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+  const bare = { '/var/lib/heat-cfntools/cfn-metadata-server': '', '/etc/default/cfn-hup': '# nothing\n' };
+
+  it.each<
+    [what: string, main: string, found: string[], rest?: { files?: object; environment?: Environment; roles?: string }]
+  >([
+    ['neither address nor credentials', '', [NO_ADDRESS, 'no credentials for heat-api-cfn: give credential-file=']],
+    [
+      'empty ones',
+      'url=\ncredential-file=\nrole=\n',
+      [NO_ADDRESS, 'no credentials for heat-api-cfn: give credential-file='],
+    ],
+    ['no role on AWS', 'region=eu-central-1\n', [`no credentials for heat-api-cfn: ${AWS}`]],
+    [
+      'nor there by its URL',
+      'url=https://cloudformation.eu-central-1.amazonaws.com/\n',
+      [`no credentials for heat-api-cfn: ${AWS}`],
+    ],
+    [
+      'an instance without a role',
+      'region=eu-central-1\nrole=web\n',
+      [
+        'the metadata service has no such role: the role "web": this instance has no role; attach one, or give credential-file= in cfn-hup.conf',
+      ],
+    ],
+    [
+      'another role',
+      'region=eu-central-1\nrole=web\n',
+      ['the metadata service has no such role: the role "web": there is: db'],
+      { roles: 'db' },
+    ],
+    [
+      'half of the credentials',
+      'url=http://h:8000/v1/\n',
+      ['no credentials for heat-api-cfn: give credential-file='],
+      { environment: { AWS_ACCESS_KEY_ID: 'a' } },
+    ],
+    [
+      'a url that is none',
+      'url=http://u@h/\n',
+      ['url is not the base URL of an API: as in http://HOST:8000/v1/, without a user or a query'],
+      { files: READY },
+    ],
+    ['an address that cloud-init has brought', '', [], { files: READY }],
+    [
+      'credentials of the caller alone',
+      'url=http://h:8000/v1/\n',
+      [
+        'the credentials come from the environment of this call, which cfn-hup.service does not have: put them into /etc/default/cfn-hup, or give credential-file= or, on AWS, role= in cfn-hup.conf',
+      ],
+      { environment: ENVIRONMENT },
+    ],
+    [
+      'an address that is none',
+      '',
+      [`${NO_ADDRESS}`, 'not the URL of a server: /var/lib/heat-cfntools/cfn-metadata-server: passed over'],
+      { files: { ...READY, '/var/lib/heat-cfntools/cfn-metadata-server': 'nonsense' } },
+    ],
+  ])('%s', async (_, main, found, { files = {}, environment = {}, roles = '' } = {}) => {
+    const given = {
+      ...bare,
+      ...files,
+      '/etc/cfn/cfn-hup.conf': `[main]\nstack=s\n${main}`,
+      '/etc/cfn/hooks.conf': HOOK,
+    };
+    const { lines } = await check(given, undefined, ['setpriv'], { environment, roles });
+    const places = /^(?:warning: )?(?:\/etc\/cfn\/cfn-hup\.conf:\d: |AWS_ACCESS_KEY_ID: )?/;
+    const remarks = lines.filter(
+      (line) => !/^\/etc\/cfn\/(?:cfn-hup\.conf: the stack|hooks)|in order$|no problems$/.test(line),
+    );
+    expect(remarks.map((line) => line.replace(places, ''))).toEqual(found);
+  });
 });
 
 it('finds that -c leads nowhere', async () => {

@@ -160,13 +160,16 @@ function createdAt(files: ReturnType<typeof temporaryRoot>['files'], path: strin
 describe('the main file', () => {
   it.each<[content: string | Buffer, line: string]>([
     ['[main]\nregion=r', '/etc/cfn/cfn-hup.conf:1: [main] names no stack: add a line stack=NAME'],
-    ['stack=s', '/etc/cfn/cfn-hup.conf:1: text before the first section: the file is not used'],
+    [
+      'stack=s',
+      '/etc/cfn/cfn-hup.conf:1: text before the first section: the file is not used: begin it with a line [main]',
+    ],
     [Buffer.from([0xff]), '/etc/cfn/cfn-hup.conf: not UTF-8 text: the file is not used'],
     [
-      '[main]\ninterval=0\numask=9',
+      '[main]\ninterval=-1\numask=9',
       '/etc/cfn/cfn-hup.conf:1: [main] names no stack: add a line stack=NAME; ' +
         '/etc/cfn/cfn-hup.conf:3: umask is "9": give octal digits from 0 to 0777; ' +
-        '/etc/cfn/cfn-hup.conf:2: interval is "0": give minutes, or a time such as 30s, 2m or 1h, from 1s to a week: ' +
+        '/etc/cfn/cfn-hup.conf:2: interval is "-1": give minutes, or a time such as 30s, 2m or 1h, from 1s to a week: ' +
         'cfn-hup --check lists all',
     ],
     [Buffer.alloc(2 * 1024 * 1024, '#'), '/etc/cfn/cfn-hup.conf: larger than 1048576 bytes'],
@@ -253,6 +256,8 @@ describe('hooks', () => {
       '/etc/cfn/hooks.d/c': `${hook('twice')}${hook('twice')}`,
       '/etc/cfn/hooks.d/d': Buffer.alloc(2 * 1024 * 1024, '#'),
       '/etc/cfn/hooks.d/e': hook('last'),
+      '/etc/cfn/hooks.d/f': 'triggers=post.update\n',
+      '/etc/cfn/hooks.d/g': '[Main]\ninterval=2\n',
     });
     const { hooks, problems } = read();
     expect(hooks.map(({ name }) => name)).toEqual(['good', 'last']);
@@ -261,6 +266,8 @@ describe('hooks', () => {
       '/etc/cfn/hooks.d/b: not UTF-8 text: the file is not used',
       '/etc/cfn/hooks.d/c:5: the section [twice] once more, first in line 1: the file is not used',
       '/etc/cfn/hooks.d/d: larger than 1048576 bytes',
+      '/etc/cfn/hooks.d/f:1: text before the first section: the file is not used: begin it with a line [NAME]',
+      '/etc/cfn/hooks.d/g:1: [Main] has no triggers, path or action: is [main] meant?',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no triggers: name some of post.add, post.update, post.remove, service.restarted',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no path: as in path=Resources.RES.Metadata',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no action: give the command to run',

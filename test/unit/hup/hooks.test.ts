@@ -69,12 +69,15 @@ describe('a hook', () => {
       'f:2: hook [h]: triggers is empty: name some of post.add, post.update, post.remove, service.restarted',
     ],
     [{ triggers: ',' }, `f:2: hook [h]: triggers names none: ${VALID}`],
-    [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": ${VALID}`],
+    [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": is post.update meant?`],
+    [{ triggers: 'post.updated' }, 'f:2: hook [h]: unknown trigger "post.updated": is post.update meant?'],
+    [{ triggers: 'Post.ad' }, 'f:2: hook [h]: unknown trigger "Post.ad": is post.add meant?'],
+    [{ triggers: undefined, trigers: 'post.add' }, 'f:4: hook [h]: no triggers: trigers= has to be written triggers='],
     [
       { triggers: 'on.command' },
       `f:2: hook [h]: nothing ever runs it: on.command alone: it stands for a command that comes by a queue of Amazon SQS, which Heat has not; ${VALID}`,
     ],
-    [{ triggers: 'on.command,post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": ${VALID}`],
+    [{ triggers: 'on.command,post.upd' }, 'f:2: hook [h]: unknown trigger "post.upd": is post.update meant?'],
     [{ path: undefined }, 'f:1: hook [h]: no path: as in path=Resources.RES.Metadata'],
     [{ path: '' }, 'f:3: hook [h]: path is empty: as in path=Resources.RES.Metadata'],
     [

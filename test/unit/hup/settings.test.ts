@@ -65,8 +65,13 @@ it.each<[lines: string, settings: Partial<HupSettings>]>([
 const INTERVAL = 'give minutes, or a time such as 30s, 2m or 1h, from 1s to a week';
 
 it.each<[text: string, problem: string]>([
+  ['[h]\nx=y', 'cfn-hup.conf: there is no section [main]: begin it with [main] and a line stack=NAME'],
   ['', 'cfn-hup.conf: there is no section [main]: begin it with [main] and a line stack=NAME'],
-  ['[Main]\nstack=s', 'cfn-hup.conf: there is no section [main]: [Main] has to be written [main]'],
+  ['[Main]\nstack=s', 'cfn-hup.conf:1: unknown section [Main]: is [main] meant?'],
+  ['\n[mian]\nstack=s', 'cfn-hup.conf:2: unknown section [mian]: is [main] meant?'],
+  ['[mai]', 'cfn-hup.conf:1: unknown section [mai]: is [main] meant?'],
+  ['[cfn-hup]\ncredential_file=/c', 'cfn-hup.conf:1: unknown section [cfn-hup]: is [main] meant?'],
+  ['[main]\nstak=s', 'cfn-hup.conf:2: [main] names no stack: stak= has to be written stack='],
   ['\n[main]\nregion=r', 'cfn-hup.conf:2: [main] names no stack: add a line stack=NAME'],
   ['[main]\nstack=', 'cfn-hup.conf:1: [main] names no stack: add a line stack=NAME'],
   [
@@ -77,7 +82,6 @@ it.each<[text: string, problem: string]>([
     '[main]\nstack=%(name)s',
     'cfn-hup.conf:2: stack refers to %(name)s, and there is no such key: a %( that is meant as it stands is written %%(',
   ],
-  ['[main]\nstack=s\ninterval=0', `cfn-hup.conf:3: interval is "0": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=-1', `cfn-hup.conf:3: interval is "-1": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=soon', `cfn-hup.conf:3: interval is "soon": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=', `cfn-hup.conf:3: interval is "": ${INTERVAL}`],
@@ -85,6 +89,8 @@ it.each<[text: string, problem: string]>([
   ['[main]\nstack=s\ninterval=5 minutes', `cfn-hup.conf:3: interval is "5 minutes": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=1d', `cfn-hup.conf:3: interval is "1d": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=10081', `cfn-hup.conf:3: interval is "10081": ${INTERVAL}`],
+  ['[main]\nstack=s\ninterval=999999999', `cfn-hup.conf:3: interval is "999999999": ${INTERVAL}`],
+  ['[main]\nstack=s\ninterval=-0', `cfn-hup.conf:3: interval is "-0": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=1e3', `cfn-hup.conf:3: interval is "1e3": ${INTERVAL}`],
   ['[main]\nstack=s\numask=028', 'cfn-hup.conf:3: umask is "028": give octal digits from 0 to 0777'],
   ['[main]\nstack=s\numask=1777', 'cfn-hup.conf:3: umask is "1777": give octal digits from 0 to 0777'],
@@ -101,7 +107,11 @@ it.each<[text: string, problem: string]>([
   ],
   [
     '[main]\nstack=s\nurl=https://me:secret@/',
-    'cfn-hup.conf:3: url is not an http or https URL: as in http://HOST:8000/v1/',
+    'cfn-hup.conf:3: url is not the base URL of an API: as in http://HOST:8000/v1/, without a user or a query',
+  ],
+  [
+    '[main]\nstack=s\nurl=http://h/v1/?Action=x',
+    'cfn-hup.conf:3: url is not the base URL of an API: as in http://HOST:8000/v1/, without a user or a query',
   ],
   [
     '[main]\nstack=s\ncredential-file=cfn-credentials',
@@ -118,7 +128,7 @@ it('reports all problems together', () => {
   expect(settings).toBeUndefined();
   expect(problems.map((problem) => problem.split(': ')[1])).toEqual([
     '[main] names no stack',
-    'url is not an http or https URL',
+    'url is not the base URL of an API',
     'umask is "9"',
     'interval is "x"',
     'verbose is "2"',
@@ -136,10 +146,14 @@ describe('warnings', () => {
       'credential_file=/a\ncredential-file=/b',
       'cfn-hup.conf:3: credential_file is passed over: credential-file is there too',
     ],
+    ...['0', '0m', '0s', '0h', '0.0', '00'].map((zero): [string, string] => [
+      `interval=${zero}`,
+      `cfn-hup.conf:3: interval is ${zero}: the default of 1 minute is used`,
+    ]),
     ['role=r\ncredential-file=/b', 'cfn-hup.conf:3: role is passed over: credential-file is there too'],
   ])('%j', (lines, warning) => {
     const { settings, warnings } = decoded(`[main]\nstack=s\n${lines}`);
-    expect(settings?.stack).toBe('s');
+    expect(settings).toMatchObject({ stack: 's', interval: DEFAULTS.interval });
     expect(warnings).toEqual([warning]);
   });
 
