@@ -90,7 +90,8 @@ function clockHint(date: string | string[] | undefined, now: Date): string | und
   const ahead = now.getTime() - there;
   if (!(Math.abs(ahead) > WORTH_A_WORD)) return undefined;
   const minutes = Math.round(Math.abs(ahead) / 60_000);
-  return `the clock here is ${minutes} minutes ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
+  const off = minutes < 2880 ? `${minutes} minutes` : `${Math.round(minutes / 1440)} days`;
+  return `the clock here is ${off} ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
 }
 
 function serverOf(url: string): string {

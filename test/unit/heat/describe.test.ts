@@ -148,6 +148,10 @@ describe('refused', () => {
       { status: 403, body: error('AccessDenied'), headers: { date: 'Sun, 22 Nov 2026 06:04:45 GMT' } },
       'the clock here is 60 minutes ahead of',
     ],
+    [
+      { status: 403, body: error('AccessDenied'), headers: { date: 'Sat, 22 Nov 2025 07:04:45 GMT' } },
+      'the clock here is 365 days ahead of',
+    ],
     [{ status: 403, body: error('AccessDenied'), headers: { date: 'Sun, 22 Nov 2026 07:08:45 GMT' } }, 'access key'],
     [{ status: 401, body: '' }, 'HTTP 401', 'access key'],
     [
