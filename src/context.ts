@@ -69,7 +69,7 @@ export function createContext(options: ContextOptions): Context {
   const { command, verbose, root = '/', proxies = {}, stack, resource } = options;
   const environment = process.env;
   const files = createFileSystem(root);
-  const trusted = trustedBy(environment);
+  const trusted = trustedBy(environment, (text) => log.warning(text));
   const self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const buildSystem = (abort?: AbortSignal): System => {
     const note = (text: string): void => log.warning(text);

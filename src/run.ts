@@ -35,6 +35,7 @@ export async function run(
       output.stdout(parsed.text);
       return ExitCode.done;
     }
+    await checkProxies(parsed.arguments);
     context = contextFor(spec, parsed.arguments, output, redactor);
     closeMetadata(context.system, context.log);
     const { run: runCommand } = await spec.load();
@@ -66,6 +67,17 @@ function contextFor(
     resource: textOption(args, 'resource'),
     redactor,
   });
+}
+
+/** @throws Problem with exit code 2 for one that is none: said at once, since its use may come late, or never */
+async function checkProxies(args: ParsedArguments): Promise<void> {
+  for (const [name, option] of [
+    ['httpProxy', '--http-proxy'],
+    ['httpsProxy', '--https-proxy'],
+  ] as const) {
+    const text = textOption(args, name);
+    if (text !== undefined) (await import('./system/proxy.ts')).parseProxy(text, option);
+  }
 }
 
 function rootOption(args: ParsedArguments): string {

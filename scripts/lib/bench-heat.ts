@@ -23,7 +23,7 @@ const [directory = '', seconds = '20'] = process.argv.slice(2);
 const lines = readFileSync(join(directory, 'processes'), 'utf8').trim().split('\n');
 const groups = new Map(lines.map((line) => line.split(' ') as [string, string]));
 const addresses = JSON.parse(readFileSync(join(directory, 'heat.json'), 'utf8')) as RigAddresses;
-const http = createHttp({}, {}, async () => undefined);
+const http = createHttp({}, {}, async () => ({}));
 
 /** CPU seconds since the start of a process group, and those of the machine. */
 interface CpuTimes {

@@ -33,14 +33,18 @@ function onlyCommands(wanted: readonly string[]): Plugin {
   };
 }
 
-/** Packages that lie in the binary as files of their own, and are read when they are asked for. */
-function apart(packages: readonly string[]): Plugin {
+/** Ways through proxies, and the library that they are made with, are a file of their own. */
+const PROXIES = 'http-proxied';
+
+/** What lies in the binary as files of their own, and is read when it is asked for. */
+function apart(names: readonly string[]): Plugin {
   return {
     name: 'apart',
     setup(bundler) {
-      bundler.onResolve({ filter: /^[a-z]+$/ }, ({ path }) =>
-        packages.includes(path) ? { path, namespace: 'apart' } : undefined,
-      );
+      bundler.onResolve({ filter: /^(?:[a-z]+|\.\/http-proxied\.ts)$/ }, ({ path }) => {
+        const name = path.replace(/^\.\/|\.ts$/g, '');
+        return names.includes(name) ? { path: name, namespace: 'apart' } : undefined;
+      });
       bundler.onLoad({ filter: /.*/, namespace: 'apart' }, ({ path }) => ({
         contents: `module.exports = loadPacked(${JSON.stringify(path)});`,
       }));
@@ -53,16 +57,21 @@ const undici = `
   const lib = {
     Client: require('undici/lib/dispatcher/client.js'),
     Dispatcher: require('undici/lib/dispatcher/dispatcher.js'),
+    buildConnector: require('undici/lib/core/connect.js'),
     ProxyAgent: require('undici/lib/dispatcher/proxy-agent.js'),
   };
   lib.Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
   module.exports = lib;`;
-/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours. */
+/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see src/system/socks5.ts). */
 const undiciByHttp1: Plugin = {
   name: 'undici-by-http1',
   setup(bundler) {
-    bundler.onResolve({ filter: /^\.\/client-h2\.js$|\/web\/(?:fetch|webidl)/ }, ({ importer }) =>
-      importer.includes('/node_modules/undici/') ? { path: 'undici', namespace: 'left-out-of-undici' } : undefined,
+    bundler.onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'cut-undici' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'cut-undici' }, () => ({ contents: undici, resolveDir: project }));
+    bundler.onResolve(
+      { filter: /^\.\/client-h2\.js$|^\.\/socks5-proxy-agent$|\/web\/(?:fetch|webidl)/ },
+      ({ importer }) =>
+        importer.includes('/node_modules/undici/') ? { path: 'undici', namespace: 'left-out-of-undici' } : undefined,
     );
     bundler.onLoad({ filter: /.*/, namespace: 'left-out-of-undici' }, () => ({ contents: 'module.exports = {};' }));
   },
@@ -98,7 +107,7 @@ const wrapper = { banner: { js: '(function (require, module, exports, loadPacked
 
 /**
  * Makes the launcher, and a bundle of src/main.ts for each command that guests call all the time, one for the rest of them,
- * and one for each package that is apart: V8 keeps the source of a bundle and something for each function in it for as long
+ * and one for each part that is apart: V8 keeps the source of a bundle and something for each function in it for as long
  * as a process runs, which counts for the daemon.
  * @param directory gets NAME.cjs and NAME.cjs.map for each, and a list of what is in them, bundled.json
  * @returns the names of all but the launcher
@@ -114,7 +123,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     plugins: [
       commanderWithoutPrograms,
       onlyCommands(wanted),
-      apart(name === 'cfn-init' ? ['undici'] : ['undici', 'execa']),
+      apart(name === 'cfn-init' ? [PROXIES] : [PROXIES, 'execa']),
     ],
   });
   const forPackage = (name: string, contents: string, options: BuildOptions = {}): BuildOptions => ({
@@ -133,12 +142,15 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       },
       ...frequent.map((name) => forCommands(name, [name])),
       forCommands('cfntools', others),
-      forPackage('undici', undici, { plugins: [undiciByHttp1], define: undiciDefines }),
+      forPackage(PROXIES, `module.exports = require('./src/system/http-proxied.ts');`, {
+        plugins: [undiciByHttp1],
+        define: undiciDefines,
+      }),
       forPackage('execa', execa),
     ].map((options) => build({ ...common, ...options })),
   );
   // For the notices that the licences of what is bundled ask for.
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
   writeFileSync(join(directory, 'bundled.json'), JSON.stringify([...new Set(inputs)].sort()));
-  return [...frequent, 'cfntools', 'undici', 'execa'];
+  return [...frequent, 'cfntools', PROXIES, 'execa'];
 }

@@ -6,8 +6,10 @@ import type { PackedIndex } from '../../src/packed.ts';
 
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
-/** What is hardly ever read is kept small. By brotli, whose result does not depend on the processor, as that of zlib does. */
-const COMPRESSED: ReadonlySet<string> = new Set(['undici', 'execa']);
+/** Hardly anybody goes through a proxy. */
+const WITHOUT_CODE: ReadonlySet<string> = new Set(['http-proxied']);
+/** What most commands do not read is kept small. By brotli, whose result does not depend on the processor, as that of zlib does. */
+const COMPRESSED: ReadonlySet<string> = new Set(['http-proxied', 'execa']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
@@ -25,7 +27,7 @@ export function pack(names: readonly string[], directory: string, withCode: bool
     const source = readFileSync(join(directory, file));
     if (COMPRESSED.has(name)) add(`${file}.br`, brotliCompressSync(source));
     else add(file, source);
-    if (withCode) add(`${name}.cache`, codeOf(name, directory));
+    if (withCode && !WITHOUT_CODE.has(name)) add(`${name}.cache`, codeOf(name, directory));
   }
   const first = JSON.stringify(index);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);

@@ -23,8 +23,8 @@ const STRICT: OptionSpec = {
 const URL_OPTION: OptionSpec = { flags: '-u, --url <url>', description: 'base URL of heat-api-cfn' };
 const ROLE: OptionSpec = { flags: '--role <name>', description: 'take credentials from this instance role' };
 const PROXIES: readonly OptionSpec[] = [
-  { flags: '--http-proxy <url>', description: 'proxy for http' },
-  { flags: '--https-proxy <url>', description: 'proxy for https' },
+  { flags: '--http-proxy <url>', description: 'proxy for http: http://, https://, socks5:// or socks5h://' },
+  { flags: '--https-proxy <url>', description: 'proxy for https, as --http-proxy' },
 ];
 
 /** Every command of the binary: dispatch, links, help, man pages and completion are all made from this table. */

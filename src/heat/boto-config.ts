@@ -90,7 +90,7 @@ function proxyUrlOf(host: string, textOf: (key: string) => string | undefined): 
   const user = textOf('proxy_user');
   const login =
     user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(textOf('proxy_pass') ?? '')}@`;
-  const [, scheme = 'http://', place = ''] = /^(https?:\/\/)?([^/]*)\/?$/i.exec(host) ?? [];
+  const [, scheme = 'http://', place = ''] = /^((?:https?|socks|socks5h?):\/\/)?([^/]*)\/?$/i.exec(host) ?? [];
   const url = `${scheme}${login}${place}${port === undefined ? '' : `:${port}`}`;
   return place !== '' && URL.canParse(url) ? url : undefined;
 }

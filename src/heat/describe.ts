@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter, retryDelay } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import type { HttpRequest, HttpResponse } from '../system/http.ts';
+import type { HttpResponse, Transport } from '../system/http.ts';
 import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
 import { type Answer, decodeAnswer, type StackResource } from './answer.ts';
@@ -17,7 +17,7 @@ export interface HeatAccess {
   readonly credentials: Credentials;
   /** v4, and v2 only when a server does not know it, unless the operator wants v2 from the start. */
   readonly signature: SignatureVersion;
-  readonly transport: Pick<HttpRequest, 'insecure' | 'insecurely' | 'trust' | 'proxy'>;
+  readonly transport: Transport;
   readonly namedBy: NamedBy;
 }
 
@@ -134,7 +134,10 @@ async function judge(
   const { status, body } = response;
   const patience: Trouble = {
     what: `heat-api-cfn answered with HTTP ${status}`,
-    hint: 'it or what is in front of it is in trouble; see its log',
+    hint:
+      response.through === undefined
+        ? 'it or what is in front of it is in trouble; see its log'
+        : `it, what is in front of it, or ${response.through} is in trouble; see their logs`,
     isPassing: true,
     retryAfter: response.headers['retry-after'],
   };

@@ -18,7 +18,7 @@ type NoResource = Exclude<Answer, { kind: 'resource' }>;
  * section 7.1); Refused for all others
  */
 export function refusalOf(
-  { status, headers, body, isCutShort }: HttpResponse,
+  { status, headers, body, isCutShort, through }: HttpResponse,
   answer: NoResource,
   endpoint: Pick<Endpoint, 'url' | 'from'>,
   now: Date,
@@ -41,7 +41,7 @@ export function refusalOf(
   }
   const hint =
     status === 401 || status === 403
-      ? (clockHint(headers['date'], now) ?? hintForDenial(status, isCutShort === true, answer, endpoint))
+      ? (clockHint(headers['date'], now) ?? hintForDenial(status, isCutShort === true, answer, endpoint, through))
       : hintFor(status, body, said ?? '', endpoint, target);
   return new Refused(what, { where: endpoint.url, hint });
 }
@@ -55,11 +55,12 @@ function hintForDenial(
   isCutShort: boolean,
   answer: NoResource,
   { from }: Pick<Endpoint, 'from'>,
+  through = 'a proxy',
 ): string {
   if (isCutShort && answer.kind === 'unintelligible')
     return 'the answer broke off before it said why; try again, and see the log of heat-api-cfn';
   if (status === 403 && answer.kind === 'unintelligible')
-    return `this answer is not heat-api-cfn's: a proxy or load balancer refused; check the proxy settings and the URL, which comes from ${from}`;
+    return `this answer is not heat-api-cfn's: ${through} or a load balancer refused; check the proxy settings and the URL, which comes from ${from}`;
   return denialHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');
 }
 

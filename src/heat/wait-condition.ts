@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
-import type { HttpRequest, HttpResponse } from '../system/http.ts';
+import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 
@@ -83,11 +83,11 @@ export function signalOf(options: SignalOptions, status: Signal['Status'], uniqu
  * A pre-signed URL: of an AWS::CloudFormation::WaitConditionHandle, or of an OS::Heat::WaitConditionHandle whose
  * signal_transport is CFN_SIGNAL. Nothing in the URL tells them apart, and neither takes the keys of the other.
  */
-export function signedHandle(url: string): SignalTarget {
+export function signedHandle(url: string, transport: Transport = {}): SignalTarget {
   const server = serverOf(url);
   const isOfS3 = isSignedForS3(url);
   // The signature covers an empty Content-Type: any other would break it.
-  const request = (body: string): SignalRequest => ({ method: 'PUT', url, headers: {}, body });
+  const request = (body: string): SignalRequest => ({ ...transport, method: 'PUT', url, headers: {}, body });
   const target: SignalTarget = {
     server,
     request: (signal) => request(JSON.stringify(signal)),
@@ -148,9 +148,12 @@ export function serverOf(url: string): string {
  */
 export function refusal(response: HttpResponse, server: string, hint: string): Problem {
   const forbidden = callForbiddenByPolicy(response.body);
-  return new Problem(`the signal was refused with HTTP ${response.status}${detailOf(response.body)}`, {
+  const detail = detailOf(response.body);
+  const otherwise =
+    response.through === undefined || detail !== '' ? '' : `; or ${response.through} answered in its place`;
+  return new Problem(`the signal was refused with HTTP ${response.status}${detail}`, {
     where: server,
-    hint: forbidden === undefined ? hint : policyHint(forbidden),
+    hint: forbidden === undefined ? hint + otherwise : policyHint(forbidden),
   });
 }
 

@@ -1,7 +1,8 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { connect, isIP } from 'node:net';
+import { Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
-import { type Line, loginOf, type Outgoing, type Receiver, unaskedSwitch } from './http-line.ts';
+import { type Line, loginOf, type Outgoing, type Receiver, UNASKED_SWITCH } from './http-line.ts';
 
 /** Sends a request by Node's own http, which costs a tenth of undici to load (see Transfer in http-line.ts). */
 export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, line: Line): Promise<void> {
@@ -34,6 +35,12 @@ async function openRequest({ url, method, headers, body, tls, lookup }: Outgoing
   // An address is no server name (RFC 6066 section 3).
   const servername = isIP(host) === 0 ? host : '';
   return requestSecure({ ...options, ...resolver, ...(await tls()), servername, agent: false });
+}
+
+function unaskedSwitch(url: string): Problem {
+  const { scheme, authority } = splitUrl(url);
+  const { what, hint } = UNASKED_SWITCH;
+  return new Problem(what, { where: `${scheme}://${authority}`, hint });
 }
 
 function receive(sent: ClientRequest, { url, body }: Outgoing, receiver: Receiver): Promise<void> {

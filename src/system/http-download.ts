@@ -5,10 +5,11 @@ import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
 import { isWebUrl, shownUrl, splitUrl } from '../url.ts';
 import { sleep, systemClock } from './clock.ts';
-import type { DownloadRequest } from './http.ts';
+import type { DownloadRequest, Transport } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
-import { NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
+import { type Circumstances, NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
 import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
+import type { NamedProxy } from './proxy.ts';
 import type { ReadTrusted } from './trust.ts';
 
 const ATTEMPTS = 5;
@@ -41,13 +42,16 @@ const BOUNDS: DownloadBounds = {
   firstPause: 2000,
 };
 
+/** Chooses the proxy for a URL. @param last where nobody else names one */
+type ProxyFor = (url: string, last: string | undefined) => NamedProxy | undefined;
+
 /**
  * Downloads a URL; passing faults (no answer, 408, 429, 5xx, a body cut short) are tried again from the start.
  * @param proxyFor the proxy for a URL, asked at each redirect
  */
 export async function download(
   request: DownloadRequest,
-  proxyFor: (url: string) => string | undefined,
+  proxyFor: ProxyFor,
   readTrusted: ReadTrusted,
   bounds = BOUNDS,
 ): Promise<void> {
@@ -81,7 +85,7 @@ class PassingFault extends Error {
 /** Follows redirects to the file. @throws PassingFault, Problem */
 async function downloadOnce(
   request: DownloadRequest,
-  proxyFor: (url: string) => string | undefined,
+  proxyFor: ProxyFor,
   readTrusted: ReadTrusted,
   bounds: DownloadBounds,
 ): Promise<void> {
@@ -92,12 +96,20 @@ async function downloadOnce(
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
     if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(where);
     const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
+    const transport: Transport = (await request.transportTo?.(url)) ?? {};
+    const around: { proxy?: string | undefined; trustFault?: string | undefined; insecurely?: string | undefined } = {
+      insecurely: transport.insecurely,
+    };
     const tls = async (): Promise<TlsOptions> => {
-      const ca = await readTrusted();
-      return { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+      if (transport.insecure === true) return { rejectUnauthorized: false };
+      const { fault, ...trusted } = await readTrusted(transport.trust);
+      around.trustFault = transport.trustFault ?? fault;
+      return { rejectUnauthorized: true, ...trusted };
     };
     const outgoing: Outgoing = { method: 'GET', url, headers, tls, ...lookupName };
-    const next = await fetchOrRedirect(outgoing, proxyFor(url), request, bounds);
+    const proxy = proxyFor(url, transport.proxy);
+    around.proxy = proxy?.title;
+    const next = await fetchOrRedirect(outgoing, proxy, around, request, bounds);
     if (next === undefined) return;
     if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
     if (isSecure(url) && !isSecure(next) && !(await request.allowHttpRedirects()))
@@ -114,7 +126,8 @@ async function downloadOnce(
 /** @returns where the server redirects to; undefined when the file is written */
 async function fetchOrRedirect(
   outgoing: Outgoing,
-  proxy: string | undefined,
+  proxy: NamedProxy | undefined,
+  around: Circumstances,
   { write, abort }: Pick<DownloadRequest, 'write' | 'abort'>,
   bounds: DownloadBounds,
 ): Promise<string | undefined> {
@@ -135,7 +148,7 @@ async function fetchOrRedirect(
           clearTimeout(head);
           next = redirectTarget(url, status, headers);
           if (next !== undefined) return false;
-          throwUnlessFound(url, status, headers);
+          throwUnlessFound(url, status, headers, proxy);
           isBegun = true;
           silence = line.bound(bounds.silence);
           pace = paceOf(bounds);
@@ -153,9 +166,9 @@ async function fetchOrRedirect(
     return next;
   } catch (error) {
     abort?.throwIfAborted();
-    if (error instanceof Problem || error instanceof PassingFault) throw error;
-    if (isBegun) throw new PassingFault(brokenOff(url, error));
-    const problem = noAnswer(url, error);
+    if (error instanceof PassingFault || (error instanceof Problem && !(error instanceof NoAnswer))) throw error;
+    if (isBegun) throw new PassingFault(brokenOff(url, error, proxy));
+    const problem = noAnswer(url, error, around);
     throw problem instanceof NoAnswer && problem.isPassing ? new PassingFault(problem) : problem;
   }
 }
@@ -175,16 +188,22 @@ function paceOf({ window, leastBytes }: DownloadBounds): (bytes: number) => void
 
 class TooSlow extends Error {}
 
-function brokenOff(url: string, error: unknown): Problem {
-  const hint =
+function brokenOff(url: string, error: unknown, proxy: NamedProxy | undefined): Problem {
+  const why =
     error instanceof TimeoutError || error instanceof TooSlow
       ? error.message
       : 'the server closed the connection before the end';
+  const hint = proxy === undefined ? why : `${why}, through ${proxy.title}`;
   return new Problem('the download broke off', { where: shownUrl(url), hint, cause: error });
 }
 
 /** The status decides: the page that comes with an error is not read. @throws PassingFault, Problem */
-function throwUnlessFound(url: string, status: number, headers: IncomingHttpHeaders): void {
+function throwUnlessFound(
+  url: string,
+  status: number,
+  headers: IncomingHttpHeaders,
+  proxy: NamedProxy | undefined,
+): void {
   // Nobody asked for a part.
   if (status === 206)
     throw new Problem('the server sent only a part of the file (HTTP 206)', {
@@ -194,7 +213,7 @@ function throwUnlessFound(url: string, status: number, headers: IncomingHttpHead
   if (status >= 200 && status <= 299) return;
   const problem = new Problem(`the download failed with HTTP ${status}`, {
     where: shownUrl(url),
-    hint: statusHint(status),
+    hint: proxy === undefined ? statusHint(status) : `${statusHint(status)}; it was asked through ${proxy.title}`,
   });
   if (!isWorthRetrying(status)) throw problem;
   const asked = parseRetryAfter(headers['retry-after'], systemClock.now());

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { splitUrl } from '../url.ts';
 import type { HttpRequest, HttpResponse } from './http.ts';
 import { Line, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
-import { noAnswer, TunnelRefused, tooLarge } from './http-problem.ts';
+import { noAnswer, tooLarge } from './http-problem.ts';
+import type { NamedProxy } from './proxy.ts';
 import type { ReadTrusted } from './trust.ts';
 
 /** Milliseconds for the body of an answer whose status says enough to the caller: it may only explain something. */
@@ -15,7 +17,7 @@ const EXPLANATION_TIMEOUT = 5_000;
  */
 export async function exchange(
   request: HttpRequest,
-  proxy: string | undefined,
+  proxy: NamedProxy | undefined,
   readTrusted: ReadTrusted,
   explanationTimeout = EXPLANATION_TIMEOUT,
 ): Promise<HttpResponse> {
@@ -23,9 +25,12 @@ export async function exchange(
   const keeper = new BodyKeeper(url, mostBytes);
   let answer: { readonly status: number; readonly headers: IncomingHttpHeaders } | undefined;
   let isCutShort = false;
+  let trustFault: string | undefined;
   const tls = async (): Promise<TlsOptions> => {
-    const ca = await readTrusted(request.trust);
-    return { rejectUnauthorized: request.insecure !== true, ...(ca === undefined ? {} : { ca }) };
+    if (request.insecure === true) return { rejectUnauthorized: false };
+    const { fault, ...trusted } = await readTrusted(request.trust);
+    trustFault = request.trustFault ?? fault;
+    return { rejectUnauthorized: true, ...trusted };
   };
   const outgoing: Outgoing = { url, method, headers, body, tls };
   try {
@@ -44,13 +49,15 @@ export async function exchange(
     }, request.abort);
   } catch (error) {
     request.abort?.throwIfAborted();
-    if (error instanceof TunnelRefused && error.status === 407) return { status: 407, headers: {}, body: '' };
     // A body that broke off, came too slowly or was too large makes no other answer of an error.
     const isAnswered = answer !== undefined && (request.isStatusEnough === true || !isSuccess(answer.status));
-    if (!isAnswered) throw noAnswer(url, error, request.insecurely ?? 'use -k');
+    if (!isAnswered)
+      throw noAnswer(url, error, { insecurely: request.insecurely ?? 'use -k', proxy: proxy?.title, trustFault });
     isCutShort = true;
   }
-  return { status: answer?.status ?? 0, headers: answer?.headers ?? {}, body: keeper.text(), isCutShort };
+  // What came through a tunnel is the server's own.
+  const through = splitUrl(url).scheme === 'http' ? proxy?.title : undefined;
+  return { status: answer?.status ?? 0, headers: answer?.headers ?? {}, body: keeper.text(), isCutShort, through };
 }
 
 function isSuccess(status: number): boolean {

@@ -3,7 +3,9 @@ import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 import { timerDelay } from './clock.ts';
-import { TimeoutError } from './http-problem.ts';
+import { NoAnswer, TimeoutError } from './http-problem.ts';
+import type { NamedProxy } from './proxy.ts';
+import type { ProxyFaultError } from './proxy-fault.ts';
 
 /** A request that is about to be sent, on a connection of its own. */
 export interface Outgoing {
@@ -41,11 +43,25 @@ export type Transfer = (outgoing: Outgoing, receiver: Receiver, line: Line) => P
 
 /**
  * undici costs 40 ms of CPU to load, ten times as much as Node's own http, and is loaded for what it is better at: proxies.
- * @param proxy its URL; undefined to go directly
+ * @param proxy undefined to go directly
  */
-export async function wayThrough(proxy: string | undefined): Promise<Transfer> {
+export async function wayThrough(proxy: NamedProxy | undefined): Promise<Transfer> {
   if (proxy === undefined) return (await import('./http-direct.ts')).transferDirectly;
-  return (await import('./http-undici.ts')).transferThrough(proxy);
+  const transfer = (await import('./http-proxied.ts')).transferThrough(proxy);
+  return async (outgoing, receiver, line) => {
+    try {
+      await transfer(outgoing, receiver, line);
+    } catch (error) {
+      throw error instanceof Error && 'proxyFault' in error ? ofProxy(error as ProxyFaultError, outgoing.url) : error;
+    }
+  };
+}
+
+function ofProxy(error: ProxyFaultError, url: string): Problem {
+  const { scheme, authority } = splitUrl(url);
+  const { what, hint, isPassing } = error.proxyFault;
+  if (what !== undefined) return new Problem(what, { hint, cause: error });
+  return new NoAnswer({ where: `${scheme}://${authority}`, hint, cause: error }, isPassing);
 }
 
 interface Opened {
@@ -106,14 +122,11 @@ export class Line {
   }
 }
 
-/** For a server that switches to another protocol without having been asked. */
-export function unaskedSwitch(url: string): Problem {
-  const { scheme, authority } = splitUrl(url);
-  return new Problem('the server switches protocols (HTTP 101), which it was not asked to do', {
-    where: `${scheme}://${authority}`,
-    hint: 'check the address, and what is between here and the server',
-  });
-}
+/** Of a server that switches to another protocol without having been asked. */
+export const UNASKED_SWITCH = {
+  what: 'the server switches protocols (HTTP 101), which it was not asked to do',
+  hint: 'check the address, and what is between here and the server',
+} as const;
 
 /** The header that a user and a password in the URL ask for. */
 export function loginOf(url: string): Readonly<Record<string, string>> {

@@ -11,11 +11,12 @@ const HINTS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection timed out',
   EPIPE: 'the server closed the connection',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS; is it http://?',
 };
 
 const UNKNOWN_CA = 'an unknown CA; add it to the system store';
 /** What is wrong with a certificate: asking again would not help. */
-const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
+export const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'the certificate has expired; check the clock',
   CERT_NOT_YET_VALID: 'the certificate is not valid yet; check the clock',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'a self-signed certificate; add its CA to the system store',
@@ -44,16 +45,6 @@ export class TimeoutError extends Error {
   }
 }
 
-/** The answer of a proxy that did not open a tunnel. */
-export class TunnelRefused extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`the proxy answered CONNECT with HTTP ${status}`);
-    this.status = status;
-  }
-}
-
 /** A server that did not answer, or not to its end. */
 export class NoAnswer extends Problem {
   /** Another attempt may go better: it is not the certificate that is wrong. */
@@ -65,23 +56,33 @@ export class NoAnswer extends Problem {
   }
 }
 
-/**
- * Turns what a connection threw into a Problem that names the server, never the query of the URL.
- * @param insecurely how the caller may accept any certificate, for the hint
- */
-export function noAnswer(url: string, error: unknown, insecurely?: string): Problem {
+/** What a failed exchange is told with. */
+export interface Circumstances {
+  /** How the caller may accept any certificate, for the hint. */
+  readonly insecurely?: string | undefined;
+  /** Names the proxy on the way. */
+  readonly proxy?: string | undefined;
+  /** Certificates that were to be trusted and could not be read. */
+  readonly trustFault?: string | undefined;
+}
+
+/** Turns what a connection threw into a Problem that names the server, never the query of the URL. */
+export function noAnswer(url: string, error: unknown, { insecurely, proxy, trustFault }: Circumstances): Problem {
   if (error instanceof Problem) return error;
   const { scheme, authority } = splitUrl(url);
   const where = `${scheme}://${authority}`;
-  if (error instanceof TimeoutError) return new NoAnswer({ where, hint: error.message, cause: error }, true);
+  const through = proxy === undefined ? '' : `, through ${proxy}`;
+  if (error instanceof TimeoutError)
+    return new NoAnswer({ where, hint: `${error.message}${through}`, cause: error }, true);
   const cause = rootCause(error);
   const code = errnoOf(cause) ?? '';
   const certificate = CERTIFICATE_HINTS[code];
   if (certificate !== undefined) {
-    const hint = insecurely === undefined ? certificate : `${certificate}, or ${insecurely} to accept it`;
-    return new NoAnswer({ where, hint, cause: error }, false);
+    const otherwise = insecurely === undefined ? '' : `, or ${insecurely} to accept it`;
+    const fault = trustFault === undefined ? '' : `; ${trustFault}`;
+    return new NoAnswer({ where, hint: certificate + otherwise + through + fault, cause: error }, false);
   }
-  return new NoAnswer({ where, hint: HINTS[code] ?? describeError(cause), cause: error }, true);
+  return new NoAnswer({ where, hint: `${HINTS[code] ?? describeError(cause)}${through}`, cause: error }, true);
 }
 
 /** An answer with more than the caller has asked for. */
@@ -91,7 +92,7 @@ export function tooLarge(url: string, mostBytes: number): Problem {
 }
 
 /** A connection tried at several addresses fails with one error for each; the first stands for all. */
-function rootCause(error: unknown): unknown {
+export function rootCause(error: unknown): unknown {
   if (error instanceof AggregateError && error.errors.length > 0) return rootCause(error.errors[0]);
   if (error instanceof Error && error.cause instanceof Error && errnoOf(error) === undefined)
     return rootCause(error.cause);

@@ -1,8 +1,22 @@
 import type { Environment } from './exec.ts';
 import type { ReadTrusted } from './trust.ts';
 
+/** How the connection to a server is made. */
+export interface Transport {
+  /** Accept any certificate. */
+  readonly insecure?: boolean;
+  /** How a person has it accept any certificate, for the hint: "use -k" when it is left out. */
+  readonly insecurely?: string;
+  /** Certificates, as PEM text, to trust besides the machine's. */
+  readonly trust?: string | undefined;
+  /** Certificates that were to be trusted besides and cannot be read, for the hint. */
+  readonly trustFault?: string | undefined;
+  /** The proxy to use where neither the command line nor the environment names one. */
+  readonly proxy?: string | undefined;
+}
+
 /** One request. The URL goes out byte for byte: a pre-signed one would not survive a tidy-up. */
-export interface HttpRequest {
+export interface HttpRequest extends Transport {
   readonly method: 'GET' | 'PUT' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -11,14 +25,6 @@ export interface HttpRequest {
   readonly timeout: number;
   /** Only the status and the headers count: the body is read as far as it comes within a few seconds. */
   readonly isStatusEnough?: boolean;
-  /** Accept any certificate. */
-  readonly insecure?: boolean;
-  /** How a person has it accept any certificate, for the hint: "use -k" when it is left out. */
-  readonly insecurely?: string;
-  /** Certificates, as PEM text, to trust besides the machine's. */
-  readonly trust?: string | undefined;
-  /** The proxy to use where neither the command line nor the environment names one. */
-  readonly proxy?: string | undefined;
   /** Ends the exchange. */
   readonly abort?: AbortSignal | undefined;
   /** An answer with a larger body is an error; when it is left out, the first 1 MiB is enough. */
@@ -35,6 +41,8 @@ export interface HttpResponse {
    * outside 2xx; within 2xx it happens only where the status is enough.
    */
   readonly isCutShort?: boolean;
+  /** Names the proxy that the answer came from or through, where nothing tells which. */
+  readonly through?: string | undefined;
 }
 
 export interface DownloadRequest {
@@ -49,6 +57,8 @@ export interface DownloadRequest {
   readonly abort?: AbortSignal | undefined;
   /** Asked when a server redirects from https to http: whether that is followed (`allow-http-redirects`). */
   readonly allowHttpRedirects: () => Promise<boolean>;
+  /** How the connection to this URL is made, asked at each redirect; as the machine does it when left out. */
+  readonly transportTo?: ((url: string) => Promise<Transport>) | undefined;
 }
 
 /** The proxies of the command line; the environment's are used where it names none. */
@@ -85,7 +95,7 @@ export function createHttp(
       const request = { abort, ...wanted };
       const { chooseProxy } = await import('./proxy.ts');
       const { download } = await import('./http-download.ts');
-      await download(request, (url) => chooseProxy(url, proxies, environment), readTrusted);
+      await download(request, (url, last) => chooseProxy(url, proxies, environment, last), readTrusted);
     },
   };
 }

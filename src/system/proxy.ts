@@ -1,55 +1,109 @@
-import { Problem } from '../errors.ts';
+import { ExitCode, Problem } from '../errors.ts';
 import { splitUrl } from '../url.ts';
 import type { Environment } from './exec.ts';
 import type { ProxyChoice } from './http.ts';
+import { isLinkLocal } from './link-local.ts';
+import { isExempt } from './no-proxy.ts';
 
-/** The metadata service answers on the link only: through a proxy it would be another machine's. */
-const NEVER_PROXIED = new Set(['169.254.169.254', '[fe80::a9fe:a9fe]']);
+/** A proxy, and who names it. */
+export interface NamedProxy {
+  readonly scheme: 'http' | 'https' | 'socks5' | 'socks5h';
+  /** An IPv6 address has its brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** The password may be empty. */
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+  /** For people: its address, and the variable, option or key that names it. No password. */
+  readonly title: string;
+}
+
+const DEFAULT_PORTS = { http: 80, https: 443, socks5: 1080, socks5h: 1080 } as const;
+/** GNOME and others write socks:// for SOCKS version 5. */
+const SCHEMES = new Map<string, NamedProxy['scheme']>([
+  ['http', 'http'],
+  ['https', 'https'],
+  ['socks', 'socks5h'],
+  ['socks5', 'socks5'],
+  ['socks5h', 'socks5h'],
+]);
+const LARGEST_PORT = 65_535;
 
 /**
  * The proxy for a URL, or undefined to go directly: the command line's, else the environment's (http_proxy, https_proxy,
- * no_proxy, as curl reads them; upper-case HTTP_PROXY is left out, since a web server can set it from a header), else
- * `last`, which no_proxy holds for as well.
+ * all_proxy, no_proxy, as curl reads them; upper-case HTTP_PROXY is left out, since a web server can set it from a header),
+ * else the one of cfn-boto-cfg, for which no_proxy counts as well. A link-local address is never reached through a proxy: it
+ * would be another machine's.
+ * @throws Problem for a text that names no usable proxy
  */
 export function chooseProxy(
   url: string,
   choice: ProxyChoice,
   environment: Environment,
-  last?: string,
-): string | undefined {
+  ofBoto?: string,
+): NamedProxy | undefined {
   const { scheme, host, port } = splitUrl(url);
-  if (NEVER_PROXIED.has(host)) return undefined;
-  const given = scheme === 'https' ? choice.https : choice.http;
-  const variable = isExempt(host, port, environment) ? undefined : variableOf(scheme, environment);
-  const fallback = isExempt(host, port, environment) ? undefined : last;
-  const proxy = given ?? (variable === undefined ? fallback : environment[variable]);
-  if (proxy === undefined || proxy === '') return undefined;
-  const full = /^[a-z]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-  if (URL.canParse(full)) return full;
+  const option = scheme === 'https' ? choice.https : choice.http;
+  const variables = scheme === 'https' ? ['https_proxy', 'HTTPS_PROXY'] : ['http_proxy'];
+  const variable = [...variables, 'all_proxy', 'ALL_PROXY'].find((name) => isFilled(environment[name]));
+  const named = option ?? (variable === undefined ? ofBoto : environment[variable]);
+  if (!isFilled(named) || isLinkLocal(host)) return undefined;
+  if (option !== undefined) return parseProxy(option, `--${scheme}-proxy`);
+  const exempt = [environment['no_proxy'], environment['NO_PROXY']].find(isFilled);
+  if (exempt !== undefined && isExempt(host, port, exempt)) return undefined;
+  return parseProxy(named, variable ?? 'proxy in cfn-boto-cfg');
+}
+
+/**
+ * Reads `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`. What follows the port is ignored, as curl does. Special characters in
+ * the login may be percent-encoded or not.
+ * @param from who names it
+ * @returns undefined for a blank text
+ * @throws Problem when it names no usable proxy, with exit code 2 where that is an option
+ */
+export function parseProxy(text: string, from: string): NamedProxy | undefined {
+  if (!isFilled(text)) return undefined;
+  const [, word = 'http', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text.trim()) ?? [];
+  const scheme = SCHEMES.get(word.toLowerCase());
+  if (scheme === undefined) throw notUsable(`no proxy can be reached by ${word.toLowerCase()}://`, from);
+  // The last @ ends the login: a password may have one in it.
+  const at = rest.lastIndexOf('@');
+  const place = /^(\[[0-9a-f:.]+\]|[^\s/?#:[\]\\]+)(?::(\d+))?(?:[/?#].*)?$/is.exec(rest.slice(at + 1));
+  const port = Number(place?.[2] ?? DEFAULT_PORTS[scheme]);
+  const host = URL.parse(`http://${place?.[1] ?? ''}/`)?.hostname ?? '';
   // Not its value: in what is no URL nobody can tell where a password ends.
-  throw new Problem('not a proxy URL', {
-    where: given === undefined ? (variable ?? 'the proxy of cfn-boto-cfg') : `--${scheme}-proxy`,
-    hint: 'write it as http://HOST:PORT',
+  if (host === '' || port < 1 || port > LARGEST_PORT) throw notUsable('not the URL of a proxy', from);
+  return {
+    scheme,
+    host,
+    port,
+    login: at < 0 ? undefined : loginOf(rest.slice(0, at)),
+    title: `the proxy ${word.toLowerCase()}://${host}:${port} (${from})`,
+  };
+}
+
+function notUsable(what: string, from: string): Problem {
+  return new Problem(what, {
+    where: from,
+    hint: 'write it as http://HOST:PORT; https://, socks5:// and socks5h:// work as well',
+    exitCode: from.startsWith('--') ? ExitCode.usage : ExitCode.failed,
   });
 }
 
-/** The variable of the environment that names the proxy. */
-function variableOf(scheme: string, environment: Environment): string | undefined {
-  const names = scheme === 'https' ? ['https_proxy', 'HTTPS_PROXY'] : ['http_proxy'];
-  return [...names, 'all_proxy', 'ALL_PROXY'].find((name) => (environment[name] ?? '') !== '');
+function loginOf(text: string): NamedProxy['login'] {
+  const colon = text.indexOf(':');
+  const [user, password] = colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
+  return { user: decoded(user), password: decoded(password) };
 }
 
-function isExempt(host: string, port: number, environment: Environment): boolean {
-  const list = environment['no_proxy'] ?? environment['NO_PROXY'] ?? '';
-  return list
-    .split(/[\s,]+/)
-    .filter((item) => item !== '')
-    .some((item) => {
-      if (item === '*') return true;
-      // An IPv6 address may stand there without the brackets that a URL gives it.
-      if (`[${item.toLowerCase()}]` === host) return true;
-      const [, name = '', onlyPort] = /^\*?\.?(.+?)(?::(\d+))?$/.exec(item.toLowerCase()) ?? [];
-      if (onlyPort !== undefined && Number(onlyPort) !== port) return false;
-      return host === name || host.endsWith(`.${name}`);
-    });
+/** A `%` that begins no encoded character stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function isFilled(text: string | undefined): text is string {
+  return text !== undefined && text.trim() !== '';
 }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates } from '../support/certificates.ts';
 import type { TestServer } from '../support/http-server.ts';
 import { HANDLE, useSignalRig, withoutRetries } from '../support/signal-rig.ts';
+import { startSocksServer } from '../support/socks-server.ts';
 import { isInstalled } from '../support/use-machine.ts';
 
 const { serve, signal, directory } = useSignalRig();
@@ -42,6 +43,59 @@ describe('https', () => {
       code: 0,
       stderr: '',
       targets: [HANDLE],
+    });
+  });
+
+  test.each(['/nowhere/typo.pem', '/etc/passwd', '/etc'])(
+    'an SSL_CERT_FILE that names nothing is told of: %s',
+    async (path) => {
+      const server = await serve({ status: 200 }, certificates.signed);
+      const env = { SSL_CERT_FILE: path };
+      const refused = await signal(['--timeout', '10', server.url + HANDLE], env);
+      expect({ code: refused.code, lines: refused.stderr.trimEnd().split('\n') }).toEqual({
+        code: 1,
+        lines: [
+          expect.stringMatching(new RegExp(`^cfn-signal: (warning: )?SSL_CERT_FILE cannot be used: ${path}: .*`)),
+          expect.stringMatching(
+            new RegExp(`^cfn-signal: no answer: .*CA.*; SSL_CERT_FILE cannot be used: ${path}: .*`),
+          ),
+        ],
+      });
+      // No certificate is looked at, so none is looked for.
+      expect(await signal(['-k', server.url + HANDLE], env)).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+
+  test('SSL_CERT_DIR is trusted besides', async () => {
+    const server = await serve({ status: 200 }, certificates.signed);
+    const env = { SSL_CERT_DIR: dirname(certificates.caFile) };
+    expect(await signal([server.url + HANDLE], env)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('a proxy whose certificate is for another host is said at once, without a warning of Node', async () => {
+    const proxy = await serve({ status: 200 }, certificates.otherHost);
+    const env = { SSL_CERT_FILE: certificates.caFile, http_proxy: proxy.url, https_proxy: proxy.url };
+    for (const url of ['http://heat.example.test:8000', 'https://heat.example.test:8000']) {
+      const { code, stderr, milliseconds } = await signal([url + HANDLE], env);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^cfn-signal: [^\n]*the proxy https:[^\n]*_proxy\): [^\n]*another host[^\n]*\n$/),
+      });
+      expect(milliseconds).toBeLessThan(10_000);
+    }
+  });
+
+  test.each(['http', 'https'])('through SOCKS5 to %s', async (scheme) => {
+    const server = await serve({ status: 200 }, scheme === 'http' ? undefined : certificates.signed);
+    const proxy = await startSocksServer(server.port, 'me:s3cret');
+    const env = { SSL_CERT_FILE: certificates.caFile, all_proxy: `socks5://me:s3cret@127.0.0.1:${proxy.port}` };
+    const { code, stderr } = await signal([server.url + HANDLE], env);
+    await proxy.close();
+    expect({ code, stderr, asked: proxy.asked, seen: targets(server) }).toEqual({
+      code: 0,
+      stderr: '',
+      asked: [`me:s3cret@ipv4 127.0.0.1:${server.port}`],
+      seen: [HANDLE],
     });
   });
 
@@ -165,10 +219,35 @@ describe('an http proxy', () => {
     });
   });
 
-  test('that is no URL', async () => {
-    const { code, stderr } = await signal(['--timeout', '1', '--http-proxy', 'http://:::', url]);
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(/^cfn-signal: [^\n]*proxy[^\n]*\n$/);
+  test.each(['http://:::', 'http://', 'ftp://me:s3cret@h', 'socks4://h', 'http://h:99999', 'file:///x'])(
+    'that cannot be one: %s',
+    async (proxy) => {
+      // Also one that is not used for this URL.
+      for (const option of ['--http-proxy', '--https-proxy'])
+        expect(await signal([option, proxy, url])).toMatchObject({
+          code: 2,
+          stderr: expect.stringMatching(new RegExp(`^cfn-signal: [^\\n]*: ${option}: [^\\n]*socks5h://[^\\n]*\\n$`)),
+        });
+      const { code, stderr } = await signal([url], { all_proxy: proxy });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(/^cfn-signal: [^\n]*: all_proxy: [^\n]*socks5h:\/\/[^\n]*\n$/),
+      });
+      expect(stderr).not.toContain('s3cret');
+    },
+  );
+
+  test('its page may be the proxy’s own: it is named', async () => {
+    const proxy = await serve({ status: 403, headers: { 'Content-Type': 'text/html' }, body: '<html>no</html>' });
+    const { code, stderr } = await signal([url], { http_proxy: proxy.url.replace('//', '//me:s3cret@') });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `^cfn-signal: [^\\n]*HTTP 403: [^\\n]*or the proxy ${proxy.url} \\(http_proxy\\) answered[^\\n]*\\n$`,
+        ),
+      ),
+    });
   });
 
   test.each(['127.0.0.1', '*', 'example.test, 127.0.0.1', '127.0.0.1:PORT', 'localhost 127.0.0.1'])(

@@ -249,7 +249,9 @@ describe('the address', () => {
       env: { ...ENVIRONMENT, http_proxy: other.url },
     });
     await other.close();
-    expect(result(ended)).toEqual(failure(/HTTP 407.*proxy/));
+    expect(result(ended)).toEqual(
+      failure(/^cfn-get-metadata: the proxy http:.* \(http_proxy\) refused .* HTTP 407: .*in its URL/),
+    );
     expect(heat.requests).toHaveLength(1);
   });
 });

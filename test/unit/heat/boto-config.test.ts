@@ -32,6 +32,7 @@ it.each<[settings: string, expected: Partial<BotoConfig>]>([
   ['http_socket_timeout = 0', {}],
   ['proxy = proxy.example', { proxy: 'http://proxy.example' }],
   ['proxy = 10.0.0.1\nproxy_port = 3128', { proxy: 'http://10.0.0.1:3128' }],
+  ['proxy = socks5h://proxy.example\nproxy_port = 1080', { proxy: 'socks5h://proxy.example:1080' }],
   ['proxy = https://proxy.example/\nproxy_port = 3128', { proxy: 'https://proxy.example:3128' }],
   [
     'proxy = p\nproxy_port = 1\nproxy_user = me\nproxy_pass = a#b;c%&*@:/ d',
@@ -52,6 +53,7 @@ it.each<[text: string, oddity: string]>([
   ['[Boto]\nmax_retry_delay = 99999', 'max_retry_delay is not a number of seconds'],
   ['[Boto]\nca_certificates_file = ca.pem', 'ca_certificates_file is not an absolute path'],
   ['[Boto]\nproxy = a b', 'proxy and proxy_port are not the address of a proxy'],
+  ['[Boto]\nproxy = ftp://p', 'proxy and proxy_port are not the address of a proxy'],
   ['[Boto]\nproxy = p\nproxy_port = x', 'proxy and proxy_port are not the address of a proxy'],
   ['[Boto]\nnonsense', 'line 2: neither a section nor a setting'],
   ['is_secure = 1', 'there is no section [Boto]'],

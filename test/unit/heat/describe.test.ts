@@ -292,9 +292,9 @@ describe('the other causes of a 401 or 403 are told apart', () => {
       /another resource/,
     ],
     ['a code of others', { status: 403, body: saying('ExpiredToken', 'no') }, /check the access key and its secret/],
-    ['a proxy', { status: 403, body: PAGE }, /not heat-api-cfn's: a proxy or load balancer refused;.*\/the\/file/],
-    ['a proxy that says nothing', { status: 403, body: '' }, /proxy or load balancer/],
-    ['a page that is not well-formed', { status: 403, body: `${PAGE}<p>` }, /proxy or load balancer/],
+    ['a proxy', { status: 403, body: PAGE }, /not heat-api-cfn's: a proxy or a load balancer refused;.*\/the\/file/],
+    ['a proxy that says nothing', { status: 403, body: '' }, /proxy or a load balancer/],
+    ['a page that is not well-formed', { status: 403, body: `${PAGE}<p>` }, /proxy or a load balancer/],
   ])('%s', async (_, answer, ...said) => {
     const { outcome } = await ask([answer]);
     expect(outcome).toBeInstanceOf(Refused);

@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeError } from '../../../src/errors.ts';
 import { type DownloadBounds, download } from '../../../src/system/http-download.ts';
+import { parseProxy } from '../../../src/system/proxy.ts';
 import { type Certificates, makeCertificates } from '../../support/certificates.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
 import { type Answers, type Certificate, startServer } from '../../support/http-server.ts';
@@ -60,8 +61,8 @@ async function fetched(url: string, wish: Wish = {}): Promise<string> {
         },
         allowHttpRedirects: async () => allowHttpRedirects,
       },
-      () => proxy,
-      async () => (ca === undefined ? undefined : [ca]),
+      () => parseProxy(proxy ?? '', 'http_proxy'),
+      async () => (ca === undefined ? {} : { ca: [ca] }),
       { ...BOUNDS, ...bounds },
     );
   } catch (error) {
@@ -107,7 +108,9 @@ describe.concurrent('each phase has a bound', () => {
     ['answers CONNECT by drops', () => [{ drip: head(200, { X: 'x'.repeat(9000) }), every: 20 }], 'https://h.test/'],
   ])('a proxy that %s', async (_, script, target) => {
     const proxy = await breaking(script);
-    expect(await fetched(target, { proxy: proxy.url })).toMatch(/no answer: .*h\.test: nothing within 1 s/);
+    expect(await fetched(target, { proxy: proxy.url })).toMatch(
+      /no answer: .*h\.test: nothing within 1 s, through the proxy http:[^ ]+ \(http_proxy\)$/,
+    );
     expect(proxy.requests.length).toBe(5);
   });
 

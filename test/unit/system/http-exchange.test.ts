@@ -3,7 +3,10 @@ import { describeError } from '../../../src/errors.ts';
 import type { HttpRequest } from '../../../src/system/http.ts';
 import { exchange } from '../../../src/system/http-exchange.ts';
 import { Line } from '../../../src/system/http-line.ts';
+import { parseProxy } from '../../../src/system/proxy.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
+import { startServer, unusedPort } from '../../support/http-server.ts';
+import { type SocksFault, type SocksServer, startSocksServer } from '../../support/socks-server.ts';
 
 const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -19,7 +22,7 @@ const breaking = async (script: Script): Promise<string> => {
 async function answered(request: Partial<HttpRequest> & { readonly url: string }, proxy?: string): Promise<string> {
   const whole = { method: 'GET', headers: {}, timeout: 200, ...request } as const;
   try {
-    const { status, body } = await exchange(whole, proxy, async () => undefined);
+    const { status, body } = await exchange(whole, parseProxy(proxy ?? '', 'http_proxy'), async () => ({}));
     return `${status} ${body}`;
   } catch (error) {
     return describeError(error);
@@ -52,7 +55,9 @@ describe('the time of the request bounds each phase', () => {
     ['falls silent after CONNECT', () => [CONNECTED, 'hang'], 'https://h.test/'],
     ['answers CONNECT by drops', () => [drip(LONG_HEAD)], 'https://h.test/'],
   ])('a proxy that %s', async (_, script, url) => {
-    expect(await answered({ url }, await breaking(script))).toMatch(/^no answer: .*nothing within 1 s$/);
+    expect(await answered({ url }, await breaking(script))).toMatch(
+      /^no answer: https?:\/\/h\.test: nothing within 1 s, through the proxy http:\/\/127.* \(http_proxy\)$/,
+    );
   });
 });
 
@@ -77,12 +82,12 @@ describe('interim answers', () => {
 
   test('100 of a proxy, which nobody asked for, is at least no answer: undici refuses it', async () => {
     const url = await breaking(() => [{ send: head(100) }, ...answer(200, 'whole')]);
-    expect(await answered({ url: 'http://h.test/' }, url)).toMatch(/^no answer: http:\/\/h\.test: /);
+    expect(await answered({ url: 'http://h.test/' }, url)).toMatch(/^no answer: http:\/\/h\.test: .*\(http_proxy\)/);
   });
 
   test('101 is a failure', async () => {
     const url = await breaking(() => [{ send: head(101, { Connection: 'Upgrade', Upgrade: 'x' }) }, 'hang']);
-    const words = /^the server switches protocols \(HTTP 101\), .*: check the address/;
+    const words = /^the server switches protocols \(HTTP 101\), .*: .*check the address/;
     expect(await answered({ url })).toMatch(words);
     expect(await answered({ url: 'http://h.test/' }, url)).toMatch(words);
   });
@@ -91,7 +96,7 @@ describe('interim answers', () => {
 test.each(['101', '099'])('a bare %s of a proxy is a failure in words', async (status) => {
   const url = await breaking(() => [{ send: `HTTP/1.1 ${status} X\r\n\r\n` }, 'hang']);
   expect(await answered({ url: 'http://h.test/' }, url)).toMatch(
-    /^(the answer has a status that is none|the server switches protocols|no answer): /,
+    /^(the server switches protocols|no answer: http:\/\/h\.test: the proxy .* that is not HTTP)/,
   );
 });
 
@@ -136,7 +141,7 @@ describe('where the status is enough, the body is what came of it', () => {
     ];
     const asked = async (request: Partial<HttpRequest>) => {
       const whole = { method: 'GET', headers: {}, url: await breaking(late), ...request } as const;
-      const { body, isCutShort } = await exchange({ timeout: 10_000, ...whole }, undefined, async () => undefined, 100);
+      const { body, isCutShort } = await exchange({ timeout: 10_000, ...whole }, undefined, async () => ({}), 100);
       return { body, isCutShort };
     };
 
@@ -167,13 +172,140 @@ test('a body without a length that is reset is no answer', async () => {
   expect(await answered({ url, timeout: 5000 })).toMatch(/^no answer: .*the server closed the connection$/);
 });
 
-test.each([
-  [407, /^407 $/],
-  [503, /^no answer: https:\/\/h\.test: the proxy answered CONNECT with HTTP 503$/],
-])('a proxy that opens no tunnel: HTTP %d', async (status, words) => {
-  expect(await answered({ url: 'https://h.test/', timeout: 5000 }, await breaking(() => answer(status)))).toMatch(
-    words,
-  );
+describe('a proxy in trouble is named, and who named it', () => {
+  const PROXY = 'the proxy http://PLACE \\(http_proxy\\)';
+  const closed: Script = () => ['reset'];
+  const garbage: Script = () => [{ send: 'SSH-2.0-OpenSSH_9.2\r\n' }, 'close'];
+  const page = (status: number, headers: Readonly<Record<string, string>>): Script => {
+    return () => answer(status, '<html>no</html>', { 'Content-Type': 'text/html', ...headers });
+  };
+
+  test.each<[name: string, url: string, script: Script, words: string]>([
+    ['closes', 'http://h.test/', closed, `no answer: http://h.test: ${PROXY} closed the connection`],
+    ['closes', 'https://h.test/', closed, `no answer: https://h.test: ${PROXY} closed the connection`],
+    ['is none', 'http://h.test/', garbage, `no answer: http://h.test: ${PROXY} gave an answer that is not HTTP; .*`],
+    ['is none', 'https://h.test/', garbage, `no answer: https://h.test: ${PROXY} gave an answer that is not HTTP; .*`],
+    ['opens no tunnel', 'https://h.test/', page(403, {}), `${PROXY} refused to reach https://h.test with HTTP 403: .*`],
+    [
+      'wants a login',
+      'https://h.test/',
+      page(407, {}),
+      `${PROXY} refused .* HTTP 407: it wants a user and a password.*`,
+    ],
+    [
+      'wants a login',
+      'http://h.test/',
+      page(407, {}),
+      `${PROXY} refused .* HTTP 407: it wants a user and a password.*`,
+    ],
+    [
+      'fails',
+      'https://h.test/',
+      page(503, {}),
+      `no answer: https://h.test: ${PROXY} answered with HTTP 503; see its log`,
+    ],
+    [
+      'refuses',
+      'http://h.test/',
+      page(403, { 'X-Squid-Error': 'ERR_ACCESS_DENIED 0' }),
+      `${PROXY} refused to reach http://h.test with HTTP 403: .*`,
+    ],
+    ['refuses', 'http://h.test/', page(403, { Server: 'tinyproxy/1.11.1' }), `${PROXY} refused .*`],
+    ['refuses', 'http://h.test/', page(404, { Server: 'squid/5.7' }), `${PROXY} refused .* HTTP 404: .*`],
+    [
+      'fails',
+      'http://h.test/',
+      page(502, { 'Proxy-Status': 'p.test; error=dns_error' }),
+      `no answer: http://h.test: ${PROXY} answered with HTTP 502; see its log`,
+    ],
+    // What may be the server's own.
+    ['hands on', 'http://h.test/', page(403, { Via: '1.1 p', Server: 'nginx' }), '403 <html>no</html>'],
+    ['hands on', 'http://h.test/', page(200, { Server: 'squid/5.7' }), '200 <html>no</html>'],
+  ])('%s: %s', async (_, url, script, words) => {
+    const proxy = await breaking(script);
+    const wanted = new RegExp(`^${words.replace('PLACE', proxy.replace('http://', ''))}$`);
+    expect(await answered({ url, timeout: 5000 }, proxy.replace('//', '//me:s3cret@'))).toMatch(wanted);
+  });
+
+  test('is not there', async () => {
+    const port = await unusedPort();
+    for (const url of ['http://h.test/', 'https://h.test/'])
+      expect(await answered({ url, timeout: 5000 }, `127.0.0.1:${port}`)).toMatch(
+        /^no answer: https?:\/\/h\.test: nothing listens at the proxy http:\/\/127\.0\.0\.1:\d+ \(http_proxy\); /,
+      );
+  });
+
+  test('speaks no TLS', async () => {
+    const server = await startServer({ status: 200 });
+    servers.push(server);
+    for (const url of ['http://h.test/', 'https://h.test/'])
+      expect(await answered({ url, timeout: 5000 }, server.url.replace('http:', 'https:'))).toMatch(
+        /^no answer: https?:\/\/h\.test: the proxy https:.* \(http_proxy\): it does not speak TLS; is it http:\/\/\?$/,
+      );
+  });
+});
+
+describe('a SOCKS5 proxy', () => {
+  const started = async (login?: string, fault?: SocksFault): Promise<SocksServer & { readonly to: number }> => {
+    const server = await startServer({ status: 200, body: 'whole' });
+    const proxy = await startSocksServer(server.port, login, fault);
+    servers.push(server, proxy);
+    return Object.assign(proxy, { to: server.port });
+  };
+
+  test.each<[scheme: string, host: string, asked: string]>([
+    ['socks5h', 'h.test', 'name h.test'],
+    ['socks', 'h.test', 'name h.test'],
+    ['socks5', '192.0.2.7', 'ipv4 192.0.2.7'],
+    ['socks5h', '192.0.2.7', 'ipv4 192.0.2.7'],
+    ['socks5', 'localhost', 'ipv4 127.0.0.1'],
+    ['socks5', '[2001:db8::1:0:2]', 'ipv6 20010db8000000000000000100000002'],
+    ['socks5h', '[::1]', 'ipv6 00000000000000000000000000000001'],
+  ])('%s:// reaches %s', async (scheme, host, asked) => {
+    const proxy = await started();
+    const url = `http://${host}:8000/`;
+    expect(await answered({ url, timeout: 5000 }, `${scheme}://127.0.0.1:${proxy.port}`)).toBe('200 whole');
+    expect(proxy.asked).toEqual([`${asked}:8000`]);
+  });
+
+  test('gets a login, whatever is in it', async () => {
+    const proxy = await started('me:p@ss:w/rd');
+    const request = { url: 'http://h.test/', timeout: 5000 };
+    expect(await answered(request, `socks5h://me:p@ss:w%2Frd@127.0.0.1:${proxy.port}`)).toBe('200 whole');
+    expect(proxy.asked).toEqual(['me:p@ss:w/rd@name h.test:80']);
+  });
+
+  test.each<[name: string, login: string | undefined, fault: SocksFault | undefined, words: RegExp]>([
+    ['says nothing', undefined, 'hang', /^no answer: http:\/\/h\.test: nothing within 1 s, through the proxy socks5h:/],
+    ['closes', undefined, 'close', /^no answer: .* \(http_proxy\) closed the connection$/],
+    ['closes late', undefined, 'close late', /^no answer: .* \(http_proxy\) closed the connection$/],
+    ['is none', undefined, 'garbage', /^the proxy .* does not speak SOCKS version 5: /],
+    ['wants another login', undefined, 'no method', /^the proxy .* wants a login: /],
+    ['wants a login', 'other:s3cret', undefined, /^the proxy .* does not accept the login: /],
+    ['does not allow it', undefined, 2, /^the proxy .* refused the connection to h\.test: its rules do not allow it$/],
+    ['reaches nothing', undefined, 5, /^no answer: .*\(http_proxy\) did not reach h\.test: nothing listens there$/],
+    ['says something new', undefined, 99, /^no answer: .* did not reach h\.test: its reply is 99$/],
+  ])('that %s', async (_, login, fault, words) => {
+    const proxy = await started(login, fault);
+    const timeout = fault === 'hang' ? 200 : 5000;
+    const said = await answered({ url: 'http://h.test/', timeout }, `socks5h://me:word@127.0.0.1:${proxy.port}`);
+    expect(said).toMatch(words);
+    expect(said).not.toContain('word@');
+  });
+
+  test('that wants a login where there is none', async () => {
+    const { port } = await started('me:word');
+    expect(await answered({ url: 'http://h.test/', timeout: 5000 }, `socks5h://127.0.0.1:${port}`)).toMatch(
+      /^the proxy socks5h:.* \(http_proxy\) wants a login: give a user and a password in its URL$/,
+    );
+  });
+
+  test('that is not there', async () => {
+    const proxy = `socks5://127.0.0.1:${await unusedPort()}`;
+    expect(await answered({ url: 'http://h.test/', timeout: 5000 }, proxy)).toMatch(
+      /^no answer: http:\/\/h\.test: nothing listens at the proxy socks5:.* \(http_proxy\); /,
+    );
+  });
 });
 
 test('a bound that is set after the end keeps no timer', async () => {
