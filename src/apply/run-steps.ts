@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly isOtherRoot: boolean;
   /** The credentials of a role of this instance. @throws Problem */
   readonly roleCredentials?: World['roleCredentials'];
+  /** How downloads reach a URL. */
+  readonly transportTo?: World['transportTo'];
   /** Called with what a file holds that others may not read, before anything else is printed. */
   readonly onPrivateText?: World['onPrivateText'];
   /** Hears of each step before anything is done. */
@@ -47,9 +49,9 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
  * signal (see System.abort): the step that runs is ended, and no other begins.
  */
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
-  const { system, log, roleCredentials, onPrivateText } = options;
+  const { system, log, roleCredentials, transportTo, onPrivateText } = options;
   const changes = new RecordedChanges();
-  const world: World = { system, log, changes, roleCredentials, onPrivateText };
+  const world: World = { system, log, changes, roleCredentials, transportTo, onPrivateText };
   const results: StepResult[] = [];
   const begin = system.clock.elapsed();
   let stoppedBy: Problem | undefined;

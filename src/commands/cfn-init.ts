@@ -91,6 +91,8 @@ async function applyMetadata(request: Request, context: Context, interruption: I
       for (const secret of [credentials.secretKey, credentials.sessionToken ?? '']) redactor.addSecret(secret);
       return credentials;
     },
+    transportTo: async (url) =>
+      (await import('../metadata/heat-transport.ts')).transportTo(url, { files: system.files, log, redactor }),
     onPrivateText: (text) => redactor.addPrivateText(text),
     onStep: ({ section, entry }) => {
       interruption.during(`${section} ${entry.name}`);

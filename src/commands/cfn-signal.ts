@@ -142,8 +142,11 @@ async function targetOf(args: ParsedArguments, budget: Budget, context: Context)
     if (!(error instanceof Problem)) throw error;
     throw usageProblem(error.message, error.hint ?? 'check the URL');
   }
-  if (token === undefined) return signedHandle(url);
-  return (await import('../heat/native-handle.ts')).tokenHandle(url, token);
+  const { system, log, redactor } = context;
+  const { transportTo } = await import('../metadata/heat-transport.ts');
+  const transport = await transportTo(url, { files: system.files, log, redactor }, true);
+  if (token === undefined) return signedHandle(url, transport);
+  return (await import('../heat/native-handle.ts')).tokenHandle(url, token, transport);
 }
 
 /** The resource that --stack and --resource name. @throws Problem unless there is all that it takes to reach its API */

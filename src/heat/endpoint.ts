@@ -3,19 +3,23 @@ import { shownUrl, splitUrl } from '../url.ts';
 import { type BotoConfig, decodeBotoConfig } from './boto-config.ts';
 import type { NamedBy } from './named-by.ts';
 
+/** What cfn-boto-cfg says about connections to Heat. */
+export interface ConnectionSettings {
+  readonly validatesCertificates: boolean;
+  /** Certificates to trust besides the machine's. */
+  readonly caFile: string | undefined;
+  /** Used where neither the command line nor the environment names one. */
+  readonly proxy: string | undefined;
+}
+
 /** Where the query API is, and how to talk to it. */
-export interface Endpoint {
+export interface Endpoint extends ConnectionSettings {
   /** The base URL: it ends with a slash, its host is in lower case, and a port that is the scheme's own is left out. */
   readonly url: string;
   /** Who named it: an option, a key of a configuration file, or a file. */
   readonly from: string;
   /** The region that signatures name. Heat takes any. */
   readonly region: string;
-  readonly validatesCertificates: boolean;
-  /** Certificates to trust besides the machine's. */
-  readonly caFile: string | undefined;
-  /** Used where neither the command line nor the environment names one. */
-  readonly proxy: string | undefined;
   /** Milliseconds for one exchange. */
   readonly timeout: number;
   readonly attempts: number;
@@ -42,6 +46,7 @@ export interface EndpointSources {
 export interface DecodedEndpoint {
   /** Undefined when nothing names one. */
   readonly endpoint: Endpoint | undefined;
+  readonly settings: ConnectionSettings;
   readonly warnings: readonly string[];
   /** For the redactor. */
   readonly secrets: readonly string[];
@@ -67,17 +72,20 @@ export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
   const boto = sources.botoConfig === undefined ? undefined : decodeBotoConfig(sources.botoConfig.text);
   for (const oddity of boto?.oddities ?? []) warnings.push(`${oddity}: ${sources.botoConfig?.path}: passed over`);
   const base = baseUrl(sources, boto, warnings);
-  const endpoint: Endpoint | undefined = base && {
-    ...base,
-    region: sources.region ?? regionOfHost(base.url) ?? boto?.regionName ?? 'heat',
+  const settings: ConnectionSettings = {
     validatesCertificates: boto?.validatesCertificates ?? true,
     caFile: boto?.caFile,
     proxy: boto?.proxy,
+  };
+  const endpoint: Endpoint | undefined = base && {
+    ...base,
+    ...settings,
+    region: sources.region ?? regionOfHost(base.url) ?? boto?.regionName ?? 'heat',
     timeout: boto?.timeout ?? TIMEOUT,
     attempts: boto?.retries === undefined ? ATTEMPTS : boto.retries + 1,
     longestDelay: boto?.longestDelay ?? LONGEST_DELAY,
   };
-  return { endpoint, warnings, secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword] };
+  return { endpoint, settings, warnings, secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword] };
 }
 
 function baseUrl(

@@ -1,18 +1,19 @@
 import { usageProblem } from '../errors.ts';
-import type { HttpResponse } from '../system/http.ts';
+import type { HttpResponse, Transport } from '../system/http.ts';
 import { commonHint, nativeBody, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
 
 /**
  * The endpoint of an OS::Heat::WaitConditionHandle, signalled with its token as its `curl_cli` attribute does.
  * @throws Problem when the token cannot be one
  */
-export function tokenHandle(url: string, token: string): SignalTarget {
+export function tokenHandle(url: string, token: string, transport: Transport = {}): SignalTarget {
   if (!/^[\x21-\x7e]+$/.test(token))
     throw usageProblem('not a token', 'give --token the "token" attribute of the handle; an empty variable?');
   const server = serverOf(url);
   return {
     server,
     request: (signal) => ({
+      ...transport,
       method: 'POST',
       url,
       headers: { 'X-Auth-Token': token, 'Content-Type': 'application/json', Accept: 'application/json' },

@@ -3,7 +3,7 @@ import type { StackResource } from '../heat/answer.ts';
 import { decodeBotoConfig } from '../heat/boto-config.ts';
 import { type CredentialTools, type CredentialWish, findCredentials } from '../heat/credentials.ts';
 import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
-import { type DecodedEndpoint, decodeEndpoint, type Endpoint, type TextFile } from '../heat/endpoint.ts';
+import { type DecodedEndpoint, decodeEndpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
 import type { NamedBy } from '../heat/named-by.ts';
 import type { AttemptBounds } from '../heat/persist.ts';
@@ -13,6 +13,7 @@ import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
+import { readBootFile, readCertificates } from './heat-transport.ts';
 
 /** What a command line, or cfn-hup.conf, says about Heat. */
 export interface HeatWish extends CredentialWish {
@@ -30,9 +31,6 @@ export interface HeatTools {
   /** In place of one lookup of a role's credentials. @throws Problem */
   readonly roleCredentials?: CredentialTools['roleCredentials'];
 }
-
-/** Larger than any of these files. */
-const MOST_BYTES = 1024 * 1024;
 
 /**
  * Finds out how Heat is reached: credentials, address, certificates, proxy. Nothing goes over the network yet, but for
@@ -66,7 +64,7 @@ export async function findHeatAccess(
     transport: {
       insecure: !endpoint.validatesCertificates,
       insecurely: `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`,
-      trust: readCertificates(files, endpoint, log),
+      ...readCertificates(files, endpoint, log),
       proxy: endpoint.proxy,
     },
     namedBy,
@@ -150,28 +148,6 @@ export function readAttemptBounds(files: FileSystem, log: Log | undefined): Atte
     attempts: boto.retries === undefined ? Number.POSITIVE_INFINITY : boto.retries + 1,
     longestDelay: boto.longestDelay ?? Number.POSITIVE_INFINITY,
   };
-}
-
-/** The first of the two boot directories that has the file decides; an empty one is as good as none. */
-function readBootFile(files: FileSystem, name: string): TextFile | undefined {
-  for (const directory of paths.bootData) {
-    const path = `${directory}/${name}`;
-    const text = files.readIfPresent(path, MOST_BYTES)?.toString('utf8');
-    if (text !== undefined && text.trim() !== '') return { path, text };
-  }
-  return undefined;
-}
-
-/** A CA file that cannot be read is no reason not to try: the machine may know the CA as well. */
-function readCertificates(files: FileSystem, { url, caFile }: Endpoint, log: Log): string | undefined {
-  if (caFile === undefined || !url.startsWith('https:')) return undefined;
-  try {
-    return files.read(caFile, MOST_BYTES).toString('utf8');
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    log.warning(`${error.line}: ca_certificates_file is passed over`);
-    return undefined;
-  }
 }
 
 function filled(text: string | undefined): string | undefined {

@@ -29,6 +29,7 @@ export async function fetchUrl({ url, authentication, write, restart }: Fetch, w
     write,
     restart,
     allowHttpRedirects: () => allowsHttpRedirects(world),
+    transportTo: world.transportTo,
   });
 }
 

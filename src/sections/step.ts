@@ -1,6 +1,7 @@
 import type { EntryPlace, SectionName } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { Credentials } from '../signing/credentials.ts';
+import type { DownloadRequest } from '../system/http.ts';
 import type { System } from '../system/system.ts';
 
 /** One entry of one section of one config: what is asked for, as data. */
@@ -38,6 +39,8 @@ export interface World {
   readonly changes: Changes;
   /** The credentials of a role of this instance; undefined where there is no way to ask. @throws Problem */
   readonly roleCredentials?: ((role: string) => Promise<Credentials>) | undefined;
+  /** How a URL is reached, where that is not as the machine reaches others. */
+  readonly transportTo?: DownloadRequest['transportTo'];
 }
 
 /** The names of the entries that this run has changed, by section. */

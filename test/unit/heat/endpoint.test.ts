@@ -57,7 +57,7 @@ describe('the base URL', () => {
   });
 
   it.each<[wish: Wish]>([[{}], [{ region: 'RegionOne' }], [{ boto: 'is_secure = 1' }]])('%j names none', (wish) => {
-    expect(decodeEndpoint(sources(wish))).toEqual({ endpoint: undefined, warnings: [], secrets: [] });
+    expect(decodeEndpoint(sources(wish))).toMatchObject({ endpoint: undefined, warnings: [], secrets: [] });
   });
 
   it.each<[wish: Wish, named: string]>([
