@@ -33,6 +33,20 @@ function onlyCommands(wanted: readonly string[]): Plugin {
   };
 }
 
+/** Commands that never reach for the network. */
+const OFFLINE: readonly string[] = ['cfn-create-aws-symlinks', 'cfn-push-stats'];
+
+/** Leaves the network out where no command uses it. */
+const offline: Plugin = {
+  name: 'offline',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/(?:proxy|http-[a-z]+)\.ts$/ }, ({ path, kind }) =>
+      kind === 'dynamic-import' ? { path, namespace: 'left-out' } : undefined,
+    );
+    bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
+  },
+};
+
 /** Ways through proxies, and the library that they are made with, are a file of their own. */
 const PROXIES = 'http-proxied';
 
@@ -122,6 +136,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     // cfn-init runs programs all the time, the others hardly ever.
     plugins: [
       commanderWithoutPrograms,
+      ...(wanted.every((command) => OFFLINE.includes(command)) ? [offline] : []),
       onlyCommands(wanted),
       apart(name === 'cfn-init' ? [PROXIES] : [PROXIES, 'execa']),
     ],
