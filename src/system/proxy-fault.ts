@@ -30,6 +30,7 @@ export interface ProxyFault {
 
 /** Carries a fault as data: in the binary this is another bundle than the one whose Problem is caught. */
 export class ProxyFaultError extends Error {
+  override readonly name = 'ProxyFaultError';
   readonly proxyFault: ProxyFault;
 
   constructor(proxyFault: ProxyFault, cause?: unknown) {
@@ -51,8 +52,9 @@ export function refusedByProxy(what: string, hint: string): ProxyFaultError {
  * Why a proxy itself was not reached, or broke off.
  * @param title names the proxy (see NamedProxy)
  */
-export function notReached(title: string, error: unknown): ProxyFaultError {
-  if (error instanceof ProxyFaultError) return error;
+export function notReached(title: string, error: unknown): Error {
+  // Told in full already, here or, as a Problem of the other bundle, by whoever asked.
+  if (error instanceof Error && /^(?:Problem|ProxyFaultError)$/.test(error.name)) return error;
   const cause = rootCause(errnoOf(error) === 'UND_ERR_PRX_TLS' ? (error as Error).cause : error);
   const code = errnoOf(cause) ?? '';
   const certificate = CERTIFICATE_HINTS[code];
@@ -75,7 +77,8 @@ function isNotHttp(error: unknown): boolean {
 export function proxyStatus(url: string, title: string, status: number): ProxyFaultError {
   if (isWorthRetrying(status)) return passingFault(`${title} answered with HTTP ${status}; see its log`);
   const hint =
-    status === 407
+    // Tinyproxy says 401 of a wrong login.
+    status === 407 || status === 401
       ? 'it wants a user and a password, or others: give them in its URL'
       : 'check its rules; what no_proxy names is reached without it';
   const { scheme, authority } = splitUrl(url);

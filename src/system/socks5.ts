@@ -58,7 +58,9 @@ export async function connectBySocks(proxy: NamedProxy, target: Target, line: Li
     if (version !== VERSION) throw notSocks(title);
     if (reply in FINAL) throw refusedByProxy(`${title} refused the connection to ${target.host}`, FINAL[reply] ?? '');
     if (reply !== 0)
-      throw passingFault(`${title} did not reach ${target.host}: ${PASSING[reply] ?? `its reply is ${reply}`}`);
+      throw passingFault(
+        `${title} did not reach port ${target.port} of ${target.host}: ${PASSING[reply] ?? `its reply is ${reply}`}`,
+      );
     const length = kind === ADDRESS.ipv4 ? 4 : kind === ADDRESS.ipv6 ? 16 : ((await reader.take(1))[0] ?? 0);
     await reader.take(length + 2);
     reader.release();

@@ -1,8 +1,9 @@
+import type { LookupFunction } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { describeError } from '../../../src/errors.ts';
+import { describeError, Problem } from '../../../src/errors.ts';
 import type { HttpRequest } from '../../../src/system/http.ts';
 import { exchange } from '../../../src/system/http-exchange.ts';
-import { Line } from '../../../src/system/http-line.ts';
+import { Line, wayThrough } from '../../../src/system/http-line.ts';
 import { parseProxy } from '../../../src/system/proxy.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
 import { startServer, unusedPort } from '../../support/http-server.ts';
@@ -211,6 +212,12 @@ describe('a proxy in trouble is named, and who named it', () => {
       `${PROXY} refused to reach http://h.test with HTTP 403: .*`,
     ],
     ['refuses', 'http://h.test/', page(403, { Server: 'tinyproxy/1.11.1' }), `${PROXY} refused .*`],
+    [
+      'does not know',
+      'http://h.test/',
+      page(401, { Server: 'tinyproxy/1.11.1' }),
+      `${PROXY} refused .* HTTP 401: it wants.*`,
+    ],
     ['refuses', 'http://h.test/', page(404, { Server: 'squid/5.7' }), `${PROXY} refused .* HTTP 404: .*`],
     [
       'fails',
@@ -283,8 +290,13 @@ describe('a SOCKS5 proxy', () => {
     ['wants another login', undefined, 'no method', /^the proxy .* wants a login: /],
     ['wants a login', 'other:s3cret', undefined, /^the proxy .* does not accept the login: /],
     ['does not allow it', undefined, 2, /^the proxy .* refused the connection to h\.test: its rules do not allow it$/],
-    ['reaches nothing', undefined, 5, /^no answer: .*\(http_proxy\) did not reach h\.test: nothing listens there$/],
-    ['says something new', undefined, 99, /^no answer: .* did not reach h\.test: its reply is 99$/],
+    [
+      'reaches nothing',
+      undefined,
+      5,
+      /^no answer: .*\(http_proxy\) did not reach port 80 of h\.test: nothing listens there$/,
+    ],
+    ['says something new', undefined, 99, /^no answer: .* did not reach port 80 of h\.test: its reply is 99$/],
   ])('that %s', async (_, login, fault, words) => {
     const proxy = await started(login, fault);
     const timeout = fault === 'hang' ? 200 : 5000;
@@ -298,6 +310,25 @@ describe('a SOCKS5 proxy', () => {
     expect(await answered({ url: 'http://h.test/', timeout: 5000 }, `socks5h://127.0.0.1:${port}`)).toMatch(
       /^the proxy socks5h:.* \(http_proxy\) wants a login: give a user and a password in its URL$/,
     );
+  });
+
+  test.each<[name: string, error: Error, words: RegExp]>([
+    ['is not allowed', new Problem('a link-local address'), /^a link-local address$/],
+    ['fails', new Error('ENOTFOUND'), /^no answer: http:\/\/h\.test: the host name is unknown here; .*socks5h:\/\//],
+  ])('with a lookup here that %s', async (_, error, words) => {
+    const { port, asked } = await started();
+    const transfer = await wayThrough(parseProxy(`socks5://127.0.0.1:${port}`, 'http_proxy'));
+    const lookup: LookupFunction = (_name, _options, callback) => callback(error, []);
+    const outgoing = {
+      method: 'GET',
+      url: 'http://h.test/',
+      headers: {},
+      lookup,
+      tls: async () => ({ rejectUnauthorized: true }),
+    } as const;
+    const receiver = { head: () => true, piece: () => true };
+    const said = await Line.use((line) => transfer(outgoing, receiver, line)).catch(describeError);
+    expect({ said, asked }).toEqual({ said: expect.stringMatching(words), asked: [] });
   });
 
   test('that is not there', async () => {
