@@ -22,7 +22,7 @@ export function watchActions(exec: Exec): RunningActions {
     exec: {
       ...exec,
       // A systemctl that hangs must not make us deaf for a signal to stop.
-      query: (command, bounds = { timeout: ANSWER_TIME, abort: queries.signal }) => exec.query(command, bounds),
+      query: (command, bounds) => exec.query(command, { timeout: ANSWER_TIME, abort: queries.signal, ...bounds }),
       async command(command, options) {
         count++;
         try {
