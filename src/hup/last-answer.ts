@@ -6,6 +6,7 @@ import type { Trouble } from './fetch.ts';
 import type { HupConfig } from './hup-config.ts';
 import { readLastChecks } from './last-check.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';
+import { stateKey } from './state-place.ts';
 
 const KINDS = ['answered', 'unreachable', 'refused', 'unasked', 'forbidden'] as const satisfies readonly (
   | 'answered'
@@ -38,7 +39,7 @@ export function readLastAnswer(
 ): LastAnswer | undefined {
   const note = decodeAnswer(readRunNotes(system, paths.hupLastAnswer)[settings.stack]);
   const checks = readLastChecks(system);
-  const times = hooks.map(({ name }) => checks.get(name)).filter((time) => time !== undefined);
+  const times = hooks.map((hook) => checks.get(stateKey(hook))).filter((time) => time !== undefined);
   const asked = times.sort().at(-1);
   if (note !== undefined || asked === undefined) return note;
   return { kind: 'answered', since: asked, asked, line: undefined, resource: undefined, unkept: undefined };

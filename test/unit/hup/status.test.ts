@@ -176,7 +176,7 @@ describe('how Heat answered last', () => {
     ['unreachable', /^Heat has not answered for 12 min, last asked 3 min ago: no answer: /],
     [
       { retryAfter: 5 },
-      /^Heat has not answered for 12 min, last asked 3 min ago: heat-api-cfn answered with HTTP 503: /,
+      /^Heat has not answered for 13 min, last asked 3 min ago: heat-api-cfn answered with HTTP 503: /,
     ],
     [
       'refused',
