@@ -42,6 +42,8 @@ export const paths = {
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',
+  /** The run level that OpenRC has booted into; it refuses to start anything on a machine that it has not booted. */
+  openrcLevel: '/run/openrc/softlevel',
   /** What tells one machine from another. */
   machineId: '/etc/machine-id',
   packageDownloads: '/var/cache/heat-cfntools/packages',

@@ -68,7 +68,7 @@ export async function restartServices(
   { system, log }: { readonly system: System; readonly log: Log },
   beforeStart: () => void,
 ): Promise<number> {
-  const manager = initSystem(system, await serviceTimeout(system.files, log));
+  const manager = await initSystem(system, await serviceTimeout(system.files, log));
   let started = 0;
   for (const name of names) {
     const failure = memory.failures.get(name);

@@ -1,4 +1,5 @@
 import { lastLine, Problem } from '../../../errors.ts';
+import { paths } from '../../../paths.ts';
 import type { System } from '../../../system/system.ts';
 import type { ServiceManager, ServiceStatus } from '../manager.ts';
 import { initScripts, scriptName } from './init-scripts.ts';
@@ -36,7 +37,7 @@ export function openrc(system: System, timeout: number): ServiceManager {
     async status(service): Promise<ServiceStatus> {
       const id = scriptName(service);
       const isKnown = scripts.isThere(id);
-      const canStart = hasBooted(system);
+      const canStart = system.files.entry(paths.openrcLevel) !== undefined;
       const script = isKnown && canStart ? await scripts.status(id) : undefined;
       if (script?.exitCode === CRASHED) crashed.add(id);
       return {
@@ -58,9 +59,4 @@ export function openrc(system: System, timeout: number): ServiceManager {
     names: async () => scripts.names(),
     watch: async (service) => scripts.check(service),
   };
-}
-
-/** OpenRC refuses to start anything on a machine that it has not booted. */
-export function hasBooted({ files }: Pick<System, 'files'>): boolean {
-  return files.entry('/run/openrc/softlevel') !== undefined;
 }
