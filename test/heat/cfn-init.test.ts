@@ -92,6 +92,7 @@ describe('with keys, from heat', () => {
       '',
       `600 root ${CACHE}/last_metadata`,
       `600 root ${CACHE}/last_metadata_server`,
+      `600 root ${CACHE}/written-by.json`,
       `700 root ${CACHE}`,
     ]);
     for (const name of ['last_metadata', 'last_metadata_server'])
