@@ -53,6 +53,25 @@ export function booleanSetting(settings: Settings, name: SettingName, otherwise:
   return value ?? otherwise;
 }
 
+/**
+ * A setting in whole seconds. Anything else counts as `otherwise`, with a warning.
+ * @param bounds what makes sense
+ */
+export function secondsSetting(
+  settings: Settings,
+  name: SettingName,
+  otherwise: number,
+  log: Log,
+  { least = 0, most = 999_999 }: { readonly least?: number; readonly most?: number } = {},
+): number {
+  const text = settings.get(name);
+  if (text === undefined) return otherwise;
+  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds >= least && seconds <= most) return seconds;
+  log.warning(`${name} is not a number of seconds: ${paths.settings}: using ${otherwise}`);
+  return otherwise;
+}
+
 /** Lifts the guard against unsafe paths where the operator wants that (`allow-unsafe-paths`). */
 export async function applyPathSetting(files: FileSystem, log: Log): Promise<void> {
   if (booleanSetting(await readSettings(files), 'allow-unsafe-paths', false, log)) files.allowUnsafePaths();

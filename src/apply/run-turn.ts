@@ -1,13 +1,13 @@
 import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
-import type { Settings } from '../settings.ts';
+import { type Settings, secondsSetting } from '../settings.ts';
 import type { HeldLock } from '../system/lock.ts';
 import { claimLock, type Holder, lockPathFor } from '../system/pid-lock.ts';
 import { ancestorsOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 
-/** Seconds to wait for another run: a first boot may install packages for long, but one that hangs must not stop all others. */
+/** Seconds to wait for another run where `lock-timeout` of cfntools.conf says nothing: a first boot may install packages for long, but one that hangs must not stop all others. */
 const LOCK_TIMEOUT = 1800;
 /** Milliseconds between two looks at whether the other run has ended. */
 const PAUSE = 200;
@@ -30,6 +30,7 @@ export async function takeTurn(system: System, log: Log, settings: Settings): Pr
   if (path === undefined) return NO_LOCK;
   const begin = clock.elapsed();
   let toldOf: number | undefined;
+  let limit: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const claim = await claimOrWarn(path, log);
@@ -46,7 +47,7 @@ export async function takeTurn(system: System, log: Log, settings: Settings): Pr
       continue;
     }
     if (claim !== undefined) {
-      const limit = lockTimeout(settings, log);
+      limit ??= secondsSetting(settings, 'lock-timeout', LOCK_TIMEOUT, log);
       const age = describeSeconds(clock.elapsed() - claim.since);
       if (clock.elapsed() - begin >= limit * 1000) throw stillRunning(claim, age, limit);
       if (toldOf !== claim.pid)
@@ -74,15 +75,6 @@ async function waitsForUs(holder: Holder, system: System): Promise<boolean> {
   if (ancestorsOf(process.pid).some(({ pid, start }) => pid === holder.pid && start === holder.start)) return true;
   const { waitsForOurUnit } = await import('./unit-wait.ts');
   return waitsForOurUnit(holder.pid, system);
-}
-
-/** Seconds: `lock-timeout` in cfntools.conf, or half an hour. */
-function lockTimeout(settings: Settings, log: Log): number {
-  const wanted = settings.get('lock-timeout');
-  if (wanted === undefined) return LOCK_TIMEOUT;
-  if (/^\d{1,6}$/.test(wanted)) return Number(wanted);
-  log.warning(`lock-timeout is not a number of seconds: ${paths.settings}: using ${LOCK_TIMEOUT}`);
-  return LOCK_TIMEOUT;
 }
 
 function stillRunning({ pid }: Holder, age: string, limit: number): Problem {

@@ -123,7 +123,7 @@ describe('one run at a time', () => {
     held.release();
   });
 
-  test('lock-timeout ends the wait with 75, and what needs no turn needs no wait', async () => {
+  test('lock-timeout ends the wait with 75, is complained about once, and what needs no turn needs no wait', async () => {
     const held = await heldRun();
     await view().run("mkdir -p /etc/cfn && echo 'lock-timeout = 0' >/etc/cfn/cfntools.conf");
     const { code, stderr } = await view().run([binary('cfn-init'), '-'], { input: NOTHING });
@@ -141,12 +141,18 @@ describe('one run at a time', () => {
       code: 75,
       lines: expect.stringContaining('another cfn-init is running, and has not ended within 1 s'),
     });
+    await view().run("echo 'lock-timeout = soon' >/etc/cfn/cfntools.conf");
+    const waiting = view().run([binary('cfn-init'), '-'], { input: NOTHING });
+    await expect.poll(() => view().read('/var/log/cfn-init.log')).toContain('lock-timeout is not a number');
+    await new Promise((resolve) => setTimeout(resolve, 600));
     await view().run(['rm', '/etc/cfn/cfntools.conf']);
     expect((await init(['--help'])).code).toBe(0);
     expect((await init(['--no-such-option'])).code).toBe(2);
     expect((await init(['--compat', 'python'])).code).toBe(2);
     held.release();
     await held.ended;
+    const { stderr: told } = await waiting;
+    expect(told.match(/lock-timeout is not a number of seconds/g)).toHaveLength(1);
   });
 });
 

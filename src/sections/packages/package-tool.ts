@@ -1,6 +1,6 @@
 import { ExitCode, lastLine, Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
-import { readSettings } from '../../settings.ts';
+import { readSettings, secondsSetting } from '../../settings.ts';
 import type { Environment, ToolResult } from '../../system/exec.ts';
 import type { World } from '../step.ts';
 
@@ -32,11 +32,7 @@ export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
 /** Seconds that a package tool's lock is waited for: `package-lock-timeout` in cfntools.conf, or 300. */
 export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Promise<number> {
-  const wanted = (await readSettings(system.files)).get('package-lock-timeout');
-  if (wanted === undefined) return LOCK_TIMEOUT;
-  if (/^\d{1,6}$/.test(wanted)) return Number(wanted);
-  log.warning(`package-lock-timeout is not a number of seconds: ${paths.settings}: using ${LOCK_TIMEOUT}`);
-  return LOCK_TIMEOUT;
+  return secondsSetting(await readSettings(system.files), 'package-lock-timeout', LOCK_TIMEOUT, log);
 }
 
 /**

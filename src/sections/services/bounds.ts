@@ -1,7 +1,6 @@
 import { ExitCode, Problem } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { paths } from '../../paths.ts';
-import { readSettings } from '../../settings.ts';
+import { readSettings, secondsSetting } from '../../settings.ts';
 import type { Exec } from '../../system/exec.ts';
 import type { FileSystem } from '../../system/file-system.ts';
 
@@ -15,11 +14,7 @@ const ANSWER_TIME = 180_000;
 
 /** Milliseconds that a service has to start or stop: `service-timeout` in cfntools.conf, or half an hour. */
 export async function serviceTimeout(files: FileSystem, log: Log): Promise<number> {
-  const text = (await readSettings(files)).get('service-timeout');
-  if (text === undefined) return SERVICE_SECONDS * 1000;
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text) * 1000;
-  log.warning(`service-timeout is not a number of seconds: ${paths.settings}: using ${SERVICE_SECONDS}`);
-  return SERVICE_SECONDS * 1000;
+  return secondsSetting(await readSettings(files), 'service-timeout', SERVICE_SECONDS, log, { least: 1 }) * 1000;
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import { paths } from '../../paths.ts';
-import { readSettings } from '../../settings.ts';
+import { readSettings, secondsSetting } from '../../settings.ts';
 import type { World } from '../step.ts';
 import type { ServiceManager, Trouble } from './manager.ts';
 import { memoryOf, rememberStart } from './run-memory.ts';
@@ -54,11 +53,7 @@ export async function endWatch(world: World): Promise<void> {
 
 /** `service-watch` in cfntools.conf, or 3. */
 async function watchSeconds({ system, log }: World): Promise<number> {
-  const wanted = (await readSettings(system.files)).get('service-watch');
-  if (wanted === undefined) return WATCH_SECONDS;
-  if (/^\d{1,4}$/.test(wanted)) return Number(wanted);
-  log.warning(`service-watch is not a number of seconds: ${paths.settings}: using ${WATCH_SECONDS}`);
-  return WATCH_SECONDS;
+  return secondsSetting(await readSettings(system.files), 'service-watch', WATCH_SECONDS, log, { most: 9999 });
 }
 
 function problemOf({ name, pointer }: ServiceEntry, { what, hint, output }: Trouble): Problem {
