@@ -356,7 +356,7 @@ describe('a oneshot unit that runs cfn-init', () => {
   });
 
   test('waits for one that only waits for another unit at the time', async () => {
-    await view().run(`rm -f ${log}; systemctl stop app middle`);
+    await view().run(`rm -f ${log}; systemctl stop app middle slow`);
     const begin = 'systemctl start --no-block inner';
     const { code, stderr } = await cfnInit(view(), { files, ...starting(`${begin} && systemctl start slow`) });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
