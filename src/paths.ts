@@ -25,6 +25,8 @@ export const paths = {
   hupState: '/var/lib/cfn-hup',
   /** Has the process id of the daemon in it. */
   hupDaemonLock: '/var/lib/cfn-hup/daemon.lock',
+  /** Held by a process that makes a pass. */
+  hupPassLock: '/var/lib/cfn-hup/pass.lock',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
   /** How Heat answered last, by stack. */

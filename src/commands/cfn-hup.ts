@@ -4,6 +4,7 @@ import type { HupConfig } from '../hup/hup-config.ts';
 import type { PassTools } from '../hup/pass.ts';
 import type { PassEnd } from '../hup/single-pass.ts';
 import type { Request, Start } from '../hup/start.ts';
+import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { MOST_CREDENTIAL_BYTES } from './metadata-options.ts';
@@ -85,13 +86,12 @@ interface Beginning {
 async function startOf(request: Request, system: System): Promise<Beginning> {
   // What cron calls each minute does not have to ask who called it.
   if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
-  const [{ planStart }, { probeSurroundings }, { holderOf }, { DAEMON_LOCK }] = await Promise.all([
+  const [{ planStart }, { probeSurroundings }, { holderOf }] = await Promise.all([
     import('../hup/start.ts'),
     import('../hup/surroundings.ts'),
     import('../system/lock.ts'),
-    import('../hup/daemon.ts'),
   ]);
   const surroundings = await probeSurroundings(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
-  const isFollowed = holderOf(DAEMON_LOCK) !== undefined;
+  const isFollowed = holderOf(paths.hupDaemonLock) !== undefined;
   return { start: planStart(request, surroundings, isFollowed), pidFile: surroundings.unit?.pidFile ?? '' };
 }

@@ -16,9 +16,6 @@ import { type RunningActions, watchActions } from './running-actions.ts';
 import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
 import { StatusLine } from './status-line.ts';
 
-export const DAEMON_LOCK = paths.hupDaemonLock;
-export const PASS_LOCK = `${paths.hupState}/pass.lock`;
-
 /** What the loop works with besides the passes' tools. */
 export interface DaemonParts {
   readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
@@ -80,7 +77,7 @@ export function daemonParts(system: System, option: string | undefined): DaemonP
 export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
   // With its configuration read: who waits for the lock to be taken may take it that changes are followed.
   const daemon = new Daemon(loadConfig, tools, parts);
-  const lock = parts.tryLock(DAEMON_LOCK, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
+  const lock = parts.tryLock(paths.hupDaemonLock, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
   if (lock === undefined) return ExitCode.done;
   try {
     await daemon.run(lock);
@@ -114,8 +111,8 @@ async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<Name
   let known: number | undefined;
   try {
     while (!isStopping) {
-      const pid = parts.holderOf(DAEMON_LOCK);
-      const lock = pid === undefined ? parts.tryLock(DAEMON_LOCK) : undefined;
+      const pid = parts.holderOf(paths.hupDaemonLock);
+      const lock = pid === undefined ? parts.tryLock(paths.hupDaemonLock) : undefined;
       if (lock !== undefined) return lock;
       if (pid !== undefined && pid !== known) {
         known = pid;
@@ -167,7 +164,7 @@ class Daemon {
   /** @param lock the daemon's, which it disclaims as soon as it is to stop */
   async run(lock: NamedLock): Promise<void> {
     const { notifier, pause, onSignals: listen } = this.#parts;
-    const deafen = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
+    const ignoreSignals = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
       if (name === 'SIGHUP') this.#isReloading = true;
       else this.#isStopping = true;
       pause.wake();
@@ -184,7 +181,7 @@ class Daemon {
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
-        passLock ??= this.#parts.tryLock(PASS_LOCK);
+        passLock ??= this.#parts.tryLock(paths.hupPassLock);
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
         else await pause.wait(await this.#turn());
       }
@@ -192,7 +189,7 @@ class Daemon {
       this.#tools.log.info('ended by a signal', ENDED);
     } finally {
       unwatch();
-      deafen();
+      ignoreSignals();
       passLock?.release();
       forgetFollowing(this.#tools.system);
     }

@@ -6,10 +6,10 @@ import { absolutePath } from '../system/absolute-path.ts';
 import { type Detached, startDetached } from '../system/detached.ts';
 import { holderOf, tryLock } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
-import { DAEMON_LOCK } from './daemon.ts';
+import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { followsOther, isSameConfig } from './rival.ts';
 import type { Start } from './start.ts';
-import { hasSystemd, OWN_UNIT } from './surroundings.ts';
+import { OWN_UNIT } from './surroundings.ts';
 
 /** For a oneshot unit, whose processes end with its call. */
 const TRANSIENT_UNIT = 'cfn-hup-loop.service';
@@ -61,8 +61,8 @@ export async function detachLoop(
   const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
   const begin = system.clock.elapsed();
   // Where another daemon is at work, it waits for its turn.
-  while (loop.ended() === undefined && holderOf(DAEMON_LOCK) !== loop.pid) {
-    if (system.clock.elapsed() - begin > TURN && holderOf(DAEMON_LOCK) !== undefined) break;
+  while (loop.ended() === undefined && holderOf(paths.hupDaemonLock) !== loop.pid) {
+    if (system.clock.elapsed() - begin > TURN && holderOf(paths.hupDaemonLock) !== undefined) break;
     if (system.clock.elapsed() - begin > PATIENCE) throw notUp(loop);
     await system.clock.sleep(PAUSE);
   }
@@ -78,7 +78,7 @@ async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
 }
 
 function isFollowedAlready(system: System, log: Log, configOption: string | undefined): boolean {
-  const pid = holderOf(DAEMON_LOCK);
+  const pid = holderOf(paths.hupDaemonLock);
   if (pid === undefined) return false;
   if (followsOther(system, pid, configOption))
     throw new Problem('cannot follow changes', {
@@ -91,8 +91,8 @@ function isFollowedAlready(system: System, log: Log, configOption: string | unde
 
 async function hasUnit(system: System): Promise<boolean> {
   if (!hasSystemd(system)) return false;
-  const { stdout } = await system.exec.tool(['systemctl', 'show', '--property=LoadState', '--value', OWN_UNIT]);
-  return stdout.trim() === 'loaded';
+  const [unit] = (await showUnits(system.exec, ['LoadState'], [OWN_UNIT], PATIENCE)) ?? [];
+  return unit?.['LoadState'] === 'loaded';
 }
 
 /** Without waiting: we may be a part of the boot that the unit comes after. */
@@ -124,15 +124,16 @@ async function startLoop({ clock }: System, log: Log, configOption: string | und
   for (;;) {
     const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
     while (loop.ended() === undefined && clock.elapsed() < deadline) {
-      if (holderOf(DAEMON_LOCK) === loop.pid) return log.info(`process ${loop.pid} follows changes from now on`);
+      if (holderOf(paths.hupDaemonLock) === loop.pid)
+        return log.info(`process ${loop.pid} follows changes from now on`);
       await clock.sleep(PAUSE);
     }
     if (loop.ended() !== ExitCode.done) {
       // It may be the lock itself, which then says so.
-      tryLock(DAEMON_LOCK)?.release();
+      tryLock(paths.hupDaemonLock)?.release();
       throw notUp(loop);
     }
-    const faster = holderOf(DAEMON_LOCK);
+    const faster = holderOf(paths.hupDaemonLock);
     if (faster !== undefined) return log.info(`process ${faster} follows changes already`);
     // It has left the work to one that was about to end.
     if (clock.elapsed() >= deadline) throw notUp(loop);

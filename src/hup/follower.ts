@@ -1,9 +1,10 @@
 import { Problem } from '../errors.ts';
-import { lastHolder } from '../system/lock.ts';
-import { markOf, readProcess } from '../system/process-mark.ts';
+import { paths } from '../paths.ts';
+import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
-import { DAEMON_LOCK } from './daemon.ts';
+import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { type Following, readFollowing } from './following.ts';
+import { optionsOf } from './rival.ts';
 
 /** Who sees to it that changes are followed. */
 export type Follower =
@@ -28,18 +29,15 @@ const CRON_FILES = ['/etc/crontab', '/var/spool/cron/crontabs/root', '/var/spool
 /**
  * Finds out who follows changes: the daemon that lives, else cfn-hup.timer, else a line for cron. Nothing is changed, and
  * systemd has a bound.
- * @param holder the process that took the daemon's lock last
+ * @param holder the process that has the daemon's lock
  */
 export async function findFollower(
   system: Pick<System, 'files' | 'exec'>,
-  holder: number | undefined = lastHolder(DAEMON_LOCK),
+  holder: number | undefined = holderOf(paths.hupDaemonLock),
 ): Promise<Follower> {
-  const { files } = system;
   const daemon = readFollowing(system);
   if (daemon !== undefined) return { kind: 'daemon', daemon };
-  const command =
-    holder === undefined || markOf(files, holder) === undefined ? '' : readProcess(files, holder, 'cmdline');
-  if (holder !== undefined && /(?:^|\/)cfn-hup\0(?:.*\0)?--daemon\0/s.test(command ?? ''))
+  if (holder !== undefined && optionsOf(system, holder)?.includes('--daemon') === true)
     return { kind: 'process', pid: holder };
   const units = await unitStates(system);
   if (units.get(TIMER) === 'active') return { kind: 'timer' };
@@ -65,23 +63,15 @@ function adviceFor(service: string | undefined): string {
 }
 
 /** By unit: its ActiveState, `unknown` when systemd does not answer; none for units that it does not know, or without systemd. */
-async function unitStates({ files, exec }: Pick<System, 'files' | 'exec'>): Promise<ReadonlyMap<string, string>> {
-  if (exec.find('systemctl') === undefined || files.entry('/run/systemd/system') === undefined) return new Map();
-  const show = ['systemctl', 'show', '--property=Id,LoadState,ActiveState', SERVICE, TIMER];
-  const { exitCode, output } = await exec.command(show, { timeout: PATIENCE });
-  if (exitCode !== 0) return new Map([[SERVICE, 'unknown']]);
-  const blocks = output.split(/\n\n+/).map((block) => new Map(block.split('\n').map(keyAndValue)));
+async function unitStates(system: Pick<System, 'files' | 'exec'>): Promise<ReadonlyMap<string, string>> {
+  if (!hasSystemd(system)) return new Map();
+  const units = await showUnits(system.exec, ['Id', 'LoadState', 'ActiveState'], [SERVICE, TIMER], PATIENCE);
+  if (units === undefined) return new Map([[SERVICE, 'unknown']]);
   return new Map(
-    blocks.flatMap((unit) => {
-      const [id, state] = [unit.get('Id'), unit.get('ActiveState')];
-      return id === undefined || state === undefined || unit.get('LoadState') === 'not-found' ? [] : [[id, state]];
-    }),
+    units.flatMap(({ Id, LoadState, ActiveState }) =>
+      Id === undefined || ActiveState === undefined || LoadState === 'not-found' ? [] : [[Id, ActiveState]],
+    ),
   );
-}
-
-function keyAndValue(line: string): [string, string] {
-  const index = line.indexOf('=');
-  return [line.slice(0, index), line.slice(index + 1)];
 }
 
 /** The first file with a line that makes passes. */

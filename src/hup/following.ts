@@ -1,6 +1,6 @@
 import { isoTime } from '../iso-time.ts';
 import { paths } from '../paths.ts';
-import { isAlive, markOf, type ProcessMark, readProcess } from '../system/process-mark.ts';
+import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import type { HupConfig } from './hup-config.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';
@@ -20,7 +20,7 @@ export interface Following extends ProcessMark {
 
 /** What a daemon says of itself at each poll, with what does not change looked up once. */
 export function followingNote(system: System): (config: HupConfig, nextPoll?: Date, hasFailed?: boolean) => void {
-  const self = { ...markOf(system.files, process.pid), unit: unitOf(system) };
+  const self = { ...markOf(process.pid, procIn(system.files)), unit: unitOf(system) };
   return ({ settings, files }, nextPoll, hasFailed = false) =>
     writeRunNotes(system, paths.hupFollowing, {
       ...self,
@@ -38,11 +38,12 @@ export function forgetFollowing(system: System): void {
 
 /** The daemon that follows changes; undefined when it does not live, whatever it left behind. */
 export function readFollowing(system: Pick<System, 'files'>): Following | undefined {
-  const { pid, start, unit, stack, file, nextPoll, hasFailed } = readRunNotes(system, paths.hupFollowing);
-  if (typeof pid !== 'number' || typeof start !== 'number' || !isAlive(system.files, { pid, start })) return undefined;
+  const note = readRunNotes(system, paths.hupFollowing);
+  const writer = writerOf(system, note);
+  if (writer === undefined) return undefined;
+  const { unit, stack, file, nextPoll, hasFailed } = note;
   return {
-    pid,
-    start,
+    ...writer,
     unit: typeof unit === 'string' ? unit : undefined,
     stack: typeof stack === 'string' ? stack : '',
     file: typeof file === 'string' ? file : '',
@@ -53,9 +54,18 @@ export function readFollowing(system: Pick<System, 'files'>): Following | undefi
 
 /** A loop that a call in a unit has left behind is in that unit's control group too, and is not its main process. */
 function unitOf({ files, environment }: System): string | undefined {
-  const unit = /\/([^/\n]+\.service)$/m.exec(readProcess(files, process.pid, 'cgroup') ?? '')?.[1];
+  const unit = serviceOf(process.pid, procIn(files));
   const isMain = environment['SYSTEMD_EXEC_PID'] === String(process.pid);
   return isMain || unit === 'cfn-hup.service' ? unit : undefined;
+}
+
+/** The process that wrote a note, if it still lives. */
+function writerOf(
+  { files }: Pick<System, 'files'>,
+  { pid, start }: Readonly<Record<string, unknown>>,
+): ProcessMark | undefined {
+  if (typeof pid !== 'number' || typeof start !== 'number') return undefined;
+  return isAlive({ pid, start }, procIn(files)) ? { pid, start } : undefined;
 }
 
 /** An action that runs right now. */
@@ -68,7 +78,7 @@ export interface RunningAction {
 
 /** Notes that this process runs the action of a hook: one at a time, as each pass holds the lock. */
 export function noteRunning(system: System, { name, file }: { readonly name: string; readonly file: string }): void {
-  const mark = markOf(system.files, process.pid);
+  const mark = markOf(process.pid, procIn(system.files));
   writeRunNotes(system, paths.hupRunning, { ...mark, hook: name, file, since: isoTime(system.clock.now()) });
 }
 
@@ -78,8 +88,9 @@ export function forgetRunning(system: System): void {
 
 /** The action that runs; undefined when who ran it has ended, whatever it left behind. */
 export function readRunning(system: Pick<System, 'files'>): RunningAction | undefined {
-  const { pid, start, hook, file, since } = readRunNotes(system, paths.hupRunning);
-  if (typeof pid !== 'number' || typeof start !== 'number' || !isAlive(system.files, { pid, start })) return undefined;
+  const note = readRunNotes(system, paths.hupRunning);
+  if (writerOf(system, note) === undefined) return undefined;
+  const { hook, file, since } = note;
   if (typeof hook !== 'string' || typeof file !== 'string' || typeof since !== 'string') return undefined;
   return Number.isNaN(Date.parse(since)) ? undefined : { hook, file, since };
 }

@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
+import { argumentsOf, processStat, procIn } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { findConfigFiles } from './config-files.ts';
 import { isSupervised } from './start.ts';
-import { probeSurroundings, readProcess } from './surroundings.ts';
+import { probeSurroundings } from './surroundings.ts';
 
 /** Milliseconds between two looks at whether the other daemon has ended. */
 export const TURN_WAIT = 1000;
@@ -40,7 +41,7 @@ export function rivalry(system: System, option: string | undefined): Rivalry {
 
 /** As a bare call leaves it: in a session of its own, by `cfn-hup --daemon`. */
 function isInBackground(system: System, pid: number): boolean {
-  return readProcess(system, pid)?.session === pid && optionsOf(system, pid)?.[0] === '--daemon';
+  return processStat(pid, procIn(system.files))?.session === pid && optionsOf(system, pid)?.[0] === '--daemon';
 }
 
 /** Whether a daemon is known to read other files than ours. */
@@ -55,8 +56,8 @@ export function followsOther(system: System, pid: number, option: string | undef
 }
 
 /** What a cfn-hup was called with; undefined for another program. */
-function optionsOf(system: System, pid: number): readonly string[] | undefined {
-  const words = readProcess(system, pid)?.arguments ?? [];
+export function optionsOf({ files }: Pick<System, 'files'>, pid: number): readonly string[] | undefined {
+  const words = argumentsOf(pid, procIn(files));
   // `cfn-hup`, or `cfntools cfn-hup`.
   const name = words.slice(0, 2).findIndex((word) => basename(word) === 'cfn-hup');
   return name < 0 ? undefined : words.slice(name + 1);

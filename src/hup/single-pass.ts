@@ -1,7 +1,7 @@
+import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
 import { holderOf, tryLock } from '../system/lock.ts';
 import { exitCodeOfSignal, onSignals } from '../system/signals.ts';
-import { DAEMON_LOCK, PASS_LOCK } from './daemon.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';
 import { watchActions } from './running-actions.ts';
@@ -24,18 +24,18 @@ export async function makeSinglePass(
   { insist, remind }: Readonly<Record<'insist' | 'remind', (line: string) => void>>,
 ): Promise<PassEnd> {
   const { log, system } = tools;
-  if (holderOf(DAEMON_LOCK) !== undefined) {
+  if (holderOf(paths.hupDaemonLock) !== undefined) {
     log.info('another cfn-hup follows changes: nothing to do');
     return 'done';
   }
-  const lock = tryLock(PASS_LOCK);
+  const lock = tryLock(paths.hupPassLock);
   if (lock === undefined) {
     log.info('another cfn-hup makes a pass: nothing to do');
     return 'done';
   }
   let isStopping = false;
   const actions = watchActions(system.exec);
-  const deafen = onSignals(['SIGTERM', 'SIGINT'], (name) => {
+  const ignoreSignals = onSignals(['SIGTERM', 'SIGINT'], (name) => {
     // An answer of the network is not worth waiting for.
     if (actions.count === 0) {
       actions.abortQueries();
@@ -56,7 +56,7 @@ export async function makeSinglePass(
     if (config.hooks.length === 0 && config.problems.length > 0) return 'unusable';
     return hasFailed(result) ? 'failed' : 'done';
   } finally {
-    deafen();
+    ignoreSignals();
     lock.release();
   }
 }

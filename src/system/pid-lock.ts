@@ -19,10 +19,10 @@ import { errnoOf, Problem } from '../errors.ts';
 import { systemClock } from './clock.ts';
 import { fileProblem } from './file-problem.ts';
 import type { HeldLock } from './lock.ts';
-import { type ProcessName, processStat } from './processes.ts';
+import { isAlive, markOf, type ProcessMark } from './processes.ts';
 
 /** Who holds a lock. */
-export interface Holder extends ProcessName {
+export interface Holder extends ProcessMark {
   /** When it took the lock, as the clock's `elapsed`, which counts the same in all processes. */
   readonly since: number;
 }
@@ -99,7 +99,7 @@ function removeUnused(directory: string): void {
     // What a killed process has left that was about to take a lock, or has held one for those that it started.
     for (const name of readdirSync(directory)) {
       const owner = OWNED.exec(name)?.[1];
-      if (owner !== undefined && processStat(Number(owner)) === undefined) unlinkSync(`${directory}/${name}`);
+      if (owner !== undefined && markOf(Number(owner)) === undefined) unlinkSync(`${directory}/${name}`);
     }
     rmdirSync(directory);
   } catch {
@@ -132,7 +132,7 @@ async function replaceDead(path: string, temporary: string): Promise<HeldLock | 
 
 /** `PID START PID-NAMESPACE BOOT SINCE` */
 function ownLine(): string {
-  const self = processStat(process.pid);
+  const self = markOf(process.pid);
   if (self === undefined) throw new Problem('cannot lock', { where: '/proc', hint: 'mount it' });
   return [self.pid, self.start, ...world(), systemClock.elapsed()].join(' ');
 }
@@ -144,13 +144,13 @@ function world(): readonly [string, string] {
 
 /** @returns undefined when the holder has ended */
 function liveHolder(path: string): Holder | undefined {
-  const [pid = '', start = '', namespace, boot, since] = readFileSync(path, 'utf8').split(' ');
-  const holder = { pid: Number(pid), start, since: Number(since) };
+  const [pid, start, namespace, boot, since] = readFileSync(path, 'utf8').split(' ');
+  const holder = { pid: Number(pid), start: Number(start), since: Number(since) };
   const [ownNamespace, ownBoot] = world();
   if (boot !== ownBoot) return undefined;
   // That of another namespace cannot be seen from here.
   if (namespace !== ownNamespace) return holder;
-  return processStat(holder.pid)?.start === start ? holder : undefined;
+  return isAlive(holder) ? holder : undefined;
 }
 
 function removeIfThere(path: string): void {

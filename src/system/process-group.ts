@@ -44,8 +44,12 @@ export function killEndingGroups(): void {
   for (const leader of ending) sendToGroup(leader, 'SIGKILL');
 }
 
-/** @returns false when nobody is left in the group */
-function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+/**
+ * Sends a signal to all of a process group.
+ * @param signal 0 to look only
+ * @returns false when nobody is left in it
+ */
+export function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-leader, signal);
     return true;

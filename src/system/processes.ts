@@ -1,40 +1,82 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { Problem } from '../errors.ts';
+import type { FileSystem } from './file-system.ts';
 
 /** A process, by what makes it one: an id alone is given to another one some day. */
-export interface ProcessName {
+export interface ProcessMark {
   readonly pid: number;
   /** When it started, in ticks since boot (proc_pid_stat(5), field 22). */
-  readonly start: string;
+  readonly start: number;
 }
 
-interface ProcessStat extends ProcessName {
+/** What /proc says of a process. */
+export interface ProcessStat extends ProcessMark {
   readonly parent: number;
+  readonly group: number;
+  readonly session: number;
 }
 
-/** Fields of /proc/PID/stat, counted from the one behind the name, which is the only one that may have blanks. */
+/** Reads a file, given by its path below /proc; an empty text for what does not exist any more, or is hidden from us. */
+export type Proc = (path: string) => string;
+
+/** Fields of /proc/PID/stat, counted from the one behind the name, which may have blanks and parentheses in it: proc(5). */
 const STATE = 0;
 const PARENT = 1;
 const GROUP = 2;
+const SESSION = 3;
 const START = 19;
+const ENDED: readonly string[] = ['Z', 'X'];
+const MOST_BYTES = 65_536;
+
+/** This machine's, whatever `--root` says. */
+export const liveProc: Proc = (path) => {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** The one below the root of a file system. */
+export function procIn(files: FileSystem): Proc {
+  return (path) => {
+    try {
+      return files.readIfPresent(`/proc/${path}`, MOST_BYTES)?.toString('utf8') ?? '';
+    } catch (error) {
+      if (error instanceof Problem) return '';
+      throw error;
+    }
+  };
+}
 
 /** @returns undefined when there is no such process, or only its exit code is left of it */
-export function processStat(pid: number): ProcessStat | undefined {
-  const fields = statFields(pid);
-  const start = fields[START];
-  return start === undefined || isDead(fields) ? undefined : { pid, parent: Number(fields[PARENT]), start };
+export function processStat(pid: number, proc = liveProc): ProcessStat | undefined {
+  const text = proc(`${pid}/stat`);
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const numberAt = (field: number): number => Number(fields[field] ?? 'none');
+  const start = numberAt(START);
+  if (!Number.isSafeInteger(start) || ENDED.includes(fields[STATE] ?? '')) return undefined;
+  return { pid, start, parent: numberAt(PARENT), group: numberAt(GROUP), session: numberAt(SESSION) };
 }
 
-function statFields(pid: number): readonly string[] {
-  const text = readProc(`${pid}/stat`);
-  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+/** The mark of a process that lives; undefined when there is none with this number. */
+export function markOf(pid: number, proc = liveProc): ProcessMark | undefined {
+  const stat = processStat(pid, proc);
+  return stat === undefined ? undefined : { pid, start: stat.start };
 }
 
-function isDead(fields: readonly string[]): boolean {
-  return fields[STATE] === 'Z' || fields[STATE] === 'X';
+/** True when the very process that was marked still lives. */
+export function isAlive({ pid, start }: ProcessMark, proc = liveProc): boolean {
+  return processStat(pid, proc)?.start === start;
+}
+
+/** The words of its command line; none when it has ended. */
+export function argumentsOf(pid: number, proc = liveProc): readonly string[] {
+  return proc(`${pid}/cmdline`).split('\0').slice(0, -1);
 }
 
 /** The parent of a process, its parent, and so on, as far as they can be seen. */
-export function ancestorsOf(pid: number): readonly ProcessName[] {
+export function ancestorsOf(pid: number): readonly ProcessMark[] {
   const found: ProcessStat[] = [];
   for (let next = processStat(pid)?.parent ?? 0; next > 0; ) {
     const stat = processStat(next);
@@ -56,7 +98,7 @@ export function descendantCommands(pid: number): readonly (readonly string[])[] 
       pending.push(child);
     }
   }
-  return [...seen].map((child) => readProc(`${child}/cmdline`).split('\0').slice(0, -1));
+  return [...seen].map((child) => argumentsOf(child));
 }
 
 /**
@@ -64,11 +106,7 @@ export function descendantCommands(pid: number): readonly (readonly string[])[] 
  * container process 1 may not care for that.
  */
 export function isGroupRunning(leader: number): boolean {
-  return readdirSync('/proc').some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    const fields = statFields(Number(name));
-    return fields[GROUP] === String(leader) && !isDead(fields);
-  });
+  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && processStat(Number(name))?.group === leader);
 }
 
 /** Whether a process runs the same executable as we do. */
@@ -81,21 +119,41 @@ export function isSameProgram(pid: number): boolean {
   }
 }
 
+/** The services and scopes of systemd that a process belongs to, the innermost last; none for a process that has ended. */
+export function unitsOf(pid: number, proc = liveProc): readonly string[] {
+  return parseUnits(proc(`${pid}/cgroup`));
+}
+
+/** The service that a process belongs to: the innermost, as in a container that a service runs. Undefined for none. */
+export function serviceOf(pid: number, proc = liveProc): string | undefined {
+  return innermostService(unitsOf(pid, proc));
+}
+
+export function innermostService(units: readonly string[]): string | undefined {
+  return units.findLast((unit) => unit.endsWith('.service'));
+}
+
+/**
+ * Finds services and scopes in what cgroups(7) says of a process. systemd keeps the hierarchy without controllers or the one
+ * of its name, and either may be empty.
+ */
+export function parseUnits(cgroup: string): readonly string[] {
+  const hierarchies = [...cgroup.matchAll(/^\d+:(?:name=systemd)?:(.*)$/gm)].map(([, path = '']) =>
+    path
+      .split('/')
+      .filter((part) => /\.(?:service|scope)$/.test(part))
+      // systemd puts this before what the kernel could mistake for a file of its own.
+      .map((unit) => unit.replace(/^_/, '')),
+  );
+  return hierarchies.find((units) => units.length > 0) ?? [];
+}
+
 function childrenOf(pid: number): readonly number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readProc(`${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+      liveProc(`${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
     );
   } catch {
     return [];
-  }
-}
-
-/** @returns an empty text for what is not there any more */
-function readProc(path: string): string {
-  try {
-    return readFileSync(`/proc/${path}`, 'utf8');
-  } catch {
-    return '';
   }
 }

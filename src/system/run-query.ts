@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { ExitCode, errnoOf, Problem } from '../errors.ts';
+import { ExitCode, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type QueryBounds, TOOL_DIRECTORY, type ToolResult } from './exec.ts';
+import { sendToGroup } from './process-group.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
 
 /** More than any list of packages. */
@@ -38,7 +39,7 @@ export function runQuery(
     };
     const giveUp = (reason: unknown): void => {
       release();
-      if (!hasEnded && child.pid !== undefined) killGroup(child.pid);
+      if (!hasEnded && child.pid !== undefined) sendToGroup(child.pid, 'SIGKILL');
       // It may hang in the kernel, where not even SIGKILL reaches it.
       child.unref();
       reject(reason);
@@ -75,13 +76,4 @@ export function runQuery(
     });
     child.on('close', finish);
   });
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch (error) {
-    // It has just ended.
-    if (errnoOf(error) !== 'ESRCH') throw error;
-  }
 }

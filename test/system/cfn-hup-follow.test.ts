@@ -135,7 +135,7 @@ chmod 755 /usr/local/sbin/flock`);
     // Of systemd as much as it takes to be asked.
     await view().run(`mkdir -p /run/systemd/system; cat >/usr/local/sbin/systemctl <<'END'
 #!/bin/sh
-case $1 in show) echo loaded ;; *) echo Access denied >&2; exit 4 ;; esac
+case $1 in show) echo LoadState=loaded ;; *) echo Access denied >&2; exit 4 ;; esac
 END
 chmod 755 /usr/local/sbin/systemctl`);
     const { code, stderr } = await view().run(['cfn-hup']);

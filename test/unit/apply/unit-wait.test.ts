@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { serviceOf, unitsWaitedFor } from '../../../src/apply/unit-wait.ts';
+import { unitsWaitedFor } from '../../../src/apply/unit-wait.ts';
+import { innermostService, parseUnits } from '../../../src/system/processes.ts';
 
-describe('serviceOf', () => {
+describe('the service of a process', () => {
   it.each<[string, string | undefined]>([
     ['0::/system.slice/my-setup.service\n', 'my-setup.service'],
     ['0::/system.slice/system-x.slice/x@a.service/sub\n', 'x@a.service'],
@@ -12,7 +13,7 @@ describe('serviceOf', () => {
     ['0::/\n', undefined],
     ['', undefined],
   ])('%j: %s', (cgroups, expected) => {
-    expect(serviceOf(cgroups)).toBe(expected);
+    expect(innermostService(parseUnits(cgroups))).toBe(expected);
   });
 });
 

@@ -27,9 +27,9 @@ async function follow(config: string | undefined, start: Partial<ToolResult> = {
     find: (program) => `/usr/bin/${program}`,
     tool: async (command) => {
       called.push(command.join(' '));
-      const known = { exitCode: 0, stdout: 'loaded', output: 'loaded' };
-      return command[1] === 'start' ? { exitCode: 0, stdout: '', output: '', ...start } : known;
+      return { exitCode: 0, stdout: '', output: '', ...start };
     },
+    query: async () => ({ exitCode: 0, stdout: 'LoadState=loaded\n', output: '' }),
   };
   world.write('/run/systemd/system/x', '');
   const log = createLog(new Redactor(), [{ write: (level, text) => world.said.push(`${level} ${text}`) }]);

@@ -256,7 +256,7 @@ describe('who follows', () => {
     const exec: Exec = {
       ...world.system.exec,
       find: (program) => `/usr/bin/${program}`,
-      command: async () => ({ exitCode, output: blocks.join('\n') }),
+      query: async () => ({ exitCode, stdout: blocks.join('\n'), output: '' }),
     };
     Object.assign(world.system, { exec });
   };

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 function put(pid: number, parentPid: number, args: readonly string[], name: string, cgroup = '0::/\n'): void {
-  world.write(`/proc/${pid}/stat`, `${pid} (a) b) S ${parentPid} ${pid} ${pid} 0 -1\n`);
+  world.write(`/proc/${pid}/stat`, `${pid} (a) b) S ${parentPid} ${pid} ${pid} ${'0 '.repeat(15)}7 9\n`);
   world.write(`/proc/${pid}/cmdline`, `${args.join('\0')}\0`);
   world.write(`/proc/${pid}/comm`, `${name}\n`);
   world.write(`/proc/${pid}/cgroup`, cgroup);

@@ -1,6 +1,6 @@
 import { paths } from '../../../paths.ts';
-import { serviceOf } from '../../../system/service-of.ts';
-import type { System } from '../../../system/system.ts';
+import { lastHolder } from '../../../system/lock.ts';
+import { serviceOf } from '../../../system/processes.ts';
 
 const DAEMON = 'cfn-hup.service';
 
@@ -8,9 +8,9 @@ const DAEMON = 'cfn-hup.service';
  * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so whoever
  * waits for its end from within one waits for himself, until the daemon loses patience and ends him.
  */
-export function isOwnDaemon(unit: string, { files }: Pick<System, 'files'>): boolean {
-  if (serviceOf(files, 'self') !== unit) return false;
+export function isOwnDaemon(unit: string): boolean {
+  if (serviceOf(process.pid) !== unit) return false;
   if (unit === DAEMON) return true;
-  const daemon = Number.parseInt(files.readIfPresent(paths.hupDaemonLock, 64)?.toString('utf8') ?? '', 10);
-  return Number.isInteger(daemon) && serviceOf(files, daemon) === unit;
+  const daemon = lastHolder(paths.hupDaemonLock);
+  return daemon !== undefined && serviceOf(daemon) === unit;
 }

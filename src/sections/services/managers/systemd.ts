@@ -2,6 +2,7 @@ import { lastLine, Problem } from '../../../errors.ts';
 import { paths } from '../../../paths.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { System } from '../../../system/system.ts';
+import { type Properties, parseProperties } from '../../../system/systemctl.ts';
 import { tooSlow } from '../bounds.ts';
 import type { Check, Ordered, ServiceManager, ServiceStatus, Trouble } from '../manager.ts';
 import { initScripts } from './init-scripts.ts';
@@ -34,8 +35,6 @@ const PROPERTIES = [
   'SourcePath',
   'Job',
 ];
-
-type Unit = Readonly<Record<string, string>>;
 
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
 export function systemd(system: System, timeout: number): ServiceManager {
@@ -72,10 +71,18 @@ export function systemd(system: System, timeout: number): ServiceManager {
   const waitForStart = async (unit: string, words: Words): Promise<Ran & { readonly after?: string }> => {
     const abort = new AbortController();
     const call = exec.tool(words, { timeout, abort: abort.signal });
-    // Nearly every start is over before the first look would begin.
-    const ran = await Promise.race([call, clock.sleep(QUICK_START).then(() => undefined)]);
-    if (ran !== undefined) return ran;
-    const after = await (await import('./systemd-jobs.ts')).heldBy(unit, call, system);
+    let after: string | undefined;
+    try {
+      // Nearly every start is over before the first look would begin.
+      const ran = await Promise.race([call, clock.sleep(QUICK_START).then(() => undefined)]);
+      if (ran !== undefined) return ran;
+      after = await (await import('./systemd-jobs.ts')).heldBy(unit, call, system);
+    } catch (error) {
+      // A systemctl that is still waiting is not left behind.
+      abort.abort();
+      await call;
+      throw error;
+    }
     // The end of systemctl is not that of the job.
     if (after !== undefined) abort.abort();
     const { cut, ...ended } = await call;
@@ -90,7 +97,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     const trouble = starts ? troubled.get(unit) : undefined;
     // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
     const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
-    const how: string[] = isOwnDaemon(unit, system) ? ['--no-block'] : [];
+    const how: string[] = isOwnDaemon(unit) ? ['--no-block'] : [];
     let ordered: Ordered | undefined;
     if (how.length === 0 && (verb === 'restart' || mustEnd)) {
       // A restart ends it at once, and it would be down until we have ended.
@@ -134,12 +141,10 @@ export function systemd(system: System, timeout: number): ServiceManager {
   };
 
   /** @returns undefined when systemctl finds itself in a chroot */
-  const show = async (unit: string): Promise<Unit | undefined> => {
+  const show = async (unit: string): Promise<Properties | undefined> => {
     const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, '--', unit]);
-    const properties = Object.fromEntries(
-      [...ran.stdout.matchAll(/^(\w+)=(.*)$/gm)].map(([, key, text]) => [key, text]),
-    );
-    if (properties['LoadState'] !== undefined) return properties;
+    const [properties] = parseProperties(ran.stdout);
+    if (properties?.['LoadState'] !== undefined) return properties;
     if (/^Running in chroot/m.test(ran.output)) return undefined;
     if (ran.exitCode === 0 && ran.stdout.trim() === '') return { LoadState: 'not-found' };
     throw await failure('show', unit, clock.now(), ran, false);
@@ -162,7 +167,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       .every((word) => ENABLED.has(word) || STATIC.has(word));
   };
 
-  const isDeadByScript = async (unit: Unit): Promise<boolean> => {
+  const isDeadByScript = async (unit: Properties): Promise<boolean> => {
     const path = scriptOf(unit);
     if (path === undefined || !scripts.isThere(path)) return false;
     const { isRunning, isGuess } = await scripts.status(path);
@@ -203,8 +208,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     disable: (service) => act('disable', service),
     start: (service) => systemctl('start', service),
     stop: (service) => act('stop', service),
-    restart: (service) =>
-      isOwnDaemon(unitName(service), system) ? reloadDaemon(service) : systemctl('restart', service),
+    restart: (service) => (isOwnDaemon(unitName(service)) ? reloadDaemon(service) : systemctl('restart', service)),
     reload: () => act('daemon-reload'),
     async names() {
       const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
@@ -216,7 +220,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       // Sockets, timers and the like run no program of their own that could end.
       if (!name.endsWith('.service')) return undefined;
       const before = (await show(name)) ?? {};
-      const trouble = async (now: Unit): Promise<Trouble | undefined> => {
+      const trouble = async (now: Properties): Promise<Trouble | undefined> => {
         const what = troubleOf(now, before);
         if (what === undefined) return undefined;
         const words = await journalLines(exec, name, since);
@@ -234,23 +238,23 @@ export function systemd(system: System, timeout: number): ServiceManager {
 type Words = readonly [string, ...string[]];
 type Ran = Pick<ToolResult, 'exitCode' | 'output' | 'cut'>;
 
-function isUp(unit: Unit): boolean {
+function isUp(unit: Properties): boolean {
   return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);
 }
 
 /** The init script that systemd made the unit from. */
-function scriptOf(unit: Unit): string | undefined {
+function scriptOf(unit: Properties): string | undefined {
   const path = unit['SourcePath'];
   return path?.startsWith('/etc/init.d/') ? path : undefined;
 }
 
 /** How a program that dies again and again looks most of the time, although it is `activating`. */
-function isWaitingForRestart(unit: Unit): boolean {
+function isWaitingForRestart(unit: Properties): boolean {
   return unit['SubState']?.startsWith('auto-restart') === true;
 }
 
 /** What is wrong with a unit that was started, compared with how it was right after its start. */
-function troubleOf(now: Unit, before: Unit): { what: string; why: string } | undefined {
+function troubleOf(now: Properties, before: Properties): { what: string; why: string } | undefined {
   const restarts = Number(now['NRestarts'] ?? 0) - Number(before['NRestarts'] ?? 0);
   if (isUp(now) && restarts <= 0) return undefined;
   const isQuiet = now['Result'] === 'success' && now['ActiveState'] === 'inactive';
@@ -263,7 +267,7 @@ function troubleOf(now: Unit, before: Unit): { what: string; why: string } | und
 }
 
 /** `exit code 4`, `signal 9`, or systemd's word for it (`timeout`, `oom-kill`, `watchdog`). */
-function endOf(unit: Unit): string {
+function endOf(unit: Properties): string {
   const { Result = '', ExecMainCode, ExecMainStatus } = unit;
   if (Result === 'exit-code') return `exit code ${ExecMainStatus}`;
   if (Result === 'signal' || Result === 'core-dump') return `signal ${ExecMainStatus}`;

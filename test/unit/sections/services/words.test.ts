@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { isUsage, scriptName } from '../../../../src/sections/services/managers/init-scripts.ts';
 import { wordsOf } from '../../../../src/sections/services/managers/journal.ts';
 import { lastWords } from '../../../../src/sections/services/managers/last-words.ts';
-import { parentOf, parseJobs, parseOrder, unitOf } from '../../../../src/sections/services/managers/systemd-jobs.ts';
 import {
   alsoOf,
   isEnabledByItself,
   serviceNames,
   unitName,
 } from '../../../../src/sections/services/managers/unit-name.ts';
+import { parseUnits, processStat } from '../../../../src/system/processes.ts';
+import { parseJobs, parseOrder } from '../../../../src/system/systemctl.ts';
 
 describe('unitName', () => {
   test.each([
@@ -130,20 +131,24 @@ describe('the jobs of systemd', () => {
   });
 
   test('what each unit is ordered after', () => {
-    const order = parseOrder('Id=a.service\nAfter=b.service c.target\n\nAfter=\nId=b.service\n');
+    const order = parseOrder(
+      'Id=a.service\nAfter=b.service c.target\n\nAfter=\nId=b.service\nNames=b.service bee.service\n',
+    );
     expect([...order]).toEqual([
-      ['a.service', ['b.service', 'c.target']],
-      ['b.service', ['']],
+      ['a.service', { id: 'a.service', after: ['b.service', 'c.target'] }],
+      ['b.service', { id: 'b.service', after: [] }],
+      ['bee.service', { id: 'b.service', after: [] }],
     ]);
   });
 });
 
 test.each([
-  ['12 (cfn-init) S 34 12 12 0', '34'],
-  ['12 (a) b (c) R 1 12', '1'],
-  ['', ''],
-])('parentOf: %s', (stat, parent) => {
-  expect(parentOf(stat)).toBe(parent);
+  [`12 (cfn-init) S 34 12 12 ${'0 '.repeat(15)}7`, 34],
+  [`12 (a) b (c) R 1 12 12 ${'0 '.repeat(15)}7`, 1],
+  [`12 (ended) Z 1 12 12 ${'0 '.repeat(15)}7`, undefined],
+  ['', undefined],
+])('the parent of a process: %s', (stat, parent) => {
+  expect(processStat(12, () => stat)?.parent).toBe(parent);
 });
 
 test.each([
@@ -154,6 +159,6 @@ test.each([
   ['0::/system.slice/_cpu.service\n', 'cpu.service'],
   ['0::/\n', undefined],
   ['', undefined],
-])('unitOf: %j', (cgroup, unit) => {
-  expect(unitOf(cgroup)).toBe(unit);
+])('the outermost unit: %j', (cgroup, unit) => {
+  expect(parseUnits(cgroup)[0]).toBe(unit);
 });
