@@ -136,8 +136,8 @@ async function judge(
     what: `heat-api-cfn answered with HTTP ${status}`,
     hint:
       response.through === undefined
-        ? 'it or what is in front of it is in trouble; see its log'
-        : `it, what is in front of it, or ${response.through} is in trouble; see their logs`,
+        ? 'it, or a proxy or load balancer before it, is failing; see its log'
+        : `it, a load balancer before it, or ${response.through} is failing; see their logs`,
     isPassing: true,
     retryAfter: response.headers['retry-after'],
   };

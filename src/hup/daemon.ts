@@ -68,14 +68,14 @@ export function daemonParts(system: System, option: string | undefined): DaemonP
 /**
  * Follows changes until SIGTERM or SIGINT: a pass, a pause, the configuration anew, the next pass. SIGHUP makes a pass at
  * once. A running action may finish within stopTimeout; then it is ended with all that it started, as a failure.
- * A second daemon leaves at once, or waits for its turn where it would be started again and again. Problems are said when
- * they appear, not at each poll.
+ * A second daemon leaves, or waits for its turn where it would be started again and again. Problems are reported when they
+ * appear, not at each poll.
  * @param loadConfig reads the configuration; when it cannot be used any more, the last one that could stays in force
  * @returns done, also when another daemon is there
  * @throws Problem when the configuration cannot be used at the start
  */
 export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
-  // With its configuration read: who waits for the lock to be taken may take it that changes are followed.
+  // Before the lock is taken, whose holder counts as one that follows changes: a configuration that cannot be used ends it here.
   const daemon = new Daemon(loadConfig, tools, parts);
   const lock = parts.tryLock(paths.hupDaemonLock, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
   if (lock === undefined) return ExitCode.done;
@@ -290,7 +290,7 @@ class Daemon {
     return 'left';
   }
 
-  /** A pass may take long, by what its actions do, but not for ever. */
+  /** A pass may take long, by what its actions do, but not forever. */
   #isAlive(): boolean {
     if (this.#passBegan === undefined) return true;
     const { hooks, settings } = this.#config;

@@ -38,7 +38,7 @@ export class Dealer {
   readonly #settings: HupSettings;
   readonly #keep: (hook: Hook, state: HookState) => void;
 
-  /** @param keep puts the state of a hook down; what cannot be put down is not done */
+  /** @param keep records the state of a hook; what cannot be recorded is not done */
   constructor(tools: DealerTools, settings: HupSettings, keep: (hook: Hook, state: HookState) => void) {
     this.#tools = tools;
     this.#settings = settings;

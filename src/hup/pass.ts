@@ -50,7 +50,7 @@ export interface PassResult {
   readonly failedActions: number;
   /** Hooks that have failed too often, and do not run until what they look at changes. */
   readonly parkedHooks: number;
-  /** State or metadata could not be read or kept, so that hooks were passed over. */
+  /** State or metadata could not be read or kept, so that hooks were left out. */
   readonly hasStateTrouble: boolean;
   readonly trouble: Trouble | undefined;
   /** Milliseconds from now until a failed action is due again. */
@@ -64,9 +64,9 @@ export function createPassMemory(): PassMemory {
 /**
  * Looks once at what the hooks look at, and runs the actions that are due (contract sections 2 and 5, cfn-hup).
  *
- * What a hook has dealt with is put down after its action succeeded; what was fetched is published before any action runs; a
- * first sight is compared with what was published before, and that is put down before the new one is published. So a kill or
- * a power cut at any point makes an action run again, never not at all. An action whose success could not be put down is not run.
+ * What a hook has dealt with is recorded after its action succeeded; what was fetched is published before any action runs; a
+ * first sight is compared with what was published before, and that is recorded before the new one is published. So a kill or
+ * a power cut at any point makes an action run again, never not at all. An action whose success cannot be recorded is not run.
  */
 export async function runPass(
   config: HupConfig,
@@ -178,7 +178,7 @@ class Pass {
     return unseen;
   }
 
-  /** Puts down what unseen hooks begin with, and publishes what was fetched: in this order. */
+  /** Records what unseen hooks begin with, and publishes what was fetched: in this order. */
   #settle(name: string, resource: StackResource, unseen: ReadonlySet<Hook>): void {
     const { system, log } = this.#tools;
     if (resource.status?.endsWith('_IN_PROGRESS') === true) {
@@ -201,7 +201,7 @@ class Pass {
     });
   }
 
-  /** Restarts services that should run, and puts down for the hooks that listen that it did. */
+  /** Restarts services that should run, and records that for the hooks that listen. */
   async #watchServices(name: string): Promise<void> {
     const { system, log } = this.#tools;
     const listening = this.#config.hooks.filter(

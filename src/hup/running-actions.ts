@@ -21,7 +21,7 @@ export function watchActions(exec: Exec): RunningActions {
   return {
     exec: {
       ...exec,
-      // A systemctl that hangs must not make us deaf for a signal to stop.
+      // A systemctl that hangs must not keep us from ending by a signal.
       query: (command, bounds) => exec.query(command, { timeout: ANSWER_TIME, abort: queries.signal, ...bounds }),
       async command(command, options) {
         count++;

@@ -29,7 +29,7 @@ const LONGEST_WAIT = 600_000;
 
 /**
  * The services that should run: those with `ensureRunning` true in the selected configs of a resource's metadata. A text
- * that is known is not decoded again. What is wrong with it is said for those who wonder, and is otherwise cfn-init's business.
+ * that is known is not decoded again. What is wrong with it is only logged: cfn-init reports it.
  */
 export async function watchedServices(
   resource: string,

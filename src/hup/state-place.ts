@@ -92,7 +92,7 @@ function distanceOf(
   return files.entry(state.file) === undefined ? 2 : undefined;
 }
 
-/** The records of hooks that are no more: those whose file is gone, or is among the files that were read. */
+/** The records of hooks that no longer exist: those whose file is gone, or is among the files that were read. */
 export function abandonedRecords(files: FileSystem, { hooks, main, files: read }: Surroundings): readonly string[] {
   const kept = new Set(hooks.map((hook) => `${stateKey(hook)}${SUFFIX}`));
   return stateFiles(files)

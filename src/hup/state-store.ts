@@ -87,7 +87,7 @@ export function writeHookState(system: System, state: HookState, hook: Hook): vo
   keep(system, statePath(hook), state);
 }
 
-/** Removes the states of hooks that are no more. Hooks of another configuration (-c) are not ours to forget. */
+/** Removes the states of hooks that no longer exist. Hooks of another configuration (-c) are not ours to forget. */
 export function removeOtherStates({ files }: System, around: Surroundings): void {
   for (const path of abandonedRecords(files, around)) files.remove(path);
 }

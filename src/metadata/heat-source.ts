@@ -132,7 +132,7 @@ async function signatureSetting(files: FileSystem, log: Log): Promise<HeatAccess
 
 /**
  * What cfn-boto-cfg says of attempts and pauses; a file that cannot be read, as by an ordinary user, says nothing.
- * @param log hears what makes no sense there; undefined where it was said already
+ * @param log gets a warning of what makes no sense there; undefined where that was said already
  */
 export function readAttemptBounds(files: FileSystem, log: Log | undefined): AttemptBounds {
   let file: TextFile | undefined;

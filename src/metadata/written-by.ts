@@ -9,7 +9,7 @@ import { isOtherInstance, readCloudInitId } from './cloud-init-id.ts';
 /** Beside the copies of metadata: which instance each is of. An image captured from a running guest brings both along. */
 const NOTES = `${paths.metadataCache}/written-by.json`;
 const MOST_BYTES = 1024 * 1024;
-/** Milliseconds. Some ways to make an image keep no more of a time. */
+/** Milliseconds. Some ways to make an image keep the seconds of a time only. */
 const SECOND = 1000;
 /** Milliseconds. What was written that close together is of one boot; no image is made and booted in that time. */
 const ONE_BOOT = 5 * SECOND;
@@ -34,7 +34,7 @@ export function writerOf(files: FileSystem, path: string, written: Date): Writer
   return writerNamed(files, note.instance);
 }
 
-/** The same where the id stands in the file itself. @param noted undefined when it does not */
+/** The same where the id is in the file itself. @param noted undefined when it does not */
 export function writerNamed(files: FileSystem, noted: string | undefined): Writer {
   const instance = readCloudInitId(files);
   if (noted === undefined || instance === undefined) return { kind: 'unknown' };

@@ -100,18 +100,18 @@ export const TOOL_DIRECTORY = '/';
 const DRAIN_MILLISECONDS = 200;
 
 /**
- * Lets go of the pipes of a program that has ended and left them to another.
+ * Releases the pipes of a program that has ended and left them to another.
  * @returns the timer, to be cleared when they end by themselves
  */
-export function afterDrain(letGo: () => void): NodeJS.Timeout {
+export function afterDrain(release: () => void): NodeJS.Timeout {
   // Timers run before anything is read: on a machine that kept us waiting, the program's last words are still unread.
-  return setTimeout(() => setImmediate(letGo), DRAIN_MILLISECONDS);
+  return setTimeout(() => setImmediate(release), DRAIN_MILLISECONDS);
 }
 
 /** What ends the programs of a run. */
 export interface ExecAbort {
   readonly signal: AbortSignal;
-  /** Hears what is still waited for. */
+  /** Called with what is still waited for. */
   readonly note: (text: string) => void;
 }
 

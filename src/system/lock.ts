@@ -38,7 +38,7 @@ const CHILD_FD = 3;
  * Takes a lock that the kernel drops when this process ends, however it ends. Node has no flock(2): flock(1) takes the
  * lock on our open file, to which it belongs, so it stays when flock(1) is gone. The file gets our process id, for people.
  * @param path an absolute path; the file and its directory are made, for us alone
- * @param waitSeconds how long to wait, without doing anything else, for somebody else to let go
+ * @param waitSeconds how long to wait, without doing anything else, for somebody else to release it
  * @returns undefined when somebody else holds it
  * @throws Problem when the file cannot be opened or there is no flock(1)
  */

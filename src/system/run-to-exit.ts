@@ -58,7 +58,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
     abort?.addEventListener('abort', onAbort, { once: true });
     if (abort?.aborted === true) onAbort();
 
-    const letGo = (): void => {
+    const release = (): void => {
       isOver = true;
       clearTimeout(timer);
       clearTimeout(drained);
@@ -68,13 +68,13 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
     };
     const finish = async (): Promise<void> => {
       if (isOver) return;
-      letGo();
+      release();
       await groupEnd;
       resolve({ exitCode: exitCode ?? 1, output: tail.text(), ...(cut === undefined ? {} : { cut }) });
     };
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => tail.add(chunk, stream));
     child.on('error', (error) => {
-      letGo();
+      release();
       reject(cannotStart(file, cwd, error));
     });
     child.on('exit', (code, signal) => {

@@ -30,7 +30,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Calls `handle` whenever we get one of the signals, which then no longer end us. Returns what takes it back. */
+/** Calls `handle` whenever we get one of the signals, which then no longer end us. Returns what ends that. */
 export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void {
   for (const name of names) process.on(name, handle);
   return () => {

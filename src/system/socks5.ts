@@ -41,7 +41,7 @@ export interface Target {
 export async function connectBySocks(proxy: NamedProxy, target: Target, line: Line): Promise<Socket> {
   const { title, scheme, login } = proxy;
   const socket = line.keep(connect({ host: proxy.host.replace(/^\[|\]$/g, ''), port: proxy.port }));
-  // Whoever waits for bytes hears of it; nobody may.
+  // Without a listener it would end the process. Whoever waits for bytes gets it as well.
   socket.on('error', () => undefined);
   const reader = new Reader(socket);
   try {

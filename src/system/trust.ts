@@ -31,7 +31,7 @@ export type ReadTrusted = (more?: string) => Promise<Trusted>;
 /**
  * For the http door: the machine's certificates, or those of SSL_CERT_FILE in their place; those of the directories of
  * SSL_CERT_DIR; and the ones that a request brings.
- * @param warn hears once of each variable that names nothing to trust
+ * @param warn is called once for each variable that names nothing to trust
  */
 export function trustedBy(environment: Environment, warn: (text: string) => void): ReadTrusted {
   const warned = new Set<string>();
