@@ -107,12 +107,12 @@ export function inspectHupConfig(
     remarks.problems.push(
       remark(placeOf(section), `[${section.name}] has no triggers, path or action`, 'is [main] meant?'),
     );
-  const resolve = linkResolver(files);
-  const origin = { main: resolve(places.main) };
+  const placed = linkResolver(files);
+  const origin = { main: placed(places.main) };
   const hookSections = new Map([...sections].filter(([, section]) => !misnamed.includes(section)));
   const hooks = decodeHooks(hookSections, remarks).map((hook) => ({
     ...hook,
-    origin: { ...origin, file: resolve(hook.file) },
+    origin: { ...origin, file: placed(hook.file) },
   }));
   if (hooks.length === 0 && remarks.problems.length === 0) {
     remarks.warnings.push(
@@ -120,7 +120,7 @@ export function inspectHupConfig(
     );
   }
   const { problems, warnings } = remarks;
-  const all = { ...origin, files: [places.main, ...hookFiles].map(resolve) };
+  const all = { ...origin, files: [places.main, ...hookFiles].map(placed) };
   return { places, sections, settings, mainProblems, hooks, ...all, problems, warnings };
 }
 
@@ -224,13 +224,18 @@ function linkResolver(files: FileSystem): (path: string) => string {
   const known = new Map<string, string>();
   return (path) => {
     const directory = dirname(path);
-    const real = known.get(directory) ?? realDirectory(files, directory);
+    const real = known.get(directory) ?? realPath(files, directory);
     known.set(directory, real);
     return join(real, basename(path));
   };
 }
 
-function realDirectory(files: FileSystem, path: string): string {
+/** A path with the links among its directories resolved; a name at its end that is no directory stays as it is. */
+export function realPath(files: FileSystem, path: string): string {
+  return realDirectory(files, path) ?? join(realDirectory(files, dirname(path)) ?? dirname(path), basename(path));
+}
+
+function realDirectory(files: FileSystem, path: string): string | undefined {
   try {
     const directory = files.openDirectory(path);
     try {
@@ -240,7 +245,7 @@ function realDirectory(files: FileSystem, path: string): string {
       directory.close();
     }
   } catch (error) {
-    if (error instanceof Problem) return path;
+    if (error instanceof Problem) return undefined;
     throw error;
   }
 }

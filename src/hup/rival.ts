@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
+import { sendToProcess } from '../system/process-group.ts';
 import { argumentsOf, processStat, procIn } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
-import { findConfigFiles } from './config-files.ts';
+import { findConfigFiles, realPath } from './config-files.ts';
 import { isSupervised } from './start.ts';
 import { probeSurroundings } from './surroundings.ts';
 
@@ -29,12 +30,7 @@ export function rivalry(system: System, option: string | undefined): Rivalry {
     async askToEnd(pid) {
       if (!isInBackground(system, pid) || followsOther(system, pid, option)) return false;
       if (isSupervised(await probeSurroundings(system, pid, undefined))) return false;
-      try {
-        return process.kill(pid, 'SIGTERM');
-      } catch {
-        // It has just ended.
-        return false;
-      }
+      return sendToProcess(pid, 'SIGTERM');
     },
   };
 }
@@ -79,24 +75,4 @@ export function isSameConfig(
     if (!(error instanceof Problem)) throw error;
     return false;
   }
-}
-
-/** Links among the directories resolved; what need not exist keeps its name. */
-function realPath(files: System['files'], path: string): string {
-  for (const [directory, rest] of [
-    [path, ''],
-    [path.replace(/\/[^/]*$/, '') || '/', `/${basename(path)}`],
-  ] as const) {
-    try {
-      const open = files.openDirectory(directory);
-      try {
-        return `${open.realPath()}${rest}`;
-      } finally {
-        open.close();
-      }
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-    }
-  }
-  return path;
 }

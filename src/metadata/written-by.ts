@@ -34,7 +34,7 @@ export function writerOf(files: FileSystem, path: string, written: Date): Writer
   return writerNamed(files, note.instance);
 }
 
-/** The same where the id is in the file itself. @param noted undefined when it does not */
+/** The same where the id is in the file itself. @param noted undefined when it is not */
 export function writerNamed(files: FileSystem, noted: string | undefined): Writer {
   const instance = readCloudInitId(files);
   if (noted === undefined || instance === undefined) return { kind: 'unknown' };

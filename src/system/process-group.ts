@@ -50,8 +50,17 @@ export function killEndingGroups(): void {
  * @returns false when nobody is left in it
  */
 export function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  return send(-leader, signal);
+}
+
+/** Sends a signal to one process. @returns false when it has ended */
+export function sendToProcess(pid: number, signal: NodeJS.Signals): boolean {
+  return send(pid, signal);
+}
+
+function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-leader, signal);
+    process.kill(target, signal);
     return true;
   } catch (error) {
     return errnoOf(error) === 'EPERM';

@@ -1,5 +1,5 @@
 import type { ExecAbort, ToolOptions } from './exec.ts';
-import { endGroup, groupGrace } from './process-group.ts';
+import { endGroup, groupGrace, sendToProcess } from './process-group.ts';
 
 /** Milliseconds that a tool which is not to be killed has, to end what it has begun. */
 const PATIENCE = 60_000;
@@ -25,7 +25,8 @@ export function toolAbort(
       if (pid === undefined || isOver) return;
       if (onAbort === undefined) return endGroup(pid);
       // Not its group: a package tool deals itself with the programs that it runs for its transaction.
-      if (onAbort === 'ask') process.kill(pid, 'SIGINT');
+      // It may have ended and left its pipes to another, which are still being read.
+      if (onAbort === 'ask') sendToProcess(pid, 'SIGINT');
       const it = `${program} (process ${pid})`;
       note(`waiting for ${it} to end, ${PATIENCE / 1000} s at most`);
       let timer: NodeJS.Timeout | undefined;

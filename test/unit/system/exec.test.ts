@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
 import { commandEnvironment, createExec } from '../../../src/system/exec.ts';
+import { toolAbort } from '../../../src/system/tool-abort.ts';
 
 const exec = createExec({ PATH: '/usr/bin:/bin', GREETING: 'hello', LC_ALL: 'de_DE.UTF-8' });
 
@@ -387,4 +388,14 @@ describe('commandEnvironment', () => {
     expect(PATH?.split(':')).toEqual(expect.arrayContaining(['/usr/bin', '/bin', '/usr/sbin', '/sbin']));
     expect(others).toEqual({});
   });
+});
+
+it('a tool that has ended when the run is aborted, and whose pipes are still read, is no bug', async () => {
+  const abort = new AbortController();
+  // No process has this number: it is above the most that the kernel gives.
+  const running = new Promise<void>((resolve) => setTimeout(resolve, 50));
+  const note = (): void => undefined;
+  const ended = toolAbort({ signal: abort.signal, note }, 'apt-get', { onAbort: 'ask' })(2 ** 22 + 1, running);
+  abort.abort(new Error('ended by SIGTERM'));
+  await expect(ended).rejects.toThrow('ended by SIGTERM');
 });
