@@ -1,6 +1,7 @@
 import { jsonTextAt } from '../config/json-span.ts';
 import type { StackResource } from '../heat/answer.ts';
-import type { HookPath } from './hook.ts';
+import type { Hook, HookPath } from './hook.ts';
+import type { Acknowledged } from './triggers.ts';
 
 /** What a path says: JSON in its one canonical form, so that equal texts are equal values; null where nothing is. */
 export type Observation = string | null;
@@ -66,4 +67,16 @@ export function canonicalJson(text: string): string {
     return `[${items.join(',')}]`;
   };
   return value();
+}
+
+/**
+ * What a hook begins with: what was published before it was first seen, by cfn-init at boot for instance. Of ids and times
+ * nothing is published: what they say now is taken as known where the metadata has not changed since.
+ * @param published the metadata of the resource before this pass publishes, if there was any
+ */
+export function baselineOf(hook: Hook, resource: StackResource, published: string | undefined): Acknowledged {
+  if (published === undefined) return { kind: 'nothing' };
+  if (hook.path.kind === 'metadata') return { kind: 'value', value: observeMetadata(published, hook.path.keys) };
+  const isSame = observeMetadata(published, []) === observeMetadata(resource.metadata.text, []);
+  return isSame ? { kind: 'value', value: observe(resource, hook.path) } : { kind: 'nothing' };
 }

@@ -10,11 +10,12 @@ import {
   remark,
   warnOfUnknownKeys,
 } from './config-sections.ts';
-import { parseDuration } from './duration.ts';
 import { KEYS as HOOK_KEYS } from './hooks.ts';
 import type { HupSettings } from './hup-config.ts';
 import { nearestName } from './nearest-name.ts';
 
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+type TimeUnit = keyof typeof UNITS;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const WEEK = 7 * 24 * HOUR;
@@ -181,4 +182,10 @@ function parseWhole(value: string): number | undefined {
 function parseFlag(value: string): boolean | undefined {
   const word = value.toLowerCase();
   return word === 'on' ? true : word === 'off' ? false : parseBoolean(word);
+}
+
+/** Reads `30`, `30s`, `1.5m`, `2h` as milliseconds; a bare number is in the given unit. Undefined when it is none. */
+function parseDuration(text: string, unit: TimeUnit): number | undefined {
+  const [, number, suffix = unit] = /^(\d+(?:\.\d+)?)\s*([smh])?$/i.exec(text) ?? [];
+  return number === undefined ? undefined : Math.round(Number(number) * UNITS[suffix.toLowerCase() as TimeUnit]);
 }
