@@ -44,7 +44,11 @@ export async function deliver(
       return new Passing(response);
     }
     const { status, headers, body } = response;
-    if (status >= 200 && status <= 299) return receptionFault(response, current);
+    if (status >= 200 && status <= 299) {
+      const fault = receptionFault(response, current);
+      isRepeated ||= fault !== undefined;
+      return fault;
+    }
     const other = current.instead?.(response);
     if (other !== undefined) {
       log.info('the handle is an OS::Heat::WaitConditionHandle, which takes other keys: signalling it with these');

@@ -6,12 +6,16 @@ import type { SignalTarget } from './wait-condition.ts';
 
 /** Characters of a body that are looked at. */
 const BEGINNING = 4096;
-const PAGE = /^[\s\uFEFF]*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--[\s\S]{0,2000}?-->\s*)*<(?:!doctype\s+html|html)\b/i;
+const PAGE =
+  /^[\s\uFEFF]*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--[\s\S]{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta|script|center|h1)\b/i;
+/** The end looks for an `error` in JSON, behind keys whose values are texts, numbers or words. */
 const ERROR =
-  /^[\s\uFEFF]*(?:<\?xml[^>]{0,200}>\s*)?(?:<(?:ErrorResponse|Error)[\s>]|\{\s*"(?:ErrorResponse|Error)"\s*:)/;
+  /^[\s\uFEFF]*(?:(?:<\?xml[^>]{0,200}>\s*)?<(?:ErrorResponse|Error)[\s>]|\{(?:\s*"[^"\\]{0,99}"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[\w.+-]{1,99})\s*,)*\s*"(?:ErrorResponse|errors?)"\s*:(?!\s*(?:null|false|0|""|\[\s*\]|\{\s*\})\s*[,}]))/i;
+/** A code of an error that may pass, as AWS writes it, or a status of HTTP in JSON. */
+const PASSING_CODE =
+  /<Code>\s*(?:Internal(?:Failure|Error)|ServiceUnavailable)\s*<|"Code"\s*:\s*"(?:Internal(?:Failure|Error)|ServiceUnavailable)"|"(?:code|status|statusCode)"\s*:\s*"?(?:408|429|5\d\d)\b/;
 /** Heat's internal errors, which it may send with status 200: heat/api/aws/exception.py, HeatInternalFailureError. */
-const INTERNAL =
-  /<Code>\s*(?:Internal(?:Failure|Error)|ServiceUnavailable)\s*<|"Code"\s*:\s*"(?:Internal(?:Failure|Error)|ServiceUnavailable)"|^\s*"?The request processing has failed due to an internal error/;
+const INTERNAL = /^\s*"?The request processing has failed due to an internal error/;
 
 /**
  * What an answer within 2xx says of the signal. Heat answers with the name of the handle, CloudFormation with a
@@ -27,7 +31,7 @@ export function receptionFault(response: HttpResponse, target: SignalTarget): Pa
   if (ERROR.test(body)) {
     const problem = target.refusal(response);
     // 400, since the code counts here and not the status.
-    if (isWorthRetrying(400, body)) return new Passing(problem, headers['retry-after']);
+    if (PASSING_CODE.test(body) || isWorthRetrying(400, body)) return new Passing(problem, headers['retry-after']);
     throw problem;
   }
   if (!isPage(response, body)) return undefined;

@@ -2,6 +2,7 @@ import type { HttpResponse } from '../system/http.ts';
 import { denialHint } from './denial.ts';
 import {
   commonHint,
+  finalState,
   refusal,
   type Settled,
   type Signal,
@@ -54,11 +55,6 @@ function settledBy(
     : undefined;
 }
 
-/** The state in which a stack or a resource takes no signals; undefined when the answer is about something else. */
-function finalState(body: string): string | undefined {
-  return /\bis in ([A-Z_]{1,64}) state and can\s?not be signal/i.exec(body)?.[1];
-}
-
 /** The parameters of the call (API reference of CloudFormation, SignalResource): it takes no reason and no data. */
 export function signalResourceCall(
   { Status, UniqueId }: Signal,
@@ -79,9 +75,6 @@ function hintFor(response: HttpResponse): string {
   const { status, body } = response;
   if (status === 400 && body.includes('InvalidAction'))
     return 'Heat cannot signal a resource by its name: give cfn-signal the URL of a WaitConditionHandle';
-  const state = finalState(body);
-  if (state !== undefined)
-    return `the stack no longer waits for signals, it is in state ${state}; signal only while it is being created or updated`;
   if (status === 401 || status === 403) {
     // As XML or JSON.
     const code = /<Code>\s*(\w{1,64})\s*<|"Code"\s*:\s*"(\w{1,64})"/.exec(body);

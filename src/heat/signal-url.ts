@@ -34,6 +34,10 @@ export function signalUrlFault(operand: string): string {
   if (text === '') return 'it is empty, perhaps an unset variable';
   if (/^[$%]/.test(text)) return 'it is a variable that was not replaced by its value';
   if (/^[{[]/.test(text)) return 'it is JSON and not a URL';
+  if (/^curl\s/.test(text)) return 'it is a call of curl; give the URL in it alone';
+  if (/^[<(]/.test(text)) return 'there is a bracket in front of it';
+  if (/^arn:/.test(text)) return 'it is an ARN; the Ref of a WaitConditionHandle is a URL';
+  if (/^(?:None|null|undefined)$/i.test(text)) return `it is ${JSON.stringify(text)}: the handle has no URL yet`;
   if (/^https?:\/\//i.test(text)) return faultBehindScheme(text);
   if (/^https?:/i.test(text)) return 'two slashes are missing behind "http:" or "https:"';
   const scheme = /^([a-z][a-z0-9+.-]{0,19}):\/\//i.exec(text)?.[1];
@@ -50,4 +54,24 @@ function faultBehindScheme(text: string): string {
   if (odd !== undefined)
     return `it contains a character that no URL has, U+${odd.toString(16).toUpperCase().padStart(4, '0')}`;
   return 'it has no host, or a port that is none';
+}
+
+/** Parameters that only a URL with a signature has, and those that carry the signature. */
+const SIGNED = /[?&](?:Timestamp|SignatureMethod|SignatureVersion|AWSAccessKeyId|Expires|X-Amz-\w+|temp_url_\w+)=/i;
+const SIGNATURE =
+  /[?&](?:Signature|X-Amz-Signature)=|[?&]temp_url_sig=.*[?&]temp_url_expires=|[?&]temp_url_expires=.*[?&]temp_url_sig=/i;
+
+/**
+ * What has happened to the URL of a handle on its way here, if that can be seen; for the hint of a refusal.
+ * @param url as decodeSignalUrl gives it
+ */
+export function signedUrlFault(url: string): string | undefined {
+  if (/&amp;/i.test(url)) return 'the URL has "&amp;" in it where it should have "&": it was copied from HTML or XML';
+  if (/\\/.test(url)) return 'the URL has a backslash in it, as JSON or a shell adds it; give the URL without';
+  if (/%25(?:3A|2F|2B|3D)/i.test(url)) return 'the URL was percent-encoded twice; give it as the stack hands it out';
+  if (SIGNED.test(url) && !SIGNATURE.test(url))
+    return 'the URL has no signature, so it was probably cut at "&", as a shell does; put quotes around it';
+  if (/\/(?:waitcondition|signal)\/arn(?::|%3A)openstack[^?]*$/i.test(url))
+    return 'the URL has no signature, so it was probably cut at "?"; put quotes around it';
+  return undefined;
 }

@@ -3,6 +3,7 @@ import { isWorthRetrying } from '../retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
+import { signedUrlFault } from './signal-url.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
 export interface Signal {
@@ -91,8 +92,11 @@ export function signedHandle(url: string, transport: Transport = {}): SignalTarg
   const target: SignalTarget = {
     server,
     request: (signal) => request(JSON.stringify(signal)),
-    refusal: (response) =>
-      refusal(response, server, isOfS3 || isErrorOfS3(response) ? hintOfS3(response) : hintFor(response)),
+    refusal: (response) => {
+      const hint = isOfS3 || isErrorOfS3(response) ? hintOfS3(response) : hintFor(response);
+      const isOfTheUrl = [400, 401, 403].includes(response.status) && finalState(response.body) === undefined;
+      return refusal(response, server, (isOfTheUrl ? signedUrlFault(url) : undefined) ?? hint);
+    },
     ...(isOfS3 ? { mostReasonBytes: MOST_REASON_BYTES } : {}),
   };
   const native: SignalTarget = { ...target, request: (signal) => request(nativeBody(signal)) };
@@ -157,11 +161,28 @@ export function refusal(response: HttpResponse, server: string, hint: string): P
   });
 }
 
+/**
+ * The state in which a stack or a resource takes no signals; undefined when the answer is about something else. Source: the
+ * answers of CloudFormation, and heat/engine/resource.py, _signal_check_action.
+ */
+export function finalState(body: string): string | undefined {
+  const [, ofAws, ofHeat] =
+    /\bis (?:in )?([A-Z_]{3,64})(?: state)? and can\s?not be signal|\bSignal resource during ([A-Z_]{3,64})\b/i.exec(
+      body,
+    ) ?? [];
+  return ofAws ?? ofHeat;
+}
+
 /** What is wrong whatever was signalled, and how. */
 export function commonHint({ status, body }: HttpResponse, api: string): string {
+  const state = finalState(body);
+  if (state !== undefined)
+    return `the stack no longer waits for signals, it is in state ${state}; signal only while it is being created or updated`;
   if (status >= 300 && status < 400) return `a redirect is not followed; check the address of ${api}`;
   if (status >= 500) return `${api}, or a proxy or load balancer before it, is failing; see its log`;
   if (isWorthRetrying(status, body)) return `${api} is overloaded`;
+  if (/\b(?:could not be found|does not exist)\b/.test(body))
+    return 'there is no such stack or resource; it may be deleted';
   return `${api} does not accept the signal`;
 }
 

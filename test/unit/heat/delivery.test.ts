@@ -98,6 +98,9 @@ describe('faults that pass', () => {
     ['an internal error with status 200', { body: '"The request processing has failed due to an internal error"' }],
     ['an internal error as XML with status 200', { body: aws('InternalFailure') }],
     ['throttling with status 200', { body: aws('Throttling') }],
+    ['a page that begins with its head', { body: '<head><title>Sign in</title></head>' }],
+    ['a page that leads on', { body: '<meta http-equiv="refresh" content="0; url=http://portal/">' }],
+    ['an error of a gateway as JSON with status 200', { body: '{"code": 503, "error": {"message": "no upstream"}}' }],
   ])('%s for nine minutes: the signal comes in', async (_, fault) => {
     const { outcome, times, warnings } = await send((time) => (time < 540_000 ? fault : {}));
     expect(outcome).toBeUndefined();
@@ -172,6 +175,8 @@ describe('faults that do not pass end it at once', () => {
     ['404', { status: 404 }],
     ['an error with status 200', { body: aws('AccessDenied') }],
     ['an error as JSON with status 200', { body: '{"ErrorResponse": {"Error": {"Code": "AccessDenied"}}}' }],
+    ['an error in small letters with status 200', { body: '{"error": {"message": "no"}}' }],
+    ['an error behind other keys with status 200', { body: '{"code": 403, "title": "No \\"x\\"", "error": "no"}' }],
   ])('%s', async (_, fault) => {
     const { outcome, times, warnings } = await send(() => fault, { seconds: 100 });
     expect(outcome).toBeInstanceOf(Problem);
@@ -185,6 +190,11 @@ describe('answers that are an acceptance', () => {
   it.each<[what: string, answer: Answer]>([
     ['Heat', { headers: { 'content-type': 'application/xml' }, body: '<resource>handle</resource>' }],
     ['Heat as JSON', { body: '{"resource": "handle"}' }],
+    [
+      'Heat, with the reasons of all signals',
+      { body: '{"resource": "h", "metadata": {"i": {"error": "", "Reason": "<Code>InternalFailure</Code>"}}}' },
+    ],
+    ['JSON that says that there is no error', { body: '{"status": "ok", "error": null}' }],
     ['the native API', { body: 'null' }],
     ['S3', {}],
     [
@@ -216,6 +226,10 @@ describe('SignalResource', () => {
       `Stack arn:aws:cloudformation:eu-west-1:1:stack/s/1 is in ${state} state and cannot be signaled`,
     ),
   });
+  const inOtherWords = {
+    status: 400,
+    body: aws('ValidationError', 'Resource r is CREATE_COMPLETE and cannot be signaled'),
+  };
   const answers = (first: Answer, then: Answer, options: Sending = {}) =>
     send((_, count) => (count === 1 ? first : then), { target: AWS, ...options });
 
@@ -249,6 +263,7 @@ describe('SignalResource', () => {
     [{ status: 429 }, 'UPDATE_COMPLETE', 'SUCCESS'],
     [RESET, 'ROLLBACK_COMPLETE', 'SUCCESS'],
     [RESET, 'CREATE_COMPLETE', 'FAILURE'],
+    [inOtherWords, 'CREATE_COMPLETE', 'SUCCESS'],
   ])('%j, then %s, for a signal of %s: the stack waits no longer', async (first, state, status) => {
     const { outcome } = await answers(first, ended(state), { status });
     expect(lineOf(outcome)).toContain(`the stack no longer waits for signals, it is in state ${state}`);

@@ -54,6 +54,10 @@ describe('signalUrlFault', () => {
     ['http:///x', 'no host'],
     ['heat:8000/v1/x', 'http:// or https:// is missing'],
     ['ref-WaitHandle', 'neither a URL nor the base64 of one'],
+    ["curl -i -X PUT 'http://h/x'", 'a call of curl'],
+    ['<http://h/x>', 'a bracket in front of it'],
+    ['arn:aws:cloudformation:eu-west-1:1:stack/s/1', 'an ARN'],
+    ['None', '"None"'],
   ])('%j: %s', (operand, says) => {
     expect(decodeSignalUrl(operand)).toBeUndefined();
     expect(signalUrlFault(operand)).toContain(says);

@@ -113,6 +113,33 @@ describe('a refusal', () => {
     expect(problem(403, body).line).toContain(detail);
   });
 
+  it.each<[status: number, message: string, says: string]>([
+    [400, 'Signal resource during DELETE is not supported.', 'no longer waits for signals, it is in state DELETE'],
+    [400, 'Stack s is in CREATE_COMPLETE state and cannot be signaled', 'it is in state CREATE_COMPLETE'],
+    [400, 'The Stack (s) could not be found.', 'there is no such stack or resource'],
+  ])('HTTP %d, %s', (status, message, says) => {
+    const { line } = problem(status, `<ErrorResponse><Error><Message>${message}</Message></Error></ErrorResponse>`);
+    expect(line).toContain(says);
+    expect(line).not.toContain('keystone');
+  });
+
+  const arn = 'http://heat:8000/v1/waitcondition/arn%3Aopenstack%3Aheat';
+  it.each<[status: number, url: string, says: string]>([
+    [403, `${arn}?Timestamp=2026`, 'cut at "&"'],
+    [400, `${arn}?SignatureMethod=HmacSHA256`, 'cut at "&"'],
+    [403, arn, 'cut at "?"'],
+    [403, 'https://b.s3.amazonaws.com/arn?AWSAccessKeyId=s3cret', 'cut at "&"'],
+    [401, 'https://swift:8080/v1/a/c/o?temp_url_sig=s3cret', 'cut at "&"'],
+    [403, `${arn}?Timestamp=1&amp;Signature=s3cret`, '"&amp;"'],
+    [403, `${arn}?Timestamp=1\\u0026Signature=s3cret`, 'a backslash'],
+    [403, `${arn.replace('%3A', '%253A')}?Timestamp=1&Signature=s3cret`, 'encoded twice'],
+    [401, 'https://swift:8080/v1/a/c/o?temp_url_sig=s3cret&temp_url_expires=1', 'the signature was not accepted'],
+  ])('HTTP %d of %s says what happened to the URL', (status, url, says) => {
+    const { line } = signedHandle(url).refusal({ status, headers: {}, body: '' });
+    expect(line).toContain(says);
+    expect(line).not.toContain('s3cret');
+  });
+
   it('leaves out pages of HTML, and is one line', () => {
     const { line } = problem(502, '<html>\n<body>Bad gateway</body></html>');
     expect(line).not.toMatch(/html|\n/);
