@@ -8,7 +8,24 @@ import { isWebUrl, splitUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /** Options that may have taken the URL for their value, when theirs was an empty variable without quotes. */
-const TAKERS = { exitCode: '-e', exit: '--exit', reason: '-r', data: '-d', id: '-i', success: '-s' } as const;
+const TAKERS = {
+  exitCode: '-e',
+  exit: '--exit',
+  reason: '-r',
+  data: '-d',
+  id: '-i',
+  success: '-s',
+  stack: '--stack',
+  resource: '--resource',
+  // In quotes, since what follows `--token` otherwise counts as a secret.
+  token: "'--token'",
+  timeout: '--timeout',
+  region: '--region',
+  role: '--role',
+  credentialFile: '-f',
+  accessKey: '--access-key',
+  secretKey: "'--secret-key'",
+} as const;
 /** Milliseconds behind the deadline after which the process does not wait for whatever has not seen it. */
 const GRACE = 1000;
 /** Source: API reference of CloudFormation, SignalResource. */
@@ -24,6 +41,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { redactor, system } = context;
   // A URL with a slip in it is a credential as well; a word is not, and may stand in what we say.
   const texts = [...args.operands, ...Object.keys(TAKERS).map((name) => textOption(args, name) ?? '')];
+  texts.push(textOption(args, 'url') ?? '');
   for (const text of texts)
     if (/[?&%=]/.test(text) && (args.operands.includes(text) || decodeSignalUrl(text) !== undefined))
       redactor.addSignedUrl(text);
@@ -132,7 +150,7 @@ async function targetOf(args: ParsedArguments, budget: Budget, context: Context)
   if (url === undefined)
     throw new Problem('not the URL of a wait condition handle', {
       where: signalUrlFault(operand),
-      hint: 'it begins with http:// or https://; check its quoting',
+      hint: 'the URL begins with http:// or https://; check its quoting',
       exitCode: ExitCode.usage,
     });
   context.redactor.addSignedUrl(url);
@@ -157,6 +175,9 @@ async function namedResource(
   context: Context,
 ): Promise<SignalTarget> {
   const [stack = '', resource = ''] = [textOption(args, 'stack'), textOption(args, 'resource')];
+  const isNamed = [stack, resource].every((name) => name !== '' && !isUrlOperand(name));
+  const taken = isNamed ? undefined : takenUrl(args);
+  if (taken !== undefined) throw taken;
   if (token !== undefined || (stack === '' && resource === '')) throw noTarget(args);
   if (stack === '' || resource === '')
     throw usageProblem(
@@ -174,8 +195,8 @@ async function namedResource(
   return { ...target, longestId: LONGEST_AWS_ID };
 }
 
-/** There is nothing to signal: what the options look like that were meant otherwise. */
-function noTarget(args: ParsedArguments): Problem {
+/** An option that has the URL of the handle for its value, as a mistake. */
+function takenUrl(args: ParsedArguments): Problem | undefined {
   for (const [name, flag] of Object.entries(TAKERS)) {
     const value = textOption(args, name);
     if (value === undefined || !isUrlOperand(value)) continue;
@@ -186,6 +207,15 @@ function noTarget(args: ParsedArguments): Problem {
         : 'an empty variable? put quotes around it',
     );
   }
+  if (textOption(args, 'url') === undefined || textOption(args, 'stack') !== undefined) return undefined;
+  return usageProblem(
+    'no URL to signal: --url is the base URL of an API',
+    'give the URL of the wait condition handle without an option',
+  );
+}
+
+/** There is nothing to signal: what the options look like that were meant otherwise. */
+function noTarget(args: ParsedArguments): Problem {
   const success = textOption(args, 'success');
   if (success !== undefined && !/^\s*(?:true|false)?\s*$/i.test(success))
     return usageProblem(
@@ -235,6 +265,7 @@ function timeoutOption(args: ParsedArguments): number | undefined {
   const text = textOption(args, 'timeout');
   if (text === undefined) return undefined;
   const seconds = Number(text);
+  if (args.operands.length === 0 && isUrlOperand(text)) throw takenUrl(args) ?? noTarget(args);
   if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0)
     throw usageProblem(`not a number of seconds: ${JSON.stringify(text)}`, 'give --timeout a positive number');
   return seconds;

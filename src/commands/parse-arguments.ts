@@ -34,6 +34,13 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[], versi
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
     // Not in commander's words: they repeat what was given, which may be a secret.
+    // A page or a word processor makes such dashes of "--" and "-".
+    const dash = argv.map((word) => /^[\u2010-\u2015\u2212]/.exec(word)?.[0]).find((found) => found !== undefined);
+    if (error.code === 'commander.excessArguments' && dash !== undefined)
+      throw usageProblem(
+        `an option begins with ${dash} (U+${dash.charCodeAt(0).toString(16)}), which is not the dash of options`,
+        'write - or --',
+      );
     if (error.code === 'commander.excessArguments')
       throw usageProblem(
         `too many arguments that belong to no option; ${spec.name} takes ${spec.operand === undefined ? 'none' : 'one'}`,
