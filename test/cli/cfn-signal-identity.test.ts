@@ -128,6 +128,19 @@ describe('the reason of a failure, when none is given', () => {
     expect(await sent(['-e', '2'])).toMatch(/^cfn-init: .*no-such-option/);
   });
 
+  test('is text for a database: no colours, no half of a character', async () => {
+    expect(await init({ commands: { a: { command: "printf '\\033[31mred\\033[0m\\001\\n'; exit 7" } } })).toBe(1);
+    expect(await sent(['-e', '1'])).toMatch(/ red $/);
+    for (const begin of ['/', '/a']) {
+      expect((await view().run([binary('cfn-init'), begin + '\u{1F600}'.repeat(900)])).code).toBe(1);
+      const reason = String(await sent(['-e', '1']));
+      expect({ length: reason.length, isWellFormed: reason.isWellFormed() }).toEqual({
+        length: 'cfn-init: '.length + 1000,
+        isWellFormed: true,
+      });
+    }
+  });
+
   test.each<[what: string, change: string]>([
     ['of another boot', `sed -i 's/"bootId":"[^"]*"/"bootId":"other"/' ${NOTE}`],
     ['of long ago', `sed -i 's/"elapsed":[0-9.]*/"elapsed":-601000/' ${NOTE}`],
