@@ -147,7 +147,11 @@ function logFile({ files }: System, command: string): (text: string) => void {
 
 /** Whether what the caller named is read as a stream, so that somebody may still be writing it: `-` for stdin, a FIFO. */
 export function isStream(operand: string): boolean {
-  return operand === '-' || statSync(operand, { throwIfNoEntry: false })?.isFile() === false;
+  try {
+    return operand === '-' || statSync(operand, { throwIfNoEntry: false })?.isFile() === false;
+  } catch {
+    return false; // who reads it hears why
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { absolutePath } from './system/absolute-path.ts';
+import { fileProblem } from './system/file-problem.ts';
 import { VERSION } from './version.ts';
 
 /** Options whose values are secrets. */
@@ -84,9 +85,16 @@ function rootOption(args: ParsedArguments): string {
   const directory = textOption(args, 'root');
   if (directory === undefined) return '/';
   const path = absolutePath(directory);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    throw usageProblem(`no directory ${directory}`, 'create it before you use --root');
+  if (!isDirectory(path)) throw usageProblem(`no directory ${directory}`, 'create it before you use --root');
   return path;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch (error) {
+    throw fileProblem('cannot look at', path, error);
+  }
 }
 
 /** The binary called by its own name, without a command. */

@@ -78,6 +78,20 @@ describe('documents that are none: one line, exit 1, nothing changed', () => {
     expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
+  test.each([
+    ['a name that is too long', `/${'x'.repeat(300)}`, /the name is too long/],
+    ['a path that is too long', '/x'.repeat(3000), /the name is too long/],
+    ['no file', '/nowhere/x', /no such file/],
+    ['below a file', '/etc/passwd/x', /a parent is not a directory|no directory/],
+  ])('%s as FILE or --root', async (_, path, says) => {
+    for (const args of [[path], ['--root', path, '-']]) {
+      const { code, stderr } = await machine().run([binary('cfn-init'), ...args], { input: '{}' });
+      expect([1, 2]).toContain(code);
+      expect(stderr).toMatch(/^cfn-init: [^\n]+\n$/);
+      if (args.length === 1) expect(stderr).toMatch(says);
+    }
+  });
+
   test('a FILE that is not JSON is named', async () => {
     const path = join(machine().shared, 'bad.json');
     writeFileSync(path, '{');
