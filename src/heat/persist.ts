@@ -2,6 +2,7 @@ import { ExitCode, errnoOf, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { retryDelay, SHORTEST_PAUSE } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
+import { rootCause } from '../system/http-problem.ts';
 
 /** Milliseconds that work has which must get done, such as a signal, where nobody gives a time: a restart of Heat takes one. */
 export const PATIENCE = 600_000;
@@ -90,7 +91,8 @@ export async function persist<T>(
 
 /** Whether the server may have got the request although no answer came. */
 export function mayHaveArrived(problem: Problem): boolean {
-  return !UNSENT.has(errnoOf(problem.cause) ?? '');
+  // A proxy's fault has the error of the connection behind it.
+  return !UNSENT.has(errnoOf(rootCause(problem.cause)) ?? '');
 }
 
 /** That the time is over, and what it was spent on. */

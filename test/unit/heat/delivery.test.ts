@@ -24,6 +24,11 @@ const noAnswer = (code: string, isPassing = true): NoAnswer =>
   new NoAnswer({ where: 'http://heat:8000', hint: code, cause: Object.assign(new Error(code), { code }) }, isPassing);
 const REFUSED = noAnswer('ECONNREFUSED');
 const RESET = noAnswer('ECONNRESET');
+/** Of a proxy where nothing listens. */
+const NO_PROXY = new NoAnswer(
+  { hint: 'down', cause: new Error('down', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) }) },
+  true,
+);
 
 type Answer = Partial<HttpResponse> | Error;
 interface Sending {
@@ -260,6 +265,7 @@ describe('SignalResource', () => {
   it.each<[first: Answer, state: string, status: Signal['Status']]>([
     [ended('CREATE_COMPLETE'), 'CREATE_COMPLETE', 'SUCCESS'],
     [REFUSED, 'CREATE_COMPLETE', 'SUCCESS'],
+    [NO_PROXY, 'CREATE_COMPLETE', 'SUCCESS'],
     [{ status: 429 }, 'UPDATE_COMPLETE', 'SUCCESS'],
     [RESET, 'ROLLBACK_COMPLETE', 'SUCCESS'],
     [RESET, 'CREATE_COMPLETE', 'FAILURE'],
