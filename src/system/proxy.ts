@@ -67,7 +67,7 @@ export function parseProxy(text: string, from: string): NamedProxy | undefined {
   if (scheme === undefined) throw notUsable(`no proxy can be reached by ${word.toLowerCase()}://`, from);
   // The last @ ends the login: a password may have one in it.
   const at = rest.lastIndexOf('@');
-  const place = /^(\[[0-9a-f:.]+\]|[^\s/?#:[\]\\]+)(?::(\d+))?(?:[/?#].*)?$/is.exec(rest.slice(at + 1));
+  const place = /^(\[[0-9a-f:.]+\]|[^\s/?#:[\]\\$]+)(?::(\d+))?(?:[/?#].*)?$/is.exec(rest.slice(at + 1));
   const port = Number(place?.[2] ?? DEFAULT_PORTS[scheme]);
   const host = URL.parse(`http://${place?.[1] ?? ''}/`)?.hostname ?? '';
   // Not its value: in what is no URL nobody can tell where a password ends.

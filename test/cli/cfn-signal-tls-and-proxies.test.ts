@@ -219,7 +219,7 @@ describe('an http proxy', () => {
     });
   });
 
-  test.each(['http://:::', 'http://', 'ftp://me:s3cret@h', 'socks4://h', 'http://h:99999', 'file:///x'])(
+  test.each(['http://:::', 'http://', '$PROXY', 'ftp://me:s3cret@h', 'socks4://h', 'http://h:99999', 'file:///x'])(
     'that cannot be one: %s',
     async (proxy) => {
       // Also one that is not used for this URL.
