@@ -184,6 +184,12 @@ async function namedResource(
       stack === '' ? '--resource without --stack' : '--stack without --resource',
       'give both, or the URL of a wait condition handle',
     );
+  for (const [flag, name] of Object.entries({ stack, resource }))
+    if (/[${}<>]/.test(name))
+      throw usageProblem(
+        `--${flag} is ${JSON.stringify(name)}: it has a variable that was not replaced by its value`,
+        'check the template and the quotes: nothing is replaced within single ones',
+      );
   const access = await accessTo(args, budget, context);
   const { signalledResource } = await import('../heat/signal-resource.ts');
   const { signedCall } = await import('../heat/signed-call.ts');

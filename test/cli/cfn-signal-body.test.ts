@@ -177,6 +177,8 @@ describe('the URL', () => {
     [['--role', SECRET], /^option --role has no value of its own/],
     [['--stack', SECRET], /^option --stack has no value of its own/],
     [['--stack', 's', '--resource', SECRET, '--role', 'x'], /^option --resource has no value of its own/],
+    [['--stack', '${AWS::StackName}', '--resource', 'r'], /^--stack is .* not replaced by its value/],
+    [['--stack', 's', '--resource', '$RES'], /^--resource is .* not replaced by its value/],
     [['-e', '0', '--url', SECRET], /--url is the base URL of an API/],
     [['\u2013e', '0', SECRET], /^an option begins with \u2013 \(U\+2013\)/],
     [['-s', 'STACK', '-r', 'RES'], /-r is --reason; write --stack and --resource/],
