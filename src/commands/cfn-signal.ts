@@ -174,7 +174,7 @@ async function namedResource(
   budget: Budget,
   context: Context,
 ): Promise<SignalTarget> {
-  const [stack = '', resource = ''] = [textOption(args, 'stack'), textOption(args, 'resource')];
+  const [stack = '', resource = ''] = [textOption(args, 'stack')?.trim(), textOption(args, 'resource')?.trim()];
   const isNamed = [stack, resource].every((name) => name !== '' && !isUrlOperand(name));
   const taken = isNamed ? undefined : takenUrl(args);
   if (taken !== undefined) throw taken;

@@ -97,6 +97,8 @@ function expandPrefixes(spec: CommandSpec, argv: readonly string[]): string[] {
     if (/^--[a-z]/i.test(word)) {
       const [given = '', ...value] = word.split('=');
       const option = optionMeant(given, table);
+      if (option?.takesValue === false && value.length > 0)
+        throw usageProblem(`option ${option.name} takes no value`, `see ${spec.name} --help`);
       expanded.push([option?.name ?? given, ...value].join('='));
       wantsValue = option?.takesValue === true && value.length === 0;
     } else expanded.push(word);

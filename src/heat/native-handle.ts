@@ -7,8 +7,9 @@ import { commonHint, nativeBody, refusal, type SignalTarget, serverOf } from './
  * @throws Problem when the token cannot be one
  */
 export function tokenHandle(url: string, token: string, transport: Transport = {}): SignalTarget {
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw usageProblem('not a token', 'give --token the "token" attribute of the handle; an empty variable?');
+  // In quotes, since what follows `--token` otherwise counts as a secret.
+  if (!/^[\x21-\x7e]+$/.test(token) || /^[${<]/.test(token))
+    throw usageProblem('not a token', 'give \'--token\' the attribute "token" of the handle; an empty variable?');
   const server = serverOf(url);
   return {
     server,

@@ -61,7 +61,7 @@ function checkAddress(
     const wish = { url, region: valueIn(main, 'region')?.value, namedBy: BY_HUP_CONFIG };
     const { endpoint, warnings: oddities } = readEndpoint(wish, files);
     warnings.push(...oddities);
-    if (endpoint === undefined) problems.push(noAddress(BY_HUP_CONFIG).line);
+    if (endpoint === undefined) problems.push(noAddress(BY_HUP_CONFIG, wish.region).line);
     return endpoint === undefined ? undefined : splitUrl(endpoint.url).host;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -56,7 +56,7 @@ export async function findHeatAccess(
   const { endpoint, warnings, secrets } = readEndpoint(wish, files);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const warning of warnings) log.warning(warning);
-  if (endpoint === undefined) throw noAddress(namedBy);
+  if (endpoint === undefined) throw noAddress(namedBy, wish.region);
   return {
     endpoint,
     credentials,
@@ -85,12 +85,15 @@ export function readEndpoint(
   });
 }
 
-/** Nothing names the address. */
-export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>): Unasked {
+/** Nothing names the address. @param given the region that somebody named, which is none of AWS's */
+export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, given = ''): Unasked {
   const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
   return new Unasked('nothing names the address of heat-api-cfn', {
     where: places.join(', '),
-    hint: `give ${url}, or on AWS ${region}`,
+    hint:
+      given.trim() === ''
+        ? `give ${url}, or on AWS ${region}`
+        : `give ${url}; ${region} is ${JSON.stringify(given)}, which is no region of AWS`,
   });
 }
 

@@ -177,6 +177,9 @@ describe('the URL', () => {
     [['--role', SECRET], /^option --role has no value of its own/],
     [['--stack', SECRET], /^option --stack has no value of its own/],
     [['--stack', 's', '--resource', SECRET, '--role', 'x'], /^option --resource has no value of its own/],
+    [['--stack', ' ', '--resource', 'r', '--region', 'eu-west-1'], /^--resource without --stack/],
+    [['--token', '', SECRET], /^not a token: give '--token' the attribute/],
+    [['--insecure=true', SECRET], /^option --insecure takes no value/],
     [['--stack', '${AWS::StackName}', '--resource', 'r'], /^--stack is .* not replaced by its value/],
     [['--stack', 's', '--resource', '$RES'], /^--resource is .* not replaced by its value/],
     [['-e', '0', '--url', SECRET], /--url is the base URL of an API/],
@@ -206,6 +209,16 @@ describe('the URL', () => {
     expect(stderr).toMatch(/^cfn-signal: [^\n]+\n$/);
     expect(stderr.slice('cfn-signal: '.length).trimEnd()).toMatch(says);
     expect(stderr).not.toMatch(/a%2Bb|a\+b/);
+  });
+
+  test('a region that is none is named', async () => {
+    const env = { AWS_ACCESS_KEY_ID: 'AK4711', AWS_SECRET_ACCESS_KEY: 's3cret' };
+    const args = ['--stack', 's', '--resource', 'r', '--region', '${AWS::Region}'];
+    const { code, stderr } = await signal(args, env);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/"\$\{AWS::Region\}".* no region of AWS/),
+    });
   });
 
   test('signalling by --stack and --resource says what to do instead', async () => {

@@ -37,6 +37,9 @@ describe('tokenHandle', () => {
   });
 });
 
-it.each(['', ' ', 'two words', 'line\nbreak', 'nul\0', 'Grüße'])('no token: %j', (token) => {
-  expect(() => tokenHandle(url, token)).toThrow(expect.objectContaining({ exitCode: 2, message: 'not a token' }));
-});
+it.each(['', ' ', 'two words', 'line\nbreak', 'nul\0', 'Grüße', '$TOKEN', '{get_attr: [h, token]}'])(
+  'no token: %j',
+  (token) => {
+    expect(() => tokenHandle(url, token)).toThrow(expect.objectContaining({ exitCode: 2, message: 'not a token' }));
+  },
+);
