@@ -59,7 +59,7 @@ export function asidePaths(files: FileSystem, hook: Hook): readonly string[] {
  */
 export function findRecord(files: FileSystem, hook: Hook, around: Surroundings): StateRecord | undefined {
   const own = readRecord(files, statePath(hook));
-  if (own !== undefined) return own;
+  if (own !== undefined) return newerOfEarlierVersion(files, hook, around, own) ?? own;
   const taken = new Set(around.hooks.map((other) => `${stateKey(other)}${SUFFIX}`));
   const old = `${keyByName(hook.name)}${SUFFIX}`;
   const prefix = `${plainName(hook.name).slice(0, LONGEST_NAME)}@`;
@@ -72,6 +72,19 @@ export function findRecord(files: FileSystem, hook: Hook, around: Surroundings):
     })
     .sort((one, other) => one.distance - other.distance);
   return found[0]?.record;
+}
+
+/** The record that an earlier version has kept since the own one was written, while it was installed again. */
+function newerOfEarlierVersion(
+  files: FileSystem,
+  hook: Hook,
+  around: Surroundings,
+  own: StateRecord,
+): StateRecord | undefined {
+  const record = readRecord(files, `${paths.hupState}/${keyByName(hook.name)}${SUFFIX}`);
+  if (record === undefined || distanceOf(files, record.state, hook, around, true) !== 0) return undefined;
+  const [theirs, ours] = [record, own].map(({ path }) => files.entry(path)?.modified ?? new Date(0));
+  return theirs !== undefined && ours !== undefined && theirs > ours ? record : undefined;
 }
 
 /** How far a record is from the hook's own, the nearest 0; undefined when it is not the hook's. */

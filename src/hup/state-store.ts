@@ -116,7 +116,8 @@ function foreignness({ files, clock }: System, { path, state }: StateRecord): st
   if (typeof state === 'string') return undefined;
   const writer = writerNamed(files, state.instance);
   if (writer.kind === 'other') return `written by another instance, ${writer.instance}`;
-  if (state.instance !== undefined) return undefined;
+  // Ids of two kinds tell nothing, as where another data source of cloud-init has named the machine.
+  if (writer.kind === 'this') return undefined;
   const boot = bootDataWritten(files, clock.now());
   const written = files.entry(path)?.modified;
   return boot !== undefined && written !== undefined && isOlder(written, boot.written)

@@ -159,6 +159,24 @@ describe('two configurations with a hook of one name', () => {
   });
 });
 
+it.each<[what: string, file: string, old: string, isTaken: boolean]>([
+  ['since', FILE, '2026-11-22T11:00:00Z', true],
+  ['before', FILE, '2026-11-22T09:00:00Z', false],
+  ['since for another configuration', '/srv/cfn/hooks.conf', '2026-11-22T11:00:00Z', false],
+])('a state that an earlier version, installed again, has kept %s', (_, file, time, isTaken) => {
+  for (const path of [MAIN, FILE, OTHER_MAIN, '/srv/cfn/hooks.conf']) world.write(path, '');
+  const hook = named('h');
+  write(hook);
+  const later = { kind: 'value', value: '"later"' } as const;
+  writeOld(hook, { file, acknowledged: later });
+  const [own, old] = [stateFileOf('h'), `${STATE}/h.json`].map((path) => `${world.root}${path}`);
+  utimesSync(own ?? '', new Date('2026-11-22T10:00:00Z'), new Date('2026-11-22T10:00:00Z'));
+  utimesSync(old ?? '', new Date(time), new Date(time));
+  const expected = isTaken ? later : { kind: 'value', value: '"h"' };
+  expect([peek(hook)?.acknowledged, read(hook).state?.acknowledged]).toEqual([expected, expected]);
+  expect([peek(hook)?.acknowledged, read(hook).state?.acknowledged]).toEqual([expected, expected]);
+});
+
 describe('a hook that is elsewhere now keeps its state', () => {
   it.each<[what: string, before: string, now: string, prepare?: () => void]>([
     ['moved to another file of the configuration', FILE, '/etc/cfn/hooks.d/x', () => world.write(FILE, '')],
@@ -218,6 +236,18 @@ describe('an image of a running guest', () => {
     world.write(stateFileOf('h'), JSON.stringify({ version: 1, ...newStateOf(hook), instance: noted }));
     if (now !== undefined) world.write(INSTANCE, now);
     expect(read(hook).state?.acknowledged).toEqual({ kind: 'value', value: '"h"' });
+  });
+
+  it('a state of an instance with another kind of id, older than what cloud-init brought', () => {
+    const hook = named('h');
+    world.write(INSTANCE, OTHER);
+    write(hook);
+    aged(stateFileOf('h'), '2026-10-22T10:00:00Z');
+    world.write('/var/lib/heat-cfntools/cfn-init-data', '{}');
+    aged('/var/lib/heat-cfntools/cfn-init-data', '2026-11-22T10:00:00Z');
+    expect(read(hook).foreign).toBeUndefined();
+    world.write(INSTANCE, 'i-0000002a');
+    expect(read(hook).foreign).toBe('older than /var/lib/heat-cfntools/cfn-init-data');
   });
 
   it.each<[what: string, boot: string | undefined, state: string, isOurs: boolean]>([
