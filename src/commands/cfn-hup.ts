@@ -34,7 +34,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   };
   if (flagOption(args, 'status')) {
     const { statusOf } = await import('../hup/status.ts');
-    const { lines, exitCode, problem } = await statusOf(loadConfig, system);
+    const { lines, exitCode, problem } = await statusOf(loadConfig, system, option);
     for (const line of lines) context.print(line);
     if (problem !== undefined) throw problem;
     return exitCode;
@@ -60,7 +60,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     return ExitCode.done;
   }
   const { makeSinglePass } = await import('../hup/single-pass.ts');
-  const end = await makeSinglePass(config, tools, context);
+  const end = await makeSinglePass(config, tools, option, context);
   if (start === 'pass' || start === 'loop' || end === 'stopped') return exitCodeOf(end);
   const { followFromNowOn } = await import('../hup/follow.ts');
   const isFollowed = await followFromNowOn(tools, option, start);

@@ -53,8 +53,8 @@ export async function checkConfig(
 }
 
 /** What the last pass met: a configuration without problems does not work either then. */
-function answerWarnings(system: Pick<System, 'files'>, { settings, hooks }: InspectedConfig): readonly string[] {
-  const answer = settings === undefined ? undefined : readLastAnswer(system, { settings, hooks });
+function answerWarnings(system: Pick<System, 'files'>, { settings, hooks, main }: InspectedConfig): readonly string[] {
+  const answer = settings === undefined ? undefined : readLastAnswer(system, { settings, hooks, main });
   return answer?.line === undefined ? [] : [`at the last pass: ${answer.line}`];
 }
 

@@ -11,7 +11,8 @@ import type { System } from '../system/system.ts';
 import { followingNote, forgetFollowing } from './following.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
-import { type Rivalry, rivalry, TURN_WAIT } from './rival.ts';
+import { passLockOf } from './pass-lock.ts';
+import { otherFollowed, type Rivalry, rivalry, TURN_WAIT } from './rival.ts';
 import { type RunningActions, watchActions } from './running-actions.ts';
 import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
 import { StatusLine } from './status-line.ts';
@@ -91,10 +92,13 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
  * What a daemon does that finds another one at work. One that nobody would start again leaves. A supervised one waits, as
  * it would be started again at once; a loop that a bare call has left in the background is asked to end in its favour.
  * @returns undefined when it is to leave
+ * @throws Problem when it is to leave, and the other one does not follow the same
  */
 async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
   const { notifier, pause, rivalry: rivals } = parts;
   if (!(await rivals.isSupervised())) {
+    const pid = parts.holderOf(paths.hupDaemonLock);
+    if (pid !== undefined && rivals.followsOther(pid)) throw otherFollowed(pid);
     log.info('another cfn-hup follows changes already');
     notifier.send('READY=1', 'STATUS=Another cfn-hup follows changes already.');
     await notifier.drain();
@@ -116,6 +120,7 @@ async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<Name
       if (lock !== undefined) return lock;
       if (pid !== undefined && pid !== known) {
         known = pid;
+        if (rivals.followsOther(pid)) log.error(`${otherFollowed(pid).line}: waiting until it ends`);
         const isAsked = await rivals.askToEnd(pid);
         log.info(
           isAsked
@@ -181,7 +186,7 @@ class Daemon {
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
-        passLock ??= this.#parts.tryLock(paths.hupPassLock);
+        passLock ??= this.#parts.tryLock(passLockOf(this.#config));
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
         else await pause.wait(await this.#turn());
       }

@@ -7,7 +7,7 @@ import { type Detached, startDetached } from '../system/detached.ts';
 import { holderOf, tryLock } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
-import { followsOther, isSameConfig } from './rival.ts';
+import { followsOther, isSameConfig, otherFollowed } from './rival.ts';
 import type { Start } from './start.ts';
 import { OWN_UNIT } from './surroundings.ts';
 
@@ -80,11 +80,7 @@ async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
 function isFollowedAlready(system: System, log: Log, configOption: string | undefined): boolean {
   const pid = holderOf(paths.hupDaemonLock);
   if (pid === undefined) return false;
-  if (followsOther(system, pid, configOption))
-    throw new Problem('cannot follow changes', {
-      where: `process ${pid}`,
-      hint: 'it is a cfn-hup that follows another configuration, and there can be only one: end it first',
-    });
+  if (followsOther(system, pid, configOption)) throw otherFollowed(pid);
   log.info(`process ${pid} follows changes already`);
   return true;
 }

@@ -4,11 +4,12 @@ import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { type Following, readFollowing } from './following.ts';
-import { optionsOf } from './rival.ts';
+import { followsOther, isSameConfig, nameOther, optionsOf } from './rival.ts';
 
 /** Who sees to it that changes are followed. */
 export type Follower =
-  | { readonly kind: 'daemon'; readonly daemon: Following }
+  /** isOther: it is known to follow other hooks than those that are asked about. */
+  | { readonly kind: 'daemon'; readonly daemon: Following; readonly isOther: boolean }
   /** A daemon that has left no note: one of an older version. */
   | { readonly kind: 'process'; readonly pid: number }
   | { readonly kind: 'timer' }
@@ -28,22 +29,28 @@ const CRON_FILES = ['/etc/crontab', '/var/spool/cron/crontabs/root', '/var/spool
 
 /**
  * Finds out who follows changes: the daemon that lives, else cfn-hup.timer, else a line for cron. Nothing is changed, and
- * systemd has a bound.
+ * systemd has a bound. What is known to follow another configuration counts only where nothing else follows this one.
+ * @param option -c as it was given
  * @param holder the process that has the daemon's lock
  */
 export async function findFollower(
-  system: Pick<System, 'files' | 'exec'>,
+  system: System,
+  option?: string,
   holder: number | undefined = holderOf(paths.hupDaemonLock),
 ): Promise<Follower> {
   const daemon = readFollowing(system);
-  if (daemon !== undefined) return { kind: 'daemon', daemon };
-  if (holder !== undefined && optionsOf(system, holder)?.includes('--daemon') === true)
-    return { kind: 'process', pid: holder };
-  const units = await unitStates(system);
+  const isOther = (pid: number): boolean => followsOther(system, pid, option);
+  if (daemon !== undefined && !isOther(daemon.pid)) return { kind: 'daemon', daemon, isOther: false };
+  const isNoteless = daemon === undefined && holder !== undefined && !isOther(holder);
+  if (isNoteless && optionsOf(system, holder)?.includes('--daemon') === true) return { kind: 'process', pid: holder };
+  const isUsual = isSameConfig(system, undefined, option);
+  // The package's units are for the usual configuration.
+  const units = isUsual ? await unitStates(system) : new Map<string, string>();
   if (units.get(TIMER) === 'active') return { kind: 'timer' };
-  const file = cronFile(system);
+  const file = cronFile(system, option);
   if (file !== undefined) return { kind: 'cron', file };
-  return { kind: 'nobody', advice: adviceFor(units.get(SERVICE)) };
+  if (daemon !== undefined) return { kind: 'daemon', daemon, isOther: true };
+  return { kind: 'nobody', advice: isUsual ? adviceFor(units.get(SERVICE)) : `call cfn-hup -f -c ${option} by cron` };
 }
 
 function adviceFor(service: string | undefined): string {
@@ -75,7 +82,7 @@ async function unitStates(system: Pick<System, 'files' | 'exec'>): Promise<Reado
 }
 
 /** The first file with a line that makes passes. */
-function cronFile({ files }: Pick<System, 'files'>): string | undefined {
+function cronFile({ files }: Pick<System, 'files'>, option: string | undefined): string | undefined {
   const read = <T>(work: () => T): T | undefined => {
     try {
       return work();
@@ -88,11 +95,17 @@ function cronFile({ files }: Pick<System, 'files'>): string | undefined {
   return [...names.map((name) => `${CRON_DIRECTORY}/${name}`), ...CRON_FILES].find((path) =>
     read(() => files.readIfPresent(path, MOST_BYTES)?.toString('utf8'))
       ?.split('\n')
-      .some(isCronLine),
+      .some((line) => isCronLine(line) && !nameOther({ files }, wordsBehind(line), option)),
   );
 }
 
 /** A line such as `* * * * * root /opt/aws/bin/cfn-hup -f`. */
 function isCronLine(line: string): boolean {
   return /^\s*(?:[*\d]|@(?!reboot))/.test(line) && /[\s/;&|(]cfn-hup(?![\w.-])(?!.*--(?:check|status))/.test(line);
+}
+
+/** What a line gives to cfn-hup. */
+function wordsBehind(line: string): readonly string[] {
+  const [, options = ''] = /[\s/;&|(]cfn-hup(?![\w.-])([^;&|>]*)/.exec(line) ?? [];
+  return options.split(/\s+/).map((word) => word.replaceAll(/["']/g, ''));
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '../config/record.ts';
 import { isoTime } from '../iso-time.ts';
 import { paths } from '../paths.ts';
 import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';
@@ -76,20 +77,33 @@ export interface RunningAction {
   readonly since: string;
 }
 
-/** Notes that this process runs the action of a hook: one at a time, as each pass holds the lock. */
+/** Notes that this process runs the action of a hook: one at a time, as a pass for a configuration holds its lock. */
 export function noteRunning(system: System, { name, file }: { readonly name: string; readonly file: string }): void {
-  const mark = markOf(process.pid, procIn(system.files));
-  writeRunNotes(system, paths.hupRunning, { ...mark, hook: name, file, since: isoTime(system.clock.now()) });
+  const note = { ...markOf(process.pid, procIn(system.files)), hook: name, file, since: isoTime(system.clock.now()) };
+  writeRunNotes(system, paths.hupRunning, { ...othersRunning(system), [process.pid]: note });
 }
 
 export function forgetRunning(system: System): void {
-  writeRunNotes(system, paths.hupRunning, undefined);
+  const others = othersRunning(system);
+  writeRunNotes(system, paths.hupRunning, Object.keys(others).length === 0 ? undefined : others);
 }
 
-/** The action that runs; undefined when who ran it has ended, whatever it left behind. */
-export function readRunning(system: Pick<System, 'files'>): RunningAction | undefined {
-  const note = readRunNotes(system, paths.hupRunning);
-  if (writerOf(system, note) === undefined) return undefined;
+/** Of passes for other configurations, which may run at the same time. */
+function othersRunning(system: System): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(readRunNotes(system, paths.hupRunning)).filter(
+      ([pid, note]) => pid !== String(process.pid) && decodeRunning(system, note) !== undefined,
+    ),
+  );
+}
+
+/** The actions that run; without those whose process has ended, whatever it left behind. */
+export function readRunning(system: Pick<System, 'files'>): readonly RunningAction[] {
+  return Object.values(readRunNotes(system, paths.hupRunning)).flatMap((note) => decodeRunning(system, note) ?? []);
+}
+
+function decodeRunning(system: Pick<System, 'files'>, note: unknown): RunningAction | undefined {
+  if (!isRecord(note) || writerOf(system, note) === undefined) return undefined;
   const { hook, file, since } = note;
   if (typeof hook !== 'string' || typeof file !== 'string' || typeof since !== 'string') return undefined;
   return Number.isNaN(Date.parse(since)) ? undefined : { hook, file, since };

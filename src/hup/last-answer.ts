@@ -29,20 +29,26 @@ export interface LastAnswer {
 }
 
 /**
- * How Heat answered the last pass that asked for the resources of a stack. When all was well there is no note of it, but those of
+ * How Heat answered the last pass for a configuration that asked. When all was well there is no note of it, but those of
  * the checks, which each pass writes anyhow.
  * @returns undefined when nothing was asked since the boot
  */
 export function readLastAnswer(
   system: Pick<System, 'files'>,
-  { settings, hooks }: Pick<HupConfig, 'settings' | 'hooks'>,
+  config: Pick<HupConfig, 'settings' | 'hooks' | 'main'>,
 ): LastAnswer | undefined {
-  const note = decodeAnswer(readRunNotes(system, paths.hupLastAnswer)[settings.stack]);
+  const note = decodeAnswer(readRunNotes(system, paths.hupLastAnswer)[keyOf(config)]);
   const checks = readLastChecks(system);
-  const times = hooks.map((hook) => checks.get(stateKey(hook))).filter((time) => time !== undefined);
+  const times = config.hooks.map((hook) => checks.get(stateKey(hook))).filter((time) => time !== undefined);
   const asked = times.sort().at(-1);
   if (note !== undefined || asked === undefined) return note;
   return { kind: 'answered', since: asked, asked, line: undefined, resource: undefined, unkept: undefined };
+}
+
+/** Two configurations may follow one stack, each with an address and credentials of its own. */
+type Asking = Pick<HupConfig, 'settings' | 'main'>;
+function keyOf({ main, settings }: Asking): string {
+  return `${main} ${settings.stack}`;
 }
 
 function decodeAnswer(note: unknown): LastAnswer | undefined {
@@ -57,30 +63,32 @@ function decodeAnswer(note: unknown): LastAnswer | undefined {
 /** Notes how Heat answered: the worst answer, where a pass asks for several resources. @param answer without secrets */
 export function noteLastAnswer(
   system: System,
-  stack: string,
+  asking: Asking,
   answer: Pick<LastAnswer, 'kind' | 'line' | 'resource'>,
 ): void {
   const notes = readRunNotes(system, paths.hupLastAnswer);
-  const before = decodeAnswer(notes[stack]);
+  const key = keyOf(asking);
+  const before = decodeAnswer(notes[key]);
   const asked = isoTime(system.clock.now());
   const since = before?.kind === answer.kind ? before.since : asked;
   const note: LastAnswer = { ...answer, since, asked, unkept: undefined };
-  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [stack]: note });
+  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [key]: note });
 }
 
 /** Heat has told all, and nothing of it is left for another pass. */
-export function forgetLastAnswer(system: System, stack: string): void {
-  const { [stack]: known, ...others } = readRunNotes(system, paths.hupLastAnswer);
+export function forgetLastAnswer(system: System, asking: Asking): void {
+  const { [keyOf(asking)]: known, ...others } = readRunNotes(system, paths.hupLastAnswer);
   if (known === undefined) return;
   writeRunNotes(system, paths.hupLastAnswer, Object.keys(others).length === 0 ? undefined : others);
 }
 
 /** Notes besides that something could not be kept. */
-export function noteUnkept(system: System, stack: string, unkept: string): void {
+export function noteUnkept(system: System, asking: Asking, unkept: string): void {
+  const key = keyOf(asking);
   const notes = readRunNotes(system, paths.hupLastAnswer);
   const asked = isoTime(system.clock.now());
-  const note = decodeAnswer(notes[stack]) ?? { kind: 'answered', since: asked, asked };
-  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [stack]: { ...note, unkept } });
+  const note = decodeAnswer(notes[key]) ?? { kind: 'answered', since: asked, asked };
+  writeRunNotes(system, paths.hupLastAnswer, { ...notes, [key]: { ...note, unkept } });
 }
 
 function textOf(value: unknown): string | undefined {

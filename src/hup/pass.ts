@@ -135,7 +135,7 @@ class Pass {
       await this.#guard(() => this.#dealer.deal(hook, state, this.#ready.get(hook.path.resource)));
     }
     if (this.#unkept !== undefined)
-      noteUnkept(this.#tools.system, settings.stack, this.#tools.redactor.redact(this.#unkept));
+      noteUnkept(this.#tools.system, this.#config, this.#tools.redactor.redact(this.#unkept));
     return {
       ...this.#dealer.tally,
       fetched: resources.size,
@@ -148,11 +148,10 @@ class Pass {
   /** Where all is well the notes of the checks say so. */
   #noteAnswer(trouble: Trouble | undefined, resource: string | undefined, names: readonly string[]): void {
     const { system, redactor } = this.#tools;
-    const { stack } = this.#config.settings;
     const line = trouble?.line === undefined ? undefined : redactor.redact(trouble.line);
     const isWell = trouble === undefined && names.every((name) => this.#ready.has(name));
-    if (isWell) forgetLastAnswer(system, stack);
-    else noteLastAnswer(system, stack, { kind: trouble?.kind ?? 'answered', line, resource });
+    if (isWell) forgetLastAnswer(system, this.#config);
+    else noteLastAnswer(system, this.#config, { kind: trouble?.kind ?? 'answered', line, resource });
   }
 
   /** @returns the hooks that were never seen */

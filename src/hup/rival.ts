@@ -14,6 +14,8 @@ export const TURN_WAIT = 1000;
 export interface Rivalry {
   /** Whether somebody starts us again when we leave. */
   isSupervised(): Promise<boolean>;
+  /** Whether a daemon is known to follow another configuration than ours. */
+  followsOther(pid: number): boolean;
   /**
    * Asks a daemon to end when it is one that a bare call left in the background and has the same configuration as we: it
    * then finishes its action, and has all that it knows on disk.
@@ -27,12 +29,21 @@ export function rivalry(system: System, option: string | undefined): Rivalry {
   const told = system.environment['SYSTEMD_EXEC_PID'];
   return {
     isSupervised: async () => isSupervised(await probeSurroundings(system, process.pid, told)),
+    followsOther: (pid) => followsOther(system, pid, option),
     async askToEnd(pid) {
       if (!isInBackground(system, pid) || followsOther(system, pid, option)) return false;
       if (isSupervised(await probeSurroundings(system, pid, undefined))) return false;
       return sendToProcess(pid, 'SIGTERM');
     },
   };
+}
+
+/** Why a daemon cannot be at work beside this one. */
+export function otherFollowed(pid: number): Problem {
+  return new Problem('cannot follow changes', {
+    where: `process ${pid}`,
+    hint: 'it is a cfn-hup that follows another configuration, and there can be only one: end it first, or call cfn-hup -f by cron for this one',
+  });
 }
 
 /** As a bare call leaves it: in a session of its own, by `cfn-hup --daemon`. */
@@ -43,7 +54,15 @@ function isInBackground(system: System, pid: number): boolean {
 /** Whether a daemon is known to read other files than ours. */
 export function followsOther(system: System, pid: number, option: string | undefined): boolean {
   const options = optionsOf(system, pid);
-  if (options === undefined) return false;
+  return options !== undefined && nameOther(system, options, option);
+}
+
+/** Whether the words behind `cfn-hup` are known to name other files than ours. */
+export function nameOther(
+  system: Pick<System, 'files'>,
+  options: readonly string[],
+  option: string | undefined,
+): boolean {
   const at = options.findIndex((word) => /^(?:-c|--config)(?:=|$)/.test(word));
   const theirs = options[at]?.includes('=') ? options[at]?.replace(/^[^=]*=/, '') : options[at + 1];
   if (at < 0) return !isSameConfig(system, undefined, option);

@@ -1,9 +1,12 @@
+import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
 import { holderOf, tryLock } from '../system/lock.ts';
 import { exitCodeOfSignal, onSignals } from '../system/signals.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';
+import { passLockOf } from './pass-lock.ts';
+import { followsOther } from './rival.ts';
 import { watchActions } from './running-actions.ts';
 
 /**
@@ -13,23 +16,34 @@ import { watchActions } from './running-actions.ts';
 export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
 
 /**
- * One pass, as cron makes it. It leaves it to a daemon that follows changes, or to a pass that is under way. SIGTERM and
+ * One pass, as cron makes it. It leaves it to a daemon that follows the same configuration, or to a pass for it that is under way. SIGTERM and
  * SIGINT end the running action with all that it started, and start no other.
+ * @param option -c as it was given
  * @param insist called with what a person has to fix: what is wrong with the configuration, and that Heat's policy forbids to ask
  * @param remind called with that again, when it was said before and still is why nothing was fetched
+ * @throws Problem when a daemon follows other hooks with the same main file, so that nobody looks at these
  */
 export async function makeSinglePass(
   config: HupConfig,
   tools: PassTools,
+  option: string | undefined,
   { insist, remind }: Readonly<Record<'insist' | 'remind', (line: string) => void>>,
 ): Promise<PassEnd> {
   const { log, system } = tools;
-  if (holderOf(paths.hupDaemonLock) !== undefined) {
+  const daemon = holderOf(paths.hupDaemonLock);
+  const isOther = daemon !== undefined && followsOther(system, daemon, option);
+  if (daemon !== undefined && !isOther) {
     log.info('another cfn-hup follows changes: nothing to do');
     return 'done';
   }
-  const lock = tryLock(paths.hupPassLock);
+  const lockFile = passLockOf(config);
+  const lock = tryLock(lockFile);
   if (lock === undefined) {
+    if (isOther && holderOf(lockFile) === daemon)
+      throw new Problem('these hooks are not looked at', {
+        where: `process ${daemon}`,
+        hint: `it follows other hooks by ${config.main}: end it, or give these a cfn-hup.conf of their own`,
+      });
     log.info('another cfn-hup makes a pass: nothing to do');
     return 'done';
   }

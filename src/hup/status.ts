@@ -38,24 +38,27 @@ interface Verdict {
  * Who follows changes, how Heat answered last, and how each hook is: `cfn-hup --status`. It asks nothing of the network and
  * changes nothing. No line is longer than 80 columns but for a word that is.
  * @param loadConfig a Problem of it is handed out as `problem`, beside who follows
+ * @param option -c as it was given
  * @returns done when all is well: somebody follows, Heat answered, no hook fails, and the configuration is sound
  */
 export async function statusOf(
   loadConfig: () => HupConfig,
   system: System,
-  follower: () => Promise<Follower> = () => findFollower(system),
+  option: string | undefined,
+  follower: () => Promise<Follower> = () => findFollower(system, option),
 ): Promise<Status & { readonly problem?: Problem }> {
   const now = system.clock.now();
-  const running = readRunning(system);
+  const actions = readRunning(system);
   let config: HupConfig;
   try {
     config = loadConfig();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const { text } = followerVerdict(await follower(), undefined, running, undefined, now);
+    const { text } = followerVerdict(await follower(), undefined, actions[0], undefined, now);
     return { lines: folded(text), exitCode: ExitCode.failed, problem: error };
   }
   const { hooks, problems } = config;
+  const running = actions.find(({ hook, file }) => hooks.some((own) => own.name === hook && own.file === file));
   const answer = readLastAnswer(system, config);
   const hooksTold = hookReport(config, system, running, now);
   const heads = [
@@ -90,9 +93,12 @@ function followerVerdict(
     case 'daemon': {
       const { pid, unit, file, stack, nextPoll, hasFailed } = follower.daemon;
       const main = config?.files[0];
-      if (config !== undefined && main !== undefined && file !== '' && file !== main)
+      const isOfOtherFile = main !== undefined && file !== '' && file !== main;
+      if (isOfOtherFile || follower.isOther)
         return {
-          text: `nobody follows the changes of ${main}: process ${pid} follows those of ${file}, stack ${stack}`,
+          text: `nobody follows the changes of ${main ?? 'these files'}: process ${pid} follows ${
+            isOfOtherFile ? `those of ${file}, stack ${stack}` : 'other hooks'
+          }`,
           isWell: false,
         };
       const who = unit === undefined ? `process ${pid} (cfn-hup --daemon)` : `${unit} (process ${pid})`;

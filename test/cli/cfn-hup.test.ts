@@ -287,6 +287,47 @@ describe('what is said', () => {
 });
 
 describe('more than one', () => {
+  test('passes for two configurations go on beside each other, and beside a daemon that follows the other one', async () => {
+    const heat = await replay(
+      Object.fromEntries(['first', 'second', 'third'].map((resource) => [`s1/${resource}`, [described('{"v": 1}')]])),
+    );
+    const configureFor = (name: string, other: string): void => {
+      const path = `Resources.${name}.Metadata`;
+      configure(heat.base, { h: { path, action: waiting(name, other) } });
+    };
+    const waiting = (name: string, other: string): string =>
+      `echo ${name} >>${ACTED}; for i in $(seq 600); do grep -q ${other} ${ACTED} && exit 0; sleep 0.05; done; exit 1`;
+    configureFor('second', 'first');
+    await machine().run('cp -a /etc/cfn /srv/second; mkdir /srv/hooks');
+    configureFor('third', 'first');
+    await machine().run('cp -a /etc/cfn /srv/third');
+    configureFor('first', 'second');
+    const { stdout } = await machine().run(`cfn_hup=${binary('cfn-hup')}
+      $cfn_hup -f -c /srv/second & second=$!
+      $cfn_hup --daemon & daemon=$!
+      wait $second; echo second $?
+      $cfn_hup -f -c /srv/third; echo third $?
+      $cfn_hup -f; echo same $?
+      $cfn_hup -f -c /srv/hooks 2>&1; echo hooks $?
+      $cfn_hup --daemon -c /srv/third 2>&1; echo daemon $?
+      $cfn_hup --status -c /srv/third | head -n 1
+      kill $daemon; wait $daemon`);
+    expect(acted().sort()).toEqual(['first', 'second', 'third']);
+    expect(stdout.replaceAll(/process \d+/g, 'process N').split('\n')).toEqual([
+      'second 0',
+      'third 0',
+      'same 0',
+      expect.stringMatching(/^cfn-hup: these hooks are not looked at: process N: .*\/etc\/cfn\/cfn-hup\.conf/),
+      'hooks 1',
+      expect.stringMatching(
+        /^cfn-hup: cannot follow changes: process N: it is a cfn-hup that follows another configuration/,
+      ),
+      'daemon 1',
+      'nobody follows the changes of /srv/third/cfn-hup.conf: process N follows those',
+      '',
+    ]);
+  });
+
   test('a second pass leaves at once while one is under way', async () => {
     const heat = await telling({ v: 1 });
     configure(heat.base, {

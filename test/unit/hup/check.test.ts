@@ -86,7 +86,7 @@ it.each<Check>([
       '/run/cfn-hup/last-answer.json': JSON.stringify(
         Object.fromEntries(
           Object.entries({ other: 'x', s: 'forbidden: ask the operator' }).map(([stack, line]) => [
-            stack,
+            `/etc/cfn/cfn-hup.conf ${stack}`,
             { kind: 'forbidden', line, since: '2026-11-22T12:00:00Z', asked: '2026-11-22T12:00:00Z' },
           ]),
         ),

@@ -44,6 +44,8 @@ export interface DaemonWish {
   readonly taken?: Readonly<Record<string, number>>;
   /** Somebody starts it again when it ends. */
   readonly isSupervised?: boolean;
+  /** The daemon that is at work follows another configuration. */
+  readonly isRivalOfOther?: boolean;
   /** The one that holds the lock was left in the background, and ends when it is asked to. */
   readonly isRivalInBackground?: boolean;
   /** Called in each pause, which is over at once; without it, pauses take the time they are. */
@@ -95,6 +97,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     },
     rivalry: {
       isSupervised: async () => wish.isSupervised === true,
+      followsOther: () => wish.isRivalOfOther === true,
       askToEnd: async (pid) => {
         asked.push(pid);
         return wish.isRivalInBackground === true;

@@ -87,6 +87,19 @@ describe('the loop', () => {
     expect(rig.told).toEqual(['READY=1 STATUS=Another cfn-hup follows changes already.']);
   });
 
+  it('a second daemon, for another configuration, fails, and says so where it has to wait', async () => {
+    const leaves = createDaemon(world, { taken: { 'daemon.lock': 2 }, isRivalOfOther: true });
+    const what = `cannot follow changes: process ${RIVAL}: it is a cfn-hup that follows another configuration`;
+    await expect(leaves.run()).rejects.toThrow('cannot follow changes');
+    expect(leaves.told).toEqual([]);
+    const waits = createDaemon(world, {
+      ...{ taken: { 'daemon.lock': 4 }, isRivalOfOther: true, isSupervised: true },
+      inPause: stopAfter(5),
+    });
+    await waits.run();
+    expect(errors()).toEqual([expect.stringContaining(what)]);
+  });
+
   it.each<[rival: string, isRivalInBackground: boolean, said: string]>([
     ['ends', false, `INFO process ${RIVAL} follows changes already: waiting until it ends`],
     [

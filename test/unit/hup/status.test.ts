@@ -27,6 +27,7 @@ const status = (hooks: readonly Hook[], problems: readonly string[] = [], follow
   statusOf(
     () => configOf(hooks, problems),
     world.system,
+    undefined,
     async () => follower,
   );
 /** This process lives, and is in a unit. */
@@ -215,6 +216,15 @@ describe('how Heat answered last', () => {
     expect((await status(hooks)).lines[1]).toMatch(/^Heat has not answered about the resource c for 0 s, /);
   });
 
+  it('is of one configuration, though another one follows the same stack', async () => {
+    world.heat['r'] = 'refused';
+    await world.pass([hookIn(world)]);
+    world.heat['r'] = '{}';
+    const hook = hookIn(world, { file: '/srv/hooks.conf' });
+    await world.pass([{ ...hook, origin: { ...hook.origin, main: '/srv/cfn-hup.conf' } }]);
+    expect((await status([hookIn(world)])).lines[1]).toMatch(/^Heat has refused since /);
+  });
+
   it('without credentials it could not be asked', async () => {
     Object.assign(world.system, { environment: {} });
     await world.pass([hookIn(world)]);
@@ -238,9 +248,12 @@ describe('who follows', () => {
       await statusOf(
         () => configOf(hooks),
         world.system,
-        () => findFollower(world.system, process.pid),
+        undefined,
+        () => findFollower(world.system, undefined, process.pid),
       )
     ).lines[0];
+  const firstOf = async (option: string): Promise<string | undefined> =>
+    (await statusOf(() => configOf([]), world.system, option)).lines.slice(0, 2).join(' ');
   const note = (seconds?: number): void =>
     followingNote(world.system)(
       configOf([]),
@@ -284,6 +297,7 @@ describe('who follows', () => {
     const { lines, exitCode } = await statusOf(
       () => configOf([]),
       world.system,
+      undefined,
       () => findFollower(world.system),
     );
     expect({ text: lines.slice(0, 2).join(), exitCode }).toEqual({
@@ -298,6 +312,7 @@ describe('who follows', () => {
     const { lines, exitCode } = await statusOf(
       () => configOf([]),
       world.system,
+      undefined,
       () => findFollower(world.system),
     );
     expect(lines.slice(0, 2)).toEqual([
@@ -340,6 +355,21 @@ describe('who follows', () => {
     expect(await first()).toBe(isFollowed ? `followed by cron, by ${path}` : NOBODY);
   });
 
+  it('another configuration than the usual one: by a cron line that names it, whatever the units and a daemon follow', async () => {
+    for (const main of ['/etc/cfn', '/srv/c2', '/srv/other']) world.write(`${main}/cfn-hup.conf`, '');
+    world.write('/etc/cron.d/first', '* * * * * root cfn-hup -f\n');
+    units('inactive', 'active');
+    expect(await firstOf('/srv/c2')).toMatch(/^nobody follows changes: call cfn-hup -f -c \/srv\/c2 by cron /);
+    world.write('/etc/cron.d/second', '* * * * * root cfn-hup -f --config="/srv/c2" >/dev/null 2>&1\n');
+    expect(await firstOf('/srv/c2')).toMatch(/^followed by cron, by \/etc\/cron.d\/second /);
+    world.write(`/proc/${process.pid}/cmdline`, 'cfn-hup\0--daemon\0');
+    live();
+    note(40);
+    expect(await firstOf('/srv/c2')).toMatch(/^followed by cron, by \/etc\/cron.d\/second /);
+    world.write('/etc/cron.d/second', '* * * * * root cfn-hup -f -c /srv/other\n');
+    expect(await firstOf('/srv/c2')).toMatch(/^nobody follows the changes of .*: process \d+ follows other +hooks/);
+  });
+
   it('cron that makes no passes does not count', async () => {
     world.write('/etc/cron.d/heat', '* * * * * root cfn-hup -f\n');
     world.heat['r'] = '{}';
@@ -353,7 +383,7 @@ describe('who follows', () => {
     const load = (): HupConfig => {
       throw problem;
     };
-    expect(await statusOf(load, world.system, async () => ({ kind: 'timer' }))).toEqual({
+    expect(await statusOf(load, world.system, undefined, async () => ({ kind: 'timer' }))).toEqual({
       lines: [FOLLOWED],
       exitCode: 1,
       problem,
