@@ -29,11 +29,11 @@ export const paths = {
   hupPassLock: '/var/lib/cfn-hup/pass.lock',
   /** When each hook was looked at; need not outlive a boot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
-  /** How Heat answered last, by stack. */
+  /** How Heat answered last, by configuration and stack. */
   hupLastAnswer: '/run/cfn-hup/last-answer.json',
   /** Who follows changes, and when it looks next. */
   hupFollowing: '/run/cfn-hup/following.json',
-  /** The action that runs. */
+  /** The actions that run, by the process that waits for them. */
   hupRunning: '/run/cfn-hup/running.json',
   /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',

@@ -26,7 +26,7 @@ const HOOKS_DIRECTORY = 'hooks.d';
 const MOST_BYTES = 1024 * 1024;
 const MOST_LINKS = 40;
 /** What editors and package managers leave beside a file, and files put aside by hand. */
-const BACKUP =
+export const BACKUP =
   /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
 
 /** Where the parts of the configuration are, or would be. */

@@ -175,6 +175,7 @@ class Daemon {
       pause.wake();
       if (!this.#isStopping) return;
       lock.disclaim();
+      forgetFollowing(this.#tools.system);
       this.#wakeStop();
     });
     const unwatch = notifier.watch(() => this.#isAlive());
@@ -226,7 +227,7 @@ class Daemon {
     this.#pace = pace;
     if (this.#status.update(this.#config, result, clock.now())) notifier.send(`STATUS=${this.#status.line}`);
     const now = clock.now();
-    this.#noteFollowing(this.#config, new Date(now.getTime() + delay), result === undefined);
+    if (!this.#isStopping) this.#noteFollowing(this.#config, new Date(now.getTime() + delay), result === undefined);
     this.#parts.memory.trim();
     return delay;
   }

@@ -3,6 +3,7 @@ import { paths } from '../paths.ts';
 import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
+import { BACKUP } from './config-files.ts';
 import { type Following, readFollowing } from './following.ts';
 import { followsOther, isSameConfig, nameOther, optionsOf } from './rival.ts';
 
@@ -61,6 +62,8 @@ function adviceFor(service: string | undefined): string {
       return 'systemctl does not answer';
     case 'failed':
       return `${SERVICE} has failed: see journalctl -u cfn-hup`;
+    case 'deactivating':
+      return `${SERVICE} is about to stop`;
     case 'active':
     case 'activating':
       return `${SERVICE} does not stay up: journalctl -u cfn-hup`;
@@ -92,7 +95,9 @@ function cronFile({ files }: Pick<System, 'files'>, option: string | undefined):
     }
   };
   const names = read(() => (files.entry(CRON_DIRECTORY) === undefined ? [] : files.names(CRON_DIRECTORY))) ?? [];
-  return [...names.map((name) => `${CRON_DIRECTORY}/${name}`), ...CRON_FILES].find((path) =>
+  // No cron reads what a package manager or an editor has put aside.
+  const used = names.filter((name) => !BACKUP.test(name));
+  return [...used.map((name) => `${CRON_DIRECTORY}/${name}`), ...CRON_FILES].find((path) =>
     read(() => files.readIfPresent(path, MOST_BYTES)?.toString('utf8'))
       ?.split('\n')
       .some((line) => isCronLine(line) && !nameOther({ files }, wordsBehind(line), option)),

@@ -14,6 +14,8 @@ const SET_ASIDE = '.corrupt-';
 /** Of a file name, which may have 255 bytes with what is added to it. */
 const LONGEST_NAME = 120;
 const DIGITS = 16;
+/** Milliseconds. A hook that was taken away for that long does not come back. */
+const MEMORY = 8 * 24 * 3_600_000;
 
 /** The configuration that a pass works for. */
 export type Surroundings = Pick<HupConfig, 'hooks' | 'main' | 'files'>;
@@ -105,8 +107,15 @@ function distanceOf(
   return files.entry(state.file) === undefined ? 2 : undefined;
 }
 
-/** The records of hooks that no longer exist: those whose file is gone, or is among the files that were read. */
-export function abandonedRecords(files: FileSystem, { hooks, main, files: read }: Surroundings): readonly string[] {
+/**
+ * The records of hooks that no longer exist: those whose file is gone, or is among the files that were read. One whose action has
+ * not succeeded yet is kept for a while: a hook that comes back, as when its file is written anew, still has that to do.
+ */
+export function abandonedRecords(
+  files: FileSystem,
+  { hooks, main, files: read }: Surroundings,
+  now: Date,
+): readonly string[] {
   const kept = new Set(hooks.map((hook) => `${stateKey(hook)}${SUFFIX}`));
   return stateFiles(files)
     .filter((name) => name.endsWith(SUFFIX) && !kept.has(name))
@@ -115,6 +124,8 @@ export function abandonedRecords(files: FileSystem, { hooks, main, files: read }
       const state = readRecord(files, path)?.state;
       // One that is corrupt does not tell whose it is.
       if (typeof state !== 'object' || !isOfMain(files, state, main)) return false;
+      const age = now.getTime() - (files.entry(path)?.modified.getTime() ?? 0);
+      if (state.failing !== undefined && age < MEMORY) return false;
       return state.file === undefined || isAmong(files, state.file, read) || files.entry(state.file) === undefined;
     });
 }

@@ -88,8 +88,8 @@ export function writeHookState(system: System, state: HookState, hook: Hook): vo
 }
 
 /** Removes the states of hooks that no longer exist. Hooks of another configuration (-c) are not ours to forget. */
-export function removeOtherStates({ files }: System, around: Surroundings): void {
-  for (const path of abandonedRecords(files, around)) files.remove(path);
+export function removeOtherStates({ files, clock }: System, around: Surroundings): void {
+  for (const path of abandonedRecords(files, around, clock.now())) files.remove(path);
 }
 
 /** The files with corrupt states that were set aside, of one hook. */

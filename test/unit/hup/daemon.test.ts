@@ -267,6 +267,7 @@ describe('SIGTERM', () => {
     rig.signal('SIGTERM');
     // Nobody is to count on us any more.
     expect([...rig.disclaimed]).toEqual(['daemon.lock']);
+    expect(world.read('/run/cfn-hup/following.json')).toBeUndefined();
     expect(await end).toBe(ExitCode.done);
     expect(performance.now() - begin).toBeLessThan(2000);
     expect(rig.hasLeft()).toBe(true);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rmdirSync, statSync } from 'node:fs';
+import { rmdirSync, statSync, utimesSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { publishMetadata } from '../../../src/metadata/local.ts';
 import { us } from '../temporary-root.ts';
@@ -362,6 +362,22 @@ describe('state', () => {
     await world.pass([hookIn(world, { name: 'one' })]);
     expect(world.read(stateFileOf('one'))).toBeDefined();
     expect(world.read(stateFileOf('two'))).toBeUndefined();
+  });
+
+  it('of a hook that is gone before its action has succeeded is kept for a while: it is still to be done when it is back', async () => {
+    world.heat['r'] = '{"v":1}';
+    const hook = hookIn(world, { action: 'echo ran >>ROOT/acted; test -e ROOT/fine' });
+    await world.pass([hook]);
+    await world.pass([]);
+    world.write('/fine', '');
+    for (let pass = 0; pass < 2; pass++) await world.pass([hook]);
+    expect(world.acted()).toEqual(['ran', 'ran']);
+    const failing = hookIn(world, { name: 'failing', action: 'false' });
+    await world.pass([failing]);
+    const time = new Date(world.system.clock.now().getTime() - 9 * 24 * 3_600_000);
+    utimesSync(`${world.root}${stateFileOf('failing')}`, time, time);
+    await world.pass([]);
+    expect(world.read(stateFileOf('failing'))).toBeUndefined();
   });
 
   it.each([
