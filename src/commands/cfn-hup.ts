@@ -1,4 +1,4 @@
-import { type Context, readGivenSecret } from '../context.ts';
+import { type Context, type GivenSecret, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { HupConfig } from '../hup/hup-config.ts';
 import type { PassTools } from '../hup/pass.ts';
@@ -23,9 +23,11 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     return exitCode;
   }
   if (system.self.uid !== 0)
-    throw new Problem('only root can follow metadata', {
-      hint: 'run cfn-hup as root; hooks name another user by runas',
-    });
+    throw flagOption(args, 'status')
+      ? new Problem('only root can see how hooks are', { hint: 'run cfn-hup --status as root' })
+      : new Problem('only root can follow metadata', {
+          hint: 'run cfn-hup as root; hooks name another user by runas',
+        });
   const { readHupConfig } = await import('../hup/config-files.ts');
   const loadConfig = (): HupConfig => {
     const config = readHupConfig(system, option);
@@ -43,7 +45,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     system,
     log,
     redactor,
-    readSecretFile: (path) => readGivenSecret(path, MOST_CREDENTIAL_BYTES),
+    readSecretFile: readCredentialFile,
   };
   const { prepareStateDirectory } = await import('../hup/state-store.ts');
   const begin = await startOf(requestOf(args), system);
@@ -66,6 +68,18 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const isFollowed = await followFromNowOn(tools, option, start);
   // What a pass fails at is tried again by what follows.
   return isFollowed && end === 'failed' ? ExitCode.done : exitCodeOf(end);
+}
+
+/** @throws Problem that names the key whose value it is */
+function readCredentialFile(path: string): GivenSecret {
+  try {
+    return readGivenSecret(path, MOST_CREDENTIAL_BYTES);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const { message, where = path, hint = '', output = '', exitCode, cause } = error;
+    const next = 'mend that, or credential-file= in cfn-hup.conf';
+    throw new Problem(message, { where, hint: hint === '' ? next : `${hint}: ${next}`, output, exitCode, cause });
+  }
 }
 
 function exitCodeOf(end: PassEnd): ExitCode {

@@ -237,7 +237,7 @@ describe('what is said', () => {
     const { code, stderr } = await hup('-f');
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^cfn-hup: [^\n]*\/etc\/cfn\/key[^\n]*\n$/),
+      stderr: expect.stringMatching(/^cfn-hup: [^\n]*\/etc\/cfn\/key[^\n]*credential-file= in cfn-hup\.conf\n$/),
     });
   });
 
@@ -253,15 +253,16 @@ describe('what is said', () => {
     });
   });
 
-  test('only root can', async () => {
-    const { code, stderr } = await machine().run([
-      'setpriv',
-      '--reuid=7003',
-      '--clear-groups',
-      binary('cfn-hup'),
-      '-f',
-    ]);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-hup: only root[^\n]*\n$/) });
+  test.each([
+    ['-f', 'follow metadata'],
+    ['--status', 'see how hooks are'],
+  ])('only root can: %s', async (mode, what) => {
+    const words = ['setpriv', '--reuid=7003', '--clear-groups', binary('cfn-hup'), mode];
+    const { code, stderr } = await machine().run(words);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`^cfn-hup: only root can ${what}: [^\\n]*\\n$`)),
+    });
   });
 
   test('--status: before the first pass, and after', async () => {
