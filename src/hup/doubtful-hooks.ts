@@ -1,8 +1,6 @@
 import { basename, dirname } from 'node:path';
-import { parseJson } from '../config/json-text.ts';
 import { Problem } from '../errors.ts';
-import { MOST_METADATA_BYTES, resourceCachePath } from '../metadata/local.ts';
-import { bootDataPaths, writerOf } from '../metadata/written-by.ts';
+import { readLocalMetadata, resourceCachePath } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
@@ -25,7 +23,7 @@ export interface AppliedMetadata {
  * @param applied goes before what is published on the guest
  */
 export function doubtsOf(
-  { files }: Pick<System, 'files'>,
+  { files, clock }: Pick<System, 'files' | 'clock'>,
   { sections, settings, places }: Pick<InspectedConfig, 'sections' | 'settings' | 'places'>,
   applied?: AppliedMetadata,
 ): Remarks {
@@ -37,8 +35,8 @@ export function doubtsOf(
   const metadataOf = (resource: string, isOwn: boolean): unknown => {
     if (applied !== undefined && (applied.resource === resource || (applied.resource === undefined && isOwn)))
       return applied.value;
-    const common = isOwn ? [`${paths.metadataCache}/${paths.lastMetadata}`, ...bootDataPaths()] : [];
-    return readFirst(files, [resourceCachePath(resource), ...common]);
+    const { found } = readLocalMetadata(files, resource, clock.now());
+    return isOwn || found?.path === resourceCachePath(resource) ? found?.document.value : undefined;
   };
   return hookFindings({ sections, settings }, { texts, metadataOf });
 }
@@ -49,7 +47,7 @@ export function doubtsOf(
  * @returns one line each
  */
 export function doubtsOfWritten(
-  system: Pick<System, 'files' | 'self'>,
+  system: Pick<System, 'files' | 'self' | 'clock'>,
   written: readonly string[],
   applied: AppliedMetadata,
 ): readonly string[] {
@@ -72,18 +70,6 @@ function hupRootOf(path: string): string | undefined {
   const directory = dirname(path);
   if ([MAIN_FILE, 'hooks.conf'].includes(basename(path))) return directory;
   return basename(directory) === paths.hupHooksDirectory ? dirname(directory) : undefined;
-}
-
-/** The first document that can be used and is not of another instance. */
-function readFirst(files: FileSystem, candidates: readonly string[]): unknown {
-  for (const path of candidates) {
-    const written = files.entry(path)?.modified;
-    if (written === undefined || writerOf(files, path, written).kind === 'other') continue;
-    const text = readText(files, path, MOST_METADATA_BYTES);
-    const parsed = text === undefined ? undefined : parseJson(text);
-    if (parsed !== undefined && 'value' in parsed) return parsed.value;
-  }
-  return undefined;
 }
 
 function readText(files: FileSystem, path: string, mostBytes: number): string | undefined {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../../src/hup/check.ts';
@@ -28,11 +28,12 @@ async function check(
   // Root's number is that of the one who runs the tests: hooks of root run without a change of user.
   const passwd = `root:x:${us.uid}:${us.gid}::/root:/bin/sh\nother:x:4711:4711::/:/bin/sh\n`;
   for (const [name, content] of Object.entries({ '/etc/passwd': passwd, ...READY, ...given })) {
-    const [path = '', mode] = name.split(' ');
+    const [path = '', mode, time] = name.split(' ');
     mkdirSync(dirname(root + path), { recursive: true, mode: 0o755 });
     if (path.endsWith('/')) mkdirSync(root + path);
     else writeFileSync(root + path, content);
     chmodSync(root + path, Number.parseInt(mode ?? '600', 8));
+    if (time !== undefined) utimesSync(root + path, new Date(time), new Date(time));
   }
   const exec = { find: (name: string) => (programs.includes(name) ? `/usr/bin/${name}` : undefined) } as Exec;
   const system: Parameters<typeof checkConfig>[0] = {
@@ -281,6 +282,17 @@ describe('what it takes to ask Heat', () => {
     );
     expect(remarks.map((line) => line.replace(places, ''))).toEqual(found);
   });
+});
+
+it('does not take metadata of an earlier instance for what the action applies', async () => {
+  const documents = ['old', 'new'].map((set) => `{"AWS::CloudFormation::Init": {"configSets": {"${set}": []}}}`);
+  const { lines } = await check({
+    '/etc/cfn/cfn-hup.conf': MAIN,
+    '/etc/cfn/hooks.conf': HOOK.replace('action=true', 'action=cfn-init -s s -r Web -c new'),
+    '/var/cache/heat-cfntools/last_metadata_Web 600 2026-01-01T00:00:00Z': documents[0] ?? '',
+    '/var/lib/heat-cfntools/cfn-init-data 600 2026-02-01T00:00:00Z': documents[1] ?? '',
+  });
+  expect(lines.filter((line) => line.includes('warning'))).toEqual([]);
 });
 
 it('finds that -c leads nowhere', async () => {
