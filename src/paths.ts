@@ -9,6 +9,11 @@ export const paths = {
   novaMetadata: '/var/lib/heat-cfntools/nova_meta.json',
   cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
   cloudInitInstanceData: '/run/cloud-init/instance-data.json',
+  /** Written at each stage of cloud-init's boot, and the other one at the end of the last. */
+  cloudInitStatus: '/run/cloud-init/status.json',
+  cloudInitResult: '/run/cloud-init/result.json',
+  /** Is there while a cfn-init works on this machine. */
+  initLock: '/run/cfn-init/run.lock',
   /** udev's links from the label of a file system to its device. */
   labels: '/dev/disk/by-label',
   mounts: '/proc/self/mounts',

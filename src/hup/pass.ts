@@ -14,6 +14,7 @@ import type { HupConfig } from './hup-config.ts';
 import { forgetLastAnswer, noteLastAnswer, noteUnkept } from './last-answer.ts';
 import { noteLastChecks } from './last-check.ts';
 import { baselineOf } from './observation.ts';
+import { awaitsOwnBoot } from './own-boot.ts';
 import { publish, readPublished } from './published.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
 import { stateKey } from './state-place.ts';
@@ -56,6 +57,12 @@ export interface PassResult {
   /** Milliseconds from now until a failed action is due again. */
   readonly nextAttempt: number | undefined;
 }
+
+/** Of a pass that has looked at nothing. */
+const NOT_YET: PassResult = {
+  ...{ changed: false, fetched: 0, unfetched: 0, failedActions: 0, parkedHooks: 0 },
+  ...{ hasStateTrouble: false, trouble: undefined, nextAttempt: 10_000 },
+};
 
 export function createPassMemory(): PassMemory {
   return { complaints: new Complaints(), answers: new Map(), services: createServiceMemory() };
@@ -110,6 +117,12 @@ class Pass {
 
   async run(): Promise<PassResult> {
     const { hooks, settings } = this.#config;
+    if (awaitsOwnBoot(this.#tools.system, this.#config)) {
+      this.#tools.log.warning(
+        'the hooks were dealt with by another instance, as in an image of a running guest: left until cfn-init or cloud-init has run',
+      );
+      return NOT_YET;
+    }
     const unseen = this.#readStates();
     const names = [...new Set(hooks.map(({ path }) => path.resource))];
     const { resources, trouble, about } = await fetchResources(

@@ -82,6 +82,12 @@ export function peekHookState(system: System, hook: Hook, around: Surroundings):
   return record.state.path === hook.path.text ? record.state : undefined;
 }
 
+/** True when an image of another guest has brought the state of a hook along. */
+export function isOfOtherInstance(system: System, hook: Hook, around: Surroundings): boolean {
+  const record = findRecord(system.files, hook, around);
+  return record !== undefined && foreignness(system, record) !== undefined;
+}
+
 /** Keeps a state for good: after a power cut there is the old one or the new one. @throws Problem */
 export function writeHookState(system: System, state: HookState, hook: Hook): void {
   keep(system, statePath(hook), state);

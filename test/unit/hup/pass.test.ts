@@ -243,6 +243,49 @@ describe('two configurations with a hook of one name', () => {
   });
 });
 
+describe('an image of a running guest', () => {
+  it('boots: its configuration, which is of the other stack, is left until cfn-init has written its own', async () => {
+    const [instance, status] = ['/var/lib/cloud/data/instance-id', '/run/cloud-init/status.json'];
+    world.heat['r'] = '{"v":1}';
+    world.write(instance, 'i-0000000a');
+    await world.pass([hookIn(world)]);
+    world.write(instance, 'i-0000000b');
+    world.write(status, '{}');
+    const now = new Date(world.system.clock.now().getTime() - 5000);
+    utimesSync(`${world.root}${status}`, now, now);
+    const notYet = { fetched: 0, unfetched: 0, failedActions: 0, nextAttempt: 10_000 };
+    expect(await world.pass([hookIn(world)])).toMatchObject(notYet);
+    // It publishes first, and writes the configuration then.
+    world.write('/run/cfn-init/run.lock', '');
+    publishMetadata(world.files, '{"v":2}', 'r', us);
+    expect(await world.pass([hookIn(world)])).toMatchObject(notYet);
+    expect([world.asked.length, world.acted().length, world.read(`${CACHE}/last_metadata_r`)]).toEqual([
+      1,
+      1,
+      '{"v":2}',
+    ]);
+    world.files.remove('/run/cfn-init/run.lock');
+    world.heat['r'] = '{"v":3}';
+    expect((await world.pass([hookIn(world)])).fetched).toBe(1);
+    expect(world.acted().slice(1)).toEqual(['{"v":2} -> {"v":3}']);
+  });
+
+  it.each<[what: string, path: string, age: number]>([
+    ['is done', '/run/cloud-init/result.json', 0],
+    ['hangs', '/run/cloud-init/status.json', 2 * 3_600_000],
+  ])('whose cloud-init %s without a cfn-init: its hooks begin anew', async (_, path, age) => {
+    world.heat['r'] = '{"v":1}';
+    world.write('/var/lib/cloud/data/instance-id', 'i-0000000a');
+    await world.pass([hookIn(world)]);
+    world.write('/var/lib/cloud/data/instance-id', 'i-0000000b');
+    for (const file of ['/run/cloud-init/status.json', path]) world.write(file, '{}');
+    const time = new Date(world.system.clock.now().getTime() - age);
+    utimesSync(`${world.root}/run/cloud-init/status.json`, time, time);
+    expect((await world.pass([hookIn(world)])).fetched).toBe(1);
+    expect(world.acted()).toEqual(['none -> {"v":1}', 'none -> {"v":1}']);
+  });
+});
+
 describe('what is published', () => {
   it('is there before an action runs', async () => {
     world.heat['r'] = '{"v": 1.0}';
