@@ -52,7 +52,7 @@ export async function takeTurn(system: System, log: Log, settings: Settings): Pr
       if (clock.elapsed() - begin >= limit * 1000) throw stillRunning(claim, age, limit);
       if (toldOf !== claim.pid)
         log.warning(
-          `another cfn-init is running: process ${claim.pid}, since ${age} ago: waiting for it to end, ${limit} s at most`,
+          `another cfn-init is running: ${describe(claim)}, since ${age} ago: waiting for it to end, ${limit} s at most`,
         );
       toldOf = claim.pid;
     }
@@ -72,16 +72,22 @@ async function claimOrWarn(path: string, log: Log): ReturnType<typeof claimLock>
 }
 
 async function waitsForUs(holder: Holder, system: System): Promise<boolean> {
+  if (holder.isElsewhere === true) return false;
   if (ancestorsOf(process.pid).some(({ pid, start }) => pid === holder.pid && start === holder.start)) return true;
   const { waitsForOurUnit } = await import('./unit-wait.ts');
   return waitsForOurUnit(holder.pid, system);
 }
 
-function stillRunning({ pid }: Holder, age: string, limit: number): Problem {
+function describe({ pid, isElsewhere }: Holder): string {
+  return isElsewhere === true ? `process ${pid} of another container` : `process ${pid}`;
+}
+
+function stillRunning(holder: Holder, age: string, limit: number): Problem {
+  const end = holder.isElsewhere === true ? 'end it' : `end it (kill ${holder.pid})`;
   const waited = limit === 0 ? '' : `, and has not ended within ${limit} s`;
   return new Problem(`another cfn-init is running${waited}`, {
-    where: `process ${pid}, since ${age} ago`,
-    hint: `wait for it, end it (kill ${pid}), or set lock-timeout in ${paths.settings}; then run cfn-init again`,
+    where: `${describe(holder)}, since ${age} ago`,
+    hint: `wait for it, ${end}, or set lock-timeout in ${paths.settings}; then run cfn-init again`,
     exitCode: ExitCode.deadline,
   });
 }

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -10,8 +11,10 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
+  type Stats,
   statSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -25,9 +28,15 @@ import { isAlive, markOf, type ProcessMark } from './processes.ts';
 export interface Holder extends ProcessMark {
   /** When it took the lock, as the clock's `elapsed`, which counts the same in all processes. */
   readonly since: number;
+  /** Its process id means nothing here: it is in another pid namespace, as a container that shares /run. */
+  readonly isElsewhere?: boolean;
 }
 
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+/** Milliseconds between two signs of life of a holder. */
+const BEAT = 5000;
+/** Milliseconds without one after which a holder that cannot be seen counts as gone. To flush a large file may take long. */
+const SILENCE = 60_000;
 const OPEN_TO_OTHERS = 0o022;
 const PRIVATE = 0o700;
 const MOST_ATTEMPTS = 10;
@@ -46,15 +55,25 @@ export function lockPathFor(root: string, uid: number, runtimeDirectory: string 
   const isMachine = own.dev === machine.dev && own.ino === machine.ino;
   const name = isMachine ? 'run.lock' : `root-${own.dev}-${own.ino}.lock`;
   if (uid === 0) return `/run/cfn-init/${name}`;
-  const isOwn =
-    runtimeDirectory?.startsWith('/') === true && statSync(runtimeDirectory, { throwIfNoEntry: false })?.uid === uid;
+  const isOwn = runtimeDirectory?.startsWith('/') === true && ownerOf(runtimeDirectory) === uid;
   return isOwn ? `${runtimeDirectory}/cfn-init/${name}` : undefined;
+}
+
+function ownerOf(directory: string): number | undefined {
+  try {
+    return statSync(directory).uid;
+  } catch {
+    // `su` keeps the XDG_RUNTIME_DIR of another user, which may be out of reach.
+    return undefined;
+  }
 }
 
 /**
  * Takes a lock by linking a file into place that says who we are. It costs a tenth of flock(1), for which Node would have to
  * start a process. A holder that was killed has left the file; whether it is still there is known by its process id and
- * start, so the file is then replaced, by one process at a time.
+ * start, so the file is then replaced, by one process at a time. The holder touches the file as long as it runs, for those
+ * that cannot see it: a container that is killed and started again has the file of a process that no longer exists, from a pid
+ * namespace that no longer exists.
  * @param path in a directory that is made, for us alone, and removed with its last lock
  * @returns the lock, or who holds it; undefined when somebody is about to take it
  * @throws Problem when no such file can be made
@@ -63,7 +82,9 @@ export async function claimLock(path: string, attempts = MOST_ATTEMPTS): Promise
   const temporary = `${path}.${process.pid}`;
   try {
     makeDirectory(dirname(path));
-    writeFileSync(temporary, ownLine(), { mode: 0o600 });
+    // A process with our id may have been killed and left it, maybe as a second name of the lock itself.
+    removeIfThere(temporary);
+    writeFileSync(temporary, ownLine(), { mode: 0o600, flag: 'wx' });
     try {
       linkSync(temporary, path);
     } catch (error) {
@@ -84,9 +105,19 @@ export async function claimLock(path: string, attempts = MOST_ATTEMPTS): Promise
 
 function held(path: string): HeldLock {
   const { ino } = lstatSync(path);
+  const isOurs = (): boolean => lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
+  const beat = setInterval(() => {
+    const now = new Date();
+    try {
+      if (isOurs()) utimesSync(path, now, now);
+    } catch {
+      // It was removed just now, or the file system became read-only.
+    }
+  }, BEAT).unref();
   return {
     release() {
-      if (lstatSync(path, { throwIfNoEntry: false })?.ino !== ino) return;
+      clearInterval(beat);
+      if (!isOurs()) return;
       removeIfThere(path);
       removeUnused(dirname(path));
     },
@@ -108,6 +139,8 @@ function removeUnused(directory: string): void {
 }
 
 function makeDirectory(directory: string): void {
+  const isThere = lstatSync(directory, { throwIfNoEntry: false })?.isDirectory();
+  if (isThere === false) throw new Problem('not a directory', { where: directory, hint: 'remove it' });
   mkdirSync(directory, { recursive: true, mode: PRIVATE });
   const { uid, mode } = lstatSync(directory);
   if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0)
@@ -144,13 +177,35 @@ function world(): readonly [string, string] {
 
 /** @returns undefined when the holder has ended */
 function liveHolder(path: string): Holder | undefined {
-  const [pid, start, namespace, boot, since] = readFileSync(path, 'utf8').split(' ');
+  const { text, stats } = readLock(path);
+  const [pid, start, namespace, boot, since] = text.split(' ');
   const holder = { pid: Number(pid), start: Number(start), since: Number(since) };
   const [ownNamespace, ownBoot] = world();
   if (boot !== ownBoot) return undefined;
-  // That of another namespace cannot be seen from here.
-  if (namespace !== ownNamespace) return holder;
+  if (namespace !== ownNamespace) return isSilent(stats) ? undefined : { ...holder, isElsewhere: true };
   return isAlive(holder) ? holder : undefined;
+}
+
+/** The last sign of life of a holder in another pid namespace, and since when we know of no later one. */
+let lastSign: { readonly mark: string; readonly since: number } | undefined;
+
+/** Seen by our own watching: the clock by which files are dated may have been set meanwhile. */
+function isSilent({ ino, mtimeMs }: Stats): boolean {
+  const mark = `${ino} ${mtimeMs}`;
+  if (lastSign?.mark !== mark) lastSign = { mark, since: systemClock.elapsed() };
+  return systemClock.elapsed() - lastSign.since >= SILENCE;
+}
+
+/** What is no file has no holder. A pipe of that name is not waited for. */
+function readLock(path: string): { readonly text: string; readonly stats: Stats } {
+  const stats = lstatSync(path);
+  if (!stats.isFile()) return { text: '', stats };
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return { text: readFileSync(fd, 'utf8'), stats: fstatSync(fd) };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function removeIfThere(path: string): void {

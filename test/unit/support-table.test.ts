@@ -150,7 +150,7 @@ describe('docs/support.md', () => {
 
   test('has every init system', () => {
     const source = read('src/sections/services/init-system.ts');
-    const managers = [...source.matchAll(/from '\.\/managers\/(\w+)(?:-offline)?\.ts'/g)].map(([, name]) => name);
+    const managers = [...source.matchAll(/import\('\.\/managers\/(\w+)(?:-offline)?\.ts'\)/g)].map(([, name]) => name);
     expect([...columns('Services')].sort()).toEqual([...new Set(managers)].sort());
   });
 
