@@ -85,7 +85,8 @@ export interface CommandOptions {
   readonly umask?: number;
   /**
    * Milliseconds that the command may run. Then it is ended with all that it started: its process group, which is one of
-   * its own where this or `abort` is given, gets SIGTERM, and what is left of it 10 s later SIGKILL (see groupGrace).
+   * its own where this or `abort` is given, and those below it get SIGTERM, and what is left of them 10 s later SIGKILL
+   * (see groupGrace).
    */
   readonly timeout?: number;
   /** Ends the command in the same way as soon as it is aborted. */

@@ -1,5 +1,5 @@
 import { errnoOf } from '../errors.ts';
-import { ancestorsOf, isGroupRunning, isSameProgram } from './processes.ts';
+import { ancestorsOf, groupsBelow, isAnyGroupRunning, isSameProgram } from './processes.ts';
 
 /** Milliseconds between SIGTERM and SIGKILL. */
 const GRACE = 10_000;
@@ -21,21 +21,29 @@ export function groupGrace(): number {
   return grace;
 }
 
-/** Ends a process group: SIGTERM, and SIGKILL for what is still there when the grace is over. */
+/**
+ * Ends a process group, and the groups of what its leader has started: SIGTERM, and SIGKILL for what is still there when the
+ * grace is over.
+ */
 export async function endGroup(leader: number): Promise<void> {
   const deadline = process.hrtime.bigint() + BigInt(Math.round(groupGrace())) * 1_000_000n;
-  if (!sendToGroup(leader, 'SIGTERM')) return;
-  ending.add(leader);
+  // Seen before anybody is told to end: then they lose their parents.
+  const groups = new Set([leader, ...groupsBelow(leader)]);
+  const signal = (name: NodeJS.Signals | 0): boolean =>
+    [...groups].filter((group) => sendToGroup(group, name)).length > 0;
+  if (!signal('SIGTERM')) return;
+  for (const group of groups) ending.add(group);
   try {
-    while (sendToGroup(leader, 0) && isGroupRunning(leader)) {
+    while (signal(0) && isAnyGroupRunning(groups)) {
       if (process.hrtime.bigint() > deadline) {
-        sendToGroup(leader, 'SIGKILL');
+        for (const group of groupsBelow(leader)) groups.add(group);
+        signal('SIGKILL');
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   } finally {
-    ending.delete(leader);
+    for (const group of groups) ending.delete(group);
   }
 }
 

@@ -89,24 +89,43 @@ export function ancestorsOf(pid: number): readonly ProcessMark[] {
 
 /** The words of the command lines of all processes that a process has started, directly or not, and that still run. */
 export function descendantCommands(pid: number): readonly (readonly string[])[] {
+  return descendantsOf(pid).map((child) => argumentsOf(child));
+}
+
+/**
+ * The process groups of all that a process has started, directly or not, and that still runs: timeout(1), setsid(1), su(1) and
+ * the shell's job control make groups of their own. What runs the same executable as we do deals itself with what it has
+ * started.
+ */
+export function groupsBelow(pid: number): readonly number[] {
+  const groups = descendantsOf(pid, isSameProgram).map((child) => processStat(child)?.group ?? 0);
+  return [...new Set(groups)].filter((group) => group > 1);
+}
+
+/** @param isLeft tells whose descendants do not count */
+function descendantsOf(pid: number, isLeft: (pid: number) => boolean = () => false): readonly number[] {
   const seen = new Set<number>();
   const pending = [pid];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (next !== pid && isLeft(next)) continue;
     for (const child of childrenOf(next)) {
       if (seen.has(child)) continue;
       seen.add(child);
       pending.push(child);
     }
   }
-  return [...seen].map((child) => argumentsOf(child));
+  return [...seen];
 }
 
 /**
- * Whether something in a process group still runs. What has ended and was not collected by its parent counts as gone: in a
- * container process 1 may not care for that.
+ * Whether something in one of the process groups still runs. What has ended and was not collected by its parent counts as
+ * gone: in a container process 1 may not care for that.
  */
-export function isGroupRunning(leader: number): boolean {
-  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && processStat(Number(name))?.group === leader);
+export function isAnyGroupRunning(groups: ReadonlySet<number>): boolean {
+  return readdirSync('/proc').some((name) => {
+    const stat = /^\d+$/.test(name) ? processStat(Number(name)) : undefined;
+    return stat !== undefined && groups.has(stat.group);
+  });
 }
 
 /** Whether a process runs the same executable as we do. */

@@ -69,7 +69,7 @@ async function stateOf(file: string): Promise<string> {
   return stdout.trim().replace('Z', '');
 }
 
-describe('a command that runs is ended with its group, and the step is named', () => {
+describe('a command that runs is ended with what it has started, and the step is named', () => {
   test.each([
     ['TERM', 143],
     ['INT', 130],
@@ -115,6 +115,18 @@ describe('a command that runs is ended with its group, and the step is named', (
     const command = [binary('cfn-init'), '--compat', 'heat', join(directory, 'd.json')];
     const { code, stdout } = await signalled(command, ['TERM']);
     expect({ code, stdout }).toEqual({ code: 143, stdout: expect.stringContaining('1 failed') });
+  });
+
+  test('also what has a process group of its own', async () => {
+    const directory = newDirectory();
+    const wrappers = ['timeout 300', 'setsid -w', 'setpriv --reuid 65534 --clear-groups timeout 300'];
+    const files = wrappers.map((_, index) => join(directory, `pid-${index}`));
+    await view().run(['chmod', '777', directory]);
+    const started = wrappers.map((wrapper, index) => `${wrapper} sh -c 'echo $$ >${files[index]}; exec sleep 300' &`);
+    const arrived = files.map((file) => `until [ -s ${file} ]; do sleep 0.02; done`);
+    const command = `${started.join(' ')} ${arrived.join('; ')}; touch ${mark}; wait`;
+    expect((await init(directory, { commands: { a: { command } } }, ['TERM'])).code).toBe(143);
+    for (const file of files) expect(await stateOf(file)).toBe('');
   });
 
   test('but what a finished command has left in the background lives on', async () => {
