@@ -57,6 +57,7 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
   let stoppedBy: Problem | undefined;
   for (const step of steps) {
     const left = steps.length - results.length;
+    await signalsArrived(system);
     const reason: unknown = system.abort?.reason;
     if (reason instanceof Interrupted) {
       stoppedBy = endedBySignal(reason, step, left);
@@ -105,6 +106,14 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
     }
   }
   return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };
+}
+
+/**
+ * Handlers of signals run when the event loop turns, which steps that only write files never let it do. The first turn may
+ * have looked for signals already.
+ */
+async function signalsArrived({ abort }: System): Promise<void> {
+  for (let turn = 0; abort !== undefined && turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Milliseconds in which a signal to us and to what we run reaches both, as when systemd stops the unit. */

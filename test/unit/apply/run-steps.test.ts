@@ -132,6 +132,19 @@ describe('a run', () => {
     expect(report).toMatchObject({ stoppedBy: { where: '/files/b', exitCode: ExitCode.hungUp }, notRun: 1 });
   });
 
+  it('is heard between steps that wait for nothing', async () => {
+    const controller = new AbortController();
+    const first = step('files', 'a', {
+      apply: () => {
+        setImmediate(() => controller.abort(new Interrupted('SIGTERM')));
+        return { state: 'changed', what: 'written' };
+      },
+    });
+    const { report, heard } = await run([first, step('files', 'b')], { abort: controller.signal });
+    expect(heard).toEqual(['a changed written']);
+    expect(report.stoppedBy?.where).toBe('/files/b');
+  });
+
   it('ends at the first failure', async () => {
     const problem = new Problem('no package x', { where: 'yum', output: 'Error: x\n' });
     const { report, heard, logged } = await run([
