@@ -310,6 +310,12 @@ describe('runas', () => {
       'exec setpriv --bounding-set=-setuid --',
       /cannot run it as worker: \S+runas: .*setpriv/,
     ],
+    [
+      'with the setpriv of BusyBox',
+      'worker',
+      `mv /usr/bin/setpriv /usr/bin/setpriv.off; printf '#!/bin/sh\necho "BusyBox v1.36"; echo "  --nnp  Ignore"; exit 1\n' >/usr/bin/setpriv; chmod +x /usr/bin/setpriv;`,
+      /cannot run it as worker: \S+runas: install the setpriv of util-linux\n$/,
+    ],
     ['without setpriv', 'worker', 'mv /usr/bin/setpriv /usr/bin/setpriv.off;', /setpriv is not installed/],
   ])('%s: one line, and neither test nor command runs', async (_, runas, prepare, what) => {
     const entry = { command: `touch ${place}/ran`, test: `touch ${place}/ran`, runas, ignoreErrors: true };

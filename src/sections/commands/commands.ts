@@ -91,7 +91,8 @@ async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']
   if (exitCode === 0) return;
   throw new Problem(`cannot run it as ${entry.runas}`, {
     where: `${entry.pointer}/runas`,
-    hint: lastLine(output),
+    // The setpriv of BusyBox knows no users, and explains itself on a page.
+    hint: /busybox/i.test(output) ? 'install the setpriv of util-linux' : lastLine(output),
     output,
   });
 }
