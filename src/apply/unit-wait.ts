@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
 import { descendantCommands, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
-import { listJobs, unitsAhead } from '../system/systemctl.ts';
+import { listJobs, runsTransient, unitsAhead } from '../system/systemctl.ts';
 
 /** The verbs of systemctl that wait for the jobs they ask for (systemctl(1)). */
 const WAITING_VERBS = /^(?:start|stop|restart|reload|(?:try|reload|force|cond).*|isolate|enable|reenable|disable)$/;
@@ -41,11 +41,4 @@ export function unitsWaitedFor([program = '', ...words]: readonly string[]): rea
   if (basename(program) !== 'systemctl' || words.includes('--no-block')) return [];
   const [verb = '', ...names] = words.filter((word) => !word.startsWith('-'));
   return WAITING_VERBS.test(verb) ? names.map((name) => (UNIT_TYPE.test(name) ? name : `${name}.service`)) : [];
-}
-
-/** Whether a command line runs something as a transient service, which may be ours, and waits for its end. */
-function runsTransient([program = '', ...words]: readonly string[], unit: string): boolean {
-  if (basename(program) !== 'systemd-run') return false;
-  if (!words.some((word) => /^(?:--wait|--pipe|--pty|--shell|-[A-Za-z]*[PtS][A-Za-z]*)$/.test(word))) return false;
-  return /^run-/.test(unit) || words.some((word) => word.includes(unit.replace(/\.service$/, '')));
 }

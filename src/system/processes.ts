@@ -122,10 +122,17 @@ function descendantsOf(pid: number, isLeft: (pid: number) => boolean = () => fal
  * gone: in a container process 1 may not care for that.
  */
 export function isAnyGroupRunning(groups: ReadonlySet<number>): boolean {
-  return readdirSync('/proc').some((name) => {
-    const stat = /^\d+$/.test(name) ? processStat(Number(name)) : undefined;
+  return allProcesses().some((pid) => {
+    const stat = processStat(pid);
     return stat !== undefined && groups.has(stat.group);
   });
+}
+
+/** The process ids that can be seen. */
+export function allProcesses(): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 /** Whether a process runs the same executable as we do. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
 import type { Exec } from './exec.ts';
 import type { FileSystem } from './file-system.ts';
@@ -113,4 +114,11 @@ function reachable(units: readonly string[], order: Order): ReadonlySet<string> 
       pending.push(id);
     }
   return ahead;
+}
+
+/** Whether a command line runs something as a transient service, which may be `unit`, and waits for its end. */
+export function runsTransient([program = '', ...words]: readonly string[], unit: string): boolean {
+  if (basename(program) !== 'systemd-run') return false;
+  if (!words.some((word) => /^(?:--wait|--pipe|--pty|--shell|-[A-Za-z]*[PtS][A-Za-z]*)$/.test(word))) return false;
+  return /^run-/.test(unit) || words.some((word) => word.includes(unit.replace(/\.service$/, '')));
 }

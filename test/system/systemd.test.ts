@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
@@ -251,9 +251,15 @@ describe('run by user data, in a unit that is still being started,', () => {
     expect(told).not.toContain(`\n${pid}`);
   });
 
-  test('it is found where a scope of its own was made for it, as by su -', async () => {
+  test.each([
+    ['a scope of its own was made for it, as by su -', 'systemd-run -q --scope'],
+    ['user data waits for a transient service', 'systemd-run -q --wait'],
+  ])('it is found where %s', async (_, runner) => {
     await view().run('systemctl stop agent needs');
-    const { out, code } = await atBoot({ services: { systemd: { agent: ON } } }, ':', ':', 'systemd-run -q --scope');
+    const place = join(view().shared, 'transient.out');
+    const command = `${runner} sh -c '"$@" >${place}' sh`;
+    const { code } = await atBoot({ services: { systemd: { agent: ON } } }, ':', ':', command);
+    const out = readFileSync(place, 'utf8');
     expect({ code, out }).toEqual({ code: '0', out: expect.stringContaining('to be started after final.service') });
     await settled();
   });
@@ -336,7 +342,7 @@ describe('a oneshot unit that runs cfn-init', () => {
       content:
         '[Unit]\nRequires=inner.service\nAfter=inner.service\n[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n',
     },
-    [`${UNITS}/slow.service`]: service(`Type=oneshot\nExecStart=/bin/sh -c "sleep 1.5; ${says('slow')}"`),
+    [`${UNITS}/delay.service`]: service(`Type=oneshot\nExecStart=/bin/sh -c "sleep 1.5; ${says('slow')}"`),
   };
   const starting = (command: string): ConfigDocument => ({
     commands: { b: { command: `${command} && ${says('outer')}` } },
@@ -356,9 +362,9 @@ describe('a oneshot unit that runs cfn-init', () => {
   });
 
   test('waits for one that only waits for another unit at the time', async () => {
-    await view().run(`rm -f ${log}; systemctl stop app middle slow`);
+    await view().run(`rm -f ${log}; systemctl stop app middle delay`);
     const begin = 'systemctl start --no-block inner';
-    const { code, stderr } = await cfnInit(view(), { files, ...starting(`${begin} && systemctl start slow`) });
+    const { code, stderr } = await cfnInit(view(), { files, ...starting(`${begin} && systemctl start delay`) });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     await expect.poll(() => view().read(log), { timeout: 20_000 }).toBe('slow\nouter\ninner\n');
   });

@@ -1,7 +1,7 @@
 import type { Exec } from '../../../system/exec.ts';
-import { ancestorsOf, unitsOf } from '../../../system/processes.ts';
+import { allProcesses, ancestorsOf, argumentsOf, unitsOf } from '../../../system/processes.ts';
 import type { System } from '../../../system/system.ts';
-import { type Jobs, listJobs, unitsAhead } from '../../../system/systemctl.ts';
+import { type Jobs, listJobs, runsTransient, unitsAhead } from '../../../system/systemctl.ts';
 
 /** Milliseconds between two looks at the jobs. */
 const SHORTEST_PAUSE = 200;
@@ -40,12 +40,22 @@ export async function wouldBeHeldBy(unit: string, { exec }: Pick<System, 'exec'>
   return ours.length === 0 ? undefined : unitAhead(unit, jobs, ours, exec);
 }
 
-/** The jobs that systemd has, and the units among them that we or our ancestors run in: user data waits for `su -` as well. */
+/** The jobs that systemd has, and the units among them that we run in. */
 async function startingUnits(exec: Exec): Promise<{ jobs: Jobs; ours: readonly string[] }> {
   const jobs = await listJobs(exec);
   if (jobs.size === 0) return { jobs, ours: [] };
-  const around = [process.pid, ...ancestorsOf(process.pid).map(({ pid }) => pid)].flatMap((pid) => unitsOf(pid));
-  return { jobs, ours: [...new Set(around)].filter((unit) => jobs.has(unit)) };
+  const around = unitsAround(process.pid);
+  const own = around.filter((unit) => jobs.has(unit));
+  if (own.length > 0) return { jobs, ours: own };
+  // Not our ancestor, but user data may wait for it: `systemd-run --wait cfn-init`.
+  const starters = allProcesses().filter((pid) => around.some((unit) => runsTransient(argumentsOf(pid), unit)));
+  return { jobs, ours: starters.flatMap(unitsAround).filter((unit) => jobs.has(unit)) };
+}
+
+/** The units that a process and its ancestors run in: user data waits for `su -`, which makes a session of its own, as well. */
+function unitsAround(pid: number): readonly string[] {
+  const pids = [pid, ...ancestorsOf(pid).map((ancestor) => ancestor.pid)];
+  return [...new Set(pids.flatMap((one) => unitsOf(one)))];
 }
 
 /** The one of our units that another is ordered after, be it by way of further units that wait. */
