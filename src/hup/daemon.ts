@@ -79,12 +79,7 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
   // Before the lock is taken, whose holder counts as one that follows changes: a configuration that cannot be used ends it here.
   const daemon = new Daemon(loadConfig, tools, parts);
   const lock = parts.tryLock(paths.hupDaemonLock, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
-  if (lock === undefined) return ExitCode.done;
-  try {
-    await daemon.run(lock);
-  } finally {
-    lock.release();
-  }
+  if (lock !== undefined) await daemon.run(lock);
   return ExitCode.done;
 }
 
@@ -166,8 +161,9 @@ class Daemon {
     this.#noteFollowing = followingNote(tools.system);
   }
 
-  /** @param lock the daemon's, which it disclaims as soon as it is to stop */
-  async run(lock: NamedLock): Promise<void> {
+  /** @param taken the daemon's lock, which it disclaims as soon as it is to stop, and releases */
+  async run(taken: NamedLock): Promise<void> {
+    let lock = taken;
     const { notifier, pause, onSignals: listen } = this.#parts;
     const ignoreSignals = listen(['SIGTERM', 'SIGINT', 'SIGHUP'], (name) => {
       if (name === 'SIGHUP') this.#isReloading = true;
@@ -187,6 +183,21 @@ class Daemon {
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
+        const again = lock.isInPlace() ? lock : this.#parts.tryLock(paths.hupDaemonLock);
+        if (again === undefined) {
+          notifier.send('STOPPING=1', 'STATUS=Stopping.');
+          this.#tools.log.warning(
+            `${paths.hupDaemonLock} was removed, and another cfn-hup follows changes: ending`,
+            ENDED,
+          );
+          return await notifier.drain();
+        }
+        if (again !== lock) lock.release();
+        lock = again;
+        if (passLock?.isInPlace() === false) {
+          passLock.release();
+          passLock = undefined;
+        }
         passLock ??= this.#parts.tryLock(passLockOf(this.#config));
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
         else await pause.wait(await this.#turn());
@@ -198,6 +209,7 @@ class Daemon {
       ignoreSignals();
       passLock?.release();
       forgetFollowing(this.#tools.system);
+      lock.release();
     }
     await notifier.drain();
   }

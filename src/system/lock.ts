@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -24,6 +25,8 @@ export interface HeldLock {
 export interface NamedLock extends HeldLock {
   /** Takes our process id out of the file, while the lock stays ours: who is about to end is not counted upon. */
   disclaim(): void;
+  /** Whether the file is still the one that is locked: when somebody has removed it, others can lock a new one. */
+  isInPlace(): boolean;
 }
 
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
@@ -69,6 +72,10 @@ export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
     },
     disclaim() {
       if (isHeld) ftruncateSync(fd, 0);
+    },
+    isInPlace() {
+      const [file, ours] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+      return file?.ino === ours.ino && file.dev === ours.dev;
     },
   };
 }

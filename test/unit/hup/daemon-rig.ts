@@ -22,6 +22,8 @@ export interface DaemonRig {
   readonly held: Set<string>;
   /** Locks that were disclaimed. */
   readonly disclaimed: Set<string>;
+  /** Locks whose files were removed. */
+  readonly lost: Set<string>;
   /** Daemons that were asked to end. */
   readonly asked: readonly number[];
   /** How often memory was given back. */
@@ -30,6 +32,8 @@ export interface DaemonRig {
   readonly hasLeft: () => boolean;
   readonly isAlive: () => boolean;
   signal(name: NodeJS.Signals): void;
+  /** Has somebody else hold a lock the next times. */
+  refuse(name: string, times: number): void;
   /** Runs it to its end. */
   run(): Promise<number>;
 }
@@ -58,7 +62,7 @@ export const RIVAL = 4321;
 /** A daemon in a world, with real passes, and with signals, locks and systemd that are the test's. */
 export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   const { hooks = [], looks = [{}], taken = {}, inPause } = wish;
-  const refusals = { ...taken };
+  const refusals: Record<string, number> = { ...taken };
   let look = 0;
   const loadConfig = (): HupConfig => {
     const now = looks[Math.min(look++, looks.length - 1)] ?? {};
@@ -76,6 +80,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
   let trims = 0;
   const held = new Set<string>();
   const disclaimed = new Set<string>();
+  const lost = new Set<string>();
   const parts: DaemonParts = {
     pass: (config, tools, options) => {
       passes.push(config.settings.stack);
@@ -87,7 +92,11 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
       refusals[name] = left - 1;
       if (left > 0) return undefined;
       held.add(name);
-      return { release: () => held.delete(name), disclaim: () => disclaimed.add(name) };
+      return {
+        release: () => held.delete(name),
+        disclaim: () => disclaimed.add(name),
+        isInPlace: () => !lost.delete(name),
+      };
     },
     holderOf: (path) => {
       const name = path.replace(/.*\//, '');
@@ -143,11 +152,15 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     pauses,
     held,
     disclaimed,
+    lost,
     asked,
     trims: () => trims,
     isListening: () => handle !== undefined,
     hasLeft: () => hasLeft,
     isAlive: () => alive(),
+    refuse: (name, times) => {
+      refusals[name] = times;
+    },
     signal: (name) => {
       if (handle === undefined) throw new Error(`${name}: nobody listens`);
       handle(name);

@@ -143,6 +143,28 @@ describe('the loop', () => {
     expect(rig.passes).toHaveLength(1);
   });
 
+  it.each<[taken: number, passes: number, said: string | undefined]>([
+    [0, 3, undefined],
+    [1, 1, expect.stringMatching(/^WARNING .*daemon\.lock was removed, and another cfn-hup follows changes: ending$/)],
+  ])(
+    'takes its locks again when their files are removed, or ends for who was faster (%i)',
+    async (taken, passes, said) => {
+      const rig = createDaemon(world, {
+        pass: async () => NOTHING_NEW,
+        inPause: (count, { lost, refuse, signal }) => {
+          for (const name of ['daemon.lock', 'pass.lock']) lost.add(name);
+          refuse('daemon.lock', taken);
+          if (count === 3) signal('SIGTERM');
+        },
+      });
+      expect(await rig.run()).toBe(ExitCode.done);
+      expect(rig.passes).toHaveLength(passes);
+      expect([...rig.held]).toEqual([]);
+      expect(rig.told.at(-1)).toBe('STOPPING=1 STATUS=Stopping.');
+      expect(world.said.find((line) => line.includes('removed'))).toEqual(said);
+    },
+  );
+
   it('gives back memory after each pass', async () => {
     const results = [false, true].map((changed) => ({ ...NOTHING_NEW, changed }));
     const rig = createDaemon(world, {

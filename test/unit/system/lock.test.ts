@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
@@ -64,6 +64,18 @@ it('its holder is found without touching it, until it lets go or disclaims it', 
   expect([holderOf(path), tryLock(path)]).toEqual([undefined, undefined]);
   again?.release();
   again?.disclaim();
+});
+
+it('knows whether its file was removed, when another can take a new one', () => {
+  const path = newPath();
+  const lock = tryLock(path);
+  expect(lock?.isInPlace()).toBe(true);
+  rmSync(path);
+  expect(lock?.isInPlace()).toBe(false);
+  const second = tryLock(path);
+  expect([lock?.isInPlace(), second?.isInPlace()]).toEqual([false, true]);
+  lock?.release();
+  second?.release();
 });
 
 it('is not handed on to what we start', async () => {
