@@ -56,7 +56,8 @@ export function readFollowing(system: Pick<System, 'files'>): Following | undefi
 /** A loop that a call in a unit has left behind is in that unit's control group too, and is not its main process. */
 function unitOf({ files, environment }: System): string | undefined {
   const unit = serviceOf(process.pid, procIn(files));
-  const isMain = environment['SYSTEMD_EXEC_PID'] === String(process.pid);
+  // Or a shell is it, which waits for us.
+  const isMain = [process.pid, process.ppid].includes(Number(environment['SYSTEMD_EXEC_PID']));
   return isMain || unit === 'cfn-hup.service' ? unit : undefined;
 }
 

@@ -20,6 +20,7 @@ export interface ServiceUnit {
 
 /** Who has started a process. */
 export interface Surroundings {
+  /** Its own number, or that of a shell that ends with it, as of `sh -c cfn-hup`. */
   readonly pid: number;
   readonly parentPid: number;
   /** What the parent's program is called, also by the script that Python runs; none for a shell, which waits for us. */
@@ -85,7 +86,7 @@ export function planStart(request: Request, surroundings: Surroundings, isFollow
   }
   // A script that systemd runs as cfn-hup.service, and that waits for us.
   const isWaitedForByScript = isOwnUnit && !isFollowed && ['start', 'running'].includes(unit.subState);
-  if (unit.type === 'forking')
+  if (unit.type === 'forking' && !isMain)
     return (unit.controlPid === pid && unit.subState === 'start') || isWaitedForByScript ? 'detach' : other;
   return isMain || isWaitedForByScript ? 'loop' : other;
 }

@@ -20,14 +20,24 @@ const PROPERTIES = [
 /** Milliseconds that systemctl has for an answer. */
 const PATIENCE = 30_000;
 const SHELL = /^-?(?:ba|da|a|k|mk|z)?sh$/;
+const REDIRECTION = /\d*[<>]{1,2}&?\s*[^\s;&|<>]+|&>{1,2}\s*[^\s;&|<>]+/g;
+/** Commands for a shell whose last one is cfn-hup, in the foreground. */
+const ENDS_WITH_US =
+  /(?:^|[;&|\n])\s*(?:exec\s+)?(?:\w+=\S*\s+)*(?:\S*\/)?cfn-hup(?:\s[^;&|\n]*)?(?:(?:;|\|\|)\s*exit\b[^;&|\n]*)?;?\s*$/;
 
-/** Looks who has started a process. @param toldMain what SYSTEMD_EXEC_PID says in its environment */
+/**
+ * Looks who has started a process. A shell that has nothing else to do stands for it: some shells replace themselves by
+ * their last command, and others wait for it.
+ * @param toldMain what SYSTEMD_EXEC_PID says in its environment
+ */
 export async function probeSurroundings(
   system: Pick<System, 'exec' | 'files'>,
-  pid: number,
+  self: number,
   toldMain: string | undefined,
 ): Promise<Surroundings> {
   const proc = procIn(system.files);
+  const shell = processStat(self, proc)?.parent ?? 0;
+  const pid = endsWithUs(argumentsOf(shell, proc)) ? shell : self;
   const parentPid = processStat(pid, proc)?.parent ?? 0;
   const service = hasSystemd(system) ? serviceOf(pid, proc) : undefined;
   const shown = service === undefined ? [] : await showUnits(system.exec, PROPERTIES, [OWN_UNIT, service], PATIENCE);
@@ -41,6 +51,13 @@ export async function probeSurroundings(
     unit,
     isOwnUnit: service === OWN_UNIT || (unit !== undefined && unit.id === own?.id),
   };
+}
+
+/** Whether a process is a shell with commands of which the last one is cfn-hup. */
+function endsWithUs([program = '', ...rest]: readonly string[]): boolean {
+  const commands = rest[rest.findIndex((word) => /^-[a-z]*c[a-z]*$/.test(word)) + 1];
+  if (!SHELL.test(basename(program)) || commands === rest[0] || commands === undefined) return false;
+  return ENDS_WITH_US.test(commands.replace(REDIRECTION, ' '));
 }
 
 function namesOf(pid: number, proc: Proc): readonly string[] {

@@ -56,6 +56,7 @@ describe('a bare call, and --no-daemon', () => {
     ['Type=exec', inOther({ type: 'exec', subState: 'start' }), 'loop', 'loop'],
     ['Type=forking', inOwn(forking), 'detach', 'detach'],
     ['Type=forking of another name', inOther(forking), 'detach', 'detach'],
+    ['Type=forking, left behind by a script', inOwn({ ...forking, subState: 'running', mainPid: US }), 'loop', 'loop'],
     ['ExecStartPost= of Type=forking', inOther({ ...forking, subState: 'start-post' }), FOLLOW, 'pass'],
     ['a script of Type=forking, as an init script', inOwn({ ...forking, controlPid: 7 }), 'detach', 'detach'],
     ['such a script, while a daemon is at work', inOwn({ ...forking, controlPid: 7 }), 'pass', 'pass', true],

@@ -97,6 +97,28 @@ it.each<[args: string[], name: string, names: string[]]>([
   expect((await probe(undefined)).parentNames).toEqual(names);
 });
 
+it.each<[command: string[], isForUs: boolean]>([
+  [['/bin/sh', '-c', '/opt/aws/bin/cfn-hup'], true],
+  [['/bin/bash', '-lc', 'A=1 cfn-hup -v >>/var/log/x 2>&1'], true],
+  [['sh', '-e', '-c', 'cd /srv && cfn-hup -c /etc/cfn; exit $?'], true],
+  [['sh', '-c', 'cfn-init -v x\nexec cfn-hup || exit 1;'], true],
+  [['sh', '-c', 'cfn-hup &> /dev/null'], true],
+  [['sh', '-c', 'cfn-hup && echo done'], false],
+  [['sh', '-c', 'cfn-hup & sleep 1'], false],
+  [['sh', '-c', 'cfn-hup &'], false],
+  [['sh', '-c', 'while sleep 1; do cfn-hup; done'], false],
+  [['sh', '-c', 'echo not-cfn-hup'], false],
+  [['sh', '/srv/cfn-hup'], false],
+  [['sh', '-c'], false],
+  [['python3', '-c', 'cfn-hup'], false],
+])('a shell that has nothing else to do stands for it: %j', async (command, isForUs) => {
+  put(US, 7, ['cfn-hup'], 'cfn-hup');
+  put(7, 1, command, 'sh');
+  put(1, 0, ['/sbin/init'], 'systemd');
+  const stands = { pid: 7, parentPid: 1, parentNames: ['systemd'], isToldMain: true };
+  expect(await probe(undefined, '7')).toMatchObject(isForUs ? stands : { pid: US, parentPid: 7, isToldMain: false });
+});
+
 it('a process that has ended', async () => {
   expect(await probe(undefined)).toMatchObject({ parentPid: 0, parentNames: [], unit: undefined });
 });
