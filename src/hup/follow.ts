@@ -5,6 +5,7 @@ import { booleanSetting, readSettings } from '../settings.ts';
 import { absolutePath } from '../system/absolute-path.ts';
 import { type Detached, startDetached } from '../system/detached.ts';
 import { holderOf, tryLock } from '../system/lock.ts';
+import { procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { followsOther, isSameConfig, otherFollowed } from './rival.ts';
@@ -16,6 +17,11 @@ const TRANSIENT_UNIT = 'cfn-hup-loop.service';
 /** Milliseconds. */
 const PATIENCE = 15_000;
 const PAUSE = 100;
+/** Milliseconds that a started unit has until it follows changes; it may wait for the boot, or be slow, for longer. */
+const LOOK = 3000;
+/** Milliseconds that systemctl has for an answer. */
+const ANSWER = 30_000;
+const STATE = ['ActiveState', 'SubState', 'Result', 'Job', 'TriggeredBy'];
 /** Milliseconds after which a loop that has not taken the lock waits for another daemon. */
 const TURN = 4000;
 
@@ -44,6 +50,13 @@ export async function followFromNowOn(
   if (how === 'pass-then-transient-unit') await startTransientUnit(system, log, configOption);
   else if (how === 'pass-then-follow' && isSameConfig(system, configOption, undefined) && (await hasUnit(system)))
     await startUnit(system, log);
+  // With its service systemd may end all that the call leaves behind.
+  else if (
+    how === 'pass-then-follow' &&
+    hasSystemd(system) &&
+    serviceOf(process.pid, procIn(system.files)) !== undefined
+  )
+    await startTransientUnit(system, log, configOption);
   else await startLoop(system, log, configOption);
   return true;
 }
@@ -87,14 +100,51 @@ function isFollowedAlready(system: System, log: Log, configOption: string | unde
 
 async function hasUnit(system: System): Promise<boolean> {
   if (!hasSystemd(system)) return false;
-  const [unit] = (await showUnits(system.exec, ['LoadState'], [OWN_UNIT], PATIENCE)) ?? [];
+  const [unit] = (await showUnits(system.exec, ['LoadState'], [OWN_UNIT], ANSWER)) ?? [];
   return unit?.['LoadState'] === 'loaded';
 }
 
-/** Without waiting: we may be a part of the boot that the unit comes after. */
+/** Without waiting for its job: we may be a part of the boot that the unit comes after. */
 async function startUnit(system: System, log: Log): Promise<void> {
-  await start(system, OWN_UNIT, ['systemctl', 'start', '--no-block', OWN_UNIT]);
+  const command: [string, ...string[]] = ['systemctl', 'start', '--no-block', OWN_UNIT];
+  await start(system, OWN_UNIT, command);
+  let failure = await failureOf(system, OWN_UNIT);
+  if (failure !== undefined) {
+    // It may have been started too often before, which systemd does not tell when it failed for another reason first.
+    await start(system, OWN_UNIT, ['systemctl', 'reset-failed', OWN_UNIT]);
+    await start(system, OWN_UNIT, command);
+    failure = await failureOf(system, OWN_UNIT);
+  }
+  if (failure !== undefined) throw notStaying(OWN_UNIT, failure);
   log.info(`${OWN_UNIT} follows changes from now on, until the machine is restarted unless it is enabled`);
+}
+
+function notStaying(unit: string, result: string): Problem {
+  return new Problem('cannot follow changes', {
+    where: unit,
+    hint: `it does not stay up (${result}): see journalctl -u ${unit}`,
+  });
+}
+
+/**
+ * Looks for a while at a unit that was started.
+ * @returns what systemd calls the result when it has ended; undefined when it follows changes, or may still do so
+ */
+async function failureOf(system: System, unit: string): Promise<string | undefined> {
+  const end = system.clock.elapsed() + LOOK;
+  while (holderOf(paths.hupDaemonLock) === undefined) {
+    const [state] = (await showUnits(system.exec, STATE, [unit], ANSWER)) ?? [];
+    const isOver = system.clock.elapsed() >= end;
+    const isAgain = state?.['SubState'] === 'auto-restart';
+    const hasJob = /[1-9]/.test(state?.['Job'] ?? '');
+    const isDown = ['failed', 'inactive'].includes(state?.['ActiveState'] ?? '') && !hasJob;
+    // What follows is a timer.
+    if (state?.['Result'] === 'success' && isDown && (state['TriggeredBy'] ?? '') !== '') return undefined;
+    if (isDown || (isOver && isAgain)) return state?.['Result'] ?? 'unknown';
+    if (isOver) break;
+    await system.clock.sleep(PAUSE);
+  }
+  return undefined;
 }
 
 async function startTransientUnit(system: System, log: Log, configOption: string | undefined): Promise<void> {
@@ -102,11 +152,13 @@ async function startTransientUnit(system: System, log: Log, configOption: string
   const options = ['--quiet', '--collect', '--no-block', ...properties.map((property) => `--property=${property}`)];
   const loop = [process.execPath, 'cfn-hup', '--daemon', ...configArguments(configOption)];
   await start(system, TRANSIENT_UNIT, ['systemd-run', `--unit=${TRANSIENT_UNIT}`, ...options, ...loop]);
+  const failure = await failureOf(system, TRANSIENT_UNIT);
+  if (failure !== undefined) throw notStaying(TRANSIENT_UNIT, failure);
   log.info(`${TRANSIENT_UNIT} follows changes from now on, until the machine is restarted`);
 }
 
 async function start({ exec }: System, unit: string, command: [string, ...string[]]): Promise<void> {
-  const { exitCode, output } = await exec.tool(command);
+  const { exitCode, output } = await exec.tool(command, { timeout: ANSWER });
   if (exitCode === 0) return;
   throw new Problem('cannot follow changes', {
     where: unit,

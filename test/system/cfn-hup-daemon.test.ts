@@ -255,6 +255,8 @@ describe("a template's own unit", () => {
     ['forking', UNIT, UNIT, `Type=forking\n${CALL}\nRestart=always`],
     ['forking with a PID file', UNIT, UNIT, `Type=forking\nPIDFile=/run/hup.pid\n${CALL}`],
     ['with a script that waits', UNIT, UNIT, `ExecStart=/bin/sh -c '/opt/aws/bin/cfn-hup; exit $?'`],
+    ['forking, by a script that leaves it behind', UNIT, UNIT, `Type=forking\nExecStart=/bin/sh -c 'cfn-hup & exit 0'`],
+    ['of another name, by a shell', OTHER, OTHER, `ExecStart=/bin/sh -c 'cfn-hup -v >/dev/null 2>&1'\nRestart=always`],
     ['oneshot that remains', UNIT, UNIT, `Type=oneshot\nRemainAfterExit=yes\n${CALL}`],
     ['a drop-in over ours', UNIT, dropIn, `ExecStart=\n${CALL} -v`],
     ['of another name, beside ours', OTHER, OTHER, `Type=notify\n${CALL}\nRestart=always`],
@@ -312,6 +314,34 @@ describe("a template's own unit", () => {
     await until('the change is dealt with', () => guest.lines(ACTED).length > 0, { seconds: 8, ...said });
     expect(await property(view(), 'MainPID', OTHER)).toBe(daemon);
     await view().run(`rm ${file}`);
+  });
+
+  test('a bare call fails where the unit does, starts one that was started too often, and needs none', async () => {
+    await put({ [UNIT]: 'ExecStart=/nonexistent/cfn-hup' });
+    const { code, stderr } = await view().run(['cfn-hup']);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^cfn-hup: cannot follow changes: cfn-hup\.service: it does not stay up \(exit-code\): .*\n$/,
+      ),
+    });
+    await put({ [UNIT]: `${CALL}\n[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=2` });
+    await view().run(`for i in 1 2 3; do systemctl restart ${UNIT}; done`);
+    expect(await shown(UNIT, 'ActiveState Result')).toEqual(['failed', 'start-limit-hit']);
+    expect((await view().run(['cfn-hup'])).code).toBe(0);
+    await follows(UNIT);
+    // A service that systemd ends with all that it has left behind.
+    await view().run(`systemctl stop ${UNIT}; rm ${UNITS}/${UNIT}; systemctl daemon-reload
+      rm -r /var/lib/cfn-hup /run/cfn-hup ${ACTED}`);
+    await guest.tell({ version: 0 });
+    await guest.publish({ version: 0 });
+    await view().run('systemd-run -q --wait --unit=app.service sh -c "cfn-hup; sleep 0.1"');
+    await follows(LOOP);
+  });
+
+  test('that is restarted often is not refused', async () => {
+    await start();
+    for (const _ of Array(6)) expect((await systemctl('restart', UNIT)).code).toBe(0);
   });
 
   test('oneshot, whose processes end with the call: followed by a unit that the call starts', async () => {

@@ -19,8 +19,15 @@ beforeEach(() => {
   world.files.writeLink('/srv/file', '/etc/cfn/cfn-hup.conf');
 });
 
-/** Where systemd runs and knows the unit; `start` is what starting it comes to. */
-async function follow(config: string | undefined, start: Partial<ToolResult> = {}): Promise<string[]> {
+const UP = 'LoadState=loaded\nActiveState=active\n';
+
+/** Where systemd runs and knows the unit; `start` is what starting it comes to, and `states` what it looks like then. */
+async function follow(
+  config: string | undefined,
+  start: Partial<ToolResult> = {},
+  states: readonly string[] = [UP],
+): Promise<string[]> {
+  const left = [UP, ...states];
   const called: string[] = [];
   const exec: Exec = {
     ...world.system.exec,
@@ -29,7 +36,10 @@ async function follow(config: string | undefined, start: Partial<ToolResult> = {
       called.push(command.join(' '));
       return { exitCode: 0, stdout: '', output: '', ...start };
     },
-    query: async () => ({ exitCode: 0, stdout: 'LoadState=loaded\n', output: '' }),
+    query: async () => {
+      const stdout = (left.length > 1 ? left.shift() : left[0]) ?? '';
+      return { exitCode: 0, stdout, output: '' };
+    },
   };
   world.write('/run/systemd/system/x', '');
   const log = createLog(new Redactor(), [{ write: (level, text) => world.said.push(`${level} ${text}`) }]);
@@ -70,5 +80,26 @@ it('a unit that cannot be started is a problem in one line, with exit code 1', a
   expect(error.exitCode).toBe(1);
   expect(error.line).toMatch(
     /^cannot follow changes: cfn-hup\.service: it printed last: See system logs\.; see journalctl -u cfn-hup\.service$/,
+  );
+});
+
+const DOWN = 'ActiveState=failed\nResult=exit-code\n';
+const RESET = `systemctl reset-failed ${UNIT}`;
+
+it.each<[what: string, states: string[], called: string[] | string]>([
+  ['waits for the boot', ['ActiveState=inactive\nJob=12\n'], [START]],
+  ['is slow', ['ActiveState=activating\nSubState=start\n'], [START]],
+  ['comes up at the second attempt', ['ActiveState=activating\nSubState=auto-restart\n', UP], [START]],
+  ['was started too often before', [DOWN, UP], [START, RESET, START]],
+  ['fails', [DOWN], 'exit-code'],
+  ['ends', ['ActiveState=inactive\nResult=success\n'], 'success'],
+  ['ends, and belongs to a timer', ['ActiveState=inactive\nResult=success\nTriggeredBy=cfn-hup.timer\n'], [START]],
+  ['fails again and again', ['ActiveState=activating\nSubState=auto-restart\nResult=signal\n'], 'signal'],
+])('a unit that %s', async (_, states, called) => {
+  const outcome = await follow(undefined, {}, states).catch((thrown: unknown) => thrown);
+  if (typeof called !== 'string') return expect(outcome).toEqual(called);
+  if (!(outcome instanceof Problem)) throw new Error('no problem');
+  expect(outcome.line).toBe(
+    `cannot follow changes: ${UNIT}: it does not stay up (${called}): see journalctl -u ${UNIT}`,
   );
 });
