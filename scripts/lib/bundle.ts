@@ -93,6 +93,8 @@ const undiciByHttp1: Plugin = {
 /** As in Node's own copy of undici: without the parser that is an experiment. */
 const undiciDefines = { esbuildDetection: '1' };
 const execa = `module.exports = require('execa');`;
+/** Reads what a server has to say against a request. */
+const saxes = `module.exports = require('saxes');`;
 
 const common = {
   absWorkingDir: project,
@@ -138,7 +140,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       commanderWithoutPrograms,
       ...(wanted.every((command) => OFFLINE.includes(command)) ? [offline] : []),
       onlyCommands(wanted),
-      apart(name === 'cfn-init' ? [PROXIES] : [PROXIES, 'execa']),
+      apart(name === 'cfn-init' ? [PROXIES, 'saxes'] : [PROXIES, 'saxes', 'execa']),
     ],
   });
   const forPackage = (name: string, contents: string, options: BuildOptions = {}): BuildOptions => ({
@@ -162,10 +164,11 @@ export async function bundle(directory: string): Promise<readonly string[]> {
         define: undiciDefines,
       }),
       forPackage('execa', execa),
+      forPackage('saxes', saxes),
     ].map((options) => build({ ...common, ...options })),
   );
   // For the notices that the licences of what is bundled ask for.
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
   writeFileSync(join(directory, 'bundled.json'), JSON.stringify([...new Set(inputs)].sort()));
-  return [...frequent, 'cfntools', PROXIES, 'execa'];
+  return [...frequent, 'cfntools', PROXIES, 'execa', 'saxes'];
 }
