@@ -3,6 +3,7 @@ import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
 import type { Log } from '../log.ts';
 import type { HeatTools } from '../metadata/heat-source.ts';
+import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
 import type { System } from '../system/system.ts';
 import { Complaints } from './complaints.ts';
@@ -14,7 +15,6 @@ import type { HupConfig } from './hup-config.ts';
 import { forgetLastAnswer, noteLastAnswer, noteUnkept } from './last-answer.ts';
 import { noteLastChecks } from './last-check.ts';
 import { baselineOf } from './observation.ts';
-import { awaitsOwnBoot } from './own-boot.ts';
 import { publish, readPublished } from './published.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
 import { stateKey } from './state-place.ts';
@@ -117,7 +117,7 @@ class Pass {
 
   async run(): Promise<PassResult> {
     const { hooks, settings } = this.#config;
-    if (awaitsOwnBoot(this.#tools.system, this.#config)) {
+    if (await this.#awaitsOwnBoot()) {
       this.#tools.log.warning(
         'the hooks were dealt with by another instance, as in an image of a running guest: left until cfn-init or cloud-init has run',
       );
@@ -156,6 +156,15 @@ class Pass {
       hasStateTrouble: this.#unkept !== undefined,
       trouble,
     };
+  }
+
+  /** Once cloud-init is done, which is soon after the start, there is nothing to load. */
+  async #awaitsOwnBoot(): Promise<boolean> {
+    const { files } = this.#tools.system;
+    if (files.entry(paths.cloudInitStatus) === undefined || files.entry(paths.cloudInitResult) !== undefined)
+      return false;
+    const { awaitsOwnBoot } = await import('./own-boot.ts');
+    return awaitsOwnBoot(this.#tools.system, this.#config);
   }
 
   /** Where all is well the notes of the checks say so. */

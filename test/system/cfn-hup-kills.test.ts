@@ -120,9 +120,7 @@ describe('a pass that is killed at any step', () => {
       expect((await pass()).code).toBe(0);
       expect({ at, acted: [...new Set(acted())] }).toEqual({ at, acted: ['first', 'second'] });
       expect(acted().filter((version) => version === 'first')).toHaveLength(1);
-      expect((await view().run(`ls ${STATE}`)).stdout).toMatch(
-        /^daemon\.lock\nfollow@[0-9a-f]{16}\.json\npass\.lock\n$/,
-      );
+      expect((await view().run(`ls ${STATE}`)).stdout).toMatch(/^follow@[0-9a-f]{16}\.json\npass\.lock\n$/);
     }
   });
 
