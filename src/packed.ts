@@ -1,8 +1,17 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
 
-/** Where each file lies behind the first line of the asset: offset and length. */
-export type PackedIndex = Readonly<Record<string, readonly [number, number]>>;
+/** The first line of the asset. */
+export interface PackedIndex {
+  /** Where in the executable the line ends, in digits of a fixed number; scripts/build fills it in. */
+  readonly at: string;
+  /** Where each file lies behind the line: offset and length. */
+  readonly files: Readonly<Record<string, readonly [number, number]>>;
+}
+
+/** The command that stays. */
+const DAEMON = 'cfn-hup';
 
 /**
  * Runs a script that scripts/build has put into the binary beside the launcher, with the code that V8 has made of it. All of
@@ -13,14 +22,16 @@ export type PackedIndex = Readonly<Record<string, readonly [number, number]>>;
 export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const asset = Buffer.from(getRawAsset('packed'));
   const first = asset.indexOf('\n') + 1;
-  const index = JSON.parse(asset.toString('latin1', 0, first)) as PackedIndex;
-  const name = `${wanted}.cjs` in index || `${wanted}.cjs.br` in index ? wanted : otherwise;
+  const { at, files } = JSON.parse(asset.toString('latin1', 0, first)) as PackedIndex;
+  const name = `${wanted}.cjs` in files || `${wanted}.cjs.br` in files ? wanted : otherwise;
   const file = (path: string): Buffer => {
-    const [offset, length] = index[path] ?? [0, 0];
-    return asset.subarray(first + offset, first + offset + length);
+    const [offset, length] = files[path] ?? [0, 0];
+    // What was read from a file is gone afterwards. Mapped pages that were looked at stay in memory, half a megabyte of them.
+    const copy = name === DAEMON ? readExecutable(Number(at) + offset, length) : undefined;
+    return copy ?? asset.subarray(first + offset, first + offset + length);
   };
   const source = (): Buffer =>
-    `${name}.cjs` in index
+    `${name}.cjs` in files
       ? file(`${name}.cjs`)
       : process.getBuiltinModule('node:zlib').brotliDecompressSync(file(`${name}.cjs.br`));
   const cachedData = file(`${name}.cache`);
@@ -32,4 +43,19 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const module = { exports: {} };
   (script.runInThisContext() as (...globals: unknown[]) => void)(require, module, module.exports, loadPacked);
   return module.exports;
+}
+
+/** @returns undefined where that does not work, as without /proc */
+function readExecutable(position: number, length: number): Buffer | undefined {
+  try {
+    const fd = openSync('/proc/self/exe', 'r');
+    try {
+      const content = Buffer.allocUnsafeSlow(length);
+      return readSync(fd, content, 0, length, position) === length ? content : undefined;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
 }

@@ -26,7 +26,7 @@ import { bundle } from './bundle.ts';
 import { closeGap } from './elf-gap.ts';
 import { keepIgnoredHangup } from './ignored-hangup.ts';
 import { renameNodeVariables } from './node-variables.ts';
-import { pack } from './pack.ts';
+import { fillInPlace, pack } from './pack.ts';
 
 const project = join(import.meta.dirname, '../..');
 const work = join(project, '.build');
@@ -57,7 +57,8 @@ mkdirSync(output, { recursive: true });
 
 const names = await bundle(work);
 // Code saves compiling at each start. Only a Node of the same machine can make it.
-writeFileSync(join(work, 'packed'), pack(names, work, arch === 'x64'));
+const packed = pack(names, work, arch === 'x64');
+writeFileSync(join(work, 'packed'), packed);
 
 const base = join(work, `node-${arch}.stripped`);
 copyFileSync(machine.node, base);
@@ -92,7 +93,9 @@ await sea(join(work, 'launcher.cjs'), {
   },
 } as Parameters<typeof sea>[1]);
 
-writeFileSync(built, closeGap(readFileSync(built)));
+const executable = closeGap(readFileSync(built));
+fillInPlace(executable, packed);
+writeFileSync(built, executable);
 renameSync(built, join(output, 'cfntools'));
 for (const { name } of commands) {
   const link = join(output, name);

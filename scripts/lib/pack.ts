@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import type { PackedIndex } from '../../src/packed.ts';
 
+/** Enough for the offset of a byte in any executable. */
+const DIGITS = 12;
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
 /** Hardly anybody goes through a proxy, or reads an error in XML. */
@@ -14,10 +16,10 @@ const COMPRESSED: ReadonlySet<string> = new Set(['http-proxied', 'execa', 'saxes
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
   const parts: Buffer[] = [];
-  const index: Record<string, PackedIndex[string]> = {};
+  const files: Record<string, readonly [number, number]> = {};
   let offset = 0;
   const add = (name: string, content: Buffer): void => {
-    index[name] = [offset, content.length];
+    files[name] = [offset, content.length];
     const padding = Buffer.alloc(missing(content.length));
     parts.push(content, padding);
     offset += content.length + padding.length;
@@ -29,8 +31,21 @@ export function pack(names: readonly string[], directory: string, withCode: bool
     else add(file, source);
     if (withCode && !WITHOUT_CODE.has(name)) add(`${name}.cache`, codeOf(name, directory));
   }
-  const first = JSON.stringify(index);
+  const first = JSON.stringify({ at: '0'.repeat(DIGITS), files } satisfies PackedIndex);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
+}
+
+/**
+ * Fills in where the files of the asset lie.
+ * @param executable with the asset in it, changed in place
+ * @throws Error when the asset is not in it, or more than once
+ */
+export function fillInPlace(executable: Buffer, packed: Buffer): void {
+  const line = packed.subarray(0, packed.indexOf('\n') + 1);
+  const found = executable.indexOf(line);
+  if (found < 0 || executable.indexOf(line, found + 1) >= 0) throw new Error('the packed files are not there once');
+  const place = found + line.indexOf('0'.repeat(DIGITS));
+  executable.write(String(found + line.length).padStart(DIGITS, '0'), place, 'latin1');
 }
 
 function missing(length: number): number {

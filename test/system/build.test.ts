@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { closeGap } from '../../scripts/lib/elf-gap.ts';
+import { fillInPlace } from '../../scripts/lib/pack.ts';
 import { commands } from '../../src/commands/index.ts';
+import type { PackedIndex } from '../../src/packed.ts';
 import { isRoot } from '../support/use-machine.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -38,6 +40,32 @@ describe('scripts/build', () => {
 
   it.each(commands.map(({ name }) => name))('leaves the link %s beside the binary', (name) => {
     expect(readlinkSync(join(project, 'dist/linux-x64', name))).toBe('cfntools');
+  });
+});
+
+describe('the packed files', () => {
+  it('lie where the binary says that they do', () => {
+    const binary = readFileSync(join(project, 'dist/linux-x64/cfntools'));
+    const line = binary.indexOf('{"at":"');
+    const { at, files } = JSON.parse(binary.toString('latin1', line, binary.indexOf('\n', line))) as PackedIndex;
+    const [offset = 0, length = 0] = files['cfn-hup.cjs'] ?? [];
+    const content = binary.subarray(Number(at) + offset, Number(at) + offset + length);
+    expect(content.equals(readFileSync(join(project, '.build/cfn-hup.cjs')))).toBe(true);
+  });
+
+  const packed = Buffer.from('{"at":"000000000000","files":{}}\nfiles');
+
+  it('are found wherever they are', () => {
+    const executable = Buffer.concat([Buffer.alloc(9), packed]);
+    fillInPlace(executable, packed);
+    expect(executable.toString('latin1', 9)).toBe('{"at":"000000000042","files":{}}\nfiles');
+  });
+
+  it.each([
+    ['missing', Buffer.from('another file')],
+    ['there twice', Buffer.concat([packed, packed])],
+  ])('that are %s are a failure of the build', (_, executable) => {
+    expect(() => fillInPlace(executable, packed)).toThrow('not there once');
   });
 });
 
