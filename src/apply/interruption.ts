@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import { endProcess } from '../system/end-process.ts';
 import { killEndingGroups } from '../system/process-group.ts';
-import { type EndingSignal, Interrupted, ignoredAtStart, onSignals } from '../system/signals.ts';
+import { type EndingSignal, Interrupted, notIgnoredAtStart, onSignals } from '../system/signals.ts';
 
 /** A run that a signal ends. */
 export interface Interruption {
@@ -30,7 +30,7 @@ export function listenForSignals(log: Log): Interruption {
   const controller = new AbortController();
   let underWay = '';
   let first: bigint | undefined;
-  const names = SIGNALS.filter((name) => !ignoredAtStart(name));
+  const names = notIgnoredAtStart(SIGNALS);
   const close = onSignals(names, (name) => {
     const interrupted = new Interrupted(name as EndingSignal);
     const now = process.hrtime.bigint();

@@ -38,13 +38,13 @@ export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJ
   };
 }
 
-/** Whether we were started with a signal ignored, as nohup does with SIGHUP. */
-export function ignoredAtStart(name: EndingSignal): boolean {
+/** Those of the signals that we were not started with ignored, as nohup does with SIGHUP. */
+export function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSignal[] {
   try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
+    const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
+    return names.filter((name) => ((mask >> BigInt(constants.signals[name] - 1)) & 1n) === 0n);
   } catch {
-    return false;
+    return names;
   }
 }
 
