@@ -201,7 +201,7 @@ export function readGiven(
 function openGiven(operand: string, isBounded: boolean): number {
   if (!isBounded) return operand === '-' ? 0 : openSync(operand, 'r');
   if (operand === '-' && !fstatSync(0).isFIFO()) return 0;
-  // An open of its own, since the flag would otherwise be that of all who have this pipe.
+  // Opened anew, since O_NONBLOCK would otherwise apply to every process that shares this pipe.
   return openSync(operand === '-' ? '/proc/self/fd/0' : operand, constants.O_RDONLY | constants.O_NONBLOCK);
 }
 

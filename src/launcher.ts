@@ -11,7 +11,7 @@ import { loadPacked } from './packed.ts';
 const REST = 'cfntools';
 const { command } = dispatch(process.argv0, process.argv.slice(2), new Set(commands.map(({ name }) => name)));
 try {
-  // Node calls itself MainThread, which tells nobody who runs there. Of process.title the arguments would be lost.
+  // Node calls itself MainThread, which tells nobody what is running. Setting process.title would lose the arguments.
   writeFileSync('/proc/self/comm', command ?? REST);
 } catch {
   // Without /proc nobody could read it.

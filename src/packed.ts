@@ -10,7 +10,7 @@ export interface PackedIndex {
   readonly files: Readonly<Record<string, readonly [number, number]>>;
 }
 
-/** The command that stays. */
+/** The command that keeps running. */
 const DAEMON = 'cfn-hup';
 
 /**
@@ -26,7 +26,8 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const name = `${wanted}.cjs` in files || `${wanted}.cjs.br` in files ? wanted : otherwise;
   const file = (path: string): Buffer => {
     const [offset, length] = files[path] ?? [0, 0];
-    // What was read from a file is gone afterwards. Mapped pages that were looked at stay in memory, half a megabyte of them.
+    // Memory for what was read from a file is freed afterwards. Pages of the mapping that were looked at would stay in
+    // memory.
     const copy = name === DAEMON ? readExecutable(Number(at) + offset, length) : undefined;
     return copy ?? asset.subarray(first + offset, first + offset + length);
   };

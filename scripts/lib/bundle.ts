@@ -33,7 +33,7 @@ function onlyCommands(wanted: readonly string[]): Plugin {
   };
 }
 
-/** Commands that never reach for the network. */
+/** Commands that never use the network. */
 const OFFLINE: readonly string[] = ['cfn-create-aws-symlinks', 'cfn-push-stats'];
 
 /** Leaves the network out where no command uses it. */
@@ -50,7 +50,7 @@ const offline: Plugin = {
 /** Ways through proxies, and the library that they are made with, are a file of their own. */
 const PROXIES = 'http-proxied';
 
-/** What lies in the binary as files of their own, and is read when it is asked for. */
+/** Modules that are files of their own in the binary, and are read when they are needed. */
 function apart(names: readonly string[]): Plugin {
   return {
     name: 'apart',
@@ -76,7 +76,7 @@ const undici = `
   };
   lib.Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
   module.exports = lib;`;
-/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see src/system/socks5.ts). */
+/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see docs/design.md). */
 const undiciByHttp1: Plugin = {
   name: 'undici-by-http1',
   setup(bundler) {
@@ -93,7 +93,7 @@ const undiciByHttp1: Plugin = {
 /** As in Node's own copy of undici: without the parser that is an experiment. */
 const undiciDefines = { esbuildDetection: '1' };
 const execa = `module.exports = require('execa');`;
-/** Reads what a server has to say against a request. */
+/** Reads errors in XML. */
 const saxes = `module.exports = require('saxes');`;
 
 const common = {

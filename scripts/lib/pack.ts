@@ -8,9 +8,11 @@ import type { PackedIndex } from '../../src/packed.ts';
 const DIGITS = 12;
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
-/** Hardly anybody goes through a proxy, or reads an error in XML. */
+/** Without a code cache: hardly anybody goes through a proxy or reads an error in XML. */
 const WITHOUT_CODE: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
-/** What most commands do not read is kept small. By brotli, whose result does not depend on the processor, as that of zlib does. */
+/**
+ * Compressed, since most commands do not read them. By brotli: unlike zlib's, its result does not depend on the processor.
+ */
 const COMPRESSED: ReadonlySet<string> = new Set(['http-proxied', 'execa', 'saxes']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */

@@ -17,14 +17,14 @@ export interface Interruption {
 
 const SIGNALS: readonly EndingSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 /**
- * Milliseconds in which a further signal is the same one once more: `timeout` and a closing terminal send it to us and to our
- * group.
+ * Milliseconds within which a further signal counts as the same one: `timeout` and a closing terminal send it to us and to
+ * our group.
  */
 const ECHO = 500;
 
 /**
- * From now on SIGTERM, SIGINT and SIGHUP end what is under way in good order; a second one leaves at once. A signal that we
- * were started without (nohup) stays ignored.
+ * From now on SIGTERM, SIGINT and SIGHUP end what is under way in good order; a second one leaves at once. A signal that was
+ * ignored when we were started (nohup) stays ignored.
  */
 export function listenForSignals(log: Log): Interruption {
   const controller = new AbortController();

@@ -109,8 +109,8 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
 }
 
 /**
- * Handlers of signals run when the event loop turns, which steps that only write files never let it do. The first turn may
- * have looked for signals already.
+ * Lets handlers of signals run. They need a turn of the event loop, which steps that only write files never allow. It takes
+ * two turns, since the first may have looked for signals already.
  */
 async function signalsArrived({ abort }: System): Promise<void> {
   for (let turn = 0; abort !== undefined && turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));

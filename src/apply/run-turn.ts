@@ -7,7 +7,10 @@ import { claimLock, type Holder, lockPathFor } from '../system/pid-lock.ts';
 import { ancestorsOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 
-/** Seconds to wait for another run where `lock-timeout` of cfntools.conf says nothing: a first boot may install packages for long, but one that hangs must not stop all others. */
+/**
+ * Seconds to wait for another run, unless `lock-timeout` of cfntools.conf is set: a first boot may install packages for
+ * long, but a run that hangs must not stop all others.
+ */
 const LOCK_TIMEOUT = 1800;
 /** Milliseconds between two looks at whether the other run has ended. */
 const PAUSE = 200;
@@ -16,8 +19,8 @@ const LOOK_PAUSE = 1000;
 const NO_LOCK: HeldLock = { release: () => undefined };
 
 /**
- * Waits until no other cfn-init works on the same root, and says at once for whom. To be called before metadata is read, so
- * that the later run applies the newer metadata.
+ * Waits until no other cfn-init works on the same root, and says at once which process it waits for. To be called before
+ * metadata is read, so that the later run applies the newer metadata.
  *
  * It does not wait for a run that waits for us: one of our ancestors (a command that calls cfn-init), or one that has started
  * our unit and waits for that. Those which one run starts in this way wait for each other.

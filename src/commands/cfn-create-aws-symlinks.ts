@@ -6,9 +6,9 @@ import { absolutePath } from '../system/absolute-path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**
- * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so what is already right is not changed, without a word.
- * What a link would lead to is told by device and inode: either directory may lead to the other, by links or a bind mount,
- * and a command would become a link to itself.
+ * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so it says nothing about links that are right already.
+ * Targets are compared by device and inode: either directory may lead to the other, by links or a bind mount, and a command
+ * would become a link to itself.
  */
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
   const { files } = system;

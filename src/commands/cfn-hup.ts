@@ -66,7 +66,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (start === 'pass' || start === 'loop' || end === 'stopped') return exitCodeOf(end);
   const { followFromNowOn } = await import('../hup/follow.ts');
   const isFollowed = await followFromNowOn(tools, option, start);
-  // What a pass fails at is tried again by what follows.
+  // What this pass fails at is tried again by whoever follows changes.
   return isFollowed && end === 'failed' ? ExitCode.done : exitCodeOf(end);
 }
 
@@ -98,7 +98,7 @@ interface Beginning {
 }
 
 async function startOf(request: Request, system: System): Promise<Beginning> {
-  // What cron calls each minute does not have to ask who called it.
+  // cron calls this each minute, and who called does not matter then.
   if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
   const [{ planStart }, { probeSurroundings }, { holderOf }] = await Promise.all([
     import('../hup/start.ts'),

@@ -18,7 +18,7 @@ import { chainTools, metadataWish } from './metadata-options.ts';
 /** What the command line and the settings ask for. */
 interface Request {
   readonly wish: MetadataWish;
-  /** The document, where the command line has it come by a pipe. */
+  /** The document, when it comes by a pipe. */
   readonly given: Buffer | undefined;
   readonly configSets: readonly string[];
   readonly isOtherRoot: boolean;
@@ -38,7 +38,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const settings = await readSettings(files);
   const isCompatible = isCompatibleWithHeat(args, context, settings);
   const wish = metadataWish(args);
-  // Before anything is waited for: to read it keeps this thread, and with it any handler of signals.
+  // Before anything is waited for: reading it blocks this thread, and with it the handlers of signals.
   const isPiped = wish.given !== undefined && isStream(wish.given);
   const given = isPiped ? readGiven(wish.given, MOST_METADATA_BYTES) : undefined;
   const interruption = listenForSignals(log);
@@ -114,7 +114,7 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   return exitCode;
 }
 
-/** A hook that cannot work is told when it is written: whoever updates the stack later may not look at this machine. */
+/** Warns of hooks that cannot work when they are written: whoever updates the stack later may not look at this machine. */
 async function warnOfHooks(
   { results }: Report,
   { value }: MetadataDocument,

@@ -7,7 +7,7 @@ import { judge, type SignalOptions, type SignalTarget, signalOf, signedHandle } 
 import { isWebUrl, splitUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
-/** Options that may have taken the URL for their value, when theirs was an empty variable without quotes. */
+/** Options that may have taken the URL for their value, when their own value was an empty variable without quotes. */
 const TAKERS = {
   exitCode: '-e',
   exit: '--exit',
@@ -26,7 +26,7 @@ const TAKERS = {
   accessKey: '--access-key',
   secretKey: "'--secret-key'",
 } as const;
-/** Milliseconds behind the deadline after which the process does not wait for whatever has not seen it. */
+/** Milliseconds after the deadline at which the process ends, whatever it still waits for. */
 const GRACE = 1000;
 /** Source: API reference of CloudFormation, SignalResource. */
 const LONGEST_AWS_ID = 64;
@@ -50,7 +50,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const phase: Phase = { name: 'the command line' };
   const sent = signal(args, budget, phase, context);
   if (seconds === undefined) return sent;
-  // Whatever does not see the deadline itself is given up with the process.
+  // What does not watch the deadline itself ends with the process.
   return Promise.race([sent, giveUpAfter(budget, phase, context)]);
 }
 
@@ -102,7 +102,7 @@ function boundsOf(args: ParsedArguments, { system, log }: Context): Budget['boun
   };
 }
 
-/** -e without -r: what the cfn-init said that ran just before, and ended with this code. */
+/** -e without -r: the error of the cfn-init that ran just before and ended with this code. */
 async function reasonOfLastRun(exitCode: string | undefined, { system }: Context): Promise<string | undefined> {
   if (exitCode === undefined) return undefined;
   const { lastRunError } = await import('./last-run.ts');
@@ -220,7 +220,7 @@ function takenUrl(args: ParsedArguments): Problem | undefined {
   );
 }
 
-/** There is nothing to signal: what the options look like that were meant otherwise. */
+/** The error of a call that names nothing to signal, with a hint at what its options may have been meant for. */
 function noTarget(args: ParsedArguments): Problem {
   const success = textOption(args, 'success');
   if (success !== undefined && !/^\s*(?:true|false)?\s*$/i.test(success))
@@ -259,7 +259,7 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
       where,
       hint = 'give --role with the role of the instance (AWS), or -f, and --url; or the URL of a WaitConditionHandle',
     } = error;
-    // Heat has no such call: it is CloudFormation that is meant.
+    // Heat has no such call, so CloudFormation is meant.
     throw new Problem(message.replace('heat-api-cfn', 'CloudFormation'), {
       ...(where === undefined ? {} : { where }),
       hint,

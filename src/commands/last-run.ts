@@ -2,13 +2,16 @@ import { readRunNotes } from '../hup/run-notes.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 
-/** Milliseconds after which a cfn-init is not the one that ran just before: a script may do something else in between. */
+/**
+ * Milliseconds after which a cfn-init no longer counts as the one that ran just before: a script may do something else in
+ * between.
+ */
 const LONGEST_AGO = 10 * 60_000;
 
 /**
  * The error by which the last cfn-init of this boot ended (logging/last-run-sink.ts).
  * @param exitCode the code that it has to have ended with
- * @returns undefined when it succeeded, ended with another code or long ago, or is not for us to know
+ * @returns undefined when it succeeded, ended with another code or long ago, or when we may not read it
  */
 export function lastRunError({ files, clock }: Pick<System, 'files' | 'clock'>, exitCode: number): string | undefined {
   const { line, elapsed, bootId, ...note } = readRunNotes({ files }, paths.lastRun);

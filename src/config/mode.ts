@@ -40,7 +40,7 @@ function parseText(text: string): ModeResult {
   if (/^\s*0/.test(text)) return octalMode === undefined ? bad(text) : { mode: octalMode };
   const { mode, count } = usualReading(Number(digits));
   if (mode !== undefined) return { mode };
-  // Unusual as it is, it can only be meant as octal. What gives others more than the owner is nobody's intention.
+  // An unusual mode can only be meant as octal. Nobody means one that gives others more than the owner.
   if (count === 0 && octalMode !== undefined && isPlausible(octalMode)) return { mode: octalMode };
   return octalMode === undefined ? bad(text) : ambiguous(text);
 }

@@ -15,7 +15,7 @@ export interface Delivery {
 }
 
 /**
- * Sends a signal until it is there.
+ * Sends a signal until it is accepted.
  * @throws Problem when the server refused it; when it was not accepted in time, with exit code 75 where `--timeout` is given
  */
 export async function deliver(

@@ -46,7 +46,7 @@ export interface Described extends KnownAnswer {
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Milliseconds for all attempts together: a boot must not hang. */
 const PATIENCE = 180_000;
-/** Milliseconds that one pause takes at most because a server asked for it. */
+/** The longest pause, in milliseconds, that a server may ask for. */
 const LONGEST_PAUSE = 120_000;
 
 /**

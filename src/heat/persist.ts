@@ -4,15 +4,15 @@ import { retryDelay, SHORTEST_PAUSE } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import { rootCause } from '../system/http-problem.ts';
 
-/** Milliseconds that work has which must get done, such as a signal, where nobody gives a time: a restart of Heat takes one. */
+/** Milliseconds for work that must get done, such as a signal, when no time is given: long enough for a restart of Heat. */
 export const PATIENCE = 600_000;
-/** Milliseconds before the end at which the last attempt is made, where there is so much time. */
+/** Milliseconds before the end at which the last attempt is made, when there is that much time. */
 const LAST_ATTEMPT = 5_000;
 /** The part of all the time that the last attempt has at most. */
 const LAST_PART = 0.2;
 /** Milliseconds between two lines that say that it is still being tried. */
 const REMINDER = 60_000;
-/** What keeps a request from being sent at all. */
+/** Errors after which a request was certainly not sent. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /** How long something is tried. */

@@ -19,8 +19,8 @@ const INTERNAL = /^\s*"?The request processing has failed due to an internal err
 
 /**
  * What an answer within 2xx says of the signal. Heat answers with the name of the handle, CloudFormation with a
- * SignalResourceResponse, S3 and Swift with nothing: whatever is no page of HTML and no error is an acceptance, and of a body that
- * broke off its beginning decides.
+ * SignalResourceResponse, S3 and Swift with nothing: anything but a page of HTML or an error is an acceptance. When a body
+ * broke off, its beginning decides.
  * @returns undefined for an acceptance; a passing fault for a page, since a portal may let us through later
  * @throws Problem for an error in the body that does not pass
  */

@@ -173,7 +173,7 @@ export function finalState(body: string): string | undefined {
   return ofAws ?? ofHeat;
 }
 
-/** What is wrong whatever was signalled, and how. */
+/** Hints that do not depend on what was signalled, or how. */
 export function commonHint({ status, body }: HttpResponse, api: string): string {
   const state = finalState(body);
   if (state !== undefined)

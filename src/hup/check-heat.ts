@@ -13,8 +13,8 @@ const MOST_BYTES = 1024 * 1024;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 
 /**
- * Looks whether there is all that it takes to ask Heat: its address, and credentials that can be used. Only for a role is
- * somebody asked: the metadata service, which has a bound.
+ * Finds out whether Heat can be asked: it takes an address, and credentials that can be used. Only a role is looked up by
+ * the network, at the metadata service, with a bound.
  * @param main the section [main]
  */
 export async function checkHeatAccess(

@@ -52,7 +52,7 @@ export async function checkConfig(
   return { lines: [...warnings, ...summaryOf(config), `${count}, no problems`], exitCode: ExitCode.done };
 }
 
-/** What the last pass met: a configuration without problems does not work either then. */
+/** What the last pass failed at: even a configuration without problems does not work then. */
 function answerWarnings(system: Pick<System, 'files'>, { settings, hooks, main }: InspectedConfig): readonly string[] {
   const answer = settings === undefined ? undefined : readLastAnswer(system, { settings, hooks, main });
   return answer?.line === undefined ? [] : [`at the last pass: ${answer.line}`];

@@ -44,7 +44,7 @@ export function placeOf({ file, line }: { readonly file: string; readonly line: 
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** What a file's faults come to, one line each. @param section the one that the file should begin with */
+/** The faults of a file, one line each. @param section the one that the file should begin with */
 export function faultLines({ path, ini }: ConfigFile, section: string): readonly string[] {
   return ini.faults.map(({ line, what }) => {
     const hint = what === NO_SECTION ? `the file is not used: begin it with a line ${section}` : 'the file is not used';

@@ -72,8 +72,8 @@ export function daemonParts(system: System, option: string | undefined): DaemonP
  * A second daemon leaves, or waits for its turn where it would be started again and again. Problems are reported when they
  * appear, not at each poll.
  * @param loadConfig reads the configuration; when it cannot be used any more, the last one that could stays in force
- * @returns done, also when another daemon is there
- * @throws Problem when the configuration cannot be used at the start
+ * @returns done, also when another daemon follows changes
+ * @throws Problem when the configuration cannot be used at the start, or another daemon follows another configuration
  */
 export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
   // Before the lock is taken, whose holder counts as one that follows changes: a configuration that cannot be used ends it here.
@@ -84,10 +84,10 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
 }
 
 /**
- * What a daemon does that finds another one at work. One that nobody would start again leaves. A supervised one waits, as
- * it would be started again at once; a loop that a bare call has left in the background is asked to end in its favour.
+ * What a daemon does when another one is at work. It leaves when nobody would start it again. Under a supervisor, which
+ * would start it again at once, it waits. It asks a loop that a bare call has left in the background to end in its favour.
  * @returns undefined when it is to leave
- * @throws Problem when it is to leave, and the other one does not follow the same
+ * @throws Problem when it is to leave, and the other one follows another configuration
  */
 async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
   const { notifier, pause, rivalry: rivals } = parts;

@@ -19,7 +19,7 @@ export interface AppliedMetadata {
 }
 
 /**
- * What is wrong with a configuration that reads well: see hookFindings.
+ * Finds what can hardly work in a configuration that is written correctly: see hookFindings.
  * @param applied goes before what is published on the guest
  */
 export function doubtsOf(
@@ -42,7 +42,7 @@ export function doubtsOf(
 }
 
 /**
- * What cfn-init says of hooks that it has written: all that is wrong with them, and so cannot work.
+ * What cfn-init says of hooks that it has written: their problems, and their warnings as well.
  * @param written paths of files
  * @returns one line each
  */

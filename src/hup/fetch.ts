@@ -24,7 +24,7 @@ export interface Fetched {
   readonly resources: ReadonlyMap<string, StackResource>;
   /** The first that came up, or the first that gives reason to leave the server alone for a while. */
   readonly trouble: Trouble | undefined;
-  /** The resource that the trouble is about, where others came. */
+  /** The resource that failed, when others were fetched. */
   readonly about?: string | undefined;
 }
 

@@ -33,9 +33,9 @@ export interface FollowTools {
 /**
  * The second half of a bare call: makes sure that changes are followed from now on (contract section 2, cfn-hup). Where
  * systemd runs and knows cfn-hup.service, that is started; it is not enabled, as what a call starts ends with the boot:
- * a template or an operator that wants it at each boot enables it. Elsewhere, and for another configuration than the
- * unit's, a loop of our own is started, in a session of its own. `follow=false` in cfntools.conf turns all of it off.
- * Call it without holding a lock of cfn-hup.
+ * a template or an operator that wants it at each boot enables it. Elsewhere, and for another configuration than the unit's,
+ * a loop is started in a session of its own, or as a transient unit when the call is part of a service. `follow=false` in
+ * cfntools.conf turns all of it off. Call it without holding a lock of cfn-hup.
  * @param configOption -c as it was given
  * @returns whether changes are followed; false where they are not to be
  * @throws Problem when nothing follows changes now
@@ -104,7 +104,7 @@ async function hasUnit(system: System): Promise<boolean> {
   return unit?.['LoadState'] === 'loaded';
 }
 
-/** Without waiting for its job: we may be a part of the boot that the unit comes after. */
+/** Does not wait for its job: we may be part of the boot that the unit is ordered after. */
 async function startUnit(system: System, log: Log): Promise<void> {
   const command: [string, ...string[]] = ['systemctl', 'start', '--no-block', OWN_UNIT];
   await start(system, OWN_UNIT, command);
@@ -138,7 +138,7 @@ async function failureOf(system: System, unit: string): Promise<string | undefin
     const isAgain = state?.['SubState'] === 'auto-restart';
     const hasJob = /[1-9]/.test(state?.['Job'] ?? '');
     const isDown = ['failed', 'inactive'].includes(state?.['ActiveState'] ?? '') && !hasJob;
-    // What follows is a timer.
+    // The unit makes passes for a timer, which is what follows changes.
     if (state?.['Result'] === 'success' && isDown && (state['TriggeredBy'] ?? '') !== '') return undefined;
     if (isDown || (isOver && isAgain)) return state?.['Result'] ?? 'unknown';
     if (isOver) break;
@@ -177,13 +177,13 @@ async function startLoop({ clock }: System, log: Log, configOption: string | und
       await clock.sleep(PAUSE);
     }
     if (loop.ended() !== ExitCode.done) {
-      // It may be the lock itself, which then says so.
+      // The lock itself may be the cause; then this throws its Problem.
       tryLock(paths.hupDaemonLock)?.release();
       throw notUp(loop);
     }
     const faster = holderOf(paths.hupDaemonLock);
     if (faster !== undefined) return log.info(`process ${faster} follows changes already`);
-    // It has left the work to one that was about to end.
+    // The loop left the work to a daemon that was about to end.
     if (clock.elapsed() >= deadline) throw notUp(loop);
   }
 }

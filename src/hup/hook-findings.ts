@@ -23,8 +23,8 @@ const OF_ACTION = /^\s|^action\s*[=:]/i;
 const GLUED = /runas=|\b(?:triggers=(?:post|service|on)\.|path=Resources\.)/;
 
 /**
- * What is written correctly and can hardly work (templates have it): lines that have run together are problems; an action that
- * applies another resource, stack or config set than there is, are warnings, since an update may bring it.
+ * Finds what is written correctly and can hardly work, as seen in templates. Lines that have run together are problems. An
+ * action for another resource, another stack or a config set that does not exist is a warning, since an update may bring it.
  */
 export function hookFindings(config: Pick<InspectedConfig, 'sections' | 'settings'>, context: HookContext): Remarks {
   const remarks: Remarks = { problems: [], warnings: [] };
@@ -98,7 +98,7 @@ function examineAction(
     const call = initCallOf(command);
     if (call === undefined) continue;
     for (const doubt of [...doubtsOfResource(call, followed), ...doubtsOfStack(call, stack)]) say(warnings, doubt);
-    // With a key in it, it fails by that already.
+    // An action with a key in it is reported for that already.
     if (key === undefined) for (const doubt of doubtsOfSets(call, followed, context)) say(warnings, doubt);
   }
 }
@@ -162,7 +162,7 @@ function resourceFollowed(section: ConfigSection): string | undefined {
   return 'what' in path ? undefined : path.resource;
 }
 
-/** True when two names of stacks are surely of two: a name, or an ARN or NAME/ID that holds one. */
+/** True when two names certainly mean two stacks: a name, or an ARN or NAME/ID that holds one. */
 function isOtherStack(one: string, other: string): boolean {
   const [first, second] = [one, other].map((text) => {
     const arn = /^arn:.*:stacks?\/([^/]+)(?:\/([^/]+))?$/.exec(text);
@@ -172,7 +172,7 @@ function isOtherStack(one: string, other: string): boolean {
   if (first === undefined || second === undefined) return false;
   const ids = [first.id, second.id];
   if (first.name === second.name) return ids[0] !== undefined && ids[1] !== undefined && ids[0] !== ids[1];
-  // An id alone may be of any name.
+  // An id alone may belong to a stack of any name.
   return ![first, second].some(({ name }) => /^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(name) || /[$`]/.test(name));
 }
 

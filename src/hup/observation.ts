@@ -70,8 +70,8 @@ export function canonicalJson(text: string): string {
 }
 
 /**
- * What a hook begins with: what was published before it was first seen, by cfn-init at boot for instance. Of ids and times
- * nothing is published: what they say now is taken as known where the metadata has not changed since.
+ * What a hook begins with: what was published before it was first seen, by cfn-init at boot for instance. Ids and times are
+ * not published: their present values count as known when the metadata has not changed since.
  * @param published the metadata of the resource before this pass publishes, if there was any
  */
 export function baselineOf(hook: Hook, resource: StackResource, published: string | undefined): Acknowledged {

@@ -136,7 +136,7 @@ class Pass {
       const resource = resources.get(name);
       if (resource !== undefined) this.#settle(name, resource, unseen);
     }
-    // Before any action, which may take its time.
+    // Before any action, which may take long.
     if (names.length > 0) this.#noteAnswer(trouble, about, names);
     const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
     if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
@@ -158,7 +158,7 @@ class Pass {
     };
   }
 
-  /** Once cloud-init is done, which is soon after the start, there is nothing to load. */
+  /** own-boot.ts is loaded only while cloud-init is running. */
   async #awaitsOwnBoot(): Promise<boolean> {
     const { files } = this.#tools.system;
     if (files.entry(paths.cloudInitStatus) === undefined || files.entry(paths.cloudInitResult) !== undefined)
@@ -167,7 +167,7 @@ class Pass {
     return awaitsOwnBoot(this.#tools.system, this.#config);
   }
 
-  /** Where all is well the notes of the checks say so. */
+  /** When all is well there is no note: those of the checks say so. */
   #noteAnswer(trouble: Trouble | undefined, resource: string | undefined, names: readonly string[]): void {
     const { system, redactor } = this.#tools;
     const line = trouble?.line === undefined ? undefined : redactor.redact(trouble.line);

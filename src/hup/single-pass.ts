@@ -16,8 +16,8 @@ import { watchActions } from './running-actions.ts';
 export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
 
 /**
- * One pass, as cron makes it. It leaves it to a daemon that follows the same configuration, or to a pass for it that is under way. SIGTERM and
- * SIGINT end the running action with all that it started, and start no other.
+ * One pass, as cron makes it. It does nothing when a daemon follows the same configuration, or when a pass for it is under
+ * way. SIGTERM and SIGINT end the running action with all that it started, and start no other.
  * @param option -c as it was given
  * @param insist called with what a person has to fix: what is wrong with the configuration, and that Heat's policy forbids to ask
  * @param remind called with that again, when it was said before and still is why nothing was fetched

@@ -29,7 +29,7 @@ export interface StateRecord {
 
 /**
  * What names a hook among all configurations of the machine: the name of its section, readable, and a digest of where it is
- * from. Needs no care in a file name.
+ * from. Safe in a file name.
  */
 export function stateKey({ name, origin }: Hook): string {
   const digest = sha256Hex(JSON.stringify([origin.main, origin.file, name])).slice(0, DIGITS);
@@ -97,7 +97,7 @@ function distanceOf(
   { files: read }: Surroundings,
   isNamedByHook: boolean,
 ): number | undefined {
-  // By its name alone it is that of the first who asks.
+  // A corrupt record of an earlier version has only a name: the first hook of that name takes it.
   if (typeof state === 'string') return isNamedByHook ? 3 : undefined;
   if (state.hook !== hook.name || state.path !== hook.path.text || !isOfMain(files, state, hook.origin.main))
     return undefined;

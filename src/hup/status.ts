@@ -37,7 +37,7 @@ interface Verdict {
 /**
  * Who follows changes, how Heat answered last, and how each hook is: `cfn-hup --status`. It asks nothing of the network and
  * changes nothing. No line is longer than 80 columns but for a word that is.
- * @param loadConfig a Problem of it is handed out as `problem`, beside who follows
+ * @param loadConfig its Problem is returned as `problem`, beside the lines
  * @param option -c as it was given
  * @returns done when all is well: somebody follows, Heat answered, no hook fails, and the configuration is sound
  */

@@ -36,7 +36,7 @@ export function localMetadataPaths(resource: string | undefined): readonly strin
 /**
  * Reads the first usable file of the chain. A file that does not exist is ignored; a broken one is named, and so is one of
  * another instance. Where no note tells who wrote a copy, one that is older than what cloud-init left when this instance was
- * made is used only when that cannot be.
+ * made is used only when cloud-init's own cannot be used.
  */
 export function readLocalMetadata(files: FileSystem, resource: string | undefined, now: Date): LocalMetadata {
   const broken: string[] = [];

@@ -17,7 +17,7 @@ export interface MetadataService {
   /**
    * Gets a path. Passing troubles (no answer, 429, 5xx) are tried again while there is time; any other status is an
    * answer.
-   * @throws SilentService when the service did not answer, at once once it was given up
+   * @throws SilentService when the service did not answer; at once when it was given up before
    */
   get(path: string): Promise<HttpResponse>;
   /** As get, with a session token (IMDSv2) where the service hands one out and without where it does not. */

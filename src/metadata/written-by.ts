@@ -105,7 +105,7 @@ export function noteWritten(
   }
 }
 
-/** Notes that cannot be used are none: the age of the copies counts then. */
+/** Notes that cannot be used count as missing: then the age of the copies decides. */
 function readNotes(files: FileSystem): ReadonlyMap<string, Note> {
   const notes = new Map<string, Note>();
   try {

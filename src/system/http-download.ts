@@ -42,7 +42,7 @@ const BOUNDS: DownloadBounds = {
   firstPause: 2000,
 };
 
-/** Chooses the proxy for a URL. @param last where nobody else names one */
+/** Chooses the proxy for a URL. @param last the one to use where nothing else names one */
 type ProxyFor = (url: string, last: string | undefined) => NamedProxy | undefined;
 
 /**

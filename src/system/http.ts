@@ -67,7 +67,7 @@ export interface ProxyChoice {
   readonly https?: string | undefined;
 }
 
-/** The one door to the network. What is aborted throws the reason of that. */
+/** The one door to the network. An aborted exchange throws the reason of its abort. */
 export interface Http {
   /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;

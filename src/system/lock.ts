@@ -23,7 +23,7 @@ export interface HeldLock {
 
 /** A lock whose file names us. */
 export interface NamedLock extends HeldLock {
-  /** Takes our process id out of the file, while the lock stays ours: who is about to end is not counted upon. */
+  /** Takes our process id out of the file, while the lock stays ours: nobody is to rely on a process that is about to end. */
   disclaim(): void;
   /** Whether the file is still the one that is locked: when somebody has removed it, others can lock a new one. */
   isInPlace(): boolean;

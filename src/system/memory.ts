@@ -15,7 +15,8 @@ const FLAGS = [
   // New objects stay in the megabyte they begin with.
   '--semi-space-growth-factor=1',
   '--expose-gc',
-  // Cleaning up once more, seconds after the last poll, brings in more of the executable than it gives back: trim does it.
+  // A further clean-up seconds after a poll would load more of the executable than it frees. trim() has done that work
+  // already.
   '--no-memory-reducer',
 ];
 

@@ -70,10 +70,9 @@ function ownerOf(directory: string): number | undefined {
 
 /**
  * Takes a lock by linking a file into place that says who we are. It costs a tenth of flock(1), for which Node would have to
- * start a process. A holder that was killed has left the file; whether it is still there is known by its process id and
- * start, so the file is then replaced, by one process at a time. The holder touches the file as long as it runs, for those
- * that cannot see it: a container that is killed and started again has the file of a process that no longer exists, from a pid
- * namespace that no longer exists.
+ * start a process. A holder that was killed leaves the file behind. Its process id and start tell whether it still runs; if
+ * not, the file is replaced, by one process at a time. The holder touches the file as long as it runs, for those that cannot
+ * see it: a container that was killed and started again finds the file of a process whose pid namespace no longer exists.
  * @param path in a directory that is made, for us alone, and removed with its last lock
  * @returns the lock, or who holds it; undefined when somebody is about to take it
  * @throws Problem when no such file can be made
@@ -127,7 +126,7 @@ function held(path: string): HeldLock {
 /** Removes the directory of locks, unless there are others. */
 function removeUnused(directory: string): void {
   try {
-    // What a killed process has left that was about to take a lock, or has held one for those that it started.
+    // Files that killed processes have left: of a lock that they were about to take, or of one for those that they started.
     for (const name of readdirSync(directory)) {
       const owner = OWNED.exec(name)?.[1];
       if (owner !== undefined && markOf(Number(owner)) === undefined) unlinkSync(`${directory}/${name}`);

@@ -14,7 +14,7 @@ let grace: number | undefined;
  * Milliseconds between SIGTERM and SIGKILL for what we run. Where one of us runs another (a hook that calls cfn-init, a
  * command that does), the outer one kills the inner one after its own grace, and what the inner one runs is in a group of
  * its own. So the inner one takes half of the time.
- * To be called before anybody is told to end: then it can no longer be seen who runs whom.
+ * To be called before anybody is told to end: afterwards nobody can see who ran whom.
  */
 export function groupGrace(): number {
   grace ??= GRACE / 2 ** ancestorsOf(process.pid).filter(({ pid }) => isSameProgram(pid)).length;
@@ -27,7 +27,7 @@ export function groupGrace(): number {
  */
 export async function endGroup(leader: number): Promise<void> {
   const deadline = process.hrtime.bigint() + BigInt(Math.round(groupGrace())) * 1_000_000n;
-  // Seen before anybody is told to end: then they lose their parents.
+  // Looked up before any signal is sent: what loses its parent can no longer be found.
   const groups = new Set([leader, ...groupsBelow(leader)]);
   const signal = (name: NodeJS.Signals | 0): boolean =>
     [...groups].filter((group) => sendToGroup(group, name)).length > 0;

@@ -94,8 +94,7 @@ export function descendantCommands(pid: number): readonly (readonly string[])[] 
 
 /**
  * The process groups of all that a process has started, directly or not, and that still runs: timeout(1), setsid(1), su(1) and
- * the shell's job control make groups of their own. What runs the same executable as we do deals itself with what it has
- * started.
+ * the shell's job control make groups of their own. What runs the same executable as we do ends its own descendants.
  */
 export function groupsBelow(pid: number): readonly number[] {
   const groups = descendantsOf(pid, isSameProgram).map((child) => processStat(child)?.group ?? 0);
@@ -119,7 +118,7 @@ function descendantsOf(pid: number, isLeft: (pid: number) => boolean = () => fal
 
 /**
  * Whether something in one of the process groups still runs. What has ended and was not collected by its parent counts as
- * gone: in a container process 1 may not care for that.
+ * gone: in a container process 1 may never do that.
  */
 export function isAnyGroupRunning(groups: ReadonlySet<number>): boolean {
   return allProcesses().some((pid) => {

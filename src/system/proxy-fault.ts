@@ -21,7 +21,7 @@ const OWN_SERVER = /^(?:squid|tinyproxy|privoxy|3proxy|mitmproxy)\b/i;
 
 /** What a proxy did in place of passing a request on. */
 export interface ProxyFault {
-  /** What it will not do the next time either; left out where the server just gave no answer. */
+  /** What the proxy refuses, now and later; undefined when it merely failed this time. */
   readonly what?: string | undefined;
   readonly hint: string;
   /** Another attempt may go better. */

@@ -34,8 +34,8 @@ export interface Target {
 }
 
 /**
- * Opens a connection through a SOCKS5 proxy (RFC 1928, and RFC 1929 for the login). undici's own client for it warns that it
- * is an experiment, waits for a proxy that has closed the connection, and does not reach IPv6 addresses.
+ * Opens a connection through a SOCKS5 proxy (RFC 1928, and RFC 1929 for the login). Why it is not undici's own client:
+ * docs/design.md.
  * @throws ProxyFaultError
  */
 export async function connectBySocks(proxy: NamedProxy, target: Target, line: Line): Promise<Socket> {
@@ -142,7 +142,7 @@ class Reader {
   /** The next bytes. @throws what broke the connection */
   async take(count: number): Promise<Buffer> {
     while (this.#kept.length < count) {
-      // All of it: a stream that keeps some says without end that there is something to read.
+      // Reads everything: a stream with bytes left would report forever that there is something to read.
       const chunk = this.#socket.read() as Buffer | null;
       if (chunk !== null) this.#kept = Buffer.concat([this.#kept, chunk]);
       else if (this.#socket.readableEnded || this.#socket.destroyed) throw closed();

@@ -18,9 +18,9 @@ export async function serviceTimeout(files: FileSystem, log: Log): Promise<numbe
 }
 
 /**
- * Gives every call that brings no bound of its own one.
- * @param timeout milliseconds for a service to start or stop, which nothing else may take longer than either
- * @returns `tool` and `query` throw a Problem with exit code 75 then
+ * Gives a bound to every call that has none of its own.
+ * @param timeout milliseconds for a service to start or stop; no other call may take longer
+ * @returns a door whose `tool` and `query` throw a Problem with exit code 75 at their bound
  */
 export function boundExec(exec: Exec, timeout: number): Exec {
   const answer = Math.min(ANSWER_TIME, timeout);

@@ -24,11 +24,14 @@ export interface ServiceStatus {
   readonly isQueued?: boolean;
 }
 
-/** What became of a start for which a unit would have waited that we run in, as user data does in cloud-final.service. */
+/**
+ * What became of the start of a service that is ordered after a unit that we run in, such as cloud-final.service for user
+ * data.
+ */
 export interface Ordered {
-  /** The unit. */
+  /** The unit that we run in. */
   readonly after: string;
-  /** False: it is not started before that unit has. True: what ran was restarted all the same. */
+  /** False: systemd starts it once that unit has started. True: it was running, and was restarted at once. */
   readonly isDone: boolean;
 }
 

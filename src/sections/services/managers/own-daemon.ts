@@ -5,8 +5,8 @@ import { serviceOf } from '../../../system/processes.ts';
 const DAEMON = 'cfn-hup.service';
 
 /**
- * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so whoever
- * waits for its end from within one waits for himself, until the daemon loses patience and ends him.
+ * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so an
+ * action that waits for its end waits for itself, until the daemon's patience is over and it ends the action.
  */
 export function isOwnDaemon(unit: string): boolean {
   if (serviceOf(process.pid) !== unit) return false;
