@@ -4,7 +4,7 @@ import type { Mode } from './mode.ts';
 /** The sections of a config, in the order in which they are applied (contract section 3). */
 export type SectionName = 'packages' | 'groups' | 'users' | 'sources' | 'files' | 'commands' | 'services';
 
-/** What every entry has: its name in the document and where it stands there. */
+/** What every entry has: its name and its place in the document. */
 export interface EntryPlace {
   readonly name: string;
   /** JSON pointer. */

@@ -1,7 +1,7 @@
 /**
- * The text of the value at a path of a valid JSON text, just as it stands there: key order and digits are kept, which
- * JSON.parse loses. Of a repeated key the last one counts, as in JSON.parse. Neither recurses nor copies: a document may
- * be large.
+ * The text of the value at a path of a valid JSON text, just as it is written: key order and digits are kept, which
+ * JSON.parse loses. Of a repeated key the last one counts, as in JSON.parse. Neither recurses nor copies: a document may be
+ * large.
  * @param throughLists whether a number, counted from 0, leads into a list
  * @returns undefined when nothing is at the path
  */

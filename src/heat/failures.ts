@@ -9,9 +9,9 @@ export class Unasked extends Problem {}
  */
 export class ForbiddenByPolicy extends Unasked {}
 
-/** Heat did not answer, or was in trouble, for as long as it was tried. Older metadata may do instead. */
+/** Heat did not answer, or failed, for as long as it was tried. Older metadata may do instead. */
 export class Unreachable extends Problem {
-  /** Milliseconds that the server wants to be left alone for, if it said so. */
+  /** Milliseconds of the pause that the server asked for, if any. */
   readonly retryAfter: number | undefined;
 
   constructor(what: string, details: ProblemDetails & { readonly retryAfter?: number | undefined } = {}) {

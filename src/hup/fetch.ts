@@ -15,7 +15,7 @@ export interface Trouble {
   readonly line?: string;
   /** The log has it from an earlier pass, of this process or another. */
   readonly isKnown?: boolean;
-  /** Milliseconds that the server asks to be left alone. */
+  /** Milliseconds of the pause that the server asks for. */
   readonly retryAfter?: number;
 }
 
@@ -73,7 +73,7 @@ export async function fetchResources(
         const { kind } = take(error, name);
         // The policy is about the call, whatever the resource.
         if (kind === 'forbidden') break;
-        // The others are asked for as well, since one resource alone can be in trouble, but without patience.
+        // The others are asked for as well, since one resource alone can fail, but without patience.
         if (kind === 'unreachable') most = 1;
       }
     }

@@ -19,7 +19,7 @@ export interface Pace {
 /** How a poll went. Times are milliseconds from now. */
 export interface PollOutcome {
   readonly changed: boolean;
-  /** The server gave nothing, or asked to be left alone. */
+  /** The server gave nothing, or asked for a pause. */
   readonly hasFailed: boolean;
   readonly retryAfter?: number | undefined;
   /** When a failed action is due again. */
@@ -37,7 +37,7 @@ const LEAST_GAP = 1000;
 const LONGEST_BACK_OFF = 10 * 60_000;
 /** A server is not believed when it asks for more. */
 const LONGEST_RETRY_AFTER = 60 * 60_000;
-/** Parts of an interval: how far a poll may be behind its slot, and how close to a poll a slot is passed over. */
+/** Parts of an interval: how far a poll may be behind its slot, and how close to a poll a slot is skipped. */
 const JITTER = 0.1;
 const GUARD = 0.1;
 

@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { HupConfig } from './hup-config.ts';
 import type { PassResult } from './pass.ts';
 
-/** How a daemon fares, in one line for `systemctl status`. */
+/** The status of a daemon, in one line for `systemctl status`. */
 export class StatusLine {
   readonly #log: Log;
   #line: string;

@@ -3,7 +3,7 @@ import type { Tone } from './screen.ts';
 
 /**
  * What an entry of the journal is about, as MESSAGE_ID (systemd.journal-fields(7)): `journalctl MESSAGE_ID=...` finds all of
- * a kind. They are part of the interface: a kind keeps its id for ever, whatever its text says.
+ * a kind. They are part of the interface: a kind keeps its id forever, whatever its text says.
  */
 export const MESSAGE_IDS = {
   /** cfn-init begins to apply its steps; the daemon begins to follow a stack. */

@@ -35,7 +35,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
         ...(uid === undefined ? [] : ['--uid', String(uid)]),
         ...(home === undefined ? [] : ['--home-dir', home]),
         ...(groups.length === 0 ? [] : ['--groups', groups.map(toolName).join(',')]),
-        // Said in so many words, as login.defs differ: SUSE's would put every user into one group.
+        // Said explicitly, as login.defs differ: SUSE's would put every user into one group.
         ...(primary === undefined ? ['--user-group'] : ['--gid', toolName(primary)]),
         '--',
         name,

@@ -51,7 +51,7 @@ export interface UserChange {
 /**
  * How accounts are changed: by shadow-utils, or by busybox's applets where there are only those. Another holder of the
  * accounts' lock is waited for.
- * @throws Problem that names the account, with the tool's own words; exit code 75 when the lock was not to be had
+ * @throws Problem that names the account, with the tool's own words; exit code 75 when the lock was not free in time
  */
 export interface AccountTools {
   createGroup(group: NewGroup): Promise<void>;

@@ -63,7 +63,7 @@ export interface Scratch {
   link(name: string, target: string): void;
   /** Gives a file or link a second name: the same file, or a copy where the file system has no hard links. */
   duplicate(name: string, as: string): void;
-  /** Flushes a file or link and moves it in one step, over a file or link that stands there. */
+  /** Flushes a file or link and moves it in one step, over a file or link that exists. */
   move(name: string, to: OpenDirectory, as: string): void;
   /** Removes the directory with all that is left in it. Always call it in the end. */
   remove(): void;

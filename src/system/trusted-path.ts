@@ -31,7 +31,7 @@ const STICKY = 0o1000;
  * through counts as well. As sshd's StrictModes; access control lists are not looked at.
  * @param path absolute
  * @param self our user id
- * @returns undefined when nobody else could, or when nothing stands there
+ * @returns undefined when nobody else could, or when nothing exists there
  */
 export function findUntrusted(files: FileSystem, path: string, self: number): Untrusted | undefined {
   const passed: string[] = [];

@@ -10,7 +10,7 @@ export interface ToolSigns {
   readonly isLocked: (output: string) => boolean;
   /** Which program that is, where it says so: `process 123 (apt-get)`. */
   readonly lockHolder?: (output: string) => string | undefined;
-  /** A repository could not be reached or was in trouble, so that another attempt may help: the repository's name or URL. */
+  /** A repository was not reached or failed, so that another attempt may help: the repository's name or URL. */
   readonly troubledRepository: (output: string) => string | undefined;
 }
 
@@ -27,7 +27,7 @@ const LOCK_TIMEOUT = 300;
 const LOCK_PAUSE = 2_000;
 /** They do not catch SIGINT, and would end between two steps of their work; the others end in good order. */
 const DEAF_TOOLS: ReadonlySet<string> = new Set(['apk', 'dpkg']);
-/** Milliseconds before each further attempt at a repository that is in trouble. */
+/** Milliseconds before each further attempt at a repository that fails. */
 export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
 /** Seconds that a package tool's lock is waited for: `package-lock-timeout` in cfntools.conf, or 300. */
@@ -36,9 +36,9 @@ export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>
 }
 
 /**
- * Calls a package tool with patience: its lock is waited for, and a repository in trouble is tried again.
+ * Calls a package tool with patience: its lock is waited for, and a repository that fails is tried again.
  * @returns the last result; a non-zero exit is a result
- * @throws Problem with exit code 75 when the lock was not to be had in time (contract section 5)
+ * @throws Problem with exit code 75 when the lock was not free in time (contract section 5)
  */
 export async function callPackageTool(call: ToolCall, world: World): Promise<ToolResult> {
   const { system, log } = world;

@@ -24,8 +24,8 @@ export interface Merged {
 
 /**
  * Looks whether everything can be put in place, without changing anything.
- * @throws Problem naming the path when a directory stands where a file is to go or the other way round, or when a link
- * that stands there leads out of the destination
+ * @throws Problem naming the path when a directory stands where a file is to go or the other way round, or when a link that
+ * exists leads out of the destination
  */
 export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scratch' | 'owner'>): void {
   const top = openIfPresent(files, destination);

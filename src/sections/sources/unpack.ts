@@ -129,7 +129,7 @@ function claim(contents: Contents, place: string, kind: 'file' | 'symlink', entr
   if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
 }
 
-/** Links can only be judged when all is known: one may lead through another, or through one that stands there already. */
+/** Links can only be judged when all is known: one may lead through another, or through one that exists already. */
 function refuseLinksOut(files: FileSystem, contents: Contents, destination: string, where: string): void {
   const linkAt = linksOf(files, contents, destination);
   for (const [place, { leaves }] of contents.tree) {

@@ -48,7 +48,7 @@ export function isTar(start: Buffer): boolean {
   return start.toString('latin1', USTAR_AT, USTAR_AT + 5) === 'ustar' || hasTrueChecksum(start);
 }
 
-/** True when nothing but zeros stands there: the end mark of a tar, which is all that an empty one has. */
+/** True when there is nothing but zeros: the end mark of a tar, which is all that an empty one has. */
 export function isBlank(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0);
 }

@@ -18,8 +18,8 @@ interface Extension {
 }
 
 /**
- * Reads the entries of a tar archive: v7, ustar, pax and GNU, with their long names. Blank blocks are passed over, so
- * archives that were appended to each other are read whole.
+ * Reads the entries of a tar archive: v7, ustar, pax and GNU, with their long names. Blank blocks are ignored, so archives
+ * that were appended to each other are read whole.
  *
  * Headers are decoded by the tar package; its Parser is not used, since it leaves out entries that it does not know
  * and loses names whose bytes straddle two chunks.

@@ -131,7 +131,7 @@ function isIndexOld(output: string): boolean {
   );
 }
 
-/** What apk says is wrong, in one line: its errors with the lines indented below, and the repositories in trouble. */
+/** What apk says is wrong, in one line: its errors with the lines indented below, and the repositories that fail. */
 export function parseApkErrors(output: string): string | undefined {
   const errors: string[] = [];
   for (const line of output.split('\n')) {

@@ -107,7 +107,7 @@ async function planFor(
   );
   const members = await membersOf(requests, installed, world);
   const present = await installedByPacman([...members.values()].flat(), world);
-  // Members of a group that are there are left alone: any version of them will do.
+  // Members of a group that are installed are not changed: any version of them will do.
   const targets = requests
     .filter(({ versions }) => versions.length === 0)
     .flatMap(({ name }) => members.get(name)?.filter((member) => !present.has(member)) ?? [name]);
@@ -172,7 +172,7 @@ export function isPacmanLocked(output: string): boolean {
   return /unable to lock database/.test(output) && !/could not lock database: (?!File exists)/.test(output);
 }
 
-/** The mirror that did not answer; one that has no such file is not in trouble, but ahead of us. */
+/** The mirror that did not answer; one that has no such file does not fail, but is ahead of us. */
 export function parseTroubledMirror(output: string): string | undefined {
   for (const [, mirror, why = ''] of output.matchAll(/failed retrieving file '[^']+' from (.+) : (.*)$/gm))
     if (!/error: 4\d\d|Maximum file size exceeded|Couldn't open file/.test(why)) return mirror;

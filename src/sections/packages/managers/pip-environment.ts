@@ -88,7 +88,7 @@ function readNote(name: string, location: string | undefined, { system: { files 
   return note === undefined ? undefined : decodeSource(parseJson(note.toString(), `${path} is no JSON`), place);
 }
 
-/** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are passed over. */
+/** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are ignored. */
 export function parseFreeze(text: string): PipEnvironment {
   const environment = new Map<string, InstalledDistribution>();
   for (const line of text.split('\n')) {

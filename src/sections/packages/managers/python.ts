@@ -71,7 +71,7 @@ async function withSourceInPlace(
 }
 
 /**
- * The sources that pip left alone because the version in them is the one that is there, though that came from another
+ * The sources that pip did not change because the version in them is the one that is there, though that came from another
  * one: another tag, another file. What came from an index has no source to compare with: there the version decides.
  * @param requests what is not in place
  */

@@ -69,7 +69,7 @@ const signs: ToolSigns = {
   troubledRepository: parseTroubledSource,
 };
 
-/** The gem source that did not answer; one that has no such file is not in trouble. */
+/** The gem source that did not answer; one that has no such file does not fail. */
 export function parseTroubledSource(output: string): string | undefined {
   const [, source, why = ''] = /Unable to download data from (\S+) - (.*)/.exec(output) ?? [];
   if (source !== undefined && !/bad response .* 4\d\d|ENOENT/.test(why)) return withoutUserInfo(source);

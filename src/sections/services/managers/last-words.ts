@@ -3,7 +3,7 @@ const MOST_CHARACTERS = 200;
 
 /**
  * For a hint: the end of what a program said.
- * @param lines empty ones are passed over
+ * @param lines empty ones are ignored
  * @returns as in `its last words: no license | giving up`, at most three lines, each cut to 200 characters
  */
 export function lastWords(lines: readonly string[]): string {
