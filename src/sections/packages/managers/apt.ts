@@ -53,7 +53,9 @@ export const apt: PackageManager = {
   },
 };
 
-/** Finds all requests in apt's index, which is updated once when one is not there, and again only when a repository was in trouble. */
+/**
+ * Finds all requests in apt's index, which is updated once when one is not there, and again only when a repository failed.
+ */
 async function findAll(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
   const { log, system } = world;
   let failures: readonly FetchFailure[] = [];
