@@ -89,7 +89,16 @@ await sea(join(work, 'launcher.cjs'), {
     useCodeCache: arch === 'x64',
     // No OpenSSL configuration: neither one that the environment names, whose engines and providers are code, nor the
     // machine's own, in which a mistake would stop every command. And no debugger for whoever sends SIGUSR1.
-    ...{ execArgv: ['--openssl-config=/dev/null', '--disable-sigusr1'], execArgvExtension: 'none' },
+    // No work of V8 in other threads: Node waits for it at its end, while it may wait for the main thread, and neither goes on.
+    ...{
+      execArgv: [
+        '--openssl-config=/dev/null',
+        '--disable-sigusr1',
+        '--single-threaded-gc',
+        '--no-concurrent-recompilation',
+      ],
+      execArgvExtension: 'none',
+    },
   },
 } as Parameters<typeof sea>[1]);
 
