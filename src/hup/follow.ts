@@ -1,6 +1,7 @@
 import { ExitCode, lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
+import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
 import { absolutePath } from '../system/absolute-path.ts';
 import { type Detached, startDetached } from '../system/detached.ts';
@@ -10,7 +11,6 @@ import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { followsOther, isSameConfig, otherFollowed } from './rival.ts';
 import type { Start } from './start.ts';
-import { OWN_UNIT } from './surroundings.ts';
 
 /** For a oneshot unit, whose processes end with its call. */
 const TRANSIENT_UNIT = 'cfn-hup-loop.service';
@@ -100,23 +100,23 @@ function isFollowedAlready(system: System, log: Log, configOption: string | unde
 
 async function hasUnit(system: System): Promise<boolean> {
   if (!hasSystemd(system)) return false;
-  const [unit] = (await showUnits(system.exec, ['LoadState'], [OWN_UNIT], ANSWER)) ?? [];
+  const [unit] = (await showUnits(system.exec, ['LoadState'], [HUP_UNIT], ANSWER)) ?? [];
   return unit?.['LoadState'] === 'loaded';
 }
 
 /** Does not wait for its job: we may be part of the boot that the unit is ordered after. */
 async function startUnit(system: System, log: Log): Promise<void> {
-  const command: [string, ...string[]] = ['systemctl', 'start', '--no-block', OWN_UNIT];
-  await start(system, OWN_UNIT, command);
-  let failure = await failureOf(system, OWN_UNIT);
+  const command: [string, ...string[]] = ['systemctl', 'start', '--no-block', HUP_UNIT];
+  await start(system, HUP_UNIT, command);
+  let failure = await failureOf(system, HUP_UNIT);
   if (failure !== undefined) {
     // It may have been started too often before, which systemd does not tell when it failed for another reason first.
-    await start(system, OWN_UNIT, ['systemctl', 'reset-failed', OWN_UNIT]);
-    await start(system, OWN_UNIT, command);
-    failure = await failureOf(system, OWN_UNIT);
+    await start(system, HUP_UNIT, ['systemctl', 'reset-failed', HUP_UNIT]);
+    await start(system, HUP_UNIT, command);
+    failure = await failureOf(system, HUP_UNIT);
   }
-  if (failure !== undefined) throw notStaying(OWN_UNIT, failure);
-  log.info(`${OWN_UNIT} follows changes from now on, until the machine is restarted unless it is enabled`);
+  if (failure !== undefined) throw notStaying(HUP_UNIT, failure);
+  log.info(`${HUP_UNIT} follows changes from now on, until the machine is restarted unless it is enabled`);
 }
 
 function notStaying(unit: string, result: string): Problem {

@@ -1,5 +1,6 @@
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
@@ -22,7 +23,6 @@ export type Follower =
 /** Milliseconds that systemctl may take. */
 const PATIENCE = 5000;
 const MOST_BYTES = 1024 * 1024;
-const SERVICE = 'cfn-hup.service';
 const TIMER = 'cfn-hup.timer';
 /** What crond reads, and what crontab(1) writes for root, by distribution. */
 const CRON_DIRECTORY = '/etc/cron.d';
@@ -51,7 +51,7 @@ export async function findFollower(
   const file = cronFile(system, option);
   if (file !== undefined) return { kind: 'cron', file };
   if (daemon !== undefined) return { kind: 'daemon', daemon, isOther: true };
-  return { kind: 'nobody', advice: isUsual ? adviceFor(units.get(SERVICE)) : `call cfn-hup -f -c ${option} by cron` };
+  return { kind: 'nobody', advice: isUsual ? adviceFor(units.get(HUP_UNIT)) : `call cfn-hup -f -c ${option} by cron` };
 }
 
 function adviceFor(service: string | undefined): string {
@@ -61,22 +61,22 @@ function adviceFor(service: string | undefined): string {
     case 'unknown':
       return 'systemctl does not answer';
     case 'failed':
-      return `${SERVICE} has failed: see journalctl -u cfn-hup`;
+      return `${HUP_UNIT} has failed: see journalctl -u cfn-hup`;
     case 'deactivating':
-      return `${SERVICE} is about to stop`;
+      return `${HUP_UNIT} is about to stop`;
     case 'active':
     case 'activating':
-      return `${SERVICE} does not stay up: journalctl -u cfn-hup`;
+      return `${HUP_UNIT} does not stay up: journalctl -u cfn-hup`;
     default:
-      return `start it by systemctl enable --now ${SERVICE}`;
+      return `start it by systemctl enable --now ${HUP_UNIT}`;
   }
 }
 
 /** By unit: its ActiveState, `unknown` when systemd does not answer; none for units that it does not know, or without systemd. */
 async function unitStates(system: Pick<System, 'files' | 'exec'>): Promise<ReadonlyMap<string, string>> {
   if (!hasSystemd(system)) return new Map();
-  const units = await showUnits(system.exec, ['Id', 'LoadState', 'ActiveState'], [SERVICE, TIMER], PATIENCE);
-  if (units === undefined) return new Map([[SERVICE, 'unknown']]);
+  const units = await showUnits(system.exec, ['Id', 'LoadState', 'ActiveState'], [HUP_UNIT, TIMER], PATIENCE);
+  if (units === undefined) return new Map([[HUP_UNIT, 'unknown']]);
   return new Map(
     units.flatMap(({ Id, LoadState, ActiveState }) =>
       Id === undefined || ActiveState === undefined || LoadState === 'not-found' ? [] : [[Id, ActiveState]],

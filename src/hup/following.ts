@@ -1,6 +1,7 @@
 import { isRecord } from '../config/record.ts';
 import { isoTime } from '../iso-time.ts';
 import { paths } from '../paths.ts';
+import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import type { HupConfig } from './hup-config.ts';
@@ -58,7 +59,7 @@ function unitOf({ files, environment }: System): string | undefined {
   const unit = serviceOf(process.pid, procIn(files));
   // Or a shell is it, which waits for us.
   const isMain = [process.pid, process.ppid].includes(Number(environment['SYSTEMD_EXEC_PID']));
-  return isMain || unit === 'cfn-hup.service' ? unit : undefined;
+  return isMain || unit === HUP_UNIT ? unit : undefined;
 }
 
 /** The process that wrote a note, if it still lives. */

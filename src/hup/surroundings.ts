@@ -1,11 +1,10 @@
 import { basename } from 'node:path';
+import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { argumentsOf, type Proc, processStat, procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, type Properties, showUnits } from '../system/systemctl.ts';
 import type { ServiceUnit, Surroundings } from './start.ts';
 
-/** What a bare call starts where systemd knows it. */
-export const OWN_UNIT = 'cfn-hup.service';
 const PROPERTIES = [
   'Id',
   'LoadState',
@@ -40,7 +39,7 @@ export async function probeSurroundings(
   const pid = endsWithUs(argumentsOf(shell, proc)) ? shell : self;
   const parentPid = processStat(pid, proc)?.parent ?? 0;
   const service = hasSystemd(system) ? serviceOf(pid, proc) : undefined;
-  const shown = service === undefined ? [] : await showUnits(system.exec, PROPERTIES, [OWN_UNIT, service], PATIENCE);
+  const shown = service === undefined ? [] : await showUnits(system.exec, PROPERTIES, [HUP_UNIT, service], PATIENCE);
   const [own, unit] = (shown ?? []).map(unitFrom);
   return {
     pid,
@@ -49,7 +48,7 @@ export async function probeSurroundings(
     // A process that we start inherits it.
     isToldMain: toldMain === String(pid),
     unit,
-    isOwnUnit: service === OWN_UNIT || (unit !== undefined && unit.id === own?.id),
+    isOwnUnit: service === HUP_UNIT || (unit !== undefined && unit.id === own?.id),
   };
 }
 

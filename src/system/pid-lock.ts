@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, Problem } from '../errors.ts';
+import { paths } from '../paths.ts';
 import { systemClock } from './clock.ts';
 import { fileProblem } from './file-problem.ts';
 import type { HeldLock } from './lock.ts';
@@ -171,7 +172,7 @@ function ownLine(): string {
 
 /** What process ids are relative to: their namespace, and this boot. */
 function world(): readonly [string, string] {
-  return [readlinkSync('/proc/self/ns/pid'), readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()];
+  return [readlinkSync('/proc/self/ns/pid'), readFileSync(paths.bootId, 'utf8').trim()];
 }
 
 /** @returns undefined when the holder has ended */

@@ -9,7 +9,7 @@ import type { FileSystem } from '../../system/file-system.ts';
  * set a machine up for ten minutes. What waits longer would use up the hour that a stack has.
  */
 const SERVICE_SECONDS = 1800;
-/** Milliseconds for everything else. systemd gives a daemon-reload 180 s (DAEMON_RELOAD_TIMEOUT_SEC). */
+/** Milliseconds for each other answer: as long as systemd gives a daemon-reload (DAEMON_RELOAD_TIMEOUT_SEC). */
 const ANSWER_TIME = 180_000;
 
 /** Milliseconds that a service has to start or stop: `service-timeout` in cfntools.conf, or half an hour. */

@@ -2,7 +2,8 @@ import { paths } from '../../../paths.ts';
 import { lastHolder } from '../../../system/lock.ts';
 import { serviceOf } from '../../../system/processes.ts';
 
-const DAEMON = 'cfn-hup.service';
+/** The unit of our package. */
+export const HUP_UNIT = 'cfn-hup.service';
 
 /**
  * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so an
@@ -10,7 +11,7 @@ const DAEMON = 'cfn-hup.service';
  */
 export function isOwnDaemon(unit: string): boolean {
   if (serviceOf(process.pid) !== unit) return false;
-  if (unit === DAEMON) return true;
+  if (unit === HUP_UNIT) return true;
   const daemon = lastHolder(paths.hupDaemonLock);
   return daemon !== undefined && serviceOf(daemon) === unit;
 }
