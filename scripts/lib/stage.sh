@@ -17,6 +17,8 @@ stage() {
     ln -s cfntools "$root/usr/bin/$command"
     ln -s "/usr/bin/$command" "$root/opt/aws/bin/$command"
   done
+  rm "$root/usr/bin/cfn-create-aws-symlinks"
+  install -m 755 "$project/packaging/cfn-create-aws-symlinks" "$root/usr/bin/"
   install -m 644 "$project"/packaging/systemd/*.{service,timer} "$root/$units/"
   install -m 644 -t "$root/$units/systemd-tmpfiles-setup.service.d" "$project"/packaging/systemd/systemd-tmpfiles-setup.service.d/*
   install -m 644 "$project/packaging/tmpfiles.d/cfntools.conf" "$root/usr/lib/tmpfiles.d/"

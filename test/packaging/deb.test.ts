@@ -50,10 +50,30 @@ describe('the deb, installed in a new Debian 12', () => {
 
   test('brings the commands, which run', async () => {
     for (const name of names) {
-      expect(await debian.must(`readlink /usr/bin/${name} /opt/aws/bin/${name}`)).toBe(`cfntools\n/usr/bin/${name}`);
+      const program = name === 'cfn-create-aws-symlinks' ? '' : 'cfntools\n';
+      expect(await debian.must(`readlink /usr/bin/${name} /opt/aws/bin/${name} || true`)).toBe(
+        `${program}/usr/bin/${name}`,
+      );
       expect(await debian.must(`/opt/aws/bin/${name} --version`)).toBe(VERSION);
     }
   });
+
+  test('has its links in /opt/aws/bin at a boot without the start of a binary', async () => {
+    await debian.must('chmod a-x /usr/bin/cfntools');
+    expect(await debian.run('cfn-create-aws-symlinks')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    await debian.must('chmod a+x /usr/bin/cfntools');
+  });
+
+  test.each(['rm /opt/aws/bin/cfn-hup', 'rm -r /opt/aws', 'ln -sfn /nowhere /opt/aws/bin/cfn-hup'])(
+    'makes its links again after %s',
+    async (harm) => {
+      const force = harm.startsWith('ln') ? '-f' : '';
+      await debian.must(`${harm}; cfn-create-aws-symlinks ${force}`);
+      expect(await debian.must('readlink /opt/aws/bin/cfn-hup; ls /opt/aws/bin | wc -l')).toBe(
+        `/usr/bin/cfn-hup\n${names.length}`,
+      );
+    },
+  );
 
   test('brings units, manual pages, completion and configuration', async () => {
     const files = (await debian.must('dpkg -L cfntools')).split('\n');
@@ -92,6 +112,7 @@ describe('the deb, installed in a new Debian 12', () => {
       'lrwxrwxrwx root/root',
     ]);
     expect(listed.filter((line) => line.startsWith('-rwx')).map((line) => line.split(/\s+/).at(-1))).toEqual([
+      './usr/bin/cfn-create-aws-symlinks',
       './usr/bin/cfntools',
     ]);
     expect(listed.filter((line) => line.startsWith('drwx---')).map((line) => line.split(/\s+/).at(-1))).toEqual(
