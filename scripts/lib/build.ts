@@ -27,6 +27,7 @@ import { closeGap } from './elf-gap.ts';
 import { keepIgnoredHangup } from './ignored-hangup.ts';
 import { renameNodeVariables } from './node-variables.ts';
 import { fillInPlace, pack } from './pack.ts';
+import { keepSnapshotHashes } from './snapshot-hashes.ts';
 
 const project = join(import.meta.dirname, '../..');
 const work = join(project, '.build');
@@ -68,6 +69,8 @@ else console.error(`build: ${machine.strip} is not installed: the binary will be
 const node = readFileSync(base);
 renameNodeVariables(node);
 keepIgnoredHangup(node, arch);
+// The Node of another processor has the same V8.
+keepSnapshotHashes(node, process.versions.v8);
 writeFileSync(base, node);
 
 // pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { closeGap } from '../../scripts/lib/elf-gap.ts';
 import { fillInPlace } from '../../scripts/lib/pack.ts';
+import { keepSnapshotHashes } from '../../scripts/lib/snapshot-hashes.ts';
 import { commands } from '../../src/commands/index.ts';
 import type { PackedIndex } from '../../src/packed.ts';
 import { isRoot } from '../support/use-machine.ts';
@@ -120,5 +121,40 @@ describe('the gap that the injection leaves', () => {
   it('is gone from the binary', () => {
     const binary = readFileSync(join(project, 'dist/linux-x64/cfntools'));
     expect(closeGap(binary).length).toBe(binary.length);
+  });
+});
+
+describe('the hashes in the snapshots of V8', () => {
+  const VERSION = '13.6.1';
+  const REHASHABLE = 1;
+  const AS_THEY_ARE = 0;
+  /** The head of a snapshot: the number of its contexts, whether hashes may be made anew, two sums, and the version. */
+  const headOf = (rehashability: number, version: string): Buffer => {
+    const numbers = Buffer.alloc(16, 0xab);
+    numbers.writeUInt32LE(rehashability, 4);
+    return Buffer.concat([numbers, Buffer.from(`${version}\0`)]);
+  };
+  /** The version stands elsewhere, too. */
+  const nodeWith = (...heads: Buffer[]): Buffer => Buffer.concat([Buffer.from(`V8 ${VERSION}\0`), ...heads]);
+
+  it('are taken as they are', () => {
+    const node = nodeWith(headOf(REHASHABLE, VERSION), headOf(REHASHABLE, VERSION));
+    keepSnapshotHashes(node, VERSION);
+    expect(node.equals(nodeWith(headOf(AS_THEY_ARE, VERSION), headOf(AS_THEY_ARE, VERSION)))).toBe(true);
+  });
+
+  it.each([
+    ['one snapshot', [headOf(REHASHABLE, VERSION)]],
+    ['three snapshots', [headOf(REHASHABLE, VERSION), headOf(REHASHABLE, VERSION), headOf(REHASHABLE, VERSION)]],
+    ['another version', [headOf(REHASHABLE, '13.6.12'), headOf(REHASHABLE, VERSION)]],
+    ['another head', [headOf(7, VERSION), headOf(REHASHABLE, VERSION)]],
+  ])('are a failure of the build where there is %s', (_, heads) => {
+    expect(() => keepSnapshotHashes(nodeWith(...heads), VERSION)).toThrow('look up SnapshotImpl');
+  });
+
+  it('are taken as they are by the binary', () => {
+    const binary = readFileSync(join(project, 'dist/linux-x64/cfntools'));
+    const version = process.versions.v8;
+    expect(() => keepSnapshotHashes(binary, version)).toThrow(`0 snapshots of V8 ${version}`);
   });
 });
