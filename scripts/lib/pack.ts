@@ -8,12 +8,11 @@ import type { PackedIndex } from '../../src/packed.ts';
 const DIGITS = 12;
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
-/** Without a code cache: hardly anybody goes through a proxy or reads an error in XML. */
-const WITHOUT_CODE: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
 /**
- * Compressed, since most commands do not read them. By brotli: unlike zlib's, its result does not depend on the processor.
+ * Hardly anybody goes through a proxy or reads an error in XML: without a code cache, and compressed. By brotli: unlike zlib's,
+ * its result does not depend on the processor.
  */
-const COMPRESSED: ReadonlySet<string> = new Set(['http-proxied', 'execa', 'saxes']);
+const SELDOM: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
@@ -29,9 +28,12 @@ export function pack(names: readonly string[], directory: string, withCode: bool
   for (const name of names) {
     const file = `${name}.cjs`;
     const source = readFileSync(join(directory, file));
-    if (COMPRESSED.has(name)) add(`${file}.br`, brotliCompressSync(source));
-    else add(file, source);
-    if (withCode && !WITHOUT_CODE.has(name)) add(`${name}.cache`, codeOf(name, directory));
+    if (SELDOM.has(name)) {
+      add(`${file}.br`, brotliCompressSync(source));
+      continue;
+    }
+    add(file, source);
+    if (withCode) add(`${name}.cache`, codeOf(name, directory));
   }
   const first = JSON.stringify({ at: '0'.repeat(DIGITS), files } satisfies PackedIndex);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
