@@ -14,10 +14,10 @@ stage() {
 
   install -m 755 "$binary" "$root/usr/bin/cfntools"
   for command in "${commands[@]}"; do
-    ln -s cfntools "$root/usr/bin/$command"
+    # The one that has a script in its place, below.
+    [ "$command" = cfn-create-aws-symlinks ] || ln -s cfntools "$root/usr/bin/$command"
     ln -s "/usr/bin/$command" "$root/opt/aws/bin/$command"
   done
-  rm "$root/usr/bin/cfn-create-aws-symlinks"
   install -m 755 "$project/packaging/cfn-create-aws-symlinks" "$root/usr/bin/"
   install -m 644 "$project"/packaging/systemd/*.{service,timer} "$root/$units/"
   install -m 644 -t "$root/$units/systemd-tmpfiles-setup.service.d" "$project"/packaging/systemd/systemd-tmpfiles-setup.service.d/*
