@@ -9,6 +9,11 @@ export function percentEncode(text: string): string {
   );
 }
 
+/** As percentEncode, for a part of a file name: ASCII letters, digits, `_`, `.` and `-` stay (contract section 7.5). */
+export function percentEncodeForFile(text: string): string {
+  return percentEncode(text).replaceAll('~', '%7E');
+}
+
 /** The text behind the percent-encoding; text that is not well encoded stands for itself. */
 export function percentDecode(text: string): string {
   try {

@@ -3,6 +3,7 @@ import { usageProblem } from '../errors.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
 import type { HeatWish } from '../metadata/heat-source.ts';
 import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
+import { resourceNameFault } from '../resource-name.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /** Larger than any credential file. */
@@ -45,10 +46,10 @@ function stackOption(args: ParsedArguments): string | undefined {
   return stack === '' ? undefined : stack;
 }
 
-/** -r. @throws Problem with exit code 2: it becomes part of a file name */
+/** -r. @throws Problem with exit code 2 */
 function resourceOption(args: ParsedArguments): string | undefined {
   const resource = textOption(args, 'resource');
-  if (resource !== undefined && !/^[A-Za-z0-9_.-]{1,255}$/.test(resource))
-    throw usageProblem(`not a logical id: ${resource}`, 'letters, digits, "_", "." and "-"');
+  const fault = resource === undefined ? undefined : resourceNameFault(resource);
+  if (fault !== undefined) throw usageProblem(`not the name of a resource: ${JSON.stringify(resource)}`, fault);
   return resource;
 }

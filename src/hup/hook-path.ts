@@ -1,8 +1,6 @@
 import { parseKeyPath } from '../config/key-path.ts';
+import { resourceNameFault } from '../resource-name.ts';
 import type { HookPath } from './hook.ts';
-
-/** A resource's name becomes part of file names. */
-const RESOURCE_NAME = /^[A-Za-z0-9_.-]{1,255}$/;
 
 /**
  * Reads what a hook looks at. `Resources`, `Metadata` and `PhysicalResourceId` may be written in any case; keys as
@@ -18,12 +16,8 @@ export function parseHookPath(text: string): HookPath | { readonly what: string;
       hint: 'write Resources.RES.Metadata, and keys behind it with dots between',
     };
   }
-  if (!RESOURCE_NAME.test(resource)) {
-    return {
-      what: `the path names the resource ${JSON.stringify(resource)}`,
-      hint: 'names of resources have letters, digits, _, - and ., at most 255',
-    };
-  }
+  const fault = resourceNameFault(resource);
+  if (fault !== undefined) return { what: `the path names the resource ${JSON.stringify(resource)}`, hint: fault };
   switch (part?.toLowerCase()) {
     case undefined:
       return { text, resource, kind: 'last-updated', keys };

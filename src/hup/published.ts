@@ -30,14 +30,12 @@ export function publish({ files, self }: System, text: string, resource: string)
 }
 
 function isOfAnother(files: FileSystem, resource: string, text: string): boolean {
-  const prefix = `${paths.lastMetadata}_`;
+  const prefix = `${paths.metadataCache}/${paths.lastMetadata}_`;
   const content = Buffer.from(text);
   return files
     .names(paths.metadataCache)
+    .map((name) => `${paths.metadataCache}/${name}`)
     .some(
-      (name) =>
-        name.startsWith(prefix) &&
-        name !== `${prefix}${resource}` &&
-        hasContent(files, `${paths.metadataCache}/${name}`, content),
+      (path) => path.startsWith(prefix) && path !== resourceCachePath(resource) && hasContent(files, path, content),
     );
 }

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
+import { percentEncodeForFile } from '../percent-encoding.ts';
 import { sha256Hex } from '../signing/sha256.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { Hook } from './hook.ts';
@@ -161,14 +162,7 @@ function keyByName(hook: string): string {
   return plain.length <= LONGEST_NAME ? plain : `${plain.slice(0, LONGEST_NAME)}%-${sha256Hex(hook)}`;
 }
 
-/** All but letters, digits, "_" and "-" is written as %XX. */
+/** A file name does not begin with a dot. */
 function plainName(hook: string): string {
-  return [...Buffer.from(hook)]
-    .map((byte) => String.fromCharCode(byte))
-    .map((character, index) =>
-      /[A-Za-z0-9_-]/.test(character) || (character === '.' && index > 0)
-        ? character
-        : `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
-    )
-    .join('');
+  return percentEncodeForFile(hook).replace(/^\./, '%2E');
 }

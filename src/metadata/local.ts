@@ -3,6 +3,7 @@ import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { resourceFilePart } from '../resource-name.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import { bootDataPaths, bootDataWritten, isOlder, noteWritten, writerOf } from './written-by.ts';
 
@@ -114,5 +115,5 @@ export function hasContent(files: FileSystem, path: string, content: Buffer): bo
 
 /** Where the metadata of one resource is published. */
 export function resourceCachePath(resource: string): string {
-  return `${paths.metadataCache}/${paths.lastMetadata}_${resource}`;
+  return `${paths.metadataCache}/${paths.lastMetadata}_${resourceFilePart(resource)}`;
 }

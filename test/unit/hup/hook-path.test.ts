@@ -19,6 +19,9 @@ it.each<[text: string, resource: string, kind: HookPath['kind'], keys: string[]]
   ["Resources.Web.Metadata.files.'/etc/motd.conf'.content", 'Web', 'metadata', ['files', '/etc/motd.conf', 'content']],
   ['Resources.Web.Metadata.a\\.b.c', 'Web', 'metadata', ['a.b', 'c']],
   ["Resources.'web.1'.Metadata", 'web.1', 'metadata', []],
+  ['Resources.my web.Metadata', 'my web', 'metadata', []],
+  ["Resources.it's.Metadata.a", "it's", 'metadata', ['a']],
+  ['Resources.W\u00e9b.Metadata', 'W\u00e9b', 'metadata', []],
   ['Resources.web-1_a.Metadata.my key', 'web-1_a', 'metadata', ['my key']],
   [`Resources.${'x'.repeat(255)}.Metadata`, 'x'.repeat(255), 'metadata', []],
 ])('%j', (text, resource, kind, keys) => {
@@ -34,8 +37,6 @@ it.each<[text: string, what: string]>([
   ['/Resources/Web/Metadata', 'the path "/Resources/Web/Metadata" does not name a resource'],
   ["Resources.'../etc'.Metadata", 'the path names the resource "../etc"'],
   ['Resources.a/b.Metadata', 'the path names the resource "a/b"'],
-  ['Resources.W\u00e9b.Metadata', 'the path names the resource "W\u00e9b"'],
-  ['Resources.my web.Metadata', 'the path names the resource "my web"'],
   [`Resources.${'x'.repeat(256)}`, `the path names the resource "${'x'.repeat(256)}"`],
   ['Resources.Web.LastUpdatedTimestamp', 'the path names "LastUpdatedTimestamp" of Web'],
   ['Resources.Web.Properties.Name', 'the path names "Properties" of Web'],
