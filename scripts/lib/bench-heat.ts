@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { describeError } from '../../src/errors.ts';
-import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../src/heat/describe.ts';
+import { describeStackResource, type KnownAnswer, type QueryAccess } from '../../src/heat/describe.ts';
 import { BY_OPTIONS } from '../../src/heat/named-by.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { createHttp } from '../../src/system/http.ts';
@@ -50,7 +50,7 @@ const measures: Measure[] = [];
 for (const guests of GUESTS) measures.push(await load(guests, Number(seconds)));
 report(measures);
 
-async function makeGuest(): Promise<{ access: HeatAccess; stack: string }> {
+async function makeGuest(): Promise<{ access: QueryAccess; stack: string }> {
   const cloud = await Cloud.connect(addresses);
   const { name, outputs } = await cloud.createUpToWaiting(guestTemplate({ text: 'x'.repeat(METADATA_BYTES) }));
   const credentials = { accessKey: String(outputs['access']), secretKey: String(outputs['secret']) };
@@ -65,7 +65,10 @@ async function makeGuest(): Promise<{ access: HeatAccess; stack: string }> {
     attempts: 1,
     longestDelay: 0,
   };
-  return { access: { endpoint, credentials, signature: 'v4', transport: {}, namedBy: BY_OPTIONS }, stack: name };
+  return {
+    access: { kind: 'query', endpoint, credentials, signature: 'v4', transport: {}, namedBy: BY_OPTIONS },
+    stack: name,
+  };
 }
 
 /** So many guests, each of which asks again as soon as it has an answer. */

@@ -252,7 +252,7 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
     roleCredentials: async (role: string) =>
       (await import('../metadata/instance-role.ts')).persistentRoleCredentials(system, log, role, budget),
   };
-  return findHeatAccess(heatWish(args), tools).catch((error: unknown) => {
+  const access = await findHeatAccess(heatWish(args), tools).catch((error: unknown) => {
     if (!(error instanceof Unasked)) throw error;
     const {
       message,
@@ -264,6 +264,10 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
       ...(where === undefined ? {} : { where }),
       hint,
     });
+  });
+  if (access.kind === 'query') return access;
+  throw new Problem("--stack and --resource are signalled with an access key, and these credentials are keystone's", {
+    hint: "give the JSON of the handle's attribute signal instead",
   });
 }
 

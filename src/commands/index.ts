@@ -13,7 +13,7 @@ const API: readonly OptionSpec[] = [
 ];
 const CREDENTIAL_FILE: OptionSpec = {
   flags: '-f, --credential-file <path>',
-  description: 'file with AWSAccessKeyId= and AWSSecretKey=',
+  description: 'file with AWSAccessKeyId= and AWSSecretKey=, or an openrc file',
 };
 const STRICT: OptionSpec = {
   flags: '--strict',
@@ -124,7 +124,10 @@ export const commands: readonly CommandSpec[] = [
       STACK,
       RESOURCE,
       ...API,
-      { flags: '--credential-file <path>', description: 'file with AWSAccessKeyId= and AWSSecretKey=' },
+      {
+        flags: '--credential-file <path>',
+        description: 'file with AWSAccessKeyId= and AWSSecretKey=, or an openrc file',
+      },
       URL_OPTION,
       ...[ROLE, ...PROXIES].map((option) => ({ ...option, addition: true as const })),
       { flags: '-k, --key <keys>', description: "print the value at this key, as in foo.'bar.1'.baz" },

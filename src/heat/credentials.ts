@@ -2,6 +2,7 @@ import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
+import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
 
 /** What the command line says about credentials; an empty text counts as not given: an unset variable of a script. */
@@ -29,26 +30,43 @@ export interface CredentialTools {
 }
 
 /**
- * The credentials to sign with (contract section 5): the credential file, the two flags, the environment, the instance
- * role; the first that is given.
+ * The credentials (contract sections 5 and 7.3): the credential file, the two flags, the environment, AWS's names before
+ * keystone's, the instance role; the first that is given.
  * @throws Problem with exit code 2 for one flag without the other; Problem for a credential file that cannot be used;
  * Unasked when there are none
  */
-export async function findCredentials(wish: CredentialWish, tools: CredentialTools): Promise<Credentials> {
+export async function findCredentials(
+  wish: CredentialWish,
+  tools: CredentialTools,
+): Promise<Credentials | KeystoneCredentials> {
   const fromFlags = decodeFlags(wish);
   const credentials =
-    (isFilled(wish.credentialFile) ? fromFile(wish.credentialFile, wish.isStrict, tools) : undefined) ??
+    (isFilled(wish.credentialFile) ? await fromFile(wish.credentialFile, wish.isStrict, tools) : undefined) ??
     fromFlags ??
     fromEnvironment(tools) ??
+    (await fromOpenStackEnvironment(tools)) ??
     (isFilled(wish.role) ? await fromRole(wish.role, tools) : undefined);
   if (credentials === undefined) throw noCredentials(wish.namedBy);
+  if (isOfKeystone(credentials)) {
+    tools.onSecret(secretOf(credentials));
+    return credentials;
+  }
   tools.onSecret(credentials.secretKey);
   if (credentials.sessionToken !== undefined) tools.onSecret(credentials.sessionToken);
   return credentials;
 }
 
+export function isOfKeystone(credentials: Credentials | KeystoneCredentials): credentials is KeystoneCredentials {
+  return 'authUrl' in credentials;
+}
+
+function secretOf({ identity }: KeystoneCredentials): string {
+  return identity.kind === 'application' ? identity.secret : identity.password;
+}
+
 /** What an empty credential file lacks. */
-export const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId= and AWSSecretKey=';
+export const CREDENTIAL_LINES =
+  'it needs the lines AWSAccessKeyId= and AWSSecretKey=, or the OS_ lines of an openrc file';
 
 /** Nothing names credentials. */
 export function noCredentials({ credentials }: NamedBy): Unasked {
@@ -74,7 +92,11 @@ export function parseCredentialFile(text: string): { readonly [key in 'accessKey
   return { accessKey: lastOf('AWSAccessKeyId'), secretKey: lastOf('AWSSecretKey') };
 }
 
-function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, warn }: CredentialTools): Credentials {
+async function fromFile(
+  path: string,
+  isStrict: boolean,
+  { readSecretFile, onSecret, warn }: CredentialTools,
+): Promise<Credentials | KeystoneCredentials> {
   const { text, exposure } = readSecretFile(path);
   const { accessKey, secretKey } = parseCredentialFile(text);
   if (secretKey !== undefined) onSecret(secretKey);
@@ -83,6 +105,8 @@ function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, w
     if (isStrict) throw problem;
     warn(problem.line);
   }
+  const ofKeystone = await decodeKeystoneFile(text, path);
+  if (ofKeystone !== undefined) return ofKeystone;
   if (accessKey === undefined || secretKey === undefined) {
     if (text.trim() === '') throw new Problem('the credential file is empty', { where: path, hint: CREDENTIAL_LINES });
     const missing = [accessKey === undefined ? 'AWSAccessKeyId=' : '', secretKey === undefined ? 'AWSSecretKey=' : ''];
@@ -92,6 +116,33 @@ function fromFile(path: string, isStrict: boolean, { readSecretFile, onSecret, w
     });
   }
   return { accessKey, secretKey };
+}
+
+/**
+ * A credential file for keystone: the lines of an openrc file, or the JSON that Heat hands out (contract section 7.3).
+ * @returns undefined for a file of another kind
+ * @throws Problem for one that cannot be used
+ */
+export async function decodeKeystoneFile(text: string, path: string): Promise<KeystoneCredentials | undefined> {
+  const isJson = /^\s*\{/.test(text.replace(/^\uFEFF/, ''));
+  if (!isJson && !/^\s*(?:export\s+)?OS_[A-Z]/m.test(text)) return undefined;
+  const { decodeHandedOut, decodeVariables, parseOpenrc } = await import('./keystone-credentials.ts');
+  const source = { place: 'in the credential file', where: path };
+  if (isJson) {
+    const { parseJson } = await import('../config/json-text.ts');
+    const result = parseJson(text);
+    if ('problem' in result)
+      throw new Problem(result.problem.replace('the document', 'the credential file'), { where: path });
+    return decodeHandedOut(result.value, source);
+  }
+  const credentials = decodeVariables(parseOpenrc(text, path), source);
+  const { accessKey, secretKey } = parseCredentialFile(text);
+  if (credentials !== undefined && (accessKey !== undefined || secretKey !== undefined))
+    throw new Problem('lines of AWS and of OpenStack in the credential file', {
+      where: path,
+      hint: 'leave out those of AWSAccessKeyId= and AWSSecretKey=, or those of OS_',
+    });
+  return credentials;
 }
 
 /** What is wrong with a credential file that others can read, or could have written. */
@@ -129,6 +180,21 @@ function fromEnvironment({ environment, warn }: CredentialTools): Credentials | 
   if (isFilled(accessKey)) warn('AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY in the environment: passed over');
   if (isFilled(secretKey)) warn('AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID in the environment: passed over');
   return undefined;
+}
+
+async function fromOpenStackEnvironment({
+  environment,
+  warn,
+}: CredentialTools): Promise<KeystoneCredentials | undefined> {
+  if (!isFilled(environment['OS_AUTH_URL'])) return undefined;
+  const { decodeVariables } = await import('./keystone-credentials.ts');
+  try {
+    return decodeVariables(environment, { place: 'in the environment', where: undefined });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    warn(`OS_AUTH_URL is ignored: ${error.line}`);
+    return undefined;
+  }
 }
 
 async function fromRole(role: string, { roleCredentials }: CredentialTools): Promise<Credentials> {

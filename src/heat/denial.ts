@@ -17,10 +17,13 @@ export function isPolicyMessage(message: string): boolean {
   );
 }
 
-/** What the operator of the cloud can do about it. */
-export function policyHint(call: string): string {
+/**
+ * What the operator of the cloud can do about it.
+ * @param otherwise what helps without the operator, for the call of guests
+ */
+export function policyHint(call: string, otherwise = ''): string {
   return call === GUEST_CALL
-    ? `the credentials are accepted, but Heat 2024.1 and later does not allow guests to make this call by default; the operator of the cloud allows it in heat's policy.yaml: "cloudformation:${GUEST_CALL}": "role:heat_stack_user or role:reader"`
+    ? `the credentials are accepted, but Heat 2024.1 and later does not allow guests to make this call by default; ${otherwise}the operator of the cloud allows it in heat's policy.yaml: "cloudformation:${GUEST_CALL}": "role:heat_stack_user or role:reader"`
     : `the credentials are accepted, but may not call ${call}; the operator of the cloud decides that in heat's policy.yaml: "cloudformation:${call}"`;
 }
 

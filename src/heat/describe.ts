@@ -1,18 +1,20 @@
 import { Problem } from '../errors.ts';
-import { isWorthRetrying, parseRetryAfter, retryDelay } from '../retry.ts';
+import { isWorthRetrying } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
-import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
 import { type Answer, decodeAnswer, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import { ForbiddenByPolicy, Refused, Unreachable } from './failures.ts';
+import type { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
+import { askPatiently, faultOfExchange } from './patience.ts';
+import { Passing } from './persist.ts';
 import { refusalOf } from './refusal.ts';
 import { type SignatureVersion, signedCall } from './signed-call.ts';
 
-/** How Heat is reached: where, by whose name, and how the connection is made. */
-export interface HeatAccess {
+/** How heat-api-cfn is reached: where, by whose name, and how the connection is made. */
+export interface QueryAccess {
+  readonly kind: 'query';
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   /** v4, and v2 only when a server does not know it, unless the operator wants v2 from the start. */
@@ -44,10 +46,6 @@ export interface Described extends KnownAnswer {
 
 /** As much as any metadata may have, and as last_metadata may. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** Milliseconds for all attempts together: a boot must not hang. */
-const PATIENCE = 180_000;
-/** The longest pause, in milliseconds, that a server may ask for. */
-const LONGEST_PAUSE = 120_000;
 
 /**
  * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
@@ -56,7 +54,7 @@ const LONGEST_PAUSE = 120_000;
  * Unreachable when it did not answer, however often it was tried
  */
 export async function describeStackResource(
-  access: HeatAccess,
+  access: QueryAccess,
   stack: string,
   resource: string,
   { http, clock, note, known }: DescribeTools,
@@ -69,60 +67,37 @@ export async function describeStackResource(
     StackName: stack,
     Version: '2010-05-15',
   };
-  const deadline = clock.elapsed() + PATIENCE;
   let { signature } = access;
-  for (let attempt = 1; ; attempt++) {
-    let trouble: Trouble;
+  const attempt = async (left: number): Promise<Described | Passing> => {
+    let response: HttpResponse;
     try {
-      const response = await http.exchange({
+      response = await http.exchange({
         ...signedCall(endpoint, credentials, parameters, clock.now(), signature),
         ...transport,
-        timeout: Math.max(1, Math.min(endpoint.timeout, deadline - clock.elapsed())),
+        timeout: Math.min(endpoint.timeout, left),
         mostBytes: MOST_BYTES,
       });
-      const { body } = response;
-      if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
-      const outcome = await judge(response, endpoint, clock.now(), signature, namedBy);
-      if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
-      if ('refused' in outcome) throw outcome.refused;
-      if ('wants' in outcome) {
-        note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
-        signature = outcome.wants;
-        attempt--;
-        continue;
-      }
-      trouble = outcome;
     } catch (error) {
-      trouble = troubleOf(error, endpoint);
+      return faultOfExchange(error, endpoint.url);
     }
-    const longest = Math.min(endpoint.longestDelay, LONGEST_PAUSE);
-    const delay = retryDelay(attempt + 1, trouble.retryAfter, clock.now(), clock.random(), longest);
-    // Waiting past the deadline would only make the failure later.
-    if (!trouble.isPassing || attempt >= endpoint.attempts || clock.elapsed() + delay >= deadline) {
-      throw new Unreachable(trouble.what, {
-        where: endpoint.url,
-        ...(trouble.hint === undefined ? {} : { hint: trouble.hint }),
-        retryAfter: parseRetryAfter(trouble.retryAfter, clock.now()),
-      });
-    }
-    note(`${trouble.what}: ${endpoint.url}: trying again in ${(delay / 1000).toFixed(1)} s`);
-    await clock.sleep(delay);
-  }
-}
-
-/** Why an attempt failed that another might not. */
-interface Trouble {
-  readonly what: string;
-  readonly hint?: string | undefined;
-  readonly isPassing: boolean;
-  readonly retryAfter?: string | string[] | undefined;
+    const { body } = response;
+    if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
+    const outcome = await judge(response, endpoint, clock.now(), signature, namedBy);
+    if (outcome instanceof Passing) return outcome;
+    if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
+    if ('refused' in outcome) throw outcome.refused;
+    note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
+    signature = outcome.wants;
+    return attempt(left);
+  };
+  return askPatiently(attempt, endpoint, { clock, note });
 }
 
 type Outcome =
   | { readonly resource: StackResource }
   | { readonly refused: Refused | ForbiddenByPolicy }
   | { readonly wants: SignatureVersion }
-  | Trouble;
+  | Passing;
 
 async function judge(
   response: HttpResponse,
@@ -132,18 +107,20 @@ async function judge(
   namedBy: NamedBy,
 ): Promise<Outcome> {
   const { status, body } = response;
-  const patience: Trouble = {
-    what: `heat-api-cfn answered with HTTP ${status}`,
-    hint:
-      response.through === undefined
-        ? 'it, or a proxy or load balancer before it, is failing; see its log'
-        : `it, a load balancer before it, or ${response.through} is failing; see their logs`,
-    isPassing: true,
-    retryAfter: response.headers['retry-after'],
-  };
-  if (isWorthRetrying(status, body)) return patience;
+  const passing = (what: string): Passing =>
+    new Passing(
+      new Problem(what, {
+        where: endpoint.url,
+        hint:
+          response.through === undefined
+            ? 'it, or a proxy or load balancer before it, is failing; see its log'
+            : `it, a load balancer before it, or ${response.through} is failing; see their logs`,
+      }),
+      response.headers['retry-after'],
+    );
+  if (isWorthRetrying(status, body)) return passing(`heat-api-cfn answered with HTTP ${status}`);
   const answer = await decodeAnswer(response);
-  if (isInternalError(answer)) return { ...patience, what: `heat-api-cfn has an internal error (HTTP ${status})` };
+  if (isInternalError(answer)) return passing(`heat-api-cfn has an internal error (HTTP ${status})`);
   if (answer.kind === 'resource' && status === 200) return { resource: answer.resource };
   const isOfSignature = answer.kind === 'error' && answer.code === 'IncompleteSignature';
   if (isOfSignature && status === 400 && signature === 'v4') return { wants: 'v2' };
@@ -159,15 +136,4 @@ function isInternalError(answer: Answer): boolean {
   if (answer.kind !== 'error') return false;
   if (answer.code !== undefined) return /^\s*Internal(?:Failure|Error)\s*$/.test(answer.code);
   return /^The request processing has failed due to an internal error(?::|$)/.test(answer.message ?? '');
-}
-
-function troubleOf(error: unknown, { url }: Endpoint): Trouble {
-  if (error instanceof NoAnswer) return { what: error.message, hint: error.hint, isPassing: error.isPassing };
-  // A body without end, a proxy that is none: asking again would not help, and old metadata would hide it.
-  if (error instanceof Problem && !(error instanceof Refused || error instanceof ForbiddenByPolicy))
-    throw new Refused(error.message, {
-      where: error.where ?? url,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
-  throw error;
 }

@@ -12,19 +12,23 @@ export interface ConnectionSettings {
   readonly proxy: string | undefined;
 }
 
+/** How long, and how often, something is asked for. */
+export interface Bounds {
+  /** Milliseconds for one exchange. */
+  readonly timeout: number;
+  readonly attempts: number;
+  /** Milliseconds between two attempts at most. */
+  readonly longestDelay: number;
+}
+
 /** Where the query API is, and how to talk to it. */
-export interface Endpoint extends ConnectionSettings {
+export interface Endpoint extends ConnectionSettings, Bounds {
   /** The base URL: it ends with a slash, its host is in lower case, and a port that is the scheme's own is left out. */
   readonly url: string;
   /** Who named it: an option, a key of a configuration file, or a file. */
   readonly from: string;
   /** The region that signatures name. Heat takes any. */
   readonly region: string;
-  /** Milliseconds for one exchange. */
-  readonly timeout: number;
-  readonly attempts: number;
-  /** Milliseconds between two attempts at most. */
-  readonly longestDelay: number;
 }
 
 /** A file of the guest, when it is there and not empty. */
@@ -47,6 +51,7 @@ export interface DecodedEndpoint {
   /** Undefined when nothing names one. */
   readonly endpoint: Endpoint | undefined;
   readonly settings: ConnectionSettings;
+  readonly bounds: Bounds;
   readonly warnings: readonly string[];
   /** For the redactor. */
   readonly secrets: readonly string[];
@@ -77,15 +82,24 @@ export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
     caFile: boto?.caFile,
     proxy: boto?.proxy,
   };
-  const endpoint: Endpoint | undefined = base && {
-    ...base,
-    ...settings,
-    region: sources.region ?? regionOfHost(base.url) ?? boto?.regionName ?? 'heat',
+  const bounds: Bounds = {
     timeout: boto?.timeout ?? TIMEOUT,
     attempts: boto?.retries === undefined ? ATTEMPTS : boto.retries + 1,
     longestDelay: boto?.longestDelay ?? LONGEST_DELAY,
   };
-  return { endpoint, settings, warnings, secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword] };
+  const endpoint: Endpoint | undefined = base && {
+    ...base,
+    ...settings,
+    ...bounds,
+    region: sources.region ?? regionOfHost(base.url) ?? boto?.regionName ?? 'heat',
+  };
+  return {
+    endpoint,
+    settings,
+    bounds,
+    warnings,
+    secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword],
+  };
 }
 
 function baseUrl(

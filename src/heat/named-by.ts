@@ -8,6 +8,8 @@ export interface NamedBy {
   readonly credentials: string | undefined;
   /** What to do about a role that is not there. */
   readonly insteadOfRole: string;
+  /** What helps against a policy that forbids guests to ask, where the operator of the cloud does not change it. */
+  readonly withoutOperator: string;
 }
 
 /** The commands that are told by options. */
@@ -17,6 +19,7 @@ export const BY_OPTIONS: NamedBy = {
   target: '--stack and --resource',
   credentials: undefined,
   insteadOfRole: 'attach one, or give --credential-file',
+  withoutOperator: '',
 };
 
 /** cfn-hup, whose options name no stack. */
@@ -26,4 +29,5 @@ export const BY_HUP_CONFIG: NamedBy = {
   target: 'stack= in cfn-hup.conf and path= of the hook',
   credentials: 'credential-file= or, on AWS, role= in cfn-hup.conf',
   insteadOfRole: 'attach one, or give credential-file= in cfn-hup.conf',
+  withoutOperator: 'credentials of keystone in credential-file= need no operator, see cfn-hup.conf(5); ',
 };

@@ -22,7 +22,7 @@ export function refusalOf(
   answer: NoResource,
   endpoint: Pick<Endpoint, 'url' | 'from'>,
   now: Date,
-  { target }: Pick<NamedBy, 'target'>,
+  { target, withoutOperator }: Pick<NamedBy, 'target' | 'withoutOperator'>,
 ): Refused | ForbiddenByPolicy {
   const said = answer.kind === 'error' ? (answer.message ?? answer.code) : undefined;
   const what =
@@ -35,7 +35,10 @@ export function refusalOf(
   const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
   const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;
   if (forbidden !== undefined) {
-    const details = { where: endpoint.url, hint: policyHint(forbidden) };
+    const details = {
+      where: endpoint.url,
+      hint: policyHint(forbidden, withoutOperator),
+    };
     const isOfGuests = forbidden === GUEST_CALL && status === 403 && code === 'AccessDenied';
     return isOfGuests ? new ForbiddenByPolicy(what, details) : new Refused(what, details);
   }

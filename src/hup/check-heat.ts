@@ -1,5 +1,5 @@
 import { describeError, Problem } from '../errors.ts';
-import { CREDENTIAL_LINES, exposureProblem, parseCredentialFile } from '../heat/credentials.ts';
+import { CREDENTIAL_LINES, decodeKeystoneFile, exposureProblem, parseCredentialFile } from '../heat/credentials.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
 import { noAddress, readEndpoint } from '../metadata/heat-source.ts';
 import { roleCredentials } from '../metadata/instance-role.ts';
@@ -11,6 +11,8 @@ import { type ConfigSection, placeOf, type ReadSetting, type Remarks, remark, va
 
 const MOST_BYTES = 1024 * 1024;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+/** Each set of variables for keystone has it. */
+const KEYSTONE = ['OS_AUTH_URL'];
 
 /**
  * Finds out whether Heat can be asked: it takes an address, and credentials that can be used. Only a role is looked up by
@@ -22,20 +24,24 @@ export async function checkHeatAccess(
   main: ConfigSection,
 ): Promise<Remarks> {
   const remarks: Remarks = { problems: [], warnings: [] };
-  const host = checkAddress(system, main, remarks);
   const file = valueIn(main, 'credential-file');
+  const isFile = file !== undefined && file.value !== '';
+  const found = isFile ? await lookAtFile(system, file) : undefined;
+  const isOfKeystone = found?.isOfKeystone ?? (!hasIn(system, KEYS) && hasIn(system, KEYSTONE));
+  // Keystone knows the address itself.
+  const host = isOfKeystone ? undefined : checkAddress(system, main, remarks);
   const role = valueIn(main, 'role');
-  if (file !== undefined && file.value !== '') remarks.problems.push(...fileProblems(system, file));
-  else if (hasKeys(system.environment)) {
-    if (!unitHasKeys(system))
+  if (found !== undefined) remarks.problems.push(...found.problems);
+  else if (hasKeys(system.environment, KEYS) || hasKeys(system.environment, KEYSTONE)) {
+    if (!unitHasKeys(system, KEYS) && !unitHasKeys(system, KEYSTONE))
       remarks.warnings.push(
         remark(
-          'AWS_ACCESS_KEY_ID',
+          isOfKeystone ? 'OS_AUTH_URL' : 'AWS_ACCESS_KEY_ID',
           'the credentials come from the environment of this call, which cfn-hup.service does not have',
           `put them into ${paths.unitEnvironment}, or give ${BY_HUP_CONFIG.credentials}`,
         ),
       );
-  } else if (unitHasKeys(system)) return remarks;
+  } else if (unitHasKeys(system, KEYS) || unitHasKeys(system, KEYSTONE)) return remarks;
   else if (role !== undefined && role.value !== '') {
     try {
       await roleCredentials(system, role.value, undefined, BY_HUP_CONFIG.insteadOfRole);
@@ -71,45 +77,64 @@ function checkAddress(
   }
 }
 
-function fileProblems(
+/** What is wrong with a credential file, and whether it is for keystone. */
+interface FoundFile {
+  readonly problems: readonly string[];
+  readonly isOfKeystone: boolean;
+}
+
+async function lookAtFile(
   { files, self }: Pick<System, 'files' | 'self'>,
   { value: path, place }: ReadSetting,
-): readonly string[] {
+): Promise<FoundFile> {
+  const isOfKeystone = false;
   // A relative one has been complained about already.
-  if (!path.startsWith('/')) return [];
+  if (!path.startsWith('/')) return { problems: [], isOfKeystone };
   try {
     const content = files.readIfPresent(path, MOST_BYTES);
     if (content === undefined)
-      return [remark(place, `there is no file ${path}`, 'make it, or correct credential-file')];
+      return {
+        problems: [remark(place, `there is no file ${path}`, 'make it, or correct credential-file')],
+        isOfKeystone,
+      };
     const text = content.toString('utf8');
-    const { accessKey, secretKey } = parseCredentialFile(text);
     const entry = files.entry(path);
     const exposure = entry === undefined ? undefined : exposureOfEntry(entry, path, files, self.uid);
-    const isEmpty = text.trim() === '';
-    return [
-      ...(isEmpty ? [remark(path, 'the credential file is empty', CREDENTIAL_LINES)] : []),
-      ...(isEmpty || accessKey !== undefined
-        ? []
-        : [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')]),
-      ...(isEmpty || secretKey !== undefined
-        ? []
-        : [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')]),
-      ...(exposure === undefined ? [] : [exposureProblem(path, exposure).line]),
-    ];
+    const exposed = exposure === undefined ? [] : [exposureProblem(path, exposure).line];
+    const ofKeystone = await decodeKeystoneFile(text, path).catch((error: unknown) => lineOf(error));
+    if (ofKeystone === undefined) return { problems: [...missingLines(text, path), ...exposed], isOfKeystone };
+    return { problems: typeof ofKeystone === 'string' ? [ofKeystone, ...exposed] : exposed, isOfKeystone: true };
   } catch (error) {
-    return [lineOf(error)];
+    return { problems: [lineOf(error)], isOfKeystone };
   }
 }
 
-function hasKeys(environment: System['environment']): boolean {
-  return KEYS.every((name) => (environment[name] ?? '') !== '');
+function missingLines(text: string, path: string): readonly string[] {
+  if (text.trim() === '') return [remark(path, 'the credential file is empty', CREDENTIAL_LINES)];
+  const { accessKey, secretKey } = parseCredentialFile(text);
+  return [
+    ...(accessKey === undefined ? [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')] : []),
+    ...(secretKey === undefined ? [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')] : []),
+  ];
 }
 
-/** Whether the unit's environment file has them, which an ordinary user need not see. Source: systemd.exec(5), EnvironmentFile=. */
-function unitHasKeys({ files }: Pick<System, 'files'>): boolean {
+/** In the environment of this call, or of the unit. */
+function hasIn(system: Pick<System, 'files' | 'environment'>, names: readonly string[]): boolean {
+  return hasKeys(system.environment, names) || unitHasKeys(system, names);
+}
+
+function hasKeys(environment: System['environment'], names: readonly string[]): boolean {
+  return names.every((name) => (environment[name] ?? '') !== '');
+}
+
+/**
+ * Whether the unit's environment file has them; where an ordinary user may not see it, it is taken to have them. Source:
+ * systemd.exec(5), EnvironmentFile=.
+ */
+function unitHasKeys({ files }: Pick<System, 'files'>, names: readonly string[]): boolean {
   try {
     const text = files.readIfPresent(paths.unitEnvironment, MOST_BYTES)?.toString('utf8') ?? '';
-    return KEYS.every((name) => new RegExp(`^\\s*${name}=\\s*["']?[^\\s"']`, 'm').test(text));
+    return names.every((name) => new RegExp(`^\\s*${name}=\\s*["']?[^\\s"']`, 'm').test(text));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return true;

@@ -3,7 +3,7 @@ import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
 import { ForbiddenByPolicy, Refused, Unreachable } from '../heat/failures.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
-import { fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
+import { boundsOf, fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
 import { forgetForbidden, noteForbidden } from './forbidden.ts';
 import type { HupSettings } from './hup-config.ts';
 
@@ -61,12 +61,11 @@ export async function fetchResources(
       namedBy: BY_HUP_CONFIG,
     };
     const access = await findHeatAccess(wish, tools);
-    let most = attempts ?? access.endpoint.attempts;
+    let most = attempts ?? boundsOf(access).attempts;
     for (const name of names) {
       try {
-        const endpoint = { ...access.endpoint, attempts: most };
-        const known = answers.get(name);
-        const answer = await fetchFromHeatAgain({ ...access, endpoint }, settings.stack, name, tools, known);
+        const asking = { known: answers.get(name), attempts: most };
+        const answer = await fetchFromHeatAgain(access, settings.stack, name, tools, asking);
         answers.set(name, answer);
         resources.set(name, answer.resource);
       } catch (error) {

@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
+import { createNativeMemory, type NativeMemory } from '../heat/native-memory.ts';
 import type { Log } from '../log.ts';
 import type { HeatTools } from '../metadata/heat-source.ts';
 import { paths } from '../paths.ts';
@@ -32,6 +33,7 @@ export interface PassMemory {
   readonly complaints: Complaints;
   /** By resource. */
   readonly answers: Map<string, KnownAnswer>;
+  readonly heat: NativeMemory;
   readonly services: ServiceMemory;
 }
 
@@ -65,7 +67,12 @@ const NOT_YET: PassResult = {
 };
 
 export function createPassMemory(): PassMemory {
-  return { complaints: new Complaints(), answers: new Map(), services: createServiceMemory() };
+  return {
+    complaints: new Complaints(),
+    answers: new Map(),
+    heat: createNativeMemory(),
+    services: createServiceMemory(),
+  };
 }
 
 /**
@@ -128,7 +135,7 @@ class Pass {
     const { resources, trouble, about } = await fetchResources(
       names,
       settings,
-      this.#tools,
+      { ...this.#tools, memory: this.#memory.heat },
       this.#memory.answers,
       this.#options.attempts,
     );

@@ -1,11 +1,14 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import { decodeBotoConfig } from '../heat/boto-config.ts';
-import { type CredentialTools, type CredentialWish, findCredentials } from '../heat/credentials.ts';
-import type { Described, HeatAccess, KnownAnswer } from '../heat/describe.ts';
-import { type DecodedEndpoint, decodeEndpoint, type TextFile } from '../heat/endpoint.ts';
+import { type CredentialTools, type CredentialWish, findCredentials, isOfKeystone } from '../heat/credentials.ts';
+import type { Described, KnownAnswer, QueryAccess } from '../heat/describe.ts';
+import { type Bounds, type DecodedEndpoint, decodeEndpoint, type TextFile } from '../heat/endpoint.ts';
 import { Unasked } from '../heat/failures.ts';
+import type { KeystoneCredentials } from '../heat/keystone-credentials.ts';
 import type { NamedBy } from '../heat/named-by.ts';
+import type { NativeAccess } from '../heat/native-describe.ts';
+import { createNativeMemory, type NativeMemory } from '../heat/native-memory.ts';
 import type { AttemptBounds } from '../heat/persist.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
@@ -13,7 +16,7 @@ import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
-import { readBootFile, readCertificates } from './heat-transport.ts';
+import { readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
 
 /** What a command line, or cfn-hup.conf, says about Heat. */
 export interface HeatWish extends CredentialWish {
@@ -30,17 +33,20 @@ export interface HeatTools {
   readonly readSecretFile: CredentialTools['readSecretFile'];
   /** In place of one lookup of a role's credentials. @throws Problem */
   readonly roleCredentials?: CredentialTools['roleCredentials'];
+  /** What was learnt of keystone and Heat's own API, kept by a process that asks again and again. */
+  readonly memory?: NativeMemory;
 }
+
+/** By heat-api-cfn with a signature, or by Heat's own API with a token of keystone: the credentials decide. */
+export type HeatAccess = QueryAccess | NativeAccess;
 
 /**
  * Finds out how Heat is reached: credentials, address, certificates, proxy. Nothing goes over the network yet, but for
  * the credentials of a role.
  * @throws Unasked when there are no credentials or nobody names an address; Problem for what is wrong with either
  */
-export async function findHeatAccess(
-  wish: HeatWish,
-  { system, log, redactor, readSecretFile, roleCredentials }: HeatTools,
-): Promise<HeatAccess> {
+export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<HeatAccess> {
+  const { system, log, redactor, readSecretFile, roleCredentials } = tools;
   const { files } = system;
   const { namedBy } = wish;
   const credentials = await findCredentials(wish, {
@@ -53,11 +59,13 @@ export async function findHeatAccess(
     onSecret: (secret) => redactor.addSecret(secret),
     warn: (text) => log.warning(text),
   });
+  if (isOfKeystone(credentials)) return nativeAccess(credentials, wish, tools);
   const { endpoint, warnings, secrets } = readEndpoint(wish, files);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const warning of warnings) log.warning(warning);
   if (endpoint === undefined) throw noAddress(namedBy, wish.region);
   return {
+    kind: 'query',
     endpoint,
     credentials,
     signature: await signatureSetting(files, log),
@@ -69,6 +77,35 @@ export async function findHeatAccess(
     },
     namedBy,
   };
+}
+
+function nativeAccess(
+  credentials: KeystoneCredentials,
+  { url, namedBy }: HeatWish,
+  { system: { files }, log, redactor, memory = createNativeMemory() }: HeatTools,
+): NativeAccess {
+  const { endpoint, bounds } = readEndpoint({ url, region: undefined, namedBy }, files);
+  const { caFile } = credentials;
+  const ownTrust = caFile === undefined ? undefined : { caFile, setting: 'OS_CACERT' };
+  return {
+    kind: 'native',
+    credentials,
+    url: filled(url) === undefined ? undefined : endpoint?.url,
+    transportTo: transportsTo({ files, log, redactor }, false, ownTrust),
+    bounds,
+    memory,
+    onSecret: (secret) => redactor.addSecret(secret),
+    namedBy,
+  };
+}
+
+/** Who was asked, for messages. */
+export function addressOf(access: HeatAccess): string {
+  return access.kind === 'query' ? access.endpoint.url : (access.url ?? access.credentials.authUrl);
+}
+
+export function boundsOf(access: HeatAccess): Bounds {
+  return access.kind === 'query' ? access.endpoint : access.bounds;
 }
 
 /** The address and the options of the connection, from what the caller says and what cloud-init brought. @throws Problem */
@@ -97,36 +134,54 @@ export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, give
   });
 }
 
-/** Asks Heat for a resource. @throws Refused, Unreachable */
+/** Asks Heat for the metadata of a resource. @throws Refused, Unreachable */
 export async function fetchFromHeat(
   access: HeatAccess,
   stack: string,
   resource: string,
   tools: Pick<HeatTools, 'system' | 'log'>,
 ): Promise<StackResource> {
-  return (await fetchFromHeatAgain(access, stack, resource, tools, undefined)).resource;
+  return (await ask(access, stack, resource, tools, undefined, false)).resource;
 }
 
-/** Asks Heat for a resource of which `known` was the last answer. @throws Refused, Unreachable */
+/**
+ * Asks Heat for a resource, its state included, of which `known` was the last answer.
+ * @param attempts instead of the configured ones
+ * @throws Refused, Unreachable
+ */
 export async function fetchFromHeatAgain(
   access: HeatAccess,
   stack: string,
   resource: string,
-  { system, log }: Pick<HeatTools, 'system' | 'log'>,
-  known: KnownAnswer | undefined,
+  tools: Pick<HeatTools, 'system' | 'log'>,
+  { known, attempts }: { readonly known: KnownAnswer | undefined; readonly attempts: number },
 ): Promise<Described> {
-  // Loaded here: hashing costs 5 ms of CPU, which a run without credentials need not pay.
+  const bounds = { ...boundsOf(access), attempts };
+  const bounded: HeatAccess =
+    access.kind === 'query' ? { ...access, endpoint: { ...access.endpoint, attempts } } : { ...access, bounds };
+  return ask(bounded, stack, resource, tools, known, true);
+}
+
+/** Each API is loaded here: hashing costs 5 ms of CPU, which a run without credentials need not pay. */
+async function ask(
+  access: HeatAccess,
+  stack: string,
+  resource: string,
+  { system: { http, clock }, log }: Pick<HeatTools, 'system' | 'log'>,
+  known: KnownAnswer | undefined,
+  withStatus: boolean,
+): Promise<Described> {
+  const note = (text: string): void => log.info(text);
+  if (access.kind === 'native') {
+    const { describeNatively } = await import('../heat/native-describe.ts');
+    return describeNatively(access, stack, resource, { http, clock, note, known, withStatus });
+  }
   const { describeStackResource } = await import('../heat/describe.ts');
-  return describeStackResource(access, stack, resource, {
-    http: system.http,
-    clock: system.clock,
-    note: (text) => log.info(text),
-    known,
-  });
+  return describeStackResource(access, stack, resource, { http, clock, note, known });
 }
 
 /** The operator's word on signatures, `signature` in cfntools.conf. */
-async function signatureSetting(files: FileSystem, log: Log): Promise<HeatAccess['signature']> {
+async function signatureSetting(files: FileSystem, log: Log): Promise<QueryAccess['signature']> {
   const wanted = (await readSettings(files)).get('signature') ?? 'v4';
   if (wanted === 'v2' || wanted === 'v4') return wanted;
   log.warning(`no signature ${JSON.stringify(wanted)}: ${paths.settings}: there are v4 and v2; using v4`);

@@ -53,6 +53,32 @@ export async function transportTo(
   };
 }
 
+/**
+ * transportTo for many requests: what the files say of a host is read, and complained about, once.
+ * @param isOfHeat as for transportTo
+ * @param ownTrust certificates that are to be trusted on these connections besides
+ */
+export function transportsTo(
+  tools: TransportTools,
+  isOfHeat = false,
+  ownTrust?: { readonly caFile: string; readonly setting: string },
+): (url: string) => Promise<Transport> {
+  const known = new Map<string, Promise<Transport>>();
+  const make = async (url: string): Promise<Transport> => ({
+    ...(await transportTo(url, tools, isOfHeat)),
+    ...(ownTrust === undefined
+      ? {}
+      : readCertificates(tools.files, { url, caFile: ownTrust.caFile }, tools.log, ownTrust.setting)),
+  });
+  return (url) => {
+    const { scheme, host } = splitUrl(url);
+    const key = `${scheme}://${host}`;
+    const transport = known.get(key) ?? make(url);
+    known.set(key, transport);
+    return transport;
+  };
+}
+
 /** These files are root's. An ordinary user may send a signal as well, and does without them. */
 function readIfAllowed(files: FileSystem, name: string, log: Log): TextFile | undefined {
   try {
@@ -74,11 +100,15 @@ export function readBootFile(files: FileSystem, name: string): TextFile | undefi
   return undefined;
 }
 
-/** A CA file that cannot be used is no reason not to try: the machine may know the CA as well. */
+/**
+ * A CA file that cannot be used is no reason not to try: the machine may know the CA as well.
+ * @param setting that names the file
+ */
 export function readCertificates(
   files: FileSystem,
   { url, caFile }: Pick<Endpoint, 'url' | 'caFile'>,
   log: Log,
+  setting = 'ca_certificates_file',
 ): Pick<Transport, 'trust' | 'trustFault'> {
   if (caFile === undefined || !/^https:/i.test(url)) return {};
   try {
@@ -87,7 +117,7 @@ export function readCertificates(
     throw new Problem('there is no certificate in it, in PEM', { where: caFile });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const trustFault = `ca_certificates_file cannot be used: ${error.line}`;
+    const trustFault = `${setting} cannot be used: ${error.line}`;
     log.warning(`${trustFault}: it is ignored`);
     return { trustFault };
   }

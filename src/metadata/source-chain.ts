@@ -1,3 +1,4 @@
+import { describeAge } from '../age.ts';
 import type { MetadataDocument } from '../config/decode.ts';
 import { Problem } from '../errors.ts';
 import type { HeatTools, HeatWish } from './heat-source.ts';
@@ -35,10 +36,10 @@ export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promi
   }
   const { Unasked, Unreachable } = await import('../heat/failures.ts');
   try {
-    const { findHeatAccess, fetchFromHeat } = await import('./heat-source.ts');
+    const { addressOf, findHeatAccess, fetchFromHeat } = await import('./heat-source.ts');
     const access = await findHeatAccess(wish.heat, tools);
     const { metadata } = await fetchFromHeat(access, stack, resource, tools);
-    tools.log.info(`metadata of ${resource} from ${access.endpoint.url}`);
+    tools.log.info(`metadata of ${resource} from ${addressOf(access)}`);
     publish(metadata, resource, tools);
     return metadata;
   } catch (error) {
@@ -81,12 +82,4 @@ function publish({ text }: MetadataDocument, resource: string | undefined, { sys
 
 function wishesForHeat({ url, credentialFile, accessKey, secretKey, role }: HeatWish): boolean {
   return [url, credentialFile, accessKey, secretKey, role].some((text) => text !== undefined && text !== '');
-}
-
-/** In the unit that a person would use. */
-export function describeAge(milliseconds: number): string {
-  const minutes = Math.max(0, Math.round(milliseconds / 60_000));
-  if (minutes < 2) return `${Math.max(0, Math.round(milliseconds / 1000))} seconds`;
-  if (minutes < 120) return `${minutes} minutes`;
-  return minutes < 2880 ? `${Math.round(minutes / 60)} hours` : `${Math.round(minutes / 1440)} days`;
 }

@@ -4,10 +4,12 @@ import {
   type CredentialTools,
   type CredentialWish,
   findCredentials,
+  isOfKeystone,
   parseCredentialFile,
 } from '../../../src/heat/credentials.ts';
 import { Unasked } from '../../../src/heat/failures.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
+import type { Credentials } from '../../../src/signing/credentials.ts';
 import type { Exposure } from '../../../src/system/trusted-path.ts';
 
 const NONE: CredentialWish = {
@@ -34,6 +36,13 @@ function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; sec
   return { tools, secrets, warnings };
 }
 
+/** The credentials, of those who sign. */
+async function findKeys(wish: CredentialWish, tools: CredentialTools): Promise<Credentials> {
+  const credentials = await findCredentials(wish, tools);
+  if (isOfKeystone(credentials)) throw new Error('credentials of keystone');
+  return credentials;
+}
+
 describe('the order', () => {
   const environment = { AWS_ACCESS_KEY_ID: 'from-environment', AWS_SECRET_ACCESS_KEY: 'environment-secret' };
   const all: CredentialWish = {
@@ -57,7 +66,7 @@ describe('the order', () => {
     ],
   ])('%s', async (_, wish, variables, accessKey) => {
     const { tools, secrets } = rig({ environment: variables });
-    const credentials = await findCredentials(wish, tools);
+    const credentials = await findKeys(wish, tools);
     expect(credentials.accessKey).toBe(accessKey);
     expect(secrets).toContain(credentials.secretKey);
   });
@@ -83,7 +92,7 @@ it('a session token comes from the environment, and is a secret', async () => {
     AWS_SESSION_TOKEN: 'token',
   };
   const { tools, secrets } = rig({ environment });
-  expect((await findCredentials(NONE, tools)).sessionToken).toBe('token');
+  expect((await findKeys(NONE, tools)).sessionToken).toBe('token');
   expect(secrets).toEqual(['environment-secret', 'token']);
 });
 
@@ -164,7 +173,7 @@ describe('the credential file', () => {
   ])('that is not private, %j: a warning, refused when strict', async (exposure, says) => {
     const { tools, warnings, secrets } = rig({ readSecretFile: () => ({ text: FILE, exposure }) });
     const wish = { ...NONE, credentialFile: '/f' };
-    expect((await findCredentials(wish, tools)).accessKey).toBe('from-file');
+    expect((await findKeys(wish, tools)).accessKey).toBe('from-file');
     expect(warnings).toEqual([says]);
     await expect(findCredentials({ ...wish, isStrict: true }, tools)).rejects.toHaveProperty('line', says);
     expect(secrets).toContain('file-secret');

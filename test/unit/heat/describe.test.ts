@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { describeStackResource, type HeatAccess, type KnownAnswer } from '../../../src/heat/describe.ts';
+import { describeStackResource, type KnownAnswer, type QueryAccess } from '../../../src/heat/describe.ts';
 import { ForbiddenByPolicy, Refused, Unasked, Unreachable } from '../../../src/heat/failures.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import { refusalOf } from '../../../src/heat/refusal.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import { NoAnswer } from '../../../src/system/http-problem.ts';
 
-const ACCESS: HeatAccess = {
+const ACCESS: QueryAccess = {
+  kind: 'query',
   endpoint: {
     url: 'http://h:8000/v1/',
     from: '/the/file',
@@ -36,8 +37,8 @@ type Step = Partial<HttpResponse> | Error | { readonly after: number; readonly f
 /** Asks with a server that answers in this order, the last answer for ever, and a clock that only sleeping moves. */
 async function ask(
   steps: readonly Step[],
-  access: Partial<HeatAccess['endpoint']> = {},
-  signature: HeatAccess['signature'] = 'v4',
+  access: Partial<QueryAccess['endpoint']> = {},
+  signature: QueryAccess['signature'] = 'v4',
   known?: KnownAnswer,
 ) {
   const requests: HttpRequest[] = [];

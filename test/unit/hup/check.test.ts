@@ -192,7 +192,7 @@ it.each<Check>([
       '/etc/cfn/hooks.conf': HOOK,
     },
     [
-      '/etc/cfn/keys: the credential file is empty: it needs the lines AWSAccessKeyId= and AWSSecretKey=',
+      '/etc/cfn/keys: the credential file is empty: it needs the lines AWSAccessKeyId= and AWSSecretKey=, or the OS_ lines of an openrc file',
       '1 problem, 1 hook in order',
     ],
     1,
@@ -211,6 +211,35 @@ describe('what it takes to ask Heat', () => {
     'nothing names the address of heat-api-cfn: /var/lib/heat-cfntools/cfn-metadata-server, /var/lib/heat-cfntools/cfn-boto-cfg: give url= in cfn-hup.conf, or on AWS region= in cfn-hup.conf';
   const AWS = 'give role=, the role of this instance, or credential-file=';
   const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+  const OPENRC =
+    'export OS_AUTH_URL=https://k:5000/v3\nexport OS_APPLICATION_CREDENTIAL_ID=i\nexport OS_APPLICATION_CREDENTIAL_SECRET="s"\n';
+
+  it.each<[name: string, credentials: string, lines: readonly string[]]>([
+    ['an openrc file, which needs no address', OPENRC, []],
+    ['what Heat hands out', '{"auth_url": "http://k:5000/v3", "user_id": "u", "password": "p", "project_id": "p"}', []],
+    [
+      'an openrc file with a line missing',
+      OPENRC.replace(/.*SECRET.*/, ''),
+      ['no OS_APPLICATION_CREDENTIAL_SECRET in the credential file: /etc/cfn/keys'],
+    ],
+    [
+      'both kinds',
+      OPENRC + KEYS,
+      [
+        'lines of AWS and of OpenStack in the credential file: /etc/cfn/keys: leave out those of AWSAccessKeyId= and AWSSecretKey=, or those of OS_',
+      ],
+    ],
+  ])('%s', async (_, credentials, lines) => {
+    const files = {
+      ...bare,
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\n`,
+      ...{ '/etc/cfn/keys': credentials, '/etc/cfn/hooks.conf': HOOK },
+    };
+    const found = await check(files);
+    if (lines.length === 0) expect(found.exitCode).toBe(0);
+    else expect(found).toEqual({ lines: [...lines, '1 problem, 1 hook in order'], exitCode: 1 });
+  });
+
   const bare = { '/var/lib/heat-cfntools/cfn-metadata-server': '', '/etc/default/cfn-hup': '# nothing\n' };
 
   it.each<

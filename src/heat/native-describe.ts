@@ -1,0 +1,234 @@
+import { jsonTextAt } from '../config/json-span.ts';
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+import { Problem } from '../errors.ts';
+import { isWorthRetrying } from '../retry.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Http, HttpResponse, Transport } from '../system/http.ts';
+import { splitUrl } from '../url.ts';
+import type { StackResource } from './answer.ts';
+import type { Described, KnownAnswer } from './describe.ts';
+import type { Bounds } from './endpoint.ts';
+import { Refused } from './failures.ts';
+import { endpointOf, messageOf, tokenFor } from './keystone.ts';
+import type { KeystoneCredentials } from './keystone-credentials.ts';
+import type { NamedBy } from './named-by.ts';
+import type { NativeMemory, Token } from './native-memory.ts';
+import { askPatiently, faultOfExchange } from './patience.ts';
+import { Passing } from './persist.ts';
+
+/** How Heat's own API is reached (contract section 7.3). */
+export interface NativeAccess {
+  readonly kind: 'native';
+  readonly credentials: KeystoneCredentials;
+  /** In place of the catalogue's endpoint. */
+  readonly url: string | undefined;
+  /** How the connection to a URL, of keystone or of Heat, is made. */
+  readonly transportTo: (url: string) => Promise<Transport>;
+  readonly bounds: Bounds;
+  /** Kept by who asks again and again. */
+  readonly memory: NativeMemory;
+  readonly onSecret: (secret: string) => void;
+  readonly namedBy: NamedBy;
+}
+
+export interface NativeTools {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly note: (text: string) => void;
+  readonly known?: KnownAnswer | undefined;
+  /** Whether the state of the resource is wanted besides its metadata: another request. */
+  readonly withStatus: boolean;
+}
+
+const SERVICE = 'orchestration';
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Asks Heat's own API for a resource: keystone for a token, its catalogue for Heat, Heat for the stack's id where only its name
+ * is known, and then for the metadata (contract section 7.3).
+ * @param stack NAME, ID, NAME/ID, or an ARN
+ * @throws Refused when keystone or Heat answered, and gave none; Unreachable when one of them did not, however often it was tried
+ */
+export async function describeNatively(
+  access: NativeAccess,
+  stack: string,
+  resource: string,
+  tools: NativeTools,
+): Promise<Described> {
+  const { clock, note, known } = tools;
+  const attempt = async (left: number): Promise<Described | Passing> => {
+    const end = clock.elapsed() + left;
+    const asking = new Asking(access, tools, end);
+    try {
+      const path = `/stacks/${await asking.stackPath(stack)}/resources/${encodeURIComponent(resource)}`;
+      const metadata = await asking.get(`${path}/metadata`);
+      if (metadata.status !== 200) throw asking.refusal(metadata, stack);
+      const shown = tools.withStatus ? await asking.get(path) : undefined;
+      // A user of a stack may not look at its resources, whatever the policy: the state stays unknown then.
+      const detail = shown?.status === 200 ? shown.body : '';
+      const body = `${metadata.body}\n${detail}`;
+      if (body === known?.body) return { ...known, isKnown: true };
+      return { body, resource: decodeResource(metadata.body, detail, asking.url), isKnown: false };
+    } catch (error) {
+      if (error instanceof Passed) return error.passing;
+      throw error;
+    }
+  };
+  return askPatiently(attempt, access.bounds, { clock, note });
+}
+
+/** Carries a passing fault out of an attempt. */
+class Passed extends Error {
+  readonly passing: Passing;
+
+  constructor(passing: Passing) {
+    super(passing.problem.message);
+    this.passing = passing;
+  }
+}
+
+/** The requests of one attempt. */
+class Asking {
+  readonly #access: NativeAccess;
+  readonly #tools: NativeTools;
+  readonly #end: number;
+  #isRenewed = false;
+  url = '';
+
+  constructor(access: NativeAccess, tools: NativeTools, end: number) {
+    this.#access = access;
+    this.#tools = tools;
+    this.#end = end;
+  }
+
+  /** One request of Heat. A token that is refused is renewed once. @throws Passed, Refused, Unreachable */
+  async get(path: string): Promise<HttpResponse> {
+    const token = await this.#token();
+    this.url =
+      this.#access.url === undefined
+        ? endpointOf(token, SERVICE, this.#access.credentials)
+        : withProject(this.#access.url, token);
+    let response: HttpResponse;
+    try {
+      response = await this.#tools.http.exchange({
+        ...(await this.#access.transportTo(this.url)),
+        method: 'GET',
+        url: `${this.url}${path}`,
+        headers: { 'X-Auth-Token': token.text, Accept: 'application/json' },
+        timeout: this.#timeout(),
+        mostBytes: MOST_BYTES,
+      });
+    } catch (error) {
+      throw new Passed(faultOfExchange(error, this.url));
+    }
+    const { status, body, headers } = response;
+    if (status === 401 && !this.#isRenewed) {
+      this.#isRenewed = true;
+      this.#access.memory.forgetToken();
+      return this.get(path);
+    }
+    if (isWorthRetrying(status, body)) {
+      const problem = new Problem(`heat answered with HTTP ${status}`, {
+        where: this.url,
+        hint: 'see the log of heat-api',
+      });
+      throw new Passed(new Passing(problem, headers['retry-after']));
+    }
+    return response;
+  }
+
+  /** `NAME/ID` for a path. */
+  async stackPath(stack: string): Promise<string> {
+    const { stacks } = this.#access.memory;
+    const given = /^arn:openstack:heat:[^:]*:[^:]*:stacks\/([^/]+\/[^/]+)$/.exec(stack)?.[1] ?? stack;
+    const whole = /^[^/]+\/[^/]+$/.test(given) ? given : stacks.get(stack);
+    if (whole !== undefined) return whole.split('/').map(encoded).join('/');
+    const response = await this.get(`/stacks/${encodeURIComponent(stack)}`);
+    const found = this.#redirectedTo(response);
+    if (found === undefined) throw this.refusal(response, stack);
+    stacks.set(stack, found);
+    return found;
+  }
+
+  /** Heat answers a bare name by a redirect to its NAME/ID. The token goes to no other host. */
+  #redirectedTo({ status, headers }: HttpResponse): string | undefined {
+    const { location } = headers;
+    if (status < 300 || status > 399 || typeof location !== 'string') return undefined;
+    const target = new URL(location, `${this.url}/`);
+    if (target.hostname !== new URL(this.url).hostname)
+      throw new Refused('heat redirects to another host', {
+        where: this.url,
+        hint: `the token is not sent to ${target.host}`,
+      });
+    return /\/stacks\/([^/]+\/[^/]+)\/?$/.exec(target.pathname)?.[1];
+  }
+
+  refusal({ status, body }: HttpResponse, stack: string): Refused {
+    // Made anew under its name, or deleted.
+    this.#access.memory.stacks.delete(stack);
+    const said = messageOf(body);
+    const what = `heat refused with HTTP ${status}${said === undefined ? '' : ` (${said})`}`;
+    return new Refused(what, { where: this.url, hint: this.#hintFor(status) });
+  }
+
+  #hintFor(status: number): string {
+    const { target, url } = this.#access.namedBy;
+    const isByCatalogue = this.#access.url === undefined;
+    if (status === 200) return "is it heat's own API?";
+    if (status === 401) return 'keystone gave a token that heat does not accept: see the log of heat-api';
+    if (status === 403)
+      return "the credentials are accepted, but heat's policy does not allow this user to read the metadata; a user of the stack or a reader of its project may";
+    if (status === 404)
+      return isByCatalogue
+        ? `check ${target}`
+        : `check ${target}, and ${url}, which is the base URL of heat's own API here`;
+    return `check the address of heat, from ${isByCatalogue ? "keystone's catalogue" : url}`;
+  }
+
+  async #token(): Promise<Token> {
+    const { memory, credentials, transportTo, onSecret } = this.#access;
+    const { http, clock } = this.#tools;
+    const transport = await transportTo(credentials.authUrl);
+    const token = await tokenFor(credentials, memory, { http, clock, transport, timeout: this.#timeout(), onSecret });
+    if (token instanceof Passing) throw new Passed(token);
+    return token;
+  }
+
+  #timeout(): number {
+    return Math.max(1, Math.min(this.#access.bounds.timeout, this.#end - this.#tools.clock.elapsed()));
+  }
+}
+
+/** The endpoint's path ends with the project's id, which nobody writes by hand. */
+function withProject(url: string, { projectId }: Token): string {
+  const base = url.replace(/\/+$/, '');
+  return projectId !== undefined && /\/v1$/.test(splitUrl(base).target) ? `${base}/${projectId}` : base;
+}
+
+/** Leaves what is percent-encoded already, as in the answer of a redirect. */
+function encoded(part: string): string {
+  return /%[0-9A-Fa-f]{2}/.test(part) ? part : encodeURIComponent(part);
+}
+
+/** @throws Refused when the answer describes no resource */
+function decodeResource(metadata: string, detail: string, where: string): StackResource {
+  const result = parseJson(metadata);
+  const value = 'value' in result && isRecord(result.value) ? result.value['metadata'] : undefined;
+  const isNone = value === null || value === undefined;
+  if ('problem' in result || !isRecord(result.value) || !('metadata' in result.value) || (!isNone && !isRecord(value)))
+    throw new Refused('heat gave an answer that cannot be used', { where, hint: "is it heat's own API?" });
+  const shown = detail === '' ? undefined : parseJson(detail);
+  const resource =
+    shown !== undefined && 'value' in shown && isRecord(shown.value) ? shown.value['resource'] : undefined;
+  const text = (name: string): string | undefined => {
+    const found = isRecord(resource) ? resource[name] : undefined;
+    return typeof found === 'string' && found !== '' ? found : undefined;
+  };
+  return {
+    metadata: isRecord(value) ? { value, text: jsonTextAt(metadata, ['metadata']) ?? '{}' } : { value: {}, text: '{}' },
+    status: text('resource_status'),
+    physicalId: text('physical_resource_id'),
+    lastUpdated: text('updated_time'),
+  };
+}

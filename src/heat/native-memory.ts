@@ -1,0 +1,47 @@
+import type { KeystoneCredentials } from './keystone-credentials.ts';
+
+/** What keystone gives for credentials. */
+export interface Token {
+  readonly text: string;
+  /** On the clock of elapsed(): from then on it is not used any more. */
+  readonly goodUntil: number;
+  readonly projectId: string | undefined;
+  readonly catalogue: readonly CatalogueEntry[];
+}
+
+export interface CatalogueEntry {
+  readonly type: string;
+  readonly interface: string;
+  readonly region: string;
+  readonly url: string;
+}
+
+/** What one process has learnt of keystone and of Heat's own API, for its next question (contract section 7.3). */
+export interface NativeMemory {
+  /** Undefined for the credentials of somebody else, or when its time is over. */
+  token(credentials: KeystoneCredentials, elapsed: number): Token | undefined;
+  keepToken(credentials: KeystoneCredentials, token: Token): void;
+  /** It was refused. */
+  forgetToken(): void;
+  /** `NAME/ID` of stacks, by how the caller names them. */
+  readonly stacks: Map<string, string>;
+}
+
+export function createNativeMemory(): NativeMemory {
+  let kept: { readonly of: string; readonly token: Token } | undefined;
+  // A file with credentials may be written anew while a daemon runs.
+  const keyOf = ({ authUrl, identity }: KeystoneCredentials): string => JSON.stringify([authUrl, identity]);
+  return {
+    token(credentials, elapsed) {
+      if (kept === undefined || kept.of !== keyOf(credentials) || elapsed >= kept.token.goodUntil) return undefined;
+      return kept.token;
+    },
+    keepToken(credentials, token) {
+      kept = { of: keyOf(credentials), token };
+    },
+    forgetToken() {
+      kept = undefined;
+    },
+    stacks: new Map(),
+  };
+}
