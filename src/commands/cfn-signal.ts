@@ -2,10 +2,11 @@ import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { deliver } from '../heat/delivery.ts';
 import { type Budget, beginBudget, tooLate } from '../heat/persist.ts';
-import { decodeSignalUrl, signalUrlFault } from '../heat/signal-url.ts';
-import { judge, type SignalOptions, type SignalTarget, signalOf, signedHandle } from '../heat/wait-condition.ts';
-import { isWebUrl, splitUrl } from '../url.ts';
+import { decodeSignalUrl } from '../heat/signal-url.ts';
+import { judge, type SignalOptions, type SignalTarget, signalOf } from '../heat/wait-condition.ts';
+import { isWebUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
+import { handleOf } from './signal-operand.ts';
 
 /** Options that may have taken the URL for their value, when their own value was an empty variable without quotes. */
 const TAKERS = {
@@ -146,25 +147,7 @@ async function targetOf(args: ParsedArguments, budget: Budget, context: Context)
   const [operand] = args.operands;
   const token = textOption(args, 'token');
   if (operand === undefined) return namedResource(args, token, budget, context);
-  const url = decodeSignalUrl(operand);
-  if (url === undefined)
-    throw new Problem('not the URL of a wait condition handle', {
-      where: signalUrlFault(operand),
-      hint: 'the URL begins with http:// or https://; check its quoting',
-      exitCode: ExitCode.usage,
-    });
-  context.redactor.addSignedUrl(url);
-  try {
-    splitUrl(url);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw usageProblem(error.message, error.hint ?? 'check the URL');
-  }
-  const { system, log, redactor } = context;
-  const { transportTo } = await import('../metadata/heat-transport.ts');
-  const transport = await transportTo(url, { files: system.files, log, redactor }, true);
-  if (token === undefined) return signedHandle(url, transport);
-  return (await import('../heat/native-handle.ts')).tokenHandle(url, token, transport);
+  return handleOf(operand, token, Math.max(1, budget.deadline - context.system.clock.elapsed()), context);
 }
 
 /** The resource that --stack and --resource name. @throws Problem unless there is all that it takes to reach its API */

@@ -61,7 +61,10 @@ export const commands: readonly CommandSpec[] = [
   {
     name: 'cfn-signal',
     summary: 'Signal a wait condition.',
-    operand: { syntax: '[url]', description: 'pre-signed URL of the wait condition handle, plain or base64' },
+    operand: {
+      syntax: '[url]',
+      description: 'URL or JSON of the wait condition handle; @FILE reads it from a file, - from stdin',
+    },
     options: [
       { flags: '-s, --success <boolean>', description: 'true for success, all else is failure (default: true)' },
       { flags: '-e, --exit-code <number>', description: 'exit code of a process: 0 is success; wins over -s' },

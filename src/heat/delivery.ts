@@ -27,7 +27,8 @@ export async function deliver(
   let isRepeated = false;
   let current = target;
   const attempt = async (left: number): Promise<Passing | undefined> => {
-    const request = current.request(signal);
+    const request = await current.request(signal, left);
+    if (request instanceof Passing) return request;
     const exchange = http.exchange({
       ...request,
       insecure: insecure || request.insecure === true,
@@ -51,8 +52,8 @@ export async function deliver(
     }
     const other = current.instead?.(response);
     if (other !== undefined) {
-      log.info('the handle is an OS::Heat::WaitConditionHandle, which takes other keys: signalling it with these');
-      current = other;
+      log.info(other.note);
+      current = other.target;
       return attempt(left);
     }
     const settled = current.settled?.(response, signal, isRepeated);

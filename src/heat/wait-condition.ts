@@ -1,8 +1,10 @@
+import { describeAge } from '../age.ts';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
+import type { Passing } from './persist.ts';
 import { signedUrlFault } from './signal-url.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
@@ -17,10 +19,14 @@ export interface Signal {
 export interface SignalTarget {
   /** For people: the URL itself can be a credential. */
   readonly server: string;
-  /** The request of one attempt, since a signature carries its time. */
-  request(signal: Signal): SignalRequest;
-  /** Another way to signal the same, when an answer tells that this one will not do. */
-  instead?(response: HttpResponse): SignalTarget | undefined;
+  /**
+   * The request of one attempt, since a signature carries its time.
+   * @param left milliseconds, where something has to be asked for it
+   * @returns a passing fault, when that failed
+   */
+  request(signal: Signal, left: number): SignalRequest | Promise<SignalRequest | Passing>;
+  /** Another way to signal the same, when an answer tells that this one will not do, and what to say of it. */
+  instead?(response: HttpResponse): { readonly target: SignalTarget; readonly note: string } | undefined;
   /** What an answer that is no acceptance means, in words. */
   refusal(response: HttpResponse): Problem;
   /**
@@ -82,9 +88,11 @@ export function signalOf(options: SignalOptions, status: Signal['Status'], uniqu
 
 /**
  * A pre-signed URL: of an AWS::CloudFormation::WaitConditionHandle, or of an OS::Heat::WaitConditionHandle whose
- * signal_transport is CFN_SIGNAL. Nothing in the URL tells them apart, and neither takes the keys of the other.
+ * signal_transport is CFN_SIGNAL. Nothing in the URL tells them apart, and neither takes the keys of the other. Or a TempURL of
+ * Swift, of an OS::Heat::WaitConditionHandle.
+ * @param isNative it is known to be of an OS::Heat::WaitConditionHandle
  */
-export function signedHandle(url: string, transport: Transport = {}): SignalTarget {
+export function signedHandle(url: string, transport: Transport = {}, isNative = false): SignalTarget {
   const server = serverOf(url);
   const isOfS3 = isSignedForS3(url);
   // The signature covers an empty Content-Type: any other would break it.
@@ -93,15 +101,22 @@ export function signedHandle(url: string, transport: Transport = {}): SignalTarg
     server,
     request: (signal) => request(JSON.stringify(signal)),
     refusal: (response) => {
-      const hint = isOfS3 || isErrorOfS3(response) ? hintOfS3(response) : hintFor(response);
+      const hint = isOfS3 || isErrorOfS3(response) ? hintOfS3(response) : hintFor(response, url);
       const isOfTheUrl = [400, 401, 403].includes(response.status) && finalState(response.body) === undefined;
       return refusal(response, server, (isOfTheUrl ? signedUrlFault(url) : undefined) ?? hint);
     },
     ...(isOfS3 ? { mostReasonBytes: MOST_REASON_BYTES } : {}),
   };
   const native: SignalTarget = { ...target, request: (signal) => request(nativeBody(signal)) };
-  return { ...target, instead: (response) => (wantsOtherKeys(response) ? native : undefined) };
+  // Only Heat's own handles have one.
+  if (isNative || /[?&]temp_url_sig=/.test(url)) return native;
+  return {
+    ...target,
+    instead: (response) => (wantsOtherKeys(response) ? { target: native, note: OTHER_KEYS } : undefined),
+  };
 }
+
+const OTHER_KEYS = 'the handle is an OS::Heat::WaitConditionHandle, which takes other keys: signalling it with these';
 
 /** Bytes. Source: CloudFormation's user guide, cfn-signal. */
 const MOST_REASON_BYTES = 4096;
@@ -186,15 +201,37 @@ export function commonHint({ status, body }: HttpResponse, api: string): string 
   return `${api} does not accept the signal`;
 }
 
-function hintFor(response: HttpResponse): string {
+function hintFor(response: HttpResponse, url: string): string {
   const { status, body } = response;
   if (status === 401 && /temp url invalid/i.test(body))
     return 'the URL has expired or was altered on its way here; check its quoting, and the stack';
-  if (status === 403)
-    return 'the URL has expired (keystone: 15 minutes by default), the stack is deleted, or the URL was altered on its way here; check its quoting';
-  if (status === 401) return 'the signature was not accepted; check the quoting of the URL';
+  if (status === 401 || status === 403) return hintOfAge(ageOf(response, url), status);
   if (status === 404) return 'there is no such handle; the stack may be deleted';
   return commonHint(response, 'heat-api-cfn');
+}
+
+/** Milliseconds. Source: keystone, [credential] auth_ttl, whose default it is. */
+const LIFETIME = 15 * 60_000;
+
+/** Milliseconds since the URL was signed, by the server's clock. Heat signs it when it makes the handle. */
+function ageOf({ headers }: HttpResponse, url: string): number | undefined {
+  const [, signed] = /[?&]Timestamp=([^&]{1,60})/.exec(url) ?? [];
+  const { date } = headers;
+  if (signed === undefined || typeof date !== 'string') return undefined;
+  const age = Date.parse(date) - Date.parse(signed.replaceAll(/%3A/gi, ':'));
+  return Number.isFinite(age) ? Math.max(0, age) : undefined;
+}
+
+/** Contract section 7.2. */
+function hintOfAge(age: number | undefined, status: number): string {
+  const otherwise =
+    status === 401
+      ? 'the signature was not accepted; check the quoting of the URL'
+      : 'the stack is deleted, or the URL was altered on its way here; check its quoting';
+  if (age === undefined) return `the URL has expired (keystone: 15 minutes by default), or ${otherwise}`;
+  return age < LIFETIME
+    ? `the URL was signed ${describeAge(age)} ago, so it has not expired: ${otherwise}`
+    : `the URL has expired: it was signed ${describeAge(age)} ago, and keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;
 }
 
 /** Heat explains itself in XML or JSON; a proxy in a page of HTML that nobody wants to read. */

@@ -8,7 +8,7 @@ describe('tokenHandle', () => {
 
   it('posts the keys of the native handle with its token', () => {
     expect(
-      target.request({ Status: 'SUCCESS', Reason: 'Configuration Complete', UniqueId: 'i-1', Data: 'x "y"' }),
+      target.request({ Status: 'SUCCESS', Reason: 'Configuration Complete', UniqueId: 'i-1', Data: 'x "y"' }, 1000),
     ).toStrictEqual({
       method: 'POST',
       url,

@@ -13,9 +13,9 @@ const denied = (code: string, message: string): string =>
   `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`;
 
 describe('signalledResource', () => {
-  it('calls SignalResource, which takes neither reason nor data', () => {
-    const request = target.request({ Status: 'FAILURE', Reason: 'r', UniqueId: 'i-1', Data: 'd' });
-    expect(JSON.parse(request.body ?? '')).toStrictEqual({
+  it('calls SignalResource, which takes neither reason nor data', async () => {
+    const request = await target.request({ Status: 'FAILURE', Reason: 'r', UniqueId: 'i-1', Data: 'd' }, 1000);
+    expect(JSON.parse('body' in request ? (request.body ?? '') : '')).toStrictEqual({
       Action: 'SignalResource',
       Version: '2010-05-15',
       StackName: 's/1 2',

@@ -58,7 +58,12 @@ describe('signedHandle', () => {
   const signal = { Status: 'FAILURE', Reason: 'r', UniqueId: 'i', Data: 'd' } as const;
 
   it('puts the four keys without a Content-Type', () => {
-    expect(target.request(signal)).toStrictEqual({ method: 'PUT', url, headers: {}, body: JSON.stringify(signal) });
+    expect(target.request(signal, 1000)).toStrictEqual({
+      method: 'PUT',
+      url,
+      headers: {},
+      body: JSON.stringify(signal),
+    });
   });
 
   it.each<[status: number, body: string, isNative: boolean]>([
@@ -68,10 +73,10 @@ describe('signedHandle', () => {
     [403, 'Metadata format invalid', false],
     [200, 'Metadata format invalid', false],
   ])('takes the keys of a native handle when Heat answers %i %s: %s', (status, body, isNative) => {
-    const other = target.instead?.({ status, headers: {}, body });
+    const other = target.instead?.({ status, headers: {}, body })?.target;
     expect(other !== undefined).toBe(isNative);
     if (other === undefined) return;
-    expect(other.request(signal)).toStrictEqual({
+    expect(other.request(signal, 1000)).toStrictEqual({
       method: 'PUT',
       url,
       headers: {},
