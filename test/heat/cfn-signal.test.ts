@@ -104,7 +104,7 @@ describe.concurrent('a handle of the AWS kind that refuses: exit 1, one line tha
     const keys = await cloud().makeKeys('of-the-owner');
     const [address = ''] = url.split('?');
     const minutesAgo = (minutes: number) => signUrl('PUT', address, {}, keys, new Date(Date.now() - minutes * 60_000));
-    expect(refused(await signal(minutesAgo(16)))).toMatch(/expired.*15 minutes/);
+    expect(refused(await signal(minutesAgo(16)))).toMatch(/expired.*signed 16 minutes ago.*15 minutes.*HEAT_SIGNAL/);
     expect(await dataOf(stack)).toEqual({});
     expect(answerOf(await signal(minutesAgo(13)))).toEqual(accepted);
     expect(await cloud().untilSettled(stack)).toMatchObject({ status: 'CREATE_COMPLETE' });

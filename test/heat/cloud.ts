@@ -141,6 +141,15 @@ export class Cloud {
     return { access, secret };
   }
 
+  /** Gives the owner of the stacks an application credential. */
+  async makeApplicationCredential(): Promise<{ readonly id: string; readonly secret: string }> {
+    const wish = { application_credential: { name: randomBytes(8).toString('hex') } };
+    const url = `${this.addresses.keystone}/users/${this.#user}/application_credentials`;
+    const { body } = await exchange('POST', url, wish, this.#token);
+    const { id, secret } = (body as { application_credential: { id: string; secret: string } }).application_credential;
+    return { id, secret };
+  }
+
   #heat(method: string, path: string, body?: unknown): Promise<{ headers: Headers; body: unknown }> {
     return exchange(method, `${this.addresses.api}/${this.#project}/${path}`, body, this.#token);
   }

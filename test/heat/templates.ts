@@ -20,8 +20,8 @@ export function waitTemplate({ count = 1, timeout = 120 } = {}): Template {
   );
 }
 
-/** A wait condition of heat's own kind: signalled with a token, or by a pre-signed URL. */
-export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL'): Template {
+/** A wait condition of heat's own kind: signalled with a token, by a pre-signed URL, or by a user of its own. */
+export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL' | 'HEAT_SIGNAL'): Template {
   const outputs =
     transport === 'TOKEN_SIGNAL'
       ? { url: { get_attr: ['handle', 'endpoint'] }, token: { get_attr: ['handle', 'token'] } }
@@ -69,6 +69,20 @@ export function guestTemplate(metadata: Template): Template {
       ...guestKeys,
       serverKeys: { get_attr: ['server', 'os_collect_config', 'cfn'] },
     },
+  );
+}
+
+/** A server whose guest gets a user of keystone, to read its metadata by heat's own API. */
+export function nativeGuestTemplate(metadata: Template): Template {
+  return template(
+    {
+      server: {
+        type: 'OS::Heat::DeployedServer',
+        metadata,
+        properties: { software_config_transport: 'POLL_SERVER_HEAT' },
+      },
+    },
+    { heat: { get_attr: ['server', 'os_collect_config', 'heat'] } },
   );
 }
 
