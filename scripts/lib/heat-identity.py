@@ -1,4 +1,4 @@
-"""Run by heat-up: KEYSTONE API CFN. Makes the accounts, roles and endpoints that a heat needs, and a project to use it in."""
+"""Run by heat-up: KEYSTONE API CFN [SWIFT]. Makes the accounts, roles and endpoints that a heat needs, and a project to use it in."""
 import os
 import sys
 
@@ -6,7 +6,7 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from keystoneclient.v3 import client
 
-keystone_url, api_url, cfn_url = sys.argv[1:]
+keystone_url, api_url, cfn_url, *swift_urls = sys.argv[1:]
 admin = v3.Password(auth_url=keystone_url, username='admin', password=os.environ['ADMIN_PASSWORD'], project_name='admin',
                     user_domain_name='Default', project_domain_name='Default')
 keystone = client.Client(session=session.Session(auth=admin), endpoint_override=keystone_url)
@@ -33,7 +33,9 @@ domain = keystone.domains.create('heat')
 domain_admin = keystone.users.create('heat_domain_admin', domain=domain, password=os.environ['DOMAIN_PASSWORD'])
 keystone.roles.grant(roles['admin'], user=domain_admin, domain=domain)
 
-for kind, name, url in (('orchestration', 'heat', api_url + '/v1/%(tenant_id)s'), ('cloudformation', 'heat-cfn', cfn_url)):
+services = [('orchestration', 'heat', api_url + '/v1/%(tenant_id)s'), ('cloudformation', 'heat-cfn', cfn_url)]
+services += [('object-store', 'swift', url + '/v1/AUTH_%(tenant_id)s') for url in swift_urls]
+for kind, name, url in services:
     service = keystone.services.create(name, type=kind)
     for interface in ('public', 'internal'):
         keystone.endpoints.create(service, url, interface=interface, region='RegionOne')

@@ -3,7 +3,10 @@ import { holdRig, type Rig, rigFile, wantRig } from '../support/held-rig.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** With the policy and the times that Heat and keystone of Debian 12 have by default. */
     heat: Rig;
+    /** With the default policy of Heat 2024.1 and later, signed URLs that expire after a minute, and a swift. */
+    heatOfToday: Rig;
   }
 }
 
@@ -22,11 +25,21 @@ export interface RigAddresses {
 
 const UP_TIMEOUT = 240_000;
 
-/** Holds one heat for all files of a group; the first test that wants to know where it is has it started. */
+const OF_TODAY = {
+  HEAT_CONF: 'enforce_new_defaults = true',
+  // What takes a quarter of an hour on a cloud is seen in a minute.
+  KEYSTONE_CONF: '[credential]\nauth_ttl = 1',
+  HEAT_SWIFT: 'yes',
+};
+
+/** Holds two heats for all files of a group; the first test that wants to know where one is has it started. */
 export default function holdHeat(project: TestProject): () => Promise<void> {
-  const { rig, end } = holdRig('heat');
-  project.provide('heat', rig);
-  return end;
+  const [heat, ofToday] = [holdRig('heat'), holdRig('heat', OF_TODAY)];
+  project.provide('heat', heat.rig);
+  project.provide('heatOfToday', ofToday.rig);
+  return async () => {
+    await Promise.all([heat.end(), ofToday.end()]);
+  };
 }
 
 /** Waits until the heat of this run is up. @throws Error with the end of its log when it does not come up */

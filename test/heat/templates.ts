@@ -20,8 +20,10 @@ export function waitTemplate({ count = 1, timeout = 120 } = {}): Template {
   );
 }
 
-/** A wait condition of heat's own kind: signalled with a token, by a pre-signed URL, or by a user of its own. */
-export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL' | 'HEAT_SIGNAL'): Template {
+/** A wait condition of heat's own kind: signalled with a token, by a signed URL, by a user of its own, or through swift. */
+export function nativeWaitTemplate(
+  transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL' | 'HEAT_SIGNAL' | 'TEMP_URL_SIGNAL',
+): Template {
   const outputs =
     transport === 'TOKEN_SIGNAL'
       ? { url: { get_attr: ['handle', 'endpoint'] }, token: { get_attr: ['handle', 'token'] } }
@@ -35,6 +37,21 @@ export function nativeWaitTemplate(transport: 'TOKEN_SIGNAL' | 'CFN_SIGNAL' | 'H
       },
     },
     { ...outputs, data: { get_attr: ['wait', 'data'] } },
+  );
+}
+
+/** A wait condition whose handle has a user of its own, and beside it a handle with a signed URL. */
+export function expiringTemplate(): Template {
+  return template(
+    {
+      signed: { type: 'AWS::CloudFormation::WaitConditionHandle' },
+      native: { type: 'OS::Heat::WaitConditionHandle', properties: { signal_transport: 'HEAT_SIGNAL' } },
+      wait: {
+        type: 'OS::Heat::WaitCondition',
+        properties: { handle: { get_resource: 'native' }, count: 1, timeout: 240 },
+      },
+    },
+    { url: { get_resource: 'signed' }, signal: { get_attr: ['native', 'signal'] } },
   );
 }
 
@@ -72,17 +89,18 @@ export function guestTemplate(metadata: Template): Template {
   );
 }
 
-/** A server whose guest gets a user of keystone, to read its metadata by heat's own API. */
+/** A server whose guest gets a user of keystone, to read its metadata by heat's own API, and an access key besides. */
 export function nativeGuestTemplate(metadata: Template): Template {
   return template(
     {
+      ...guestUser,
       server: {
         type: 'OS::Heat::DeployedServer',
         metadata,
         properties: { software_config_transport: 'POLL_SERVER_HEAT' },
       },
     },
-    { heat: { get_attr: ['server', 'os_collect_config', 'heat'] } },
+    { ...guestKeys, heat: { get_attr: ['server', 'os_collect_config', 'heat'] } },
   );
 }
 

@@ -2,9 +2,13 @@ import { beforeAll, beforeEach, inject } from 'vitest';
 import { Cloud } from './cloud.ts';
 import { rigAddresses } from './rig.ts';
 
-/** Call it at the top of a test file. @returns what gives the cloud, within tests and hooks that come later */
-export function useHeat(): () => Cloud {
-  const rig = inject('heat');
+/**
+ * Call it at the top of a test file, or of a part of one.
+ * @param which see rig.ts
+ * @returns what gives the cloud, within tests and hooks that come later
+ */
+export function useHeat(which: 'heat' | 'heatOfToday' = 'heat'): () => Cloud {
+  const rig = inject(which);
   let cloud: Cloud | undefined;
   beforeAll(async () => {
     if ('directory' in rig) cloud = await Cloud.connect(await rigAddresses(rig.directory));

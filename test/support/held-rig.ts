@@ -29,9 +29,16 @@ rm -rf "$1"
 /**
  * Holds what scripts/lib/NAME-up brings up once it is wanted, see wantRig, without waiting until it is up: who uses it does,
  * see rigFile.
+ * @param settings variables that NAME-up reads
  * @returns where it will be, and what ends it
  */
-export function holdRig(name: string): { readonly rig: Rig; readonly end: () => Promise<void> } {
+export function holdRig(
+  name: string,
+  settings: Readonly<Record<string, string>> = {},
+): {
+  readonly rig: Rig;
+  readonly end: () => Promise<void>;
+} {
   const reasonAgainst = execFileSync(join(scripts, `${name}-up`), ['--check'], { encoding: 'utf8' }).trim();
   if (reasonAgainst !== '') return { rig: { reasonAgainst }, end: async () => {} };
   const directory = mkdtempSync(join(tmpdir(), `cfntools-${name}-`));
@@ -40,6 +47,7 @@ export function holdRig(name: string): { readonly rig: Rig; readonly end: () => 
   const holder = spawn('bash', ['-c', HOLD, scripts, directory, name], {
     stdio: ['pipe', output, output],
     detached: true,
+    env: { ...process.env, ...settings },
   });
   closeSync(output);
   const ended = new Promise((resolve) => holder.once('close', resolve));

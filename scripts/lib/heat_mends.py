@@ -1,12 +1,17 @@
-"""heat-api-cfn's check of EC2 signatures, which asks keystone, with a token for that question.
+"""Two faults of heat 1:19.0.0 on Debian 12, mended where it loads its check of EC2 signatures, which paste finds through
+api-paste.ini. Nothing else of heat's is changed.
 
-Keystone answers POST /v3/ec2tokens only for a caller with the role "service" since 2:22.0.2-0+deb12u2; heat 1:19.0.0 asks
-without a token, and so would refuse every signature. Found by paste through api-paste.ini; nothing else of heat's is changed.
+Keystone answers POST /v3/ec2tokens only for a caller with the role "service" since 2:22.0.2-0+deb12u2; heat asks without a token,
+and so would refuse every signature.
+
+A wait condition with TEMP_URL_SIGNAL fails as soon as heat looks at it: it compares what swift gives, bytes, with a text that
+says "in progress". Heat of 2026 does so still.
 """
 import types
 
 import requests
 from heat.api.aws import ec2token
+from heat.engine.clients.os import swift
 from keystoneauth1 import loading
 from keystoneauth1 import session
 from oslo_config import cfg
@@ -23,4 +28,5 @@ def post(url, headers, **options):
 
 def EC2Token_filter_factory(global_conf, **local_conf):
     ec2token.requests = types.SimpleNamespace(post=post)
+    swift.IN_PROGRESS = b'in progress'
     return ec2token.EC2Token_filter_factory(global_conf, **local_conf)
