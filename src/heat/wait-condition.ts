@@ -230,8 +230,8 @@ function hintOfAge(age: number | undefined, status: number): string {
       : 'the stack is deleted, or the URL was altered on its way here; check its quoting';
   if (age === undefined) return `the URL has expired (keystone: 15 minutes by default), or ${otherwise}`;
   return age < LIFETIME
-    ? `the URL was signed ${describeAge(age)} ago, so it has not expired: ${otherwise}`
-    : `the URL has expired: it was signed ${describeAge(age)} ago, and keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;
+    ? `the URL was signed ${describeAge(age)} ago, and by keystone's default (auth_ttl) expires after 15 minutes: ${otherwise}`
+    : `the URL has expired: it was signed ${describeAge(age)} ago, and by default keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;
 }
 
 /** Heat explains itself in XML or JSON; a proxy in a page of HTML that nobody wants to read. */

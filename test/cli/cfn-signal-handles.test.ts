@@ -219,9 +219,12 @@ describe('the age of a signed URL', () => {
   test.each([
     [
       23,
-      'the URL has expired: it was signed 23 minutes ago, and keystone refuses a signature after 15 minutes \\(auth_ttl\\); for a longer boot use a handle with HEAT_SIGNAL',
+      'the URL has expired: it was signed 23 minutes ago, and by default keystone refuses a signature after 15 minutes \\(auth_ttl\\); for a longer boot use a handle with HEAT_SIGNAL',
     ],
-    [1, 'the URL was signed \\d+ seconds ago, so it has not expired: the stack is deleted, or the URL was altered'],
+    [
+      1,
+      "the URL was signed \\d+ seconds ago, and by keystone's default \\(auth_ttl\\) expires after 15 minutes: the stack is deleted, or the URL was altered",
+    ],
   ])('%d minutes', async (minutes, says) => {
     const server = await serve({ status: 403 });
     const { code, stderr } = await signal([server.url + signedAt(minutes)]);
