@@ -9,6 +9,7 @@ import type { Identity, KeystoneCredentials, Named } from './keystone-credential
 import type { CatalogueEntry, NativeMemory, Token } from './native-memory.ts';
 import { faultOfExchange } from './patience.ts';
 import { Passing } from './persist.ts';
+import { messageOf } from './server-message.ts';
 
 export interface KeystoneTools {
   readonly http: Http;
@@ -24,7 +25,6 @@ export interface KeystoneTools {
 const MOST_BYTES = 8 * 1024 * 1024;
 /** Milliseconds before its end from which on a token is no longer used: a request takes its time. */
 const MARGIN = 60_000;
-const LONGEST_MESSAGE = 300;
 
 /** The token that is kept, or a new one. @returns, and throws, as fetchToken */
 export async function tokenFor(
@@ -173,14 +173,4 @@ function hintFor(status: number, identity: Identity): string {
       : 'check user, password and domain, and that the stack that they belong to is not deleted';
   if (status === 403) return 'the user may not have a token for this project';
   return status >= 300 && status < 400 ? `a redirect is not followed; ${place}` : place;
-}
-
-/** What OpenStack's services say of an error, in JSON; a page of HTML is nobody's words. */
-export function messageOf(body: string): string | undefined {
-  const result = parseJson(body);
-  const error = 'value' in result && isRecord(result.value) ? result.value['error'] : undefined;
-  const message = isRecord(error) ? error['message'] : undefined;
-  if (typeof message !== 'string' || message.trim() === '') return undefined;
-  const line = message.replace(/\s+/g, ' ').trim();
-  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}...` : line;
 }

@@ -10,12 +10,13 @@ import type { StackResource } from './answer.ts';
 import type { Described, KnownAnswer } from './describe.ts';
 import type { Bounds } from './endpoint.ts';
 import { Refused } from './failures.ts';
-import { endpointOf, messageOf, tokenFor } from './keystone.ts';
+import { endpointOf, tokenFor } from './keystone.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
 import type { NativeMemory, Token } from './native-memory.ts';
 import { askPatiently, faultOfExchange } from './patience.ts';
 import { Passing } from './persist.ts';
+import { messageOf } from './server-message.ts';
 
 /** How Heat's own API is reached (contract section 7.3). */
 export interface NativeAccess {

@@ -5,6 +5,7 @@ import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 import type { Passing } from './persist.ts';
+import { messageOf } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';
 
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
@@ -167,10 +168,10 @@ export function serverOf(url: string): string {
  */
 export function refusal(response: HttpResponse, server: string, hint: string): Problem {
   const forbidden = callForbiddenByPolicy(response.body);
-  const detail = detailOf(response.body);
+  const said = messageOf(response.body);
   const otherwise =
-    response.through === undefined || detail !== '' ? '' : `; or ${response.through} answered in its place`;
-  return new Problem(`the signal was refused with HTTP ${response.status}${detail}`, {
+    response.through === undefined || said !== undefined ? '' : `; or ${response.through} answered in its place`;
+  return new Problem(`the signal was refused with HTTP ${response.status}${said === undefined ? '' : ` (${said})`}`, {
     where: server,
     hint: forbidden === undefined ? hint + otherwise : policyHint(forbidden),
   });
@@ -232,12 +233,4 @@ function hintOfAge(age: number | undefined, status: number): string {
   return age < LIFETIME
     ? `the URL was signed ${describeAge(age)} ago, and by keystone's default (auth_ttl) expires after 15 minutes: ${otherwise}`
     : `the URL has expired: it was signed ${describeAge(age)} ago, and by default keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;
-}
-
-/** Heat explains itself in XML or JSON; a proxy in a page of HTML that nobody wants to read. */
-function detailOf(body: string): string {
-  const message =
-    /<Message>([^<]{1,300})<\/Message>/i.exec(body)?.[1] ??
-    /"(?:message|title|explanation)"\s*:\s*"([^"\\]{1,300})"/i.exec(body)?.[1];
-  return message === undefined ? '' : ` (${message.trim()})`;
 }

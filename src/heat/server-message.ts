@@ -1,0 +1,27 @@
+import { parseJson } from '../config/json-text.ts';
+import { isRecord } from '../config/record.ts';
+
+const LONGEST = 300;
+
+/**
+ * What a service of OpenStack, or AWS, says of a refusal, in one line: XML of the query API or JSON. A page of HTML, as of a
+ * proxy, is nobody's words.
+ */
+export function messageOf(body: string): string | undefined {
+  const message = /<Message>([^<]*)<\/Message>/i.exec(body)?.[1] ?? inJson(body);
+  const line = message?.replace(/\s+/g, ' ').trim() ?? '';
+  if (line === '') return undefined;
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
+}
+
+/** Keystone and Heat's own API have it in `error`, the query API in `ErrorResponse.Error`, others at the top. */
+function inJson(body: string): string | undefined {
+  if (!/^\s*\{/.test(body)) return undefined;
+  const result = parseJson(body);
+  const top = 'value' in result && isRecord(result.value) ? result.value : {};
+  const response = isRecord(top['ErrorResponse']) ? top['ErrorResponse'] : top;
+  return [response['error'], response['Error'], response]
+    .filter(isRecord)
+    .flatMap((place) => [place['message'], place['Message'], place['explanation'], place['title']])
+    .find((text): text is string => typeof text === 'string');
+}
