@@ -222,6 +222,15 @@ describe('the address', () => {
     expect((await get(of('r', heat.base))).code).toBe(0);
   });
 
+  test('a path prefix and no port, as of Heat 25 and later', async () => {
+    const heat = await replay({ 's1/r': described(METADATA) }, { path: '/heat-api-cfn/v1/' });
+    put(`${BOOT}/cfn-metadata-server`, 'http://heat.example.test/heat-api-cfn/v1');
+    expect((await get(of('r'), { env: { ...ENVIRONMENT, http_proxy: heat.url } })).code).toBe(0);
+    const [seen] = heat.requests;
+    expect(seen?.target).toMatch(/^http:\/\/heat\.example\.test\/heat-api-cfn\/v1\/\?Action=/);
+    expect(seen?.headers['host']).toBe('heat.example.test');
+  });
+
   test('from cfn-boto-cfg, whose oddities are warned about', async () => {
     const heat = await replay({ 's1/r': described(METADATA) });
     put(

@@ -119,7 +119,10 @@ function isSigned(request: SeenRequest, path: string, query: string, keys: Reado
       authorization,
     ) ?? [];
   const signed = names.split(';');
-  if (!signed.includes('host') || !host.includes(':') || !(key in keys)) return false;
+  // Through a proxy, the target is a whole URL, which may have no port.
+  const [, wanted] = /^http:\/\/([^/]+)\//.exec(request.target) ?? [];
+  const isWhole = wanted === undefined ? host.includes(':') : host === wanted;
+  if (!signed.includes('host') || !isWhole || !(key in keys)) return false;
   const lines = signed.map((name) => `${name}:${request.headers[name]}\n`).join('');
   const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
   const canonical = ['GET', path, query.split('&').sort().join('&'), lines, names, sha('')].join('\n');
