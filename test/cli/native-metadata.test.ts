@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { binary } from '../support/binary.ts';
 import { BOOT, CACHE, METADATA, result, useHeatGuest } from '../support/heat-guest.ts';
 import type { Answer } from '../support/http-server.ts';
 import { startServer, type TestServer } from '../support/http-server.ts';
@@ -13,19 +14,27 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-/** Keystone and Heat below paths of one address, as in a cloud without ports. */
-async function cloud(answers: Readonly<Record<string, Answer>> = {}): Promise<TestServer> {
+/**
+ * Keystone and Heat below paths of one address, as in a cloud without ports.
+ * @param refused tokens that Heat no longer takes
+ */
+async function cloud(
+  answers: Readonly<Record<string, Answer>> = {},
+  refused: ReadonlySet<unknown> = new Set(),
+): Promise<TestServer> {
+  let tokens = 0;
   const server = await startServer(({ method, target, headers }) => {
     const asked = `${method} ${target}`;
     const given = answers[asked];
     if (given !== undefined) return given;
+    if (refused.has(headers['x-auth-token'])) return { status: 401 };
     const base = `http://${headers.host}`;
     switch (asked) {
       case 'POST /identity/v3/auth/tokens': {
         const endpoint = { interface: 'public', region_id: 'One', url: base + PLACE };
         const catalog = [{ type: 'orchestration', endpoints: [endpoint] }];
         const token = { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', catalog };
-        return { status: 201, headers: { 'X-Subject-Token': 't0ken' }, body: JSON.stringify({ token }) };
+        return { status: 201, headers: { 'X-Subject-Token': `t0ken-${++tokens}` }, body: JSON.stringify({ token }) };
       }
       case `GET ${PLACE}/stacks/s1`:
         return { status: 302, headers: { Location: `${base}${PLACE}/stacks/s1/4711` } };
@@ -83,6 +92,28 @@ test('half of an environment is ignored with a warning', async () => {
   const { code, stderr } = await get(OF.slice(0, 4), { env });
   expect(code).toBe(0);
   expect(stderr).toContain('warning: OS_AUTH_URL is ignored: no OS_USERNAME and no OS_USER_ID in the environment\n');
+});
+
+test('a daemon of cfn-hup keeps its token, and asks for another one when that is refused', async () => {
+  const refused = new Set<string>();
+  const server = await cloud({}, refused);
+  put(FILE, openrc(server));
+  put('/etc/cfn/cfn-hup.conf', `[main]\nstack=s1\ncredential-file=${FILE}\ninterval=1s\n`);
+  put('/etc/cfn/hooks.d/h.conf', '[h]\ntriggers=post.update\npath=Resources.my server.Metadata\naction=true\n');
+  const start = `setsid '${binary('cfn-hup')}' --daemon </dev/null >/run/daemon.out 2>&1 & echo $!; disown`;
+  const { stdout: pid } = await machine().run(['bash', '-c', start]);
+  const polls = (token: string): number =>
+    server.requests.filter(({ target, headers }) => /metadata$/.test(target) && headers['x-auth-token'] === token)
+      .length;
+  try {
+    await expect.poll(() => polls('t0ken-1'), { timeout: 20_000 }).toBeGreaterThan(2);
+    expect(server.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+    refused.add('t0ken-1');
+    await expect.poll(() => polls('t0ken-2'), { timeout: 20_000 }).toBeGreaterThan(1);
+  } finally {
+    await machine().run(`kill ${pid.trim()}; while kill -0 ${pid.trim()} 2>/dev/null; do sleep 0.05; done`);
+  }
+  expect(machine().read('/var/log/cfn-hup.log')).not.toMatch(/warning|error|t0ken/i);
 });
 
 describe('trouble: one line, without secrets', () => {
