@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const heat = 'test/heat/**/*.test.ts';
 /** These make packages and install them. */
-const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,units}.test.ts';
+const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,suites,units}.test.ts';
 /** These build and boot images. */
 const image = 'test/image/**/*.test.ts';
 /** These bring up a whole OpenStack, and boot images in it. */

@@ -22,20 +22,22 @@ export interface Machine {
 export interface SandboxOptions {
   /** 'shared' keeps the network of this machine, for servers that the test itself runs on the loopback device. */
   readonly network?: 'own' | 'shared';
-  /** Boots the machine's own systemd there, with hardly a unit. Needs systemd-nspawn. */
+  /** Boots the systemd that is there, with hardly a unit. Needs systemd-nspawn. */
   readonly init?: 'systemd';
+  /** The directory of another system to be viewed in the place of this machine. */
+  readonly root?: string;
 }
 
 const START_TIMEOUT = 30_000;
 
-/** The view: an overlay of /, with the project as it stands. */
+/** The view: an overlay of / or another root, with the project as it stands. */
 const VIEW = `
 set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$PLACE"
 cd "$PLACE"
 mkdir upper work root
-mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
+mount -t overlay overlay -o "lowerdir=$ROOT,upperdir=upper,workdir=work" root
 view=$PWD/root
 if [ "$NETWORK" = shared ]; then
   # An id of its own, so that a signal without -i does not ask this machine's network for one.
@@ -68,7 +70,7 @@ mount -t proc proc "$view/proc"
 exec chroot "$view" /bin/bash --norc -c 'cd /; printf "%s\\n" "$0"; trap : CHLD; while read -r line; do :; done' "$outer_pid"
 `;
 
-/** systemd with its basic target only: none of this machine's services is started a second time. */
+/** systemd with its basic target only: none of the machine's services is started a second time. */
 const SYSTEMD = `${VIEW}
 : >"$view/etc/fstab"
 : >"$view/etc/machine-id"
@@ -106,11 +108,11 @@ for group in "\${groups[@]}"; do find "$group" -depth -type d -exec rmdir {} +; 
 `;
 
 /**
- * Opens a copy-on-write view of this machine in namespaces of its own: what is done there is seen there only, and is
- * gone when it is closed. Needs root, util-linux, bash and overlayfs. Close it in the end.
+ * Opens a copy-on-write view of this machine, or of another root, in namespaces of its own: what is done there is seen there
+ * only, and is gone when it is closed. Needs root, util-linux, bash and overlayfs. Close it in the end.
  * @throws Error when the kernel or a container around us does not allow it
  */
-export async function openSandbox({ network = 'own', init }: SandboxOptions = {}): Promise<Machine> {
+export async function openSandbox({ network = 'own', init, root: below = '/' }: SandboxOptions = {}): Promise<Machine> {
   const work = mkdtempSync(join(tmpdir(), 'cfntools-test-'));
   const place = join(work, 'view');
   const shared = join(work, 'shared');
@@ -127,6 +129,7 @@ export async function openSandbox({ network = 'own', init }: SandboxOptions = {}
       PROJECT: project,
       BINARIES: binaryDirectory,
       NETWORK: network,
+      ROOT: below,
     },
   });
   const discard = async (): Promise<void> => {

@@ -5,16 +5,24 @@ import { type Machine, openDirectly, openSandbox, type SandboxOptions } from './
 /** Whether the tests run as root. */
 export const isRoot = process.geteuid?.() === 0;
 
+/** Why a machine cannot be had here: the tests that need it are skipped for that. */
+export class NotHere extends Error {}
+
 /** Stands for a machine that is opened before the first test of the file. */
 export type UsedMachine = () => Machine;
 
 /**
  * A view of this machine that the tests of a file may change as they like; they are skipped where there can be none.
  * @param tools programs that the tests need besides
+ * @param root makes what is viewed in the place of this machine; may throw NotHere
  */
-export function useSandbox(options: SandboxOptions = {}, tools: readonly string[] = []): UsedMachine {
+export function useSandbox(
+  options: SandboxOptions = {},
+  tools: readonly string[] = [],
+  root?: () => Promise<string>,
+): UsedMachine {
   const reason = reasonAgainst(options, tools);
-  return use(() => openSandbox(options), reason);
+  return use(async () => openSandbox(root === undefined ? options : { ...options, root: await root() }), reason);
 }
 
 /**
@@ -27,11 +35,17 @@ export function useMachine(): UsedMachine {
 
 function use(open: () => Promise<Machine>, reasonAgainstIt: string | undefined): UsedMachine {
   let machine: Machine | undefined;
+  let reason = reasonAgainstIt;
   beforeAll(async () => {
-    if (reasonAgainstIt === undefined) machine = await open();
+    try {
+      if (reason === undefined) machine = await open();
+    } catch (error) {
+      if (!(error instanceof NotHere)) throw error;
+      reason = error.message;
+    }
   });
   beforeEach((context) => {
-    if (reasonAgainstIt !== undefined) context.skip(reasonAgainstIt);
+    if (reason !== undefined) context.skip(reason);
   });
   afterAll(async () => machine?.close());
   return () => {
