@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PackageManagerName } from '../../src/config/config.ts';
+import { SUITES } from '../support/debian-suites.ts';
 
 /*
  * docs/support.md: under each `##` a table of operations (rows) and tools (columns), and under each `###` with a
- * tool's name the rows that say what proves them: `FILE: TEST` in code, FILE below test/system, TEST as the report of the
+ * tool's name the rows that say what proves them: `FILE: TEST` in code, FILE in test/system or with its directory in test, TEST as the report of the
  * tests shows it (a row of test.each with its values, or the template), behind `DESCRIBE > ` if one likes.
  */
 
@@ -131,7 +132,7 @@ function complaintsAbout({ tool, operation, text }: Proof, cells: Area['cells'])
   if (cell !== '-' && named.length === 0) return [`${place}: no test is named`];
   return named.flatMap((name) => {
     const [, file = '', title = ''] = /^([\w./-]+\.test\.ts): (.+)$/.exec(name) ?? [];
-    const path = `test/system/${file}`;
+    const path = file.includes('/') ? `test/${file}` : `test/system/${file}`;
     if (file === '' || !existsSync(join(project, path))) return [`${place}: no file for ${name}`];
     const source = read(path);
     if (cell === 'stand-in' && !source.includes('stand-in')) return [`${place}: ${file} says nothing of a stand-in`];
@@ -152,6 +153,11 @@ describe('docs/support.md', () => {
     const source = read('src/sections/services/init-system.ts');
     const managers = [...source.matchAll(/import\('\.\/managers\/(\w+)(?:-offline)?\.ts'\)/g)].map(([, name]) => name);
     expect([...columns('Services')].sort()).toEqual([...new Set(managers)].sort());
+  });
+
+  test('has every release of Debian that the deb is tried on', () => {
+    const systems = areas.find((area) => area.title === 'Systems')?.operations ?? [];
+    expect(systems.map((system) => /\b[a-z]+(?=\)|$)/.exec(system)?.[0])).toEqual(SUITES);
   });
 
   test('has both kinds of account tools', () => {
