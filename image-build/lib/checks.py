@@ -19,6 +19,7 @@ import time
 SECRETS = '/srv/private'
 CREDENTIALS = '/etc/cfn/cfn-credentials'
 SIGNAL_URL = '/srv/hook-url'
+METADATA = '/var/lib/cloud/data/cfn-init-data'
 FILES = (CREDENTIALS, '/etc/cfn/cfn-hup.conf', '/etc/cfn/hooks.d/boot-test.conf', '/srv/greeting', SECRETS,
          '/srv/command', '/opt/aws/bin/cfn-init', '/var/lib/heat-cfntools/cfn-init-data',
          '/var/cache/heat-cfntools/last_metadata')
@@ -86,11 +87,14 @@ def seen_disks():
 
 
 def secrets():
-    """What nobody but root may read: a secret of the metadata, the key of the stack's user, the signatures of signals."""
+    """What nobody but root may read: a secret of the metadata, the key of the stack's user, what signals are signed with, passwords."""
     found = [line.strip() for line in (read(SECRETS) or '').split('\n')]
     found += [line.split('=', 1)[1] for line in (read(CREDENTIALS) or '').split('\n') if line.startswith('AWSSecretKey=')]
     for url in (read(SIGNAL_URL), os.environ.get('SIGNAL_URL')):
         found += [part.split('=', 1)[1] for part in (url or '').strip().split('&') if part.startswith('Signature=')]
+    # Of heat's own API: in a handle, and in the metadata.
+    for text in (read(SIGNAL_URL), os.environ.get('SIGNAL_URL'), read(METADATA)):
+        found += re.findall(r'"password": "([^"]+)"', text or '')
     return [secret.encode() for secret in found if len(secret) > 8]
 
 

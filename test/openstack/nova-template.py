@@ -1,6 +1,10 @@
-"""Prints, as JSON, the stack of image-build/boot-test with a server of nova's in the place of the one that boot-test boots."""
+"""Prints, as JSON, the stack of image-build/boot-test with a server of nova's in the place of the one that boot-test boots.
+
+With the argument "native" its guest asks heat's own API, with the user that heat makes for it, and signals HEAT_SIGNAL handles.
+"""
 import json
 import pathlib
+import sys
 
 import yaml
 
@@ -15,8 +19,36 @@ echo '%hooked%' >/srv/hook-url
 export SIGNAL_URL='%booted%'
 /opt/aws/bin/cfn-init -v -s %stack% -r server --region RegionOne
 code=$?
-/opt/aws/bin/cfn-signal -e "$code" -d "$(/usr/bin/python3 /srv/checks)" "$SIGNAL_URL"
+echo "$SIGNAL_URL" | /opt/aws/bin/cfn-signal -e "$code" -d "$(/usr/bin/python3 /srv/checks)" -
 '''
+# Where heat's part handler has put the metadata, with the credentials of the user in it.
+HANDED_OUT = '/var/lib/cloud/data/cfn-init-data'
+
+
+def ask_natively(template):
+    resources = template['resources']
+    server = resources['server']
+    server['properties'].update(user_data_format='SOFTWARE_CONFIG', software_config_transport='POLL_SERVER_HEAT')
+    files = server['metadata']['AWS::CloudFormation::Init']['config']['files']
+    replace(files['/etc/cfn/cfn-hup.conf'], {'/etc/cfn/cfn-credentials': HANDED_OUT, 'region=heat\n': ''})
+    replace(files['/srv/on-update'], {'--region heat': f'-f {HANDED_OUT}', '"$(cat /srv/hook-url)"': '@/srv/hook-url'})
+    for name in 'booted', 'hooked':
+        resources[name] = {'type': 'OS::Heat::WaitConditionHandle', 'properties': {'signal_transport': 'HEAT_SIGNAL'}}
+        wait = resources[f'wait_{name}']
+        wait['type'] = 'OS::Heat::WaitCondition'
+        wait['properties'] = {key.lower(): value for key, value in wait['properties'].items()}
+        server['properties']['user_data']['str_replace']['params'][f'%{name}%'] = {'get_attr': [name, 'signal']}
+    # That of AWS is called Data.
+    template['outputs'].update(json.loads(json.dumps(template['outputs']).replace('"Data"', '"data"')))
+
+
+def replace(file, texts):
+    content = file['content']['str_replace']
+    for old, new in texts.items():
+        assert old in content['template'], old
+        content['template'] = content['template'].replace(old, new)
+
+
 
 template = yaml.safe_load((LIBRARY / 'boot-stack.yaml').read_text())
 template['parameters'].update({name: {'type': 'string'} for name in ('image', 'flavor', 'network', 'key')},
@@ -40,4 +72,6 @@ server['properties'] = {
     }},
 }
 template['outputs']['server'] = {'value': {'get_resource': 'server'}}
+if sys.argv[1:] == ['native']:
+    ask_natively(template)
 print(json.dumps(template))

@@ -13,13 +13,16 @@ const directory = inject('images');
 const TIMEOUT = 30 * 60_000;
 const GREETINGS = ['the first greeting\n', 'the second greeting\n'] as const;
 const template = join(directory, 'server.json');
+const native = join(directory, 'native.json');
 const failing = join(directory, 'failing.json');
 let key = '';
 
 beforeAll(async () => {
   if ('reasonAgainst' in inject('openstack')) return;
   const { cloud, image } = openstack();
-  writeFileSync(template, await shell('/usr/bin/python3', join(project, 'test/openstack/nova-template.py')));
+  const make = join(project, 'test/openstack/nova-template.py');
+  writeFileSync(template, await shell('/usr/bin/python3', make));
+  writeFileSync(native, await shell('/usr/bin/python3', make, 'native'));
   writeFileSync(failing, JSON.stringify(failingTemplate()));
   await cloud.upload(image, 'guest');
   // The bus that Nova takes where the image does not ask for another one.
@@ -46,17 +49,17 @@ describe('a stack of a real OpenStack', () => {
 
   // Two at a time: each has phases of its boot that keep one processor busy only.
   test.concurrent(
-    'with the config drive of Nova, an IDE CD-ROM: CREATE_COMPLETE',
+    "with the config drive of Nova, an IDE CD-ROM, by Heat's own API: CREATE_COMPLETE, and cfn-hup acts on an update",
     async () => {
       const { cloud } = openstack();
-      const stack = await cloud.create('config-drive', template, parameters('guest-ide', 'true'));
+      const stack = await cloud.create('config-drive', native, parameters('guest-ide', 'true'));
       expect(stack).toMatchObject({ status: 'CREATE_COMPLETE' });
       expect(await cdromBus(cloud, stack)).toBe('ide');
-      const { code, checks } = await judge('config-drive', [stack.outputs['booted']], stack);
-      expect({ code, failed: Object.keys(checks).filter((name) => checks[name] !== 'ok') }).toEqual({
-        code: 0,
-        failed: [],
-      });
+      const updated = await cloud.update('config-drive', native, { updated: 'true', greeting: GREETINGS[1] });
+      expect(updated).toMatchObject({ status: 'UPDATE_COMPLETE' });
+      const said = [stack.outputs['booted'], updated.outputs['hooked']];
+      const { code, checks } = await judge('config-drive', said, updated);
+      expect({ code, checks }).toEqual({ code: 0, checks: allPassed() });
     },
     TIMEOUT,
   );
