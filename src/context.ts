@@ -174,8 +174,8 @@ export function readGiven(
   try {
     fd = openGiven(operand, Number.isFinite(patience));
     look?.(fd);
-    // A named pipe that nobody has opened to write looks as if it had ended.
-    const mayBeginLate = Number.isFinite(patience) && fstatSync(fd).isFIFO();
+    // A named pipe that nobody has opened to write looks as if it had ended. Stdin was open on both ends when it became ours.
+    const mayBeginLate = operand !== '-' && Number.isFinite(patience) && fstatSync(fd).isFIFO();
     for (;;) {
       const chunk = Buffer.allocUnsafe(64 * 1024);
       const got = readAvailable(fd, chunk, deadline, mayBeginLate && length === 0);
@@ -200,9 +200,16 @@ export function readGiven(
 /** Opens what the caller named. @param isBounded no read of a pipe may wait */
 function openGiven(operand: string, isBounded: boolean): number {
   if (!isBounded) return operand === '-' ? 0 : openSync(operand, 'r');
-  if (operand === '-' && !fstatSync(0).isFIFO()) return 0;
-  // Opened anew, since O_NONBLOCK would otherwise apply to every process that shares this pipe.
-  return openSync(operand === '-' ? '/proc/self/fd/0' : operand, constants.O_RDONLY | constants.O_NONBLOCK);
+  // A file would be read from its beginning, and a socket cannot be opened.
+  if (operand === '-' && !fstatSync(0).isFIFO() && !fstatSync(0).isCharacterDevice()) return 0;
+  // Opened anew, since O_NONBLOCK would otherwise apply to every process that shares this pipe or terminal.
+  try {
+    return openSync(operand === '-' ? '/proc/self/fd/0' : operand, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    // The terminal of the user who has called su is not ours to open.
+    if (operand === '-' && errnoOf(error) === 'EACCES') return 0;
+    throw error;
+  }
 }
 
 /** Milliseconds that a credential file may keep us waiting, where it is a pipe. */

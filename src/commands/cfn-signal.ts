@@ -147,7 +147,8 @@ async function targetOf(args: ParsedArguments, budget: Budget, context: Context)
   const [operand] = args.operands;
   const token = textOption(args, 'token');
   if (operand === undefined) return namedResource(args, token, budget, context);
-  return handleOf(operand, token, Math.max(1, budget.deadline - context.system.clock.elapsed()), context);
+  const left = Math.max(1, budget.deadline - context.system.clock.elapsed());
+  return handleOf(operand, { token, insecure: flagOption(args, 'insecure'), left }, context);
 }
 
 /** The resource that --stack and --resource name. @throws Problem unless there is all that it takes to reach its API */

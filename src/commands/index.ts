@@ -13,7 +13,7 @@ const API: readonly OptionSpec[] = [
 ];
 const CREDENTIAL_FILE: OptionSpec = {
   flags: '-f, --credential-file <path>',
-  description: 'file with AWSAccessKeyId= and AWSSecretKey=, or an openrc file',
+  description: 'file with AWSAccessKeyId= and AWSSecretKey=, an openrc file, or what Heat hands out',
 };
 const STRICT: OptionSpec = {
   flags: '--strict',
@@ -127,10 +127,7 @@ export const commands: readonly CommandSpec[] = [
       STACK,
       RESOURCE,
       ...API,
-      {
-        flags: '--credential-file <path>',
-        description: 'file with AWSAccessKeyId= and AWSSecretKey=, or an openrc file',
-      },
+      { ...CREDENTIAL_FILE, flags: '--credential-file <path>' },
       URL_OPTION,
       ...[ROLE, ...PROXIES].map((option) => ({ ...option, addition: true as const })),
       { flags: '-k, --key <keys>', description: "print the value at this key, as in foo.'bar.1'.baz" },

@@ -2,7 +2,7 @@ import { parseJson } from '../config/json-text.ts';
 import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { exposureProblem } from '../heat/credentials.ts';
-import { decodeSignalUrl, signalUrlFault } from '../heat/signal-url.ts';
+import { decodeSignalUrl, signalUrlFault, withoutWrapping } from '../heat/signal-url.ts';
 import { type SignalTarget, signedHandle } from '../heat/wait-condition.ts';
 import type { Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
@@ -16,59 +16,67 @@ interface GivenHandle {
   readonly where: string;
 }
 
+/** What goes with the operand on the command line. */
+interface HandleWish {
+  /** The attribute `token` of a handle with TOKEN_SIGNAL. */
+  readonly token: string | undefined;
+  /** -k */
+  readonly insecure: boolean;
+  /** Milliseconds that a pipe is waited for. */
+  readonly left: number;
+}
+
 /**
  * The handle that the operand of cfn-signal is, or that is in `@FILE` or on stdin (`-`): a URL, or the JSON of an
  * OS::Heat::WaitConditionHandle (contract section 7.4).
- * @param token the attribute `token` of a handle with TOKEN_SIGNAL
- * @param left milliseconds that a pipe is waited for
  * @throws Problem with exit code 2 for what is no handle
  */
-export async function handleOf(
-  operand: string,
-  token: string | undefined,
-  left: number,
-  context: Context,
-): Promise<SignalTarget> {
-  const { text, where } = readHandle(operand, left, context);
-  if (/^[\s\uFEFF]*(?:[{[]|null\s*$)/.test(text)) return handleInJson(text, where, token, context);
-  const url = decodeSignalUrl(text);
+export async function handleOf(operand: string, wish: HandleWish, context: Context): Promise<SignalTarget> {
+  const given = readHandle(operand, wish.left, context);
+  const json = withoutWrapping(given.text);
+  if (/^(?:[{[]|null$)/.test(json)) return handleInJson({ ...given, text: json }, wish, context);
+  const url = decodeSignalUrl(given.text);
   if (url === undefined)
     throw new Problem('not the URL of a wait condition handle', {
-      where: where === OPERAND ? signalUrlFault(text) : `${where}: ${signalUrlFault(text)}`,
+      where: given.where === OPERAND ? signalUrlFault(given.text) : `${given.where}: ${signalUrlFault(given.text)}`,
       hint: 'the URL begins with http:// or https://; check its quoting',
       exitCode: ExitCode.usage,
     });
   context.redactor.addSignedUrl(url);
-  try {
-    splitUrl(url);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw usageProblem(error.message, error.hint ?? 'check the URL');
-  }
-  const transport = await (await transports(context))(url);
-  if (token === undefined) return signedHandle(url, transport);
-  return (await import('../heat/native-handle.ts')).tokenHandle(url, token, transport);
+  checkUrl(url);
+  const transport = await (await transports(wish, context))(url);
+  if (wish.token === undefined) return signedHandle(url, transport);
+  return (await import('../heat/native-handle.ts')).tokenHandle(url, wish.token, transport);
 }
 
 const OPERAND = 'the command line';
 
 function readHandle(operand: string, left: number, { log }: Context): GivenHandle {
+  if (operand === '@') throw usageProblem("'@' without the name of a file", 'write @FILE');
   const file = operand === '-' ? operand : /^@(.+)$/s.exec(operand)?.[1];
   if (file === undefined) return { text: operand, where: OPERAND };
   const { text, exposure } = readGivenSecret(file, MOST_BYTES, left);
-  if (exposure?.kind === 'mode')
-    log.warning(exposureProblem(file, exposure).line.replace('the credential file', 'the file of the handle'));
+  if (exposure !== undefined) log.warning(exposureProblem(file, exposure, 'the file of the handle').line);
   return { text, where: file === '-' ? 'stdin' : file };
 }
 
+/** @throws Problem with exit code 2 for a URL that cannot be asked */
+function checkUrl(url: string, place = ''): void {
+  try {
+    splitUrl(url);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw usageProblem(error.message + place, error.hint ?? 'check the URL');
+  }
+}
+
 async function handleInJson(
-  text: string,
-  where: string,
-  token: string | undefined,
+  { text, where }: GivenHandle,
+  { token, ...wish }: HandleWish,
   context: Context,
 ): Promise<SignalTarget> {
   const { log, redactor, system } = context;
-  const result = parseJson(text);
+  const result = parseJson(text, 'the handle');
   if ('problem' in result) throw usageProblem(`${result.problem}: ${where}`, 'check its quoting');
   redactor.addDocument(result.value);
   const { decodeHandle } = await import('../heat/handle-json.ts');
@@ -78,7 +86,8 @@ async function handleInJson(
     log.warning(
       'the handle is on the command line, where other users can read its secrets: put it into a file, and give @FILE',
     );
-  const transportTo = await transports(context);
+  if (handle.kind !== 'queue') checkUrl(handle.url, `: ${where}: alarm_url`);
+  const transportTo = await transports(wish, context);
   if (handle.kind === 'signed') {
     redactor.addSignedUrl(handle.url);
     return signedHandle(handle.url, await transportTo(handle.url), true);
@@ -87,7 +96,10 @@ async function handleInJson(
   return keystoneHandle(handle, { system, transportTo, onSecret: (secret) => redactor.addSecret(secret) });
 }
 
-async function transports({ system: { files }, log, redactor }: Context): Promise<(url: string) => Promise<Transport>> {
+async function transports(
+  { insecure }: Pick<HandleWish, 'insecure'>,
+  { system: { files }, log, redactor }: Context,
+): Promise<(url: string) => Promise<Transport>> {
   const { transportsTo } = await import('../metadata/heat-transport.ts');
-  return transportsTo({ files, log, redactor }, true);
+  return transportsTo({ files, log, redactor }, { isOfHeat: true, ...(insecure ? { insecure } : {}) });
 }

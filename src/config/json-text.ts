@@ -8,15 +8,15 @@ export const DEEPEST_NESTING = 200;
 
 export type JsonResult = { readonly value: unknown } | { readonly problem: string };
 
-/** Parses a document. @returns its value, or what is wrong with it in one line */
-export function parseJson(text: string): JsonResult {
+/** Parses a document. @returns its value, or what is wrong with `what` in one line */
+export function parseJson(text: string, what = 'the document'): JsonResult {
   const body = text.replace(/^\uFEFF/, '');
-  if (body.trim() === '') return { problem: 'the document is empty' };
-  if (isTooDeep(body)) return { problem: `the document is nested more than ${DEEPEST_NESTING} levels deep` };
+  if (body.trim() === '') return { problem: `${what} is empty` };
+  if (isTooDeep(body)) return { problem: `${what} is nested more than ${DEEPEST_NESTING} levels deep` };
   try {
     return { value: JSON.parse(body) as unknown };
   } catch (error) {
-    return { problem: `the document is not JSON: ${describeSyntaxError(error, body)}` };
+    return { problem: `${what} is not JSON: ${describeSyntaxError(error, body)}` };
   }
 }
 

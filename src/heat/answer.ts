@@ -4,6 +4,9 @@ import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import type { HttpResponse } from '../system/http.ts';
 
+/** As much as any metadata may have, and as last_metadata may. */
+export const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** What DescribeStackResource tells of a resource. */
 export interface StackResource {
   /** `{}` when the resource has none. */

@@ -64,9 +64,7 @@ function secretOf({ identity }: KeystoneCredentials): string {
   return identity.kind === 'application' ? identity.secret : identity.password;
 }
 
-/** What an empty credential file lacks. */
-export const CREDENTIAL_LINES =
-  'it needs the lines AWSAccessKeyId= and AWSSecretKey=, or the OS_ lines of an openrc file';
+const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file';
 
 /** Nothing names credentials. */
 export function noCredentials({ credentials }: NamedBy): Unasked {
@@ -98,7 +96,7 @@ async function fromFile(
   { readSecretFile, onSecret, warn }: CredentialTools,
 ): Promise<Credentials | KeystoneCredentials> {
   const { text, exposure } = readSecretFile(path);
-  const { accessKey, secretKey } = parseCredentialFile(text);
+  const { secretKey } = parseCredentialFile(text);
   if (secretKey !== undefined) onSecret(secretKey);
   if (exposure !== undefined) {
     const problem = exposureProblem(path, exposure);
@@ -107,15 +105,21 @@ async function fromFile(
   }
   const ofKeystone = await decodeKeystoneFile(text, path);
   if (ofKeystone !== undefined) return ofKeystone;
-  if (accessKey === undefined || secretKey === undefined) {
-    if (text.trim() === '') throw new Problem('the credential file is empty', { where: path, hint: CREDENTIAL_LINES });
-    const missing = [accessKey === undefined ? 'AWSAccessKeyId=' : '', secretKey === undefined ? 'AWSSecretKey=' : ''];
-    throw new Problem(`no ${missing.filter((name) => name !== '').join(' and no ')} in the credential file`, {
-      where: path,
-      hint: 'it has one line for each',
-    });
-  }
-  return { accessKey, secretKey };
+  return decodeAccessKey(text, path);
+}
+
+/** A credential file with an access key. @throws Problem that says what it lacks */
+export function decodeAccessKey(text: string, path: string): Credentials {
+  const { accessKey, secretKey } = parseCredentialFile(text);
+  if (accessKey !== undefined && secretKey !== undefined) return { accessKey, secretKey };
+  const lack = (what: string, hint: string): Problem => new Problem(what, { where: path, hint });
+  if (text.trim() === '') throw lack('the credential file is empty', CREDENTIAL_LINES);
+  if (accessKey === undefined && secretKey === undefined)
+    throw lack('there are no credentials in the credential file', CREDENTIAL_LINES);
+  throw lack(
+    `no ${accessKey === undefined ? 'AWSAccessKeyId' : 'AWSSecretKey'} in the credential file`,
+    'add the line',
+  );
 }
 
 /**
@@ -125,38 +129,38 @@ async function fromFile(
  */
 export async function decodeKeystoneFile(text: string, path: string): Promise<KeystoneCredentials | undefined> {
   const isJson = /^\s*\{/.test(text.replace(/^\uFEFF/, ''));
-  if (!isJson && !/^\s*(?:export\s+)?OS_[A-Z]/m.test(text)) return undefined;
+  if (!isJson && !/^\s*(?:\w+\s+(?:-\w+\s+)*)?OS_[A-Z]/m.test(text)) return undefined;
   const { decodeHandedOut, decodeVariables, parseOpenrc } = await import('./keystone-credentials.ts');
   const source = { place: 'in the credential file', where: path };
   if (isJson) {
     const { parseJson } = await import('../config/json-text.ts');
-    const result = parseJson(text);
-    if ('problem' in result)
-      throw new Problem(result.problem.replace('the document', 'the credential file'), { where: path });
+    const result = parseJson(text, 'the credential file');
+    if ('problem' in result) throw new Problem(result.problem, { where: path, hint: 'check what has written it' });
     return decodeHandedOut(result.value, source);
   }
-  const credentials = decodeVariables(parseOpenrc(text, path), source);
+  const { variables, unclear } = parseOpenrc(text);
+  const credentials = decodeVariables(variables, source, unclear);
   const { accessKey, secretKey } = parseCredentialFile(text);
   if (credentials !== undefined && (accessKey !== undefined || secretKey !== undefined))
     throw new Problem('lines of AWS and of OpenStack in the credential file', {
       where: path,
-      hint: 'leave out those of AWSAccessKeyId= and AWSSecretKey=, or those of OS_',
+      hint: 'leave out AWSAccessKeyId and AWSSecretKey, or the OS_ lines',
     });
   return credentials;
 }
 
-/** What is wrong with a credential file that others can read, or could have written. */
-export function exposureProblem(path: string, exposure: Exposure): Problem {
+/** What is wrong with a file of secrets that others can read, or could have written. */
+export function exposureProblem(path: string, exposure: Exposure, what = 'the credential file'): Problem {
   switch (exposure.kind) {
     case 'mode':
-      return new Problem('others can read or change the credential file', { where: path, hint: 'chmod 600 it' });
+      return new Problem(`others can read or change ${what}`, { where: path, hint: 'chmod 600 it' });
     case 'owner':
-      return new Problem(`the credential file belongs to another user, ${exposure.uid}`, {
+      return new Problem(`${what} belongs to another user, ${exposure.uid}`, {
         where: path,
         hint: 'chown it to root, and chmod 600 it',
       });
     case 'place':
-      return new Problem('others can replace the credential file', {
+      return new Problem(`others can replace ${what}`, {
         where: path,
         hint: `${exposure.path} is not safe: ${exposure.hint}`,
       });

@@ -4,10 +4,7 @@ import { NoAnswer } from '../system/http-problem.ts';
 import type { System } from '../system/system.ts';
 import { type Budget, mayHaveArrived, Passing, persist } from './persist.ts';
 import { receptionFault } from './reception.ts';
-import type { Signal, SignalTarget } from './wait-condition.ts';
-
-/** Milliseconds for one exchange. */
-const EXCHANGE_TIMEOUT = 30_000;
+import { EXCHANGE_TIMEOUT, type Signal, type SignalTarget } from './wait-condition.ts';
 
 export interface Delivery {
   readonly insecure: boolean;
@@ -27,6 +24,8 @@ export async function deliver(
   let isRepeated = false;
   let current = target;
   const attempt = async (left: number): Promise<Passing | undefined> => {
+    const end = clock.elapsed() + left;
+    const untilEnd = (): number => Math.max(1, end - clock.elapsed());
     const request = await current.request(signal, left);
     if (request instanceof Passing) return request;
     const exchange = http.exchange({
@@ -34,7 +33,7 @@ export async function deliver(
       insecure: insecure || request.insecure === true,
       // A signal that was accepted is accepted, even if the rest of the answer breaks off.
       isStatusEnough: true,
-      timeout: Math.min(EXCHANGE_TIMEOUT, left),
+      timeout: Math.min(EXCHANGE_TIMEOUT, untilEnd()),
     });
     const response = await exchange.catch((error: unknown) => {
       if (error instanceof NoAnswer && error.isPassing) return error;
@@ -54,7 +53,7 @@ export async function deliver(
     if (other !== undefined) {
       log.info(other.note);
       current = other.target;
-      return attempt(left);
+      return attempt(untilEnd());
     }
     const settled = current.settled?.(response, signal, isRepeated);
     if (settled !== undefined) {

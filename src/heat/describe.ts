@@ -3,7 +3,7 @@ import { isWorthRetrying } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
 import type { System } from '../system/system.ts';
-import { type Answer, decodeAnswer, type StackResource } from './answer.ts';
+import { type Answer, decodeAnswer, MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
@@ -44,9 +44,6 @@ export interface Described extends KnownAnswer {
   readonly isKnown: boolean;
 }
 
-/** As much as any metadata may have, and as last_metadata may. */
-const MOST_BYTES = 64 * 1024 * 1024;
-
 /**
  * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
  * @param stack its name or id
@@ -75,7 +72,7 @@ export async function describeStackResource(
         ...signedCall(endpoint, credentials, parameters, clock.now(), signature),
         ...transport,
         timeout: Math.min(endpoint.timeout, left),
-        mostBytes: MOST_BYTES,
+        mostBytes: MOST_ANSWER_BYTES,
       });
     } catch (error) {
       return faultOfExchange(error, endpoint.url);

@@ -12,6 +12,9 @@ export type HandedOut =
   /** ZAQAR_SIGNAL: a queue, with a token of keystone. */
   | { readonly kind: 'queue'; readonly queueId: string; readonly credentials: KeystoneCredentials };
 
+/** Only a handle with a user of its own has one of them. */
+const OF_USER = ['auth_url', 'password', 'user_id', 'username', 'project_id'];
+
 /**
  * Decodes the attribute `signal` of a handle (contract section 7.4). Source: heat/engine/resources/signal_responder.py, _get_signal.
  * @param where it was read from
@@ -26,22 +29,21 @@ export function decodeHandle(value: unknown, where: string): HandedOut {
     );
   if (!isRecord(value)) throw notOne('it is not an object', where);
   if (Object.keys(value).length === 0) throw notOne('it is empty', where, 'with NO_SIGNAL, a handle waits for nothing');
-  const { alarm_url: url, queue_id: queueId, auth_url: authUrl } = value;
+  const { alarm_url: url, queue_id: queueId } = value;
   const credentials = (): KeystoneCredentials => {
     try {
-      return decodeHandedOut(value, { place: 'in the handle', where });
+      return decodeHandedOut(value, { place: 'in the handle', where: undefined });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      throw usageProblem(error.message, where);
+      throw usageProblem(`${error.message}: ${where}`, error.hint);
     }
   };
   if (typeof queueId === 'string' && /^[\w.-]{1,255}$/.test(queueId))
     return { kind: 'queue', queueId, credentials: credentials() };
   if (typeof url !== 'string') throw notOne('it has no alarm_url and no queue_id', where);
   if (!isWebUrl(url)) throw notOne('its alarm_url is no URL', where);
-  return authUrl === undefined || authUrl === null
-    ? { kind: 'signed', url }
-    : { kind: 'native', url, credentials: credentials() };
+  const isOfUser = OF_USER.some((name) => value[name] !== undefined && value[name] !== null);
+  return isOfUser ? { kind: 'native', url, credentials: credentials() } : { kind: 'signed', url };
 }
 
 function notOne(

@@ -23,79 +23,105 @@ export interface KeystoneCredentials {
   readonly interface: Interface;
   /** A file with certificates to trust besides the machine's. */
   readonly caFile: string | undefined;
+  /** Heat has written them, so nobody here sets a region or an interface. */
+  readonly isHandedOut: boolean;
 }
 
-/** Names of settings, as in an openrc file, and their values; an empty one is as good as none. */
+/** Names of settings and their values, as in an environment; an empty one is as good as none. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/**
- * Reads the lines `OS_NAME=value` of an openrc file (contract section 7.3): `export` and quotes as for a shell; all other lines
- * are somebody else's. Of a repeated name the last one counts.
- * @throws Problem for a value that a shell would have to work out
- */
-export function parseOpenrc(text: string, where: string): Variables {
-  const variables: Record<string, string> = {};
-  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
-    const [, name, rest] = /^\s*(?:export\s+)?(OS_[A-Z0-9_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name === undefined || rest === undefined) continue;
-    const value = shellWord(rest);
-    if (value === undefined)
-      throw new Problem(`${name} is not a plain value`, {
-        where,
-        hint: 'variables and commands are not run here: write the value itself',
-      });
-    variables[name] = value;
-  }
-  return variables;
+/** What an openrc file sets. */
+export interface Openrc {
+  readonly variables: Variables;
+  /** Names whose value a shell would have to work out. */
+  readonly unclear: ReadonlySet<string>;
 }
 
-/** A word as a shell reads it. @returns undefined where it would have to be worked out, or a quote is open */
-function shellWord(text: string): string | undefined {
-  let word = '';
-  for (let rest = text; rest !== '' && !/^\s/.test(rest); ) {
-    const piece = /^'([^']*)'|^"((?:[^"\\$`]|\\.)*)"|^\\(.)|^([^\s'"\\$`]+)/.exec(rest);
+const SET = /^(?:(?:export|readonly|declare(?:\s+-\w+)*|typeset(?:\s+-\w+)*)\s+)?(OS_[A-Z0-9_]+)(?:=|\s+=\s*)/;
+
+/**
+ * Reads what an openrc file sets (contract section 7.3): `OS_NAME=value`, several on a line too, with quotes as for a shell. All
+ * else is somebody else's. Of a repeated name the last one counts.
+ */
+export function parseOpenrc(text: string): Openrc {
+  const variables: Record<string, string> = {};
+  const unclear = new Set<string>();
+  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
+    let rest = line.trim();
+    for (let set = SET.exec(rest); set !== null; set = SET.exec(rest)) {
+      const [head, name = ''] = set;
+      const word = shellWord(rest.slice(head.length));
+      if (word === undefined) {
+        unclear.add(name);
+        break;
+      }
+      unclear.delete(name);
+      variables[name] = word.value;
+      rest = word.rest.replace(/^[\s;]+/, '');
+    }
+  }
+  return { variables, unclear };
+}
+
+/** The first word of a text as a shell reads it. @returns undefined where it would have to be worked out, or a quote is open */
+function shellWord(text: string): { readonly value: string; readonly rest: string } | undefined {
+  let value = '';
+  let rest = text;
+  while (rest !== '' && !/^[\s;]/.test(rest)) {
+    const piece = /^'([^']*)'|^"((?:[^"\\$`]|\\.)*)"|^\\(.)|^([^\s'"\\$`;&|()<>]+)/.exec(rest);
     if (piece === null) return undefined;
     const [whole, single, double, escaped, bare] = piece;
-    word += single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? escaped ?? bare ?? '';
+    value += single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? escaped ?? bare ?? '';
     rest = rest.slice(whole.length);
   }
-  return word;
+  return { value, rest };
 }
 
-/** What the names say whose value is missing or wrong: as in an openrc file, or as in the JSON that Heat hands out. */
+/** Where credentials are read from, for messages. */
 interface Source {
-  /** For messages: `in the credential file`. */
+  /** `in the credential file` */
   readonly place: string;
   readonly where: string | undefined;
 }
 
 /**
  * Decodes the variables of an openrc file, or of an environment (contract section 7.3).
+ * @param unclear names whose value cannot be known here
  * @returns undefined when none of them is about keystone
  * @throws Problem that names what is missing
  */
-export function decodeVariables(variables: Variables, source: Source): KeystoneCredentials | undefined {
-  const value = (name: string): string | undefined => filled(variables[`OS_${name}`]);
-  if (
-    !['AUTH_URL', 'PASSWORD', 'APPLICATION_CREDENTIAL_ID', 'APPLICATION_CREDENTIAL_SECRET'].some(
-      (name) => value(name) !== undefined,
-    )
-  )
-    return undefined;
+export function decodeVariables(
+  variables: Variables,
+  source: Source,
+  unclear: ReadonlySet<string> = new Set(),
+): KeystoneCredentials | undefined {
+  const value = (name: string): string | undefined => {
+    if (unclear.has(`OS_${name}`)) throw notPlain(`OS_${name}`, source);
+    return filled(variables[`OS_${name}`]);
+  };
+  const signs = ['AUTH_URL', 'PASSWORD', 'APPLICATION_CREDENTIAL_ID', 'APPLICATION_CREDENTIAL_SECRET'];
+  if (!signs.some((name) => value(name) !== undefined)) return undefined;
   const need = (...names: readonly string[]): string => {
     for (const name of names) {
       const found = value(name);
       if (found !== undefined) return found;
     }
+    const hint = names.some((name) => /_DOMAIN_/.test(name))
+      ? 'add it; most clouds have one domain, Default'
+      : 'add it';
     throw missing(
       names.map((name) => `OS_${name}`),
       source,
+      hint,
     );
   };
   const named = (kind: 'USER' | 'PROJECT'): Named => {
-    const id = value(`${kind}_ID`);
+    // A project was a tenant once, and is so in old files.
+    const id = value(`${kind}_ID`) ?? (kind === 'PROJECT' ? value('TENANT_ID') : undefined);
     if (id !== undefined) return { id };
-    const name = need(kind === 'USER' ? 'USERNAME' : 'PROJECT_NAME', `${kind}_ID`);
+    const name =
+      (kind === 'PROJECT' ? (value('PROJECT_NAME') ?? value('TENANT_NAME')) : undefined) ??
+      need(kind === 'USER' ? 'USERNAME' : 'PROJECT_NAME', `${kind}_ID`);
     const domainId = value(`${kind}_DOMAIN_ID`);
     return {
       name,
@@ -103,13 +129,18 @@ export function decodeVariables(variables: Variables, source: Source): KeystoneC
     };
   };
   const type = value('AUTH_TYPE');
+  if (type !== undefined && !/^(?:v3)?(?:password|applicationcredential)$/i.test(type))
+    throw new Problem(`OS_AUTH_TYPE is ${JSON.stringify(type)}`, {
+      ...placeOf(source),
+      hint: 'there are password and v3applicationcredential',
+    });
   const hasApplication =
     value('APPLICATION_CREDENTIAL_ID') !== undefined || value('APPLICATION_CREDENTIAL_SECRET') !== undefined;
   const isApplication = type === undefined ? hasApplication : /applicationcredential$/i.test(type);
   if (type === undefined && hasApplication && value('PASSWORD') !== undefined)
     throw new Problem(`an application credential and a password ${source.place}`, {
-      ...(source.where === undefined ? {} : { where: source.where }),
-      hint: 'leave out the lines of one of them',
+      ...placeOf(source),
+      hint: 'leave out one of them',
     });
   return {
     authUrl: authUrlOf(need('AUTH_URL'), 'OS_AUTH_URL', source),
@@ -119,6 +150,7 @@ export function decodeVariables(variables: Variables, source: Source): KeystoneC
     region: value('REGION_NAME'),
     interface: interfaceOf(value('INTERFACE') ?? value('ENDPOINT_TYPE') ?? 'public', source),
     caFile: value('CACERT'),
+    isHandedOut: false,
   };
 }
 
@@ -142,7 +174,7 @@ export function decodeHandedOut(value: unknown, source: Source): KeystoneCredent
       const found = text(name);
       if (found !== undefined) return found;
     }
-    throw missing(names, source);
+    throw missing(names, source, HANDED_OUT);
   };
   const userId = text('user_id');
   return {
@@ -159,14 +191,29 @@ export function decodeHandedOut(value: unknown, source: Source): KeystoneCredent
     region: text('region_name'),
     interface: 'public',
     caFile: undefined,
+    isHandedOut: true,
   };
 }
 
-function missing(names: readonly string[], { place, where }: Source): Problem {
-  return new Problem(`no ${names.join(' and no ')} ${place}`, where === undefined ? {} : { where });
+const HANDED_OUT =
+  'what Heat hands out has it: a handle with HEAT_SIGNAL, or a server with software_config_transport: POLL_SERVER_HEAT';
+
+function missing(names: readonly string[], source: Source, hint: string): Problem {
+  return new Problem(`no ${names.join(' and no ')} ${source.place}`, { ...placeOf(source), hint });
 }
 
-function authUrlOf(text: string, name: string, { where }: Source): string {
+function notPlain(name: string, source: Source): Problem {
+  return new Problem(`${name} is not a plain value`, {
+    ...placeOf(source),
+    hint: 'variables and commands are not run here: write the value itself',
+  });
+}
+
+function placeOf({ where }: Source): { readonly where?: string } {
+  return where === undefined ? {} : { where };
+}
+
+function authUrlOf(text: string, name: string, source: Source): string {
   const url = text
     .trim()
     .replace(/\/+$/, '')
@@ -175,16 +222,16 @@ function authUrlOf(text: string, name: string, { where }: Source): string {
   const isUrl = isWebUrl(url) && !/[?#]/.test(url) && splitUrl(url).userInfo === undefined;
   if (isUrl) return url;
   throw new Problem(`${name} is not the URL of keystone`, {
-    ...(where === undefined ? {} : { where }),
+    ...placeOf(source),
     hint: 'as in https://HOST:5000/v3, without a user or a query',
   });
 }
 
-function interfaceOf(text: string, { where }: Source): Interface {
+function interfaceOf(text: string, source: Source): Interface {
   const found = INTERFACES.find((known) => known === text.replace(/URL$/, ''));
   if (found !== undefined) return found;
   throw new Problem(`no interface ${JSON.stringify(text)}`, {
-    ...(where === undefined ? {} : { where }),
+    ...placeOf(source),
     hint: `OS_INTERFACE is ${INTERFACES.join(', ')}`,
   });
 }

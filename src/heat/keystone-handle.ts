@@ -7,7 +7,8 @@ import { createNativeMemory, type Token } from './native-memory.ts';
 import { Passing } from './persist.ts';
 import {
   commonHint,
-  nativeBody,
+  EXCHANGE_TIMEOUT,
+  nativeSignal,
   refusal,
   type Signal,
   type SignalRequest,
@@ -21,8 +22,6 @@ export interface HandleTools {
   readonly onSecret: (secret: string) => void;
 }
 
-/** Milliseconds for one exchange with keystone. */
-const EXCHANGE_TIMEOUT = 30_000;
 /** Seconds that a message waits in its queue. Source: heat-agents, heat-config-notify. */
 const TIME_TO_LIVE = 600;
 
@@ -39,10 +38,12 @@ export function keystoneHandle(
   const { credentials } = handle;
   const memory = createNativeMemory();
   let isRenewed = false;
-  const server = handle.kind === 'native' ? serverOf(handle.url) : serverOf(credentials.authUrl);
-  const api = handle.kind === 'native' ? 'heat-api' : 'zaqar';
+  // That of a queue is known when keystone has given a token.
+  let server = serverOf(handle.kind === 'native' ? handle.url : credentials.authUrl);
   const target: SignalTarget = {
-    server,
+    get server() {
+      return server;
+    },
     async request(signal, left) {
       const transport = await transportTo(credentials.authUrl);
       const timeout = Math.min(EXCHANGE_TIMEOUT, left);
@@ -50,6 +51,7 @@ export function keystoneHandle(
       if (token instanceof Passing) return token;
       const { url, headers, body } =
         handle.kind === 'native' ? toHeat(handle.url, signal) : toQueue(handle, token, signal);
+      server = serverOf(url);
       return {
         ...(await transportTo(url)),
         method: 'POST',
@@ -69,23 +71,24 @@ export function keystoneHandle(
       memory.forgetToken();
       return { target, note: 'the token is no longer accepted: asking keystone for another one' };
     },
-    refusal: (response) => refusal(response, server, hintFor(response, api)),
+    refusal: (response) => refusal(response, server, hintFor(response, handle.kind)),
   };
   return target;
 }
 
-function hintFor(response: HttpResponse, api: string): string {
+function hintFor(response: HttpResponse, kind: OfKeystone['kind']): string {
   const { status } = response;
+  const [api, thing] = kind === 'native' ? ['heat-api', 'handle'] : ['zaqar', 'queue'];
   if (status === 401) return `keystone gave a token that ${api} does not accept: see the log of ${api}`;
-  if (status === 403) return 'the user of the handle is not allowed to signal it: is this the handle of another stack?';
-  if (status === 404) return 'there is no such handle; the stack may be deleted';
+  if (status === 403) return `the user of the handle may not use this ${thing}: is it that of another stack?`;
+  if (status === 404) return `there is no such ${thing}; the stack may be deleted`;
   return commonHint(response, api);
 }
 
 type Part = Pick<SignalRequest, 'url' | 'headers'> & { readonly body: string };
 
 function toHeat(url: string, signal: Signal): Part {
-  return { url, headers: {}, body: nativeBody(signal) };
+  return { url, headers: {}, body: JSON.stringify(nativeSignal(signal)) };
 }
 
 /** Source: Zaqar's API v2, "Post Message". */
@@ -97,6 +100,6 @@ function toQueue(
   return {
     url: `${endpointOf(token, 'messaging', credentials)}/v2/queues/${queueId}/messages`,
     headers: { 'Client-ID': randomUUID() },
-    body: JSON.stringify({ messages: [{ body: JSON.parse(nativeBody(signal)) as unknown, ttl: TIME_TO_LIVE }] }),
+    body: JSON.stringify({ messages: [{ body: nativeSignal(signal), ttl: TIME_TO_LIVE }] }),
   };
 }

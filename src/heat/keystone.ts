@@ -4,6 +4,7 @@ import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Http, HttpResponse, Transport } from '../system/http.ts';
+import { isWebUrl } from '../url.ts';
 import { Refused } from './failures.ts';
 import type { Identity, KeystoneCredentials, Named } from './keystone-credentials.ts';
 import type { CatalogueEntry, NativeMemory, Token } from './native-memory.ts';
@@ -111,7 +112,9 @@ function entriesOf(service: unknown): readonly CatalogueEntry[] {
   return service['endpoints'].flatMap((endpoint: unknown) => {
     if (!isRecord(endpoint)) return [];
     const { interface: kind, region_id: id, region, url } = endpoint;
-    return typeof url === 'string' ? [{ type, interface: String(kind), region: String(id ?? region ?? ''), url }] : [];
+    return typeof url === 'string' && isWebUrl(url)
+      ? [{ type, interface: String(kind), region: String(id ?? region ?? ''), url }]
+      : [];
   });
 }
 
@@ -122,13 +125,15 @@ function entriesOf(service: unknown): readonly CatalogueEntry[] {
 export function endpointOf(
   { catalogue }: Token,
   type: string,
-  { region, interface: kind, authUrl }: Pick<KeystoneCredentials, 'region' | 'interface' | 'authUrl'>,
+  { region, interface: kind, authUrl, isHandedOut }: Omit<KeystoneCredentials, 'identity' | 'caFile'>,
 ): string {
   const ofType = catalogue.filter((entry) => entry.type === type);
   const ofKind = ofType.filter((entry) => entry.interface === kind);
   const found = ofKind.find((entry) => region === undefined || entry.region === region);
   if (found !== undefined) return found.url.replace(/\/+$/, '');
   const details = { where: authUrl };
+  const remedy = (name: string): string =>
+    isHandedOut ? 'the operator of the cloud has to add what is missing' : `set ${name}`;
   if (ofType.length === 0) {
     const types = listed(catalogue.map((entry) => entry.type));
     throw new Refused(`keystone's catalogue has no service of type ${type}`, {
@@ -139,12 +144,22 @@ export function endpointOf(
   if (ofKind.length === 0)
     throw new Refused(`keystone's catalogue has no ${kind} endpoint of type ${type}`, {
       ...details,
-      hint: `it has ${listed(ofType.map((entry) => entry.interface))}; set OS_INTERFACE`,
+      hint: `it has ${listed(ofType.map((entry) => entry.interface))}; ${remedy('OS_INTERFACE')}`,
     });
   throw new Refused(`keystone's catalogue has no service of type ${type} in the region ${region}`, {
     ...details,
-    hint: `it has ${listed(ofKind.map((entry) => entry.region))}; set OS_REGION_NAME`,
+    hint: `it has ${listed(ofKind.map((entry) => entry.region))}; ${remedy('OS_REGION_NAME')}`,
   });
+}
+
+/** The regions in which the catalogue has a service. */
+export function regionsOf(
+  { catalogue }: Token,
+  type: string,
+  { interface: kind }: Pick<KeystoneCredentials, 'interface'>,
+): readonly string[] {
+  const found = catalogue.filter((entry) => entry.type === type && entry.interface === kind);
+  return [...new Set(found.map(({ region }) => region))].sort();
 }
 
 function listed(names: readonly string[]): string {
@@ -153,20 +168,23 @@ function listed(names: readonly string[]): string {
   return all.length > most ? `${all.slice(0, most).join(', ')} and ${all.length - most} more` : all.join(', ');
 }
 
-function refusalOf({ status, body }: HttpResponse, { authUrl, identity }: KeystoneCredentials): Refused {
+function refusalOf({ status, body }: HttpResponse, credentials: KeystoneCredentials): Refused {
   const said = messageOf(body);
   const detail = said === undefined ? '' : ` (${said})`;
-  const details = { where: authUrl };
+  const details = { where: credentials.authUrl };
+  const place = `${credentials.isHandedOut ? 'auth_url' : 'OS_AUTH_URL'} is the URL of keystone, as in https://HOST:5000/v3`;
   if (status >= 200 && status < 300)
     return new Refused('keystone gave an answer that cannot be used', {
       ...details,
-      hint: 'is it keystone? OS_AUTH_URL is its URL, as in https://HOST:5000/v3',
+      hint: `is it keystone? ${place}`,
     });
-  return new Refused(`keystone refused with HTTP ${status}${detail}`, { ...details, hint: hintFor(status, identity) });
+  return new Refused(`keystone refused with HTTP ${status}${detail}`, {
+    ...details,
+    hint: hintFor(status, credentials.identity, place),
+  });
 }
 
-function hintFor(status: number, identity: Identity): string {
-  const place = 'OS_AUTH_URL is the URL of keystone, as in https://HOST:5000/v3';
+function hintFor(status: number, identity: Identity, place: string): string {
   if (status === 401)
     return identity.kind === 'application'
       ? 'check the id and the secret of the application credential, and that it has not expired or been deleted'

@@ -2,15 +2,16 @@ import { jsonTextAt } from '../config/json-span.ts';
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { percentDecode } from '../percent-encoding.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Http, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
-import type { StackResource } from './answer.ts';
+import { MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Described, KnownAnswer } from './describe.ts';
 import type { Bounds } from './endpoint.ts';
-import { Refused } from './failures.ts';
-import { endpointOf, tokenFor } from './keystone.ts';
+import { Refused, Unreachable } from './failures.ts';
+import { endpointOf, regionsOf, tokenFor } from './keystone.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
 import type { NativeMemory, Token } from './native-memory.ts';
@@ -43,7 +44,6 @@ export interface NativeTools {
 }
 
 const SERVICE = 'orchestration';
-const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Asks Heat's own API for a resource: keystone for a token, its catalogue for Heat, Heat for the stack's id where only its name
@@ -62,12 +62,9 @@ export async function describeNatively(
     const end = clock.elapsed() + left;
     const asking = new Asking(access, tools, end);
     try {
-      const path = `/stacks/${await asking.stackPath(stack)}/resources/${encodeURIComponent(resource)}`;
-      const metadata = await asking.get(`${path}/metadata`);
-      if (metadata.status !== 200) throw asking.refusal(metadata, stack);
-      const shown = tools.withStatus ? await asking.get(path) : undefined;
-      // A user of a stack may not look at its resources, whatever the policy: the state stays unknown then.
-      const detail = shown?.status === 200 ? shown.body : '';
+      const { path, response: metadata } = await asking.resource(stack, resource);
+      if (metadata.status !== 200) throw asking.refusal(metadata);
+      const detail = tools.withStatus ? await asking.detail(path) : '';
       const body = `${metadata.body}\n${detail}`;
       if (body === known?.body) return { ...known, isKnown: true };
       return { body, resource: decodeResource(metadata.body, detail, asking.url), isKnown: false };
@@ -118,7 +115,7 @@ class Asking {
         url: `${this.url}${path}`,
         headers: { 'X-Auth-Token': token.text, Accept: 'application/json' },
         timeout: this.#timeout(),
-        mostBytes: MOST_BYTES,
+        mostBytes: MOST_ANSWER_BYTES,
       });
     } catch (error) {
       throw new Passed(faultOfExchange(error, this.url));
@@ -139,52 +136,92 @@ class Asking {
     return response;
   }
 
-  /** `NAME/ID` for a path. */
-  async stackPath(stack: string): Promise<string> {
+  /** The path of a resource, and what Heat says of its metadata. */
+  async resource(stack: string, resource: string): Promise<{ readonly path: string; readonly response: HttpResponse }> {
     const { stacks } = this.#access.memory;
-    const given = /^arn:openstack:heat:[^:]*:[^:]*:stacks\/([^/]+\/[^/]+)$/.exec(stack)?.[1] ?? stack;
-    const whole = /^[^/]+\/[^/]+$/.test(given) ? given : stacks.get(stack);
-    if (whole !== undefined) return whole.split('/').map(encoded).join('/');
+    const given = (/^arn:openstack:heat:[^:]*:[^:]*:stacks\/(.+)$/.exec(stack)?.[1] ?? stack).replace(/\/+$/, '');
+    if (given.split('/').some((part) => /^\.{0,2}$/.test(part)))
+      throw new Refused(`no stack is called ${JSON.stringify(stack)}`, { hint: 'give its name, its id, or NAME/ID' });
+    const remembered = stacks.get(given);
+    const whole = given.includes('/') ? given : (remembered ?? (await this.#lookUp(given)));
+    const path = `/stacks/${whole.split('/').map(encodeURIComponent).join('/')}/resources/${encodedName(resource)}`;
+    const response = await this.get(`${path}/metadata`);
+    if (response.status !== 404 || remembered === undefined) return { path, response };
+    // Perhaps the stack was made anew under its name.
+    stacks.delete(given);
+    return this.resource(given, resource);
+  }
+
+  /** `NAME/ID` of a stack. @throws Refused when Heat does not know it */
+  async #lookUp(stack: string): Promise<string> {
     const response = await this.get(`/stacks/${encodeURIComponent(stack)}`);
     const found = this.#redirectedTo(response);
-    if (found === undefined) throw this.refusal(response, stack);
-    stacks.set(stack, found);
+    if (found === undefined) throw this.refusal(response);
+    this.#access.memory.stacks.set(stack, found);
     return found;
+  }
+
+  /**
+   * What Heat shows of a resource besides its metadata. A user of a stack may not look at it, whatever the policy, and the
+   * metadata that is there already must not be lost by that.
+   * @returns an empty text when it shows nothing
+   */
+  async detail(path: string): Promise<string> {
+    this.#isRenewed = true;
+    try {
+      const { status, body } = await this.get(path);
+      return status === 200 ? body : '';
+    } catch (error) {
+      if (error instanceof Passed || error instanceof Refused || error instanceof Unreachable) return '';
+      throw error;
+    }
   }
 
   /** Heat answers a bare name by a redirect to its NAME/ID. The token goes to no other host. */
   #redirectedTo({ status, headers }: HttpResponse): string | undefined {
     const { location } = headers;
     if (status < 300 || status > 399 || typeof location !== 'string') return undefined;
-    const target = new URL(location, `${this.url}/`);
-    if (target.hostname !== new URL(this.url).hostname)
+    const base = `${this.url}/`;
+    if (!URL.canParse(location, base)) return undefined;
+    const target = new URL(location, base);
+    if (target.hostname !== new URL(base).hostname)
       throw new Refused('heat redirects to another host', {
         where: this.url,
-        hint: `the token is not sent to ${target.host}`,
+        hint: `the token is not sent to ${target.host}; where that is heat by another name, enable_proxy_headers_parsing in heat.conf makes it answer by this one`,
       });
-    return /\/stacks\/([^/]+\/[^/]+)\/?$/.exec(target.pathname)?.[1];
+    return /\/stacks\/([^/]+\/[^/]+)\/?$/.exec(target.pathname)?.[1]?.split('/').map(percentDecode).join('/');
   }
 
-  refusal({ status, body }: HttpResponse, stack: string): Refused {
-    // Made anew under its name, or deleted.
-    this.#access.memory.stacks.delete(stack);
+  refusal({ status, body }: HttpResponse): Refused {
     const said = messageOf(body);
-    const what = `heat refused with HTTP ${status}${said === undefined ? '' : ` (${said})`}`;
+    const what =
+      status >= 200 && status <= 299
+        ? 'heat gave an answer that cannot be used'
+        : `heat refused with HTTP ${status}${said === undefined ? '' : ` (${said})`}`;
     return new Refused(what, { where: this.url, hint: this.#hintFor(status) });
   }
 
   #hintFor(status: number): string {
     const { target, url } = this.#access.namedBy;
     const isByCatalogue = this.#access.url === undefined;
-    if (status === 200) return "is it heat's own API?";
+    if (status >= 200 && status <= 299) return "is it heat's own API?";
     if (status === 401) return 'keystone gave a token that heat does not accept: see the log of heat-api';
     if (status === 403)
       return "the credentials are accepted, but heat's policy does not allow this user to read the metadata; a user of the stack or a reader of its project may";
     if (status === 404)
       return isByCatalogue
-        ? `check ${target}`
+        ? `check ${target}${this.#otherRegions()}`
         : `check ${target}, and ${url}, which is the base URL of heat's own API here`;
     return `check the address of heat, from ${isByCatalogue ? "keystone's catalogue" : url}`;
+  }
+
+  /** Where the stack may be, when nobody has chosen a region. */
+  #otherRegions(): string {
+    const { credentials, memory } = this.#access;
+    const token = memory.token(credentials, this.#tools.clock.elapsed());
+    const regions =
+      credentials.region === undefined && token !== undefined ? regionsOf(token, SERVICE, credentials) : [];
+    return regions.length > 1 ? `; OS_REGION_NAME chooses among ${regions.join(', ')}` : '';
   }
 
   async #token(): Promise<Token> {
@@ -207,9 +244,9 @@ function withProject(url: string, { projectId }: Token): string {
   return projectId !== undefined && /\/v1$/.test(splitUrl(base).target) ? `${base}/${projectId}` : base;
 }
 
-/** Leaves what is percent-encoded already, as in the answer of a redirect. */
-function encoded(part: string): string {
-  return /%[0-9A-Fa-f]{2}/.test(part) ? part : encodeURIComponent(part);
+/** Dots alone would be a step in the path. */
+function encodedName(resource: string): string {
+  return encodeURIComponent(resource).replace(/^\.{1,2}$/, (dots) => '%2E'.repeat(dots.length));
 }
 
 /** @throws Refused when the answer describes no resource */

@@ -1,6 +1,6 @@
 import { usageProblem } from '../errors.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
-import { commonHint, nativeBody, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
+import { commonHint, nativeSignal, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
 
 /**
  * The endpoint of an OS::Heat::WaitConditionHandle, signalled with its token as its `curl_cli` attribute does.
@@ -18,7 +18,7 @@ export function tokenHandle(url: string, token: string, transport: Transport = {
       method: 'POST',
       url,
       headers: { 'X-Auth-Token': token, 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: nativeBody(signal),
+      body: JSON.stringify(nativeSignal(signal)),
     }),
     refusal: (response) => refusal(response, server, hintFor(response)),
   };

@@ -28,20 +28,24 @@ export interface NativeMemory {
 }
 
 export function createNativeMemory(): NativeMemory {
-  let kept: { readonly of: string; readonly token: Token } | undefined;
+  const stacks = new Map<string, string>();
+  let kept: { readonly of: string; readonly token: Token | undefined } | undefined;
   // A file with credentials may be written anew while a daemon runs.
   const keyOf = ({ authUrl, identity }: KeystoneCredentials): string => JSON.stringify([authUrl, identity]);
   return {
     token(credentials, elapsed) {
-      if (kept === undefined || kept.of !== keyOf(credentials) || elapsed >= kept.token.goodUntil) return undefined;
-      return kept.token;
+      const token = kept?.of === keyOf(credentials) ? kept.token : undefined;
+      return token === undefined || elapsed >= token.goodUntil ? undefined : token;
     },
     keepToken(credentials, token) {
-      kept = { of: keyOf(credentials), token };
+      const of = keyOf(credentials);
+      // Somebody else's stack of that name is another one.
+      if (kept !== undefined && kept.of !== of) stacks.clear();
+      kept = { of, token };
     },
     forgetToken() {
-      kept = undefined;
+      if (kept !== undefined) kept = { ...kept, token: undefined };
     },
-    stacks: new Map(),
+    stacks,
   };
 }

@@ -9,7 +9,7 @@ const LONGEST = 300;
  */
 export function messageOf(body: string): string | undefined {
   const message = /<Message>([^<]*)<\/Message>/i.exec(body)?.[1] ?? inJson(body);
-  const line = message?.replace(/\s+/g, ' ').trim() ?? '';
+  const line = message?.replace(/[\s\p{Cc}]+/gu, ' ').trim() ?? '';
   if (line === '') return undefined;
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
 }

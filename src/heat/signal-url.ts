@@ -20,7 +20,8 @@ const BEFORE = /^[\s\uFEFF\u200B"'`\u201C\u201D\u2018\u2019]+/;
 const BEHIND = /[\s\uFEFF\u200B"\u201C\u201D\u2018\u2019]+$/;
 const BEHIND_QUOTED = /[\s\uFEFF\u200B"'`\u201C\u201D\u2018\u2019]+$/;
 
-function withoutWrapping(text: string): string {
+/** A text without what an editor, a file or a shell has put around it. */
+export function withoutWrapping(text: string): string {
   const [before = ''] = BEFORE.exec(text) ?? [];
   return text.slice(before.length).replace(/['`]/.test(before) ? BEHIND_QUOTED : BEHIND, '');
 }

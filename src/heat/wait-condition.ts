@@ -8,6 +8,9 @@ import type { Passing } from './persist.ts';
 import { messageOf } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';
 
+/** Milliseconds for one exchange. */
+export const EXCHANGE_TIMEOUT = 30_000;
+
 /** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
 export interface Signal {
   readonly Status: 'SUCCESS' | 'FAILURE';
@@ -108,8 +111,8 @@ export function signedHandle(url: string, transport: Transport = {}, isNative = 
     },
     ...(isOfS3 ? { mostReasonBytes: MOST_REASON_BYTES } : {}),
   };
-  const native: SignalTarget = { ...target, request: (signal) => request(nativeBody(signal)) };
-  // Only Heat's own handles have one.
+  const native: SignalTarget = { ...target, request: (signal) => request(JSON.stringify(nativeSignal(signal))) };
+  // Only an OS::Heat::WaitConditionHandle has a TempURL.
   if (isNative || /[?&]temp_url_sig=/.test(url)) return native;
   return {
     ...target,
@@ -146,9 +149,9 @@ function hintOfS3(response: HttpResponse): string {
   return commonHint(response, 'S3');
 }
 
-/** The body with the keys of OS::Heat::WaitConditionHandle. */
-export function nativeBody({ Status, Reason, Data, UniqueId }: Signal): string {
-  return JSON.stringify({ status: Status, reason: Reason, data: Data, id: UniqueId });
+/** A signal with the keys of OS::Heat::WaitConditionHandle. */
+export function nativeSignal({ Status, Reason, Data, UniqueId }: Signal): object {
+  return { status: Status, reason: Reason, data: Data, id: UniqueId };
 }
 
 /** How Heat refuses a body whose keys are not those of the handle: as an internal error that no retry would mend. */
@@ -204,7 +207,7 @@ export function commonHint({ status, body }: HttpResponse, api: string): string 
 
 function hintFor(response: HttpResponse, url: string): string {
   const { status, body } = response;
-  if (status === 401 && /temp url invalid/i.test(body))
+  if (/temp url invalid/i.test(body) || (status === 403 && /[?&]temp_url_sig=/.test(url)))
     return 'the URL has expired or was altered on its way here; check its quoting, and the stack';
   if (status === 401 || status === 403) return hintOfAge(ageOf(response, url), status);
   if (status === 404) return 'there is no such handle; the stack may be deleted';
@@ -220,7 +223,7 @@ function ageOf({ headers }: HttpResponse, url: string): number | undefined {
   const { date } = headers;
   if (signed === undefined || typeof date !== 'string') return undefined;
   const age = Date.parse(date) - Date.parse(signed.replaceAll(/%3A/gi, ':'));
-  return Number.isFinite(age) ? Math.max(0, age) : undefined;
+  return Number.isFinite(age) ? age : undefined;
 }
 
 /** Contract section 7.2. */
@@ -230,6 +233,9 @@ function hintOfAge(age: number | undefined, status: number): string {
       ? 'the signature was not accepted; check the quoting of the URL'
       : 'the stack is deleted, or the URL was altered on its way here; check its quoting';
   if (age === undefined) return `the URL has expired (keystone: 15 minutes by default), or ${otherwise}`;
+  // The header has whole seconds, as the URL has.
+  if (age < -5000)
+    return `the URL was signed ${describeAge(-age)} from now by the server's clock, so the clocks of the cloud differ, or ${otherwise}`;
   return age < LIFETIME
     ? `the URL was signed ${describeAge(age)} ago, and by keystone's default (auth_ttl) expires after 15 minutes: ${otherwise}`
     : `the URL has expired: it was signed ${describeAge(age)} ago, and by default keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;

@@ -1,5 +1,6 @@
 import { describeError, Problem } from '../errors.ts';
-import { CREDENTIAL_LINES, decodeKeystoneFile, exposureProblem, parseCredentialFile } from '../heat/credentials.ts';
+import { decodeAccessKey, decodeKeystoneFile, exposureProblem } from '../heat/credentials.ts';
+import type { Variables } from '../heat/keystone-credentials.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
 import { noAddress, readEndpoint } from '../metadata/heat-source.ts';
 import { roleCredentials } from '../metadata/instance-role.ts';
@@ -11,8 +12,12 @@ import { type ConfigSection, placeOf, type ReadSetting, type Remarks, remark, va
 
 const MOST_BYTES = 1024 * 1024;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
-/** Each set of variables for keystone has it. */
-const KEYSTONE = ['OS_AUTH_URL'];
+
+/** Credentials that are there: whose they are, and what is wrong with them. */
+interface Found {
+  readonly isOfKeystone: boolean;
+  readonly problems: readonly string[];
+}
 
 /**
  * Finds out whether Heat can be asked: it takes an address, and credentials that can be used. Only a role is looked up by
@@ -26,23 +31,23 @@ export async function checkHeatAccess(
   const remarks: Remarks = { problems: [], warnings: [] };
   const file = valueIn(main, 'credential-file');
   const isFile = file !== undefined && file.value !== '';
-  const found = isFile ? await lookAtFile(system, file) : undefined;
-  const isOfKeystone = found?.isOfKeystone ?? (!hasIn(system, KEYS) && hasIn(system, KEYSTONE));
-  // Keystone knows the address itself.
-  const host = isOfKeystone ? undefined : checkAddress(system, main, remarks);
+  const ofUnit = await lookAtUnit(system);
+  const ofCall = await lookAtVariables(system.environment, undefined);
+  const found = isFile ? await lookAtFile(system, file) : (ofCall ?? ofUnit);
+  const host = found?.isOfKeystone === true ? undefined : checkAddress(system, main, remarks);
+  if (found?.isOfKeystone === true) remarks.warnings.push(...doubtsAboutUrl(main));
   const role = valueIn(main, 'role');
-  if (found !== undefined) remarks.problems.push(...found.problems);
-  else if (hasKeys(system.environment, KEYS) || hasKeys(system.environment, KEYSTONE)) {
-    if (!unitHasKeys(system, KEYS) && !unitHasKeys(system, KEYSTONE))
+  if (found !== undefined) {
+    remarks.problems.push(...found.problems);
+    if (!isFile && ofUnit === undefined)
       remarks.warnings.push(
         remark(
-          isOfKeystone ? 'OS_AUTH_URL' : 'AWS_ACCESS_KEY_ID',
+          found.isOfKeystone ? 'OS_AUTH_URL' : 'AWS_ACCESS_KEY_ID',
           'the credentials come from the environment of this call, which cfn-hup.service does not have',
           `put them into ${paths.unitEnvironment}, or give ${BY_HUP_CONFIG.credentials}`,
         ),
       );
-  } else if (unitHasKeys(system, KEYS) || unitHasKeys(system, KEYSTONE)) return remarks;
-  else if (role !== undefined && role.value !== '') {
+  } else if (role !== undefined && role.value !== '') {
     try {
       await roleCredentials(system, role.value, undefined, BY_HUP_CONFIG.insteadOfRole);
     } catch (error) {
@@ -54,6 +59,19 @@ export async function checkHeatAccess(
     remarks.problems.push(remark(placeOf(main), 'no credentials for heat-api-cfn', hint));
   }
   return remarks;
+}
+
+/** A url= that was right for access keys is not for keystone, which knows the address itself. */
+function doubtsAboutUrl(main: ConfigSection): readonly string[] {
+  const url = valueIn(main, 'url');
+  if (url === undefined || !/:8000\b|cfn/i.test(url.value)) return [];
+  return [
+    remark(
+      url.place,
+      "url= looks like heat-api-cfn; with credentials of keystone it is heat's own API",
+      'leave it out',
+    ),
+  ];
 }
 
 /** @returns the host of the API; undefined when nothing names it, or what does has been complained about already */
@@ -77,67 +95,68 @@ function checkAddress(
   }
 }
 
-/** What is wrong with a credential file, and whether it is for keystone. */
-interface FoundFile {
-  readonly problems: readonly string[];
-  readonly isOfKeystone: boolean;
-}
-
 async function lookAtFile(
   { files, self }: Pick<System, 'files' | 'self'>,
   { value: path, place }: ReadSetting,
-): Promise<FoundFile> {
-  const isOfKeystone = false;
+): Promise<Found> {
+  const nobodys = (problems: readonly string[]): Found => ({ isOfKeystone: false, problems });
   // A relative one has been complained about already.
-  if (!path.startsWith('/')) return { problems: [], isOfKeystone };
+  if (!path.startsWith('/')) return nobodys([]);
   try {
     const content = files.readIfPresent(path, MOST_BYTES);
     if (content === undefined)
-      return {
-        problems: [remark(place, `there is no file ${path}`, 'make it, or correct credential-file')],
-        isOfKeystone,
-      };
+      return nobodys([remark(place, `there is no file ${path}`, 'make it, or correct credential-file')]);
     const text = content.toString('utf8');
     const entry = files.entry(path);
     const exposure = entry === undefined ? undefined : exposureOfEntry(entry, path, files, self.uid);
     const exposed = exposure === undefined ? [] : [exposureProblem(path, exposure).line];
-    const ofKeystone = await decodeKeystoneFile(text, path).catch((error: unknown) => lineOf(error));
-    if (ofKeystone === undefined) return { problems: [...missingLines(text, path), ...exposed], isOfKeystone };
-    return { problems: typeof ofKeystone === 'string' ? [ofKeystone, ...exposed] : exposed, isOfKeystone: true };
+    const { isOfKeystone, problems } = await decodeFile(text, path);
+    return { isOfKeystone, problems: [...problems, ...exposed] };
   } catch (error) {
-    return { problems: [lineOf(error)], isOfKeystone };
+    return nobodys([lineOf(error)]);
   }
 }
 
-function missingLines(text: string, path: string): readonly string[] {
-  if (text.trim() === '') return [remark(path, 'the credential file is empty', CREDENTIAL_LINES)];
-  const { accessKey, secretKey } = parseCredentialFile(text);
-  return [
-    ...(accessKey === undefined ? [remark(path, 'no AWSAccessKeyId= in the credential file', 'add the line')] : []),
-    ...(secretKey === undefined ? [remark(path, 'no AWSSecretKey= in the credential file', 'add the line')] : []),
-  ];
+async function decodeFile(text: string, path: string): Promise<Found> {
+  let isOfKeystone = true;
+  try {
+    isOfKeystone = (await decodeKeystoneFile(text, path)) !== undefined;
+    if (!isOfKeystone) decodeAccessKey(text, path);
+    return { isOfKeystone, problems: [] };
+  } catch (error) {
+    return { isOfKeystone, problems: [lineOf(error)] };
+  }
 }
 
-/** In the environment of this call, or of the unit. */
-function hasIn(system: Pick<System, 'files' | 'environment'>, names: readonly string[]): boolean {
-  return hasKeys(system.environment, names) || unitHasKeys(system, names);
-}
-
-function hasKeys(environment: System['environment'], names: readonly string[]): boolean {
-  return names.every((name) => (environment[name] ?? '') !== '');
+/** @returns undefined for variables without credentials */
+async function lookAtVariables(variables: Variables, where: string | undefined): Promise<Found | undefined> {
+  const isSet = (name: string): boolean => (variables[name] ?? '') !== '';
+  if (KEYS.every(isSet)) return { isOfKeystone: false, problems: [] };
+  if (!isSet('OS_AUTH_URL')) return undefined;
+  const { decodeVariables } = await import('../heat/keystone-credentials.ts');
+  try {
+    decodeVariables(variables, { place: 'in the environment', where });
+    return { isOfKeystone: true, problems: [] };
+  } catch (error) {
+    return { isOfKeystone: true, problems: [lineOf(error)] };
+  }
 }
 
 /**
- * Whether the unit's environment file has them; where an ordinary user may not see it, it is taken to have them. Source:
+ * The unit's environment file; where an ordinary user may not see it, it is taken to have an access key. Source:
  * systemd.exec(5), EnvironmentFile=.
  */
-function unitHasKeys({ files }: Pick<System, 'files'>, names: readonly string[]): boolean {
+async function lookAtUnit({ files }: Pick<System, 'files'>): Promise<Found | undefined> {
   try {
     const text = files.readIfPresent(paths.unitEnvironment, MOST_BYTES)?.toString('utf8') ?? '';
-    return names.every((name) => new RegExp(`^\\s*${name}=\\s*["']?[^\\s"']`, 'm').test(text));
+    const settings = [...text.matchAll(/^[ \t]*(\w+)=[ \t]*(["']?)(.*)\2[ \t\r]*$/gm)].map(([, name, , value]) => [
+      name,
+      value,
+    ]);
+    return lookAtVariables(Object.fromEntries(settings) as Variables, paths.unitEnvironment);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return true;
+    return { isOfKeystone: false, problems: [] };
   }
 }
 

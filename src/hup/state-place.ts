@@ -162,7 +162,7 @@ function keyByName(hook: string): string {
   return plain.length <= LONGEST_NAME ? plain : `${plain.slice(0, LONGEST_NAME)}%-${sha256Hex(hook)}`;
 }
 
-/** A file name does not begin with a dot. */
+/** Without a dot at its beginning, which would hide the file. */
 function plainName(hook: string): string {
   return percentEncodeForFile(hook).replace(/^\./, '%2E');
 }

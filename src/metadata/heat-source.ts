@@ -16,7 +16,7 @@ import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
-import { readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
+import { isAboutAttempts, readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
 
 /** What a command line, or cfn-hup.conf, says about Heat. */
 export interface HeatWish extends CredentialWish {
@@ -71,7 +71,7 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
     signature: await signatureSetting(files, log),
     transport: {
       insecure: !endpoint.validatesCertificates,
-      insecurely: `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`,
+      insecurely: VALIDATE_NOTHING,
       ...readCertificates(files, endpoint, log),
       proxy: endpoint.proxy,
     },
@@ -79,19 +79,24 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
   };
 }
 
+const VALIDATE_NOTHING = `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`;
+
 function nativeAccess(
   credentials: KeystoneCredentials,
   { url, namedBy }: HeatWish,
   { system: { files }, log, redactor, memory = createNativeMemory() }: HeatTools,
 ): NativeAccess {
-  const { endpoint, bounds } = readEndpoint({ url, region: undefined, namedBy }, files);
+  const { endpoint, bounds, warnings } = readEndpoint({ url, region: undefined, namedBy }, files);
+  // The others are about connections: transportsTo says them.
+  for (const warning of warnings) if (isAboutAttempts(warning)) log.warning(warning);
   const { caFile } = credentials;
+  const insecurely = credentials.isHandedOut ? VALIDATE_NOTHING : 'name the file of its CA in OS_CACERT';
   const ownTrust = caFile === undefined ? undefined : { caFile, setting: 'OS_CACERT' };
   return {
     kind: 'native',
     credentials,
     url: filled(url) === undefined ? undefined : endpoint?.url,
-    transportTo: transportsTo({ files, log, redactor }, false, ownTrust),
+    transportTo: transportsTo({ files, log, redactor }, { isOfHeat: true, ownTrust, insecurely }),
     bounds,
     memory,
     onSecret: (secret) => redactor.addSecret(secret),
@@ -101,7 +106,8 @@ function nativeAccess(
 
 /** Who was asked, for messages. */
 export function addressOf(access: HeatAccess): string {
-  return access.kind === 'query' ? access.endpoint.url : (access.url ?? access.credentials.authUrl);
+  if (access.kind === 'query') return access.endpoint.url;
+  return access.url ?? `heat, by the catalogue of ${access.credentials.authUrl}`;
 }
 
 export function boundsOf(access: HeatAccess): Bounds {

@@ -44,8 +44,7 @@ export async function transportTo(
   const hosts = [endpoint, other].flatMap((named) => (named === undefined ? [] : [splitUrl(named.url).host]));
   if (hosts.length === 0 ? !isOfHeat : !hosts.includes(splitUrl(url).host)) return {};
   for (const secret of secrets) redactor.addSecret(secret);
-  // Attempts and pauses are not looked at here.
-  for (const warning of warnings) if (!/^(?:num_retries|max_retry_delay)\b/.test(warning)) log.warning(warning);
+  for (const warning of warnings) if (!isAboutAttempts(warning)) log.warning(warning);
   return {
     insecure: !settings.validatesCertificates,
     proxy: settings.proxy,
@@ -53,15 +52,24 @@ export async function transportTo(
   };
 }
 
-/**
- * transportTo for many requests: what the files say of a host is read, and complained about, once.
- * @param isOfHeat as for transportTo
- * @param ownTrust certificates that are to be trusted on these connections besides
- */
+/** Whether a warning about cfn-boto-cfg is of attempts and pauses, not of connections. */
+export function isAboutAttempts(warning: string): boolean {
+  return /^(?:num_retries|max_retry_delay)\b/.test(warning);
+}
+
+export interface TransportWish {
+  /** As for transportTo. */
+  readonly isOfHeat: boolean;
+  /** Certificates that are to be trusted on these connections besides. */
+  readonly ownTrust?: { readonly caFile: string; readonly setting: string } | undefined;
+  readonly insecure?: boolean;
+  readonly insecurely?: string;
+}
+
+/** transportTo for many requests: what the files say of a host is read, and complained about, once. */
 export function transportsTo(
   tools: TransportTools,
-  isOfHeat = false,
-  ownTrust?: { readonly caFile: string; readonly setting: string },
+  { isOfHeat, ownTrust, ...own }: TransportWish,
 ): (url: string) => Promise<Transport> {
   const known = new Map<string, Promise<Transport>>();
   const make = async (url: string): Promise<Transport> => ({
@@ -69,6 +77,7 @@ export function transportsTo(
     ...(ownTrust === undefined
       ? {}
       : readCertificates(tools.files, { url, caFile: ownTrust.caFile }, tools.log, ownTrust.setting)),
+    ...own,
   });
   return (url) => {
     const { scheme, host } = splitUrl(url);

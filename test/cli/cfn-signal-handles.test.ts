@@ -1,6 +1,7 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { makeCertificates } from '../support/certificates.ts';
 import type { Answer, Answers } from '../support/http-server.ts';
 import { HANDLE, useSignalRig } from '../support/signal-rig.ts';
 
@@ -122,6 +123,34 @@ describe('the JSON of a handle', () => {
     });
   });
 
+  test('in a directory that others can write to: with a warning', async () => {
+    const server = await serve(cloud());
+    const open = join(directory(), 'open');
+    mkdirSync(open, { recursive: true });
+    chmodSync(open, 0o777);
+    writeFileSync(join(open, 'handle'), server.url + HANDLE, { mode: 0o600 });
+    const { code, stderr } = await signal([`@${join(open, 'handle')}`]);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(line('warning: others can replace the file of the handle')),
+    });
+  });
+
+  test('in quotes', async () => {
+    const server = await serve(cloud());
+    expect(await signal([`@${leave(`'${JSON.stringify({ alarm_url: server.url + HANDLE })}'\n`)}`])).toMatchObject(
+      done,
+    );
+  });
+
+  test('a keystone with a self-signed certificate: -k is for it, too', async () => {
+    const { selfSigned } = makeCertificates(directory());
+    const server = await serve(cloud(), selfSigned);
+    const handle = leave(JSON.stringify({ ...ofKeystone(server.url), alarm_url: server.url + SIGNAL }));
+    expect((await signal([`@${handle}`])).stderr).toMatch(line('self-signed certificate'));
+    expect(await signal(['-k', `@${handle}`])).toMatchObject(done);
+  });
+
   test('a URL in a file', async () => {
     const server = await serve(cloud());
     expect(await signal([`@${leave(`${server.url}${HANDLE}\n`)}`])).toMatchObject(done);
@@ -171,7 +200,7 @@ describe('a token', () => {
 
 test.each<[status: number, says: string]>([
   [401, 'keystone gave a token that heat-api does not accept'],
-  [403, 'the user of the handle is not allowed to signal it'],
+  [403, 'the user of the handle may not use this handle'],
   [404, 'there is no such handle; the stack may be deleted'],
 ])('Heat answers with %d', async (status, says) => {
   const server = await serve(cloud({ [`POST ${SIGNAL}`]: { status, body: '{"error": {"message": "said Heat"}}' } }));
@@ -194,13 +223,27 @@ describe('what is no handle: exit 2', () => {
       `{"alarm_url": "http://h/", "auth_url": "http://k", "password": "${PASSWORD}"}`,
       'no project_id in the handle|no user_id',
     ],
-    [`{"password": "${PASSWORD}"`, 'the document is not JSON'],
+    [`{"alarm_url": "http://h/", "password": "${PASSWORD}"}`, 'no auth_url in the handle: .*HEAT_SIGNAL'],
+    ['{"alarm_url": "http://h:99999/"}', 'a URL with a bad port: .*alarm_url: check the URL'],
+    [`{"password": "${PASSWORD}"`, 'the handle is not JSON'],
     ['', 'it is empty, perhaps an unset variable'],
     ['nonsense!', 'it is neither a URL nor the base64 of one'],
   ])('%j', async (text, says) => {
     const { code, stderr } = await signal([`@${leave(text)}`]);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(line(says)) });
     expect(stderr).not.toContain(PASSWORD);
+  });
+
+  test('nothing on stdin', async () => {
+    const { code, stderr } = await signal(['-']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(line('stdin: it is empty')) });
+  });
+
+  test('@ alone', async () => {
+    expect(await signal(['@'])).toMatchObject({
+      code: 2,
+      stderr: "cfn-signal: '@' without the name of a file: write @FILE\n",
+    });
   });
 
   test('a file that is not there: exit 1', async () => {

@@ -91,7 +91,9 @@ test('half of an environment is ignored with a warning', async () => {
   put(`${BOOT}/cfn-init-data`, METADATA);
   const { code, stderr } = await get(OF.slice(0, 4), { env });
   expect(code).toBe(0);
-  expect(stderr).toContain('warning: OS_AUTH_URL is ignored: no OS_USERNAME and no OS_USER_ID in the environment\n');
+  expect(stderr).toContain(
+    'warning: OS_AUTH_URL is ignored: no OS_USERNAME and no OS_USER_ID in the environment: add it\n',
+  );
 });
 
 test('a daemon of cfn-hup keeps its token, and asks for another one when that is refused', async () => {

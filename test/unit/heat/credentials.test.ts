@@ -146,9 +146,9 @@ describe('the credential file', () => {
   });
 
   it.each<[text: string, missing: string]>([
-    ['AWSAccessKeyId=a', 'AWSSecretKey='],
-    ['AWSSecretKey=s3cret', 'AWSAccessKeyId='],
-    ['other=1', 'AWSAccessKeyId= and no AWSSecretKey='],
+    ['AWSAccessKeyId=a', 'no AWSSecretKey in'],
+    ['AWSSecretKey=s3cret', 'no AWSAccessKeyId in'],
+    ['other=1', 'there are no credentials in the credential file'],
     ['', 'the credential file is empty'],
     [' \n', 'the credential file is empty'],
   ])('%j misses %s', async (text, missing) => {

@@ -161,7 +161,7 @@ it.each<Check>([
       '/etc/cfn/hooks.conf': HOOK,
     },
     [
-      '/etc/cfn/keys: no AWSSecretKey= in the credential file: add the line',
+      'no AWSSecretKey in the credential file: /etc/cfn/keys: add the line',
       'others can read or change the credential file: /etc/cfn/keys: chmod 600 it',
       '2 problems, 1 hook in order',
     ],
@@ -192,7 +192,7 @@ it.each<Check>([
       '/etc/cfn/hooks.conf': HOOK,
     },
     [
-      '/etc/cfn/keys: the credential file is empty: it needs the lines AWSAccessKeyId= and AWSSecretKey=, or the OS_ lines of an openrc file',
+      'the credential file is empty: /etc/cfn/keys: it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file',
       '1 problem, 1 hook in order',
     ],
     1,
@@ -220,13 +220,13 @@ describe('what it takes to ask Heat', () => {
     [
       'an openrc file with a line missing',
       OPENRC.replace(/.*SECRET.*/, ''),
-      ['no OS_APPLICATION_CREDENTIAL_SECRET in the credential file: /etc/cfn/keys'],
+      ['no OS_APPLICATION_CREDENTIAL_SECRET in the credential file: /etc/cfn/keys: add it'],
     ],
     [
       'both kinds',
       OPENRC + KEYS,
       [
-        'lines of AWS and of OpenStack in the credential file: /etc/cfn/keys: leave out those of AWSAccessKeyId= and AWSSecretKey=, or those of OS_',
+        'lines of AWS and of OpenStack in the credential file: /etc/cfn/keys: leave out AWSAccessKeyId and AWSSecretKey, or the OS_ lines',
       ],
     ],
   ])('%s', async (_, credentials, lines) => {
@@ -238,6 +238,17 @@ describe('what it takes to ask Heat', () => {
     const found = await check(files);
     if (lines.length === 0) expect(found.exitCode).toBe(0);
     else expect(found).toEqual({ lines: [...lines, '1 problem, 1 hook in order'], exitCode: 1 });
+  });
+
+  it('a url of heat-api-cfn beside credentials of keystone', async () => {
+    const { lines, exitCode } = await check({
+      '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\nurl=http://h:8000/v1\n`,
+      ...{ '/etc/cfn/keys': OPENRC, '/etc/cfn/hooks.conf': HOOK },
+    });
+    expect(exitCode).toBe(0);
+    expect(lines.join('\n')).toContain(
+      "url= looks like heat-api-cfn; with credentials of keystone it is heat's own API",
+    );
   });
 
   const bare = { '/var/lib/heat-cfntools/cfn-metadata-server': '', '/etc/default/cfn-hup': '# nothing\n' };
@@ -277,6 +288,21 @@ describe('what it takes to ask Heat', () => {
       { environment: { AWS_ACCESS_KEY_ID: 'a' } },
     ],
     [
+      'half of the variables of keystone',
+      '',
+      [
+        'no OS_PASSWORD in the environment: add it',
+        'the credentials come from the environment of this call, which cfn-hup.service does not have: put them into /etc/default/cfn-hup, or give credential-file= or, on AWS, role= in cfn-hup.conf',
+      ],
+      { environment: { OS_AUTH_URL: 'http://k:5000', OS_USER_ID: 'u' } },
+    ],
+    [
+      'half of them, for the unit',
+      '',
+      ['no OS_PASSWORD in the environment: /etc/default/cfn-hup: add it'],
+      { files: { '/etc/default/cfn-hup': 'OS_AUTH_URL="http://k:5000"\nOS_USER_ID=u\n' } },
+    ],
+    [
       'a url that is none',
       'url=http://u@h/\n',
       ['url is not the base URL of an API: as in http://HOST:8000/v1/, without a user or a query'],
@@ -305,7 +331,7 @@ describe('what it takes to ask Heat', () => {
       '/etc/cfn/hooks.conf': HOOK,
     };
     const { lines } = await check(given, undefined, ['setpriv'], { environment, roles });
-    const places = /^(?:warning: )?(?:\/etc\/cfn\/cfn-hup\.conf:\d: |AWS_ACCESS_KEY_ID: )?/;
+    const places = /^(?:warning: )?(?:\/etc\/cfn\/cfn-hup\.conf:\d: |AWS_ACCESS_KEY_ID: |OS_AUTH_URL: )?/;
     const remarks = lines.filter(
       (line) => !/^\/etc\/cfn\/(?:cfn-hup\.conf: the stack|hooks)|in order$|no problems$/.test(line),
     );
