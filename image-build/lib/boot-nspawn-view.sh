@@ -18,8 +18,8 @@ ip address add 169.254.169.254/32 dev lo
 
 # Without disks and a network card of its own, nothing is to be mounted and no network to be waited for.
 : >"$root/etc/fstab"
-for unit in networking.service systemd-networkd.service systemd-networkd-wait-online.service systemd-udevd.service \
-  systemd-udev-trigger.service dev-hugepages.mount dev-mqueue.mount; do
+for unit in networking.service systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service \
+  systemd-udevd.service systemd-udev-trigger.service dev-hugepages.mount dev-mqueue.mount; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 printf 'network: {config: disabled}\n' >"$root/etc/cloud/cloud.cfg.d/99_no_network.cfg"

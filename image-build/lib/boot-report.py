@@ -43,8 +43,8 @@ def judge_seed(report, facts, server, options):
     host_keys = facts['host_keys']
     report.add('ssh host keys', bool(host_keys) and set(host_keys.values()) <= {'600', '640'},
                ', '.join(sorted(host_keys)) or 'none')
-    report.add('ssh server runs', 'active' in (facts['services']['ssh'], facts['services']['sshd']),
-               facts['services']['ssh'])
+    ssh = {name: facts['services'][name] for name in ('ssh', 'sshd', 'ssh.socket')}
+    report.add('ssh server runs', 'active' in ssh.values(), ', '.join(f'{name} {state}' for name, state in ssh.items()))
     report.add('machine id made', facts['machine_id'], facts['machine_id'])
     report.add('nobody has a password', facts['users']['with_password'] == [], facts['users']['with_password'] or 'none')
     judge_storage(report, facts['storage'], server, options)

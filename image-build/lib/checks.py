@@ -28,6 +28,8 @@ PRIVATE = ('/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-h
            '/var/lib/cloud/data/cfn-userdata', '/var/lib/cloud/data/cfn-boto-cfg', '/var/lib/cloud/instance/user-data.txt',
            '/var/lib/cloud/instance/user-data.txt.i', '/var/lib/cloud/instance/obj.pkl', '/var/log/heat-provision.log',
            '/run/cloud-init/instance-data-sensitive.json')
+# The server, or what starts it at the first connection.
+SSH = ('ssh', 'sshd', 'ssh.socket')
 LARGEST = 16 << 20
 
 
@@ -199,7 +201,7 @@ def main():
         'users': seen_users(),
         'storage': seen_disks(),
         'files': {path: seen_file(path) for path in FILES},
-        'services': {name: output('systemctl', 'is-active', name) for name in ('boot-test-seed', 'cfn-hup', 'ssh', 'sshd')},
+        'services': {name: output('systemctl', 'is-active', name) for name in ('boot-test-seed', 'cfn-hup', *SSH)},
         'enabled': {name: output('systemctl', 'is-enabled', name) for name in ('boot-test-seed', 'cfn-hup')},
         'secrets': len(wanted),
         'readable': readable_by_nobody(wanted),
