@@ -1,5 +1,5 @@
 # Sourced by image-build/customize: puts the files of a deb into the ext4 root of a disk, without a mount and without root.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of customize
 
 # root_of_disk RAW: prints where the root file system starts, in bytes: the partition that has an /etc/os-release.
 root_of_disk() {
@@ -24,6 +24,9 @@ add_to_ext4() {
   # A journal that is not played back yet would undo what is written beside it.
   e2fsck -p "$place" >"$work/fsck.log" 2>&1 || [ $? = 1 ] || { cat "$work/fsck.log" >&2; die 'the root file system is damaged'; }
   dpkg-deb --extract "$package" "$files"
+  if needs_policy && ! debugfs -R 'stat /etc/cloud/ds-identify.cfg' "$place" 2>/dev/null | grep -q '^Inode:'; then
+    install -D -m 644 "$project/image-build/lib/ds-identify.cfg" "$files/etc/cloud/ds-identify.cfg"
+  fi
   needed=$(du -s -B 1024 "$files" | cut -f1)
   free=$(dumpe2fs -h "$place" 2>/dev/null | awk '/^Free blocks:/ { blocks = $3 } /^Block size:/ { size = $3 } END { printf "%d", blocks * size / 1024 }')
   [ "$free" -gt $((needed + 8192)) ] ||

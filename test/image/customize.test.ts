@@ -25,7 +25,9 @@ const PACKAGE = `
   printf 'Package: cfntools\\nVersion: 9\\nArchitecture: amd64\\nMaintainer: n <n@example.com>\\nDescription: d\\n' >deb/DEBIAN/control
   head -c 3000000 /dev/urandom >deb/usr/bin/cfntools; chmod 755 deb/usr/bin/cfntools
   ln -s cfntools deb/usr/bin/cfn-init; ln -s /usr/bin/cfn-init deb/opt/aws/bin/cfn-init; chmod 700 deb/var/lib/heat-cfntools
-  dpkg-deb --root-owner-group --build deb cfntools_9_amd64.deb`;
+  dpkg-deb --root-owner-group --build deb cfntools_9_amd64.deb
+  sed -i s/amd64/arm64/ deb/DEBIAN/control
+  dpkg-deb --root-owner-group --build deb cfntools_9_arm64.deb`;
 
 /** disk NAME ID MIB: a disk with a partition that is not the root, and one that is. */
 const DISK = `
@@ -78,6 +80,23 @@ describe('image-build/customize without libguestfs', () => {
     expect(sum('dumped')).toBe(sum('deb/usr/bin/cfntools'));
     expect(readFileSync(join(place, 'debian.qcow2')).equals(before)).toBe(true);
     expect(readdirSync(place).filter((name) => name.startsWith('work.'))).toEqual([]);
+  });
+
+  test('has cloud-init ask the metadata service where the package is for arm64, and leaves a policy as it is', async () => {
+    const read = (path: string, file: string): Promise<string> =>
+      shell(`debugfs -R 'cat ${path}' "$1?offset=${OFFSET}" 2>/dev/null`, file);
+    const path = '/etc/cloud/ds-identify.cfg';
+    const convert = `
+      "$0" debian.qcow2 --output amd64.qcow2 "$@"
+      "$0" debian.qcow2 --output arm64.qcow2 "$@" --package cfntools_9_arm64.deb
+      qemu-img convert -O raw amd64.qcow2 amd64.raw; qemu-img convert -O raw arm64.qcow2 arm64.raw
+      cp arm64.raw own.raw; printf 'policy: disabled\n' >own
+      printf 'cd /etc/cloud\nrm ds-identify.cfg\nwrite own ds-identify.cfg\n' | debugfs -w -f - "own.raw?offset=${OFFSET}" 2>/dev/null
+      "$0" own.raw --output kept.raw "$@" --package cfntools_9_arm64.deb`;
+    await shell(convert.replaceAll('"$0"', customize), ...options);
+    expect(await read(path, 'amd64.raw')).toBe('');
+    expect(await read(path, 'arm64.raw')).toMatch(/^policy: .*maybe=all/m);
+    expect(await read(path, 'kept.raw')).toBe('policy: disabled\n');
   });
 
   test('does it a second time with the same result', async () => {
