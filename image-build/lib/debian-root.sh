@@ -1,14 +1,15 @@
 # Sourced by image-build/jeos: the root file system as a tar archive, by mmdebstrap. No mounts, no agent yet.
 # shellcheck shell=bash
 
-# What every JeOS image has. libstdc++6 and libgcc-s1 are all that the agent needs besides; apt and grep bring them anyway.
+# What every JeOS image has. libstdc++6 and libgcc-s1 are all that the agent needs besides; apt and grep bring them anyway. The
+# script of Heat that starts the user data is in Python: it imports pkg_resources up to 2023.2, and packaging in that release.
 base_packages=(
   systemd-sysv udev dbus kmod libpam-systemd
   cloud-init cloud-guest-utils fdisk
-  ifupdown isc-dhcp-client iproute2 netbase
+  iproute2 netbase
   openssh-server ca-certificates curl sudo
   e2fsprogs dosfstools util-linux locales tzdata gzip xz-utils zstd
-  libstdc++6 libgcc-s1
+  libstdc++6 libgcc-s1 python3-pkg-resources python3-packaging
 )
 
 # Left out on installation, in the image and in what is installed on it later. Locales can still be made: their sources stay.
@@ -66,6 +67,18 @@ image_name() {
 # kernel_package SUITE: the kernel for virtual machines.
 kernel_package() {
   if [ "$(distribution "$1")" = ubuntu ]; then echo linux-image-virtual; else echo linux-image-cloud-amd64; fi
+}
+
+# release_packages SUITE: prints what is not the same in all releases. The network, and the DHCP client that cloud-init calls before
+# it is up, are those of the distribution's own cloud images: Debian 13 has no support for ISC's client any more. setuptools has
+# the distutils that Heat's script imports up to 2023.1: Python 3.12 and later come without them.
+release_packages() {
+  case $1 in
+  bullseye | bookworm) printf '%s\n' ifupdown isc-dhcp-client ;;
+  # systemd-resolved is a package of its own in later ones.
+  bionic | focal | jammy) printf '%s\n' netplan.io isc-dhcp-client ;;
+  *) printf '%s\n' netplan.io systemd-resolved dhcpcd-base python3-setuptools ;;
+  esac
 }
 
 # base_key: names the inputs of a base, so that another set of them makes another one. A date is one of them when the caller has

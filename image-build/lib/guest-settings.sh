@@ -1,12 +1,13 @@
 # Sourced by prepare-root.sh: what makes a root directory an image for clouds.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of prepare-root.sh, and what jeos exports
 
 root_label=cfntools-root
 
 # guest_settings ROOT: cloud-init's policy, boot loader, mounts, units.
 guest_settings() {
   local root=$1 unit
-  cat >"$root/etc/cloud/cloud.cfg.d/90_cfntools.cfg" <<'CFG'
+  # Behind Ubuntu's 90_dpkg.cfg, which has a datasource_list, too.
+  cat >"$root/etc/cloud/cloud.cfg.d/91_cfntools.cfg" <<'CFG'
 # Where Heat's guests find their user data. None: a machine outside any cloud does not wait for one.
 datasource_list: [ ConfigDrive, OpenStack, Ec2, NoCloud, None ]
 datasource:
@@ -19,8 +20,13 @@ ssh_genkeytypes: [ ed25519, ecdsa ]
 # The package sources are those of the build, not those of a template.
 apt: { preserve_sources_list: true }
 CFG
-  printf '%s\n' "$guest_sources" >"$root/etc/apt/sources.list"
-  rm -rf "$root/etc/apt/sources.list.d"/*
+  install -m 644 "$project/image-build/lib/ds-identify.cfg" "$root/etc/cloud/ds-identify.cfg"
+  guest_apt_sources "$root"
+  if [ -e "$root/usr/sbin/netplan" ]; then
+    # cloud-init makes the configuration when systemd has decided already what this boot starts.
+    in_root systemctl enable systemd-networkd.service systemd-resolved.service 2>"$work/systemctl.log" ||
+      { cat "$work/systemctl.log" >&2; die 'the services of the network could not be enabled'; }
+  fi
   echo localhost >"$root/etc/hostname"
   printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
   printf 'LABEL=%s / ext4 rw,noatime,errors=remount-ro 0 1\nLABEL=CFNTOOLSESP /boot/efi vfat umask=0077,nofail,noauto 0 2\n' \
@@ -46,6 +52,28 @@ CFG
   done
 }
 
+# guest_apt_sources ROOT: where apt's sources are looked for in each release: lines in sources.list up to Debian 12 and Ubuntu
+# 22.04, stanzas from then on. What --guest-sources has stays as its author wrote it, and so do lines with options.
+guest_apt_sources() {
+  local root=$1 id keys
+  id=$(sed -n 's/^ID=//p' "$root/etc/os-release")
+  rm -rf "$root/etc/apt/sources.list" "$root/etc/apt/sources.list.d"/*
+  if grep -q '^Types:' <<<"$guest_sources"; then
+    printf '%s\n' "$guest_sources" >"$root/etc/apt/sources.list.d/$id.sources"
+  elif [ -n "$guest_sources_file" ] || [[ $suite =~ ^(bullseye|bookworm|bionic|focal|jammy)$ || $guest_sources == *'['* ]]; then
+    printf '%s\n' "$guest_sources" >"$root/etc/apt/sources.list"
+  else
+    keys=/usr/share/keyrings/$id-archive-keyring
+    if [ -e "$root$keys.pgp" ]; then keys+=.pgp; else keys+=.gpg; fi
+    awk -v keys="$keys" '/^deb / {
+      printf "%sTypes: deb\nURIs: %s\nSuites: %s\nComponents:", separator, $2, $3
+      for (i = 4; i <= NF; i++) printf " %s", $i
+      printf "\nSigned-By: %s\n", keys
+      separator = "\n"
+    }' <<<"$guest_sources" >"$root/etc/apt/sources.list.d/$id.sources"
+  fi
+}
+
 # compile_python: cloud-init's start spends much of its time on looking whether compiled files are fresh; these are not looked at.
 compile_python() {
   # shellcheck disable=SC2016 # the pattern is for the root's own shell
@@ -58,6 +86,8 @@ clean_root() {
   local root=$1
   rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/resolv.conf" "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed" \
     "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root"/etc/*- "$root/var/lib/systemd/credential.secret"
+  # The name servers of the network are resolved's to know.
+  [ ! -e "$root/usr/lib/systemd/systemd-resolved" ] || ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
   : >"$root/etc/machine-id"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/lib/cloud/* "$root"/tmp/* "$root"/var/tmp/* "$root"/run/* \
     "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/var/cache/ldconfig
