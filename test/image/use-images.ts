@@ -5,7 +5,7 @@ import { rigAddresses } from '../heat/rig.ts';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
 
-const BUILD_TIMEOUT = 20 * 60_000;
+export const BUILD_TIMEOUT = 20 * 60_000;
 
 /** What image-build/boot-test says of a boot. */
 export interface Booted {
@@ -29,26 +29,40 @@ export interface Images {
   boot(image: string, options: readonly string[], timeout: number): Promise<Booted>;
 }
 
+/** An image that tests boot; it is built once for all of them. */
+export interface GuestImage {
+  /** Its files are NAME.raw and the like. */
+  readonly name: string;
+  /** Why it cannot be built here. */
+  reasonAgainst(): Promise<string | undefined>;
+  /** Builds it in a directory, unless it is there. @throws Error when that fails */
+  ensure(directory: string): Promise<void>;
+}
+
+/** The image of Debian 12, in all formats. */
+const GUEST: GuestImage = { name: 'guest', reasonAgainst: async () => undefined, ensure: ensureGuest };
+
 /** Call it at the top of a test file. @returns what gives the image, within tests and hooks that come later */
-export function useImages(): () => Images {
+export function useImages(image: GuestImage = GUEST): () => Images {
   const rig = inject('heat');
   const directory = inject('images');
-  const isPossible = 'directory' in rig;
+  let reason = 'directory' in rig ? undefined : rig.reasonAgainst;
   beforeAll(async () => {
-    if (!isPossible) return;
+    reason ??= await image.reasonAgainst();
+    if (reason !== undefined || !('directory' in rig)) return;
     await rigAddresses(rig.directory);
-    await ensureGuest(directory);
+    await image.ensure(directory);
   }, BUILD_TIMEOUT + 60_000);
   beforeEach((context) => {
-    if (!isPossible) context.skip(rig.reasonAgainst);
+    if (reason !== undefined) context.skip(reason);
   });
   return () => {
-    if (!isPossible) throw new Error('images are there within tests only');
+    if (!('directory' in rig)) throw new Error('images are there within tests only');
     const heat = join(rig.directory, 'heat');
     return {
       directory,
       heat,
-      file: (kind) => join(directory, `guest.${kind}`),
+      file: (kind) => join(directory, `${image.name}.${kind}`),
       boot: (image, options, timeout) => boot(image, heat, directory, options, timeout),
     };
   };
