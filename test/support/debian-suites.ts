@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mirrorOfThisMachine, NO_MIRROR } from './debian-mirror.ts';
 import { madeOnce } from './packages.ts';
-import { run } from './process.ts';
 import { NotHere } from './use-machine.ts';
 
 /** The releases of Debian that the deb is for, the oldest first. */
@@ -42,7 +41,7 @@ const NOT_SERVED = /^E: The repository .* (?:does not have a Release file|is not
  */
 export async function suiteRoot(suite: Suite, deb: string, packages: readonly string[]): Promise<string> {
   const mirror = await mirrorOfThisMachine();
-  if (mirror === undefined) throw new NotHere("apt has no index of Debian's main archive here: apt-get update");
+  if (mirror === undefined) throw new NotHere(NO_MIRROR);
   try {
     const env = { TMPDIR: '/tmp', SUITE: suite, MIRROR: mirror, DEB: deb, PACKAGES: packages.join(' ') };
     return await madeOnce(`root-${suite}`, ROOT, env);
@@ -50,15 +49,4 @@ export async function suiteRoot(suite: Suite, deb: string, packages: readonly st
     const reason = NOT_SERVED.exec((error as Error).message)?.[0];
     throw reason === undefined ? error : new NotHere(`no ${suite} for this machine's apt: ${reason}`);
   }
-}
-
-/**
- * Where apt gets the release of Debian that this machine runs from. A mirror of Debian has the other releases beside it.
- * @returns undefined when apt has no index, or this is not Debian
- */
-async function mirrorOfThisMachine(): Promise<string | undefined> {
-  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
-  const wanted = ['Created-By: Packages', 'Origin: Debian', 'Component: main', `Codename: ${codename}`];
-  const { stdout } = await run(['apt-get', 'indextargets', '--format', '$(REPO_URI)', ...wanted]);
-  return stdout.split('\n')[0]?.replace(/\/$/, '') || undefined;
 }
