@@ -46,6 +46,12 @@ export function splitUrl(url: string): UrlParts {
   };
 }
 
+/** `http://HOST:PORT` of a URL. */
+export function serverOf(url: string): string {
+  const { scheme, authority } = splitUrl(url);
+  return `${scheme}://${authority}`;
+}
+
 function decodeUserInfo(text: string, url: string): string {
   try {
     return decodeURIComponent(text);

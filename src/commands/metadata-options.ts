@@ -2,12 +2,13 @@ import { type Context, readGiven, readGivenSecret } from '../context.ts';
 import { usageProblem } from '../errors.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
 import type { HeatWish } from '../metadata/heat-source.ts';
+import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
 import { resourceNameFault } from '../resource-name.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
-/** Larger than any credential file. */
-export const MOST_CREDENTIAL_BYTES = 64 * 1024;
+/** A credential file may be cfn-init-data, which has all of the metadata. */
+export const MOST_CREDENTIAL_BYTES = MOST_METADATA_BYTES;
 
 /** Where cfn-init and cfn-get-metadata are to take metadata from. @throws Problem with exit code 2 */
 export function metadataWish(args: ParsedArguments): MetadataWish {

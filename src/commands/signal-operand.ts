@@ -101,5 +101,5 @@ async function transports(
   { system: { files }, log, redactor }: Context,
 ): Promise<(url: string) => Promise<Transport>> {
   const { transportsTo } = await import('../metadata/heat-transport.ts');
-  return transportsTo({ files, log, redactor }, { isOfHeat: true, ...(insecure ? { insecure } : {}) });
+  return transportsTo({ files, log, redactor }, insecure ? { insecure } : {});
 }

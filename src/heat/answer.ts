@@ -11,6 +11,8 @@ export const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 export interface StackResource {
   /** `{}` when the resource has none. */
   readonly metadata: MetadataDocument;
+  /** Heat has told the metadata alone: what follows is unknown then. */
+  readonly isPartial?: boolean;
   /** As in CREATE_COMPLETE. */
   readonly status: string | undefined;
   readonly physicalId: string | undefined;

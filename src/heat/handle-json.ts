@@ -12,7 +12,7 @@ export type HandedOut =
   /** ZAQAR_SIGNAL: a queue, with a token of keystone. */
   | { readonly kind: 'queue'; readonly queueId: string; readonly credentials: KeystoneCredentials };
 
-/** Only a handle with a user of its own has one of them. */
+/** A handle has one of these only if it has a user of its own. */
 const OF_USER = ['auth_url', 'password', 'user_id', 'username', 'project_id'];
 
 /**

@@ -102,10 +102,8 @@ export function decodeVariables(
   const signs = ['AUTH_URL', 'PASSWORD', 'APPLICATION_CREDENTIAL_ID', 'APPLICATION_CREDENTIAL_SECRET'];
   if (!signs.some((name) => value(name) !== undefined)) return undefined;
   const need = (...names: readonly string[]): string => {
-    for (const name of names) {
-      const found = value(name);
-      if (found !== undefined) return found;
-    }
+    const found = firstOf(names, value);
+    if (found !== undefined) return found;
     const hint = names.some((name) => /_DOMAIN_/.test(name))
       ? 'add it; most clouds have one domain, Default'
       : 'add it';
@@ -170,11 +168,9 @@ export function decodeHandedOut(value: unknown, source: Source): KeystoneCredent
     return typeof found === 'string' ? filled(found) : undefined;
   };
   const need = (...names: readonly string[]): string => {
-    for (const name of names) {
-      const found = text(name);
-      if (found !== undefined) return found;
-    }
-    throw missing(names, source, HANDED_OUT);
+    const found = firstOf(names, text);
+    if (found === undefined) throw missing(names, source, HANDED_OUT);
+    return found;
   };
   const userId = text('user_id');
   return {
@@ -234,6 +230,15 @@ function interfaceOf(text: string, source: Source): Interface {
     ...placeOf(source),
     hint: `OS_INTERFACE is ${INTERFACES.join(', ')}`,
   });
+}
+
+/** The first value that there is. */
+function firstOf(names: readonly string[], read: (name: string) => string | undefined): string | undefined {
+  for (const name of names) {
+    const value = read(name);
+    if (value !== undefined) return value;
+  }
+  return undefined;
 }
 
 function filled(text: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpResponse, Transport } from '../system/http.ts';
 import type { System } from '../system/system.ts';
+import { serverOf } from '../url.ts';
 import type { HandedOut } from './handle-json.ts';
 import { endpointOf, tokenFor } from './keystone.ts';
 import { createNativeMemory, type Token } from './native-memory.ts';
@@ -13,7 +14,6 @@ import {
   type Signal,
   type SignalRequest,
   type SignalTarget,
-  serverOf,
 } from './wait-condition.ts';
 
 export interface HandleTools {

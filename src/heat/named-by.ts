@@ -29,5 +29,5 @@ export const BY_HUP_CONFIG: NamedBy = {
   target: 'stack= in cfn-hup.conf and path= of the hook',
   credentials: 'credential-file= or, on AWS, role= in cfn-hup.conf',
   insteadOfRole: 'attach one, or give credential-file= in cfn-hup.conf',
-  withoutOperator: 'credentials of keystone in credential-file= need no operator, see cfn-hup.conf(5); ',
+  withoutOperator: 'keystone credentials in credential-file= need no operator, see cfn-hup.conf(5); ',
 };

@@ -264,6 +264,7 @@ function decodeResource(metadata: string, detail: string, where: string): StackR
     return typeof found === 'string' && found !== '' ? found : undefined;
   };
   return {
+    isPartial: detail === '',
     metadata: isRecord(value) ? { value, text: jsonTextAt(metadata, ['metadata']) ?? '{}' } : { value: {}, text: '{}' },
     status: text('resource_status'),
     physicalId: text('physical_resource_id'),

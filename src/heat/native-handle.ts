@@ -1,6 +1,7 @@
 import { usageProblem } from '../errors.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
-import { commonHint, nativeSignal, refusal, type SignalTarget, serverOf } from './wait-condition.ts';
+import { serverOf } from '../url.ts';
+import { commonHint, nativeSignal, refusal, type SignalTarget } from './wait-condition.ts';
 
 /**
  * The endpoint of an OS::Heat::WaitConditionHandle, signalled with its token as its `curl_cli` attribute does.

@@ -44,8 +44,9 @@ export async function askPatiently<T>(
 
 /**
  * What an exchange that threw comes to.
- * @throws Unreachable for no answer that would not be there the next time either; Refused for an answer that cannot be used, such
- * as a body without end, since older metadata would hide it; what is no fault of the exchange
+ * @returns a fault that may pass
+ * @throws Unreachable where another try would not help; Refused for an unusable answer, such as a body without end, because older
+ * metadata must not hide it; any other error unchanged
  */
 export function faultOfExchange(error: unknown, url: string): Passing {
   if (error instanceof NoAnswer) {

@@ -1,14 +1,15 @@
+import { describeAge } from '../age.ts';
 import type { HttpResponse } from '../system/http.ts';
-import { splitUrl } from '../url.ts';
+import { serverOf } from '../url.ts';
 import type { Answer } from './answer.ts';
 import { callForbiddenByPolicy, denialHint, GUEST_CALL, isPolicyMessage, policyHint } from './denial.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
+import { oneLine } from './server-message.ts';
 
 /** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
 const WORTH_A_WORD = 5 * 60_000;
-const LONGEST_MESSAGE = 300;
 
 type NoResource = Exclude<Answer, { kind: 'resource' }>;
 
@@ -28,9 +29,9 @@ export function refusalOf(
   const what =
     status >= 200 && status < 300
       ? answer.kind === 'error'
-        ? `heat-api-cfn refused: ${short(said ?? 'it does not say why')}`
+        ? `heat-api-cfn refused: ${oneLine(said ?? 'it does not say why')}`
         : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
-      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${short(said)})`}`;
+      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${oneLine(said)})`}`;
   const code = codeOf(answer);
   const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
   const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;
@@ -93,17 +94,5 @@ function clockHint(date: string | string[] | undefined, now: Date): string | und
   const there = typeof date === 'string' ? Date.parse(date) : Number.NaN;
   const ahead = now.getTime() - there;
   if (!(Math.abs(ahead) > WORTH_A_WORD)) return undefined;
-  const minutes = Math.round(Math.abs(ahead) / 60_000);
-  const off = minutes < 2880 ? `${minutes} minutes` : `${Math.round(minutes / 1440)} days`;
-  return `the clock here is ${off} ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
-}
-
-function serverOf(url: string): string {
-  const { scheme, authority } = splitUrl(url);
-  return `${scheme}://${authority}`;
-}
-
-function short(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}...` : line;
+  return `the clock here is ${describeAge(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
 }

@@ -9,8 +9,13 @@ const LONGEST = 300;
  */
 export function messageOf(body: string): string | undefined {
   const message = /<Message>([^<]*)<\/Message>/i.exec(body)?.[1] ?? inJson(body);
-  const line = message?.replace(/[\s\p{Cc}]+/gu, ' ').trim() ?? '';
-  if (line === '') return undefined;
+  const line = oneLine(message ?? '');
+  return line === '' ? undefined : line;
+}
+
+/** What a server says, bounded and without what would move the cursor of a terminal. */
+export function oneLine(text: string): string {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
 }
 

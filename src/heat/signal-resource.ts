@@ -1,4 +1,5 @@
 import type { HttpResponse } from '../system/http.ts';
+import { serverOf } from '../url.ts';
 import { denialHint } from './denial.ts';
 import {
   commonHint,
@@ -8,7 +9,6 @@ import {
   type Signal,
   type SignalRequest,
   type SignalTarget,
-  serverOf,
 } from './wait-condition.ts';
 
 /** Makes the signed request of a call of the query API. */

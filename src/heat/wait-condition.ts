@@ -2,7 +2,7 @@ import { describeAge } from '../age.ts';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
-import { splitUrl } from '../url.ts';
+import { serverOf, splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 import type { Passing } from './persist.ts';
 import { messageOf } from './server-message.ts';
@@ -159,12 +159,6 @@ function wantsOtherKeys({ status, body }: HttpResponse): boolean {
   return status === 500 && body.includes('Metadata format invalid');
 }
 
-/** `http://HOST:PORT` of a URL. */
-export function serverOf(url: string): string {
-  const { scheme, authority } = splitUrl(url);
-  return `${scheme}://${authority}`;
-}
-
 /**
  * A refusal in words. The URL itself is a credential and is not shown.
  * @param hint what to look at, unless Heat says that its policy forbids the call
@@ -238,5 +232,5 @@ function hintOfAge(age: number | undefined, status: number): string {
     return `the URL was signed ${describeAge(-age)} from now by the server's clock, so the clocks of the cloud differ, or ${otherwise}`;
   return age < LIFETIME
     ? `the URL was signed ${describeAge(age)} ago, and by keystone's default (auth_ttl) expires after 15 minutes: ${otherwise}`
-    : `the URL has expired: it was signed ${describeAge(age)} ago, and by default keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL (docs/waiting.md)`;
+    : `the URL has expired: it was signed ${describeAge(age)} ago, and by default keystone refuses a signature after 15 minutes (auth_ttl); for a longer boot use a handle with HEAT_SIGNAL, see cfn-signal(1)`;
 }

@@ -4,13 +4,13 @@ import type { Variables } from '../heat/keystone-credentials.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
 import { noAddress, readEndpoint } from '../metadata/heat-source.ts';
 import { roleCredentials } from '../metadata/instance-role.ts';
+import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { exposureOfEntry } from '../system/trusted-path.ts';
 import { splitUrl } from '../url.ts';
 import { type ConfigSection, placeOf, type ReadSetting, type Remarks, remark, valueIn } from './config-sections.ts';
 
-const MOST_BYTES = 1024 * 1024;
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 
 /** Credentials that are there: whose they are, and what is wrong with them. */
@@ -66,11 +66,7 @@ function doubtsAboutUrl(main: ConfigSection): readonly string[] {
   const url = valueIn(main, 'url');
   if (url === undefined || !/:8000\b|cfn/i.test(url.value)) return [];
   return [
-    remark(
-      url.place,
-      "url= looks like heat-api-cfn; with credentials of keystone it is heat's own API",
-      'leave it out',
-    ),
+    remark(url.place, "url= looks like heat-api-cfn; with keystone credentials it is heat's own API", 'leave it out'),
   ];
 }
 
@@ -103,7 +99,7 @@ async function lookAtFile(
   // A relative one has been complained about already.
   if (!path.startsWith('/')) return nobodys([]);
   try {
-    const content = files.readIfPresent(path, MOST_BYTES);
+    const content = files.readIfPresent(path, MOST_METADATA_BYTES);
     if (content === undefined)
       return nobodys([remark(place, `there is no file ${path}`, 'make it, or correct credential-file')]);
     const text = content.toString('utf8');
@@ -148,7 +144,7 @@ async function lookAtVariables(variables: Variables, where: string | undefined):
  */
 async function lookAtUnit({ files }: Pick<System, 'files'>): Promise<Found | undefined> {
   try {
-    const text = files.readIfPresent(paths.unitEnvironment, MOST_BYTES)?.toString('utf8') ?? '';
+    const text = files.readIfPresent(paths.unitEnvironment, MOST_METADATA_BYTES)?.toString('utf8') ?? '';
     const settings = [...text.matchAll(/^[ \t]*(\w+)=[ \t]*(["']?)(.*)\2[ \t\r]*$/gm)].map(([, name, , value]) => [
       name,
       value,

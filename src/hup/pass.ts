@@ -98,6 +98,11 @@ export async function runPass(
   }
 }
 
+/** Whether Heat has told what a hook looks at. */
+function isTold({ path }: Hook, { isPartial = false }: StackResource): boolean {
+  return path.kind === 'metadata' || !isPartial;
+}
+
 class Pass {
   readonly #config: HupConfig;
   /** Its log says once what lasts. */
@@ -152,7 +157,9 @@ class Pass {
       if (this.#options.isStopping()) break;
       const state = this.#states.get(hook);
       if (state === undefined || this.#left.has(hook.path.resource)) continue;
-      await this.#guard(() => this.#dealer.deal(hook, state, this.#ready.get(hook.path.resource)));
+      const resource = this.#ready.get(hook.path.resource);
+      const told = resource !== undefined && isTold(hook, resource) ? resource : undefined;
+      await this.#guard(() => this.#dealer.deal(hook, state, told));
     }
     if (this.#unkept !== undefined)
       noteUnkept(this.#tools.system, this.#config, this.#tools.redactor.redact(this.#unkept));
@@ -215,8 +222,14 @@ class Pass {
       return;
     }
     this.#left.add(name);
+    const hooks = this.#config.hooks.filter((hook) => hook.path.resource === name);
+    const untold = hooks.filter((hook) => !isTold(hook, resource));
+    if (untold.length > 0)
+      log.warning(
+        `heat shows these credentials the metadata of ${name} and nothing else: left alone: ${untold.map((hook) => hook.name).join(', ')}`,
+      );
     this.#attempt(() => {
-      const fresh = this.#config.hooks.filter((hook) => unseen.has(hook) && hook.path.resource === name);
+      const fresh = hooks.filter((hook) => unseen.has(hook) && isTold(hook, resource));
       const before = fresh.length === 0 ? undefined : readPublished(system, name);
       for (const hook of fresh) {
         const state = newHookState(hook, baselineOf(hook, resource, before));

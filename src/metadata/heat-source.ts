@@ -71,15 +71,13 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
     signature: await signatureSetting(files, log),
     transport: {
       insecure: !endpoint.validatesCertificates,
-      insecurely: VALIDATE_NOTHING,
+      insecurely: `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`,
       ...readCertificates(files, endpoint, log),
       proxy: endpoint.proxy,
     },
     namedBy,
   };
 }
-
-const VALIDATE_NOTHING = `set https_validate_certificates = 0 in ${paths.bootBotoConfig}`;
 
 function nativeAccess(
   credentials: KeystoneCredentials,
@@ -90,13 +88,13 @@ function nativeAccess(
   // The others are about connections: transportsTo says them.
   for (const warning of warnings) if (isAboutAttempts(warning)) log.warning(warning);
   const { caFile } = credentials;
-  const insecurely = credentials.isHandedOut ? VALIDATE_NOTHING : 'name the file of its CA in OS_CACERT';
+  const insecurely = `name the file of its CA in ${credentials.isHandedOut ? 'SSL_CERT_FILE' : 'OS_CACERT'}`;
   const ownTrust = caFile === undefined ? undefined : { caFile, setting: 'OS_CACERT' };
   return {
     kind: 'native',
     credentials,
     url: filled(url) === undefined ? undefined : endpoint?.url,
-    transportTo: transportsTo({ files, log, redactor }, { isOfHeat: true, ownTrust, insecurely }),
+    transportTo: transportsTo({ files, log, redactor }, { ownTrust, insecurely }),
     bounds,
     memory,
     onSecret: (secret) => redactor.addSecret(secret),
@@ -207,7 +205,7 @@ export function readAttemptBounds(files: FileSystem, log: Log | undefined): Atte
   }
   const boto = decodeBotoConfig(file?.text ?? '[Boto]');
   for (const oddity of boto.oddities)
-    if (/^(?:num_retries|max_retry_delay)\b/.test(oddity)) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
+    if (isAboutAttempts(oddity)) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
   return {
     attempts: boto.retries === undefined ? Number.POSITIVE_INFINITY : boto.retries + 1,
     longestDelay: boto.longestDelay ?? Number.POSITIVE_INFINITY,

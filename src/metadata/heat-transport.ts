@@ -58,22 +58,22 @@ export function isAboutAttempts(warning: string): boolean {
 }
 
 export interface TransportWish {
-  /** As for transportTo. */
-  readonly isOfHeat: boolean;
   /** Certificates that are to be trusted on these connections besides. */
   readonly ownTrust?: { readonly caFile: string; readonly setting: string } | undefined;
   readonly insecure?: boolean;
   readonly insecurely?: string;
 }
 
-/** transportTo for many requests: what the files say of a host is read, and complained about, once. */
+/**
+ * transportTo for requests to Heat and what belongs to it: what the files say of a host is read, and complained about, once.
+ */
 export function transportsTo(
   tools: TransportTools,
-  { isOfHeat, ownTrust, ...own }: TransportWish,
+  { ownTrust, ...own }: TransportWish,
 ): (url: string) => Promise<Transport> {
   const known = new Map<string, Promise<Transport>>();
   const make = async (url: string): Promise<Transport> => ({
-    ...(await transportTo(url, tools, isOfHeat)),
+    ...(await transportTo(url, tools, true)),
     ...(ownTrust === undefined
       ? {}
       : readCertificates(tools.files, { url, caFile: ownTrust.caFile }, tools.log, ownTrust.setting)),

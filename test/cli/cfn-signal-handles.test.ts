@@ -221,7 +221,11 @@ describe('what is no handle: exit 2', () => {
     ['{"alarm_url": "ftp://h"}', 'its alarm_url is no URL'],
     [
       `{"alarm_url": "http://h/", "auth_url": "http://k", "password": "${PASSWORD}"}`,
-      'no project_id in the handle|no user_id',
+      'no user_id and no username in the handle',
+    ],
+    [
+      `{"alarm_url": "http://h/", "auth_url": "http://k", "user_id": "u", "password": "${PASSWORD}"}`,
+      'no project_id in the handle',
     ],
     [`{"alarm_url": "http://h/", "password": "${PASSWORD}"}`, 'no auth_url in the handle: .*HEAT_SIGNAL'],
     ['{"alarm_url": "http://h:99999/"}', 'a URL with a bad port: .*alarm_url: check the URL'],

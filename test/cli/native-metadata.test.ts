@@ -118,6 +118,37 @@ test('a daemon of cfn-hup keeps its token, and asks for another one when that is
   expect(machine().read('/var/log/cfn-hup.log')).not.toMatch(/warning|error|t0ken/i);
 });
 
+test('a hook of cfn-hup on what Heat no longer shows is left alone', async () => {
+  const shown = `GET ${PLACE}/stacks/s1/4711/resources/my%20server`;
+  const answers: Record<string, Answer> = {
+    [shown]: { status: 200, body: '{"resource": {"physical_resource_id": "i"}}' },
+  };
+  put(FILE, openrc(await cloud(answers)));
+  put('/etc/cfn/cfn-hup.conf', `[main]\nstack=s1\ncredential-file=${FILE}\n`);
+  const hook =
+    'triggers=post.add,post.remove\npath=Resources.my server.PhysicalResourceId\naction=echo acted >>/acted\n';
+  put('/etc/cfn/hooks.d/h.conf', `[h]\n${hook}`);
+  const pass = async () => {
+    const { code, stderr } = await machine().run([
+      'env',
+      '-i',
+      'PATH=/usr/bin:/bin',
+      'HOME=/root',
+      binary('cfn-hup'),
+      '-f',
+    ]);
+    return { code, stderr, acted: machine().read('/acted') };
+  };
+  expect(await pass()).toEqual({ code: 0, stderr: '', acted: 'acted\n' });
+  for (const status of [403, 503]) {
+    answers[shown] = { status };
+    expect(await pass()).toEqual({ code: 0, stderr: '', acted: 'acted\n' });
+  }
+  expect(machine().read('/var/log/cfn-hup.log')).toContain(
+    'heat shows these credentials the metadata of my server and nothing else: left alone: h\n',
+  );
+});
+
 describe('trouble: one line, without secrets', () => {
   test.each<[name: string, answers: Readonly<Record<string, Answer>>, says: RegExp]>([
     ['keystone refuses', { 'POST /identity/v3/auth/tokens': { status: 401 } }, /keystone refused with HTTP 401/],

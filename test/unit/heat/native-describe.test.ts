@@ -101,6 +101,7 @@ describe('a resource', () => {
     const { ask, asked, requests, secrets } = guest(WELL);
     const { resource } = await ask();
     expect(resource).toEqual({
+      isPartial: true,
       metadata: { value: { b: 1, a: 2 }, text: '{"b": 1.0, "a": 2}' },
       ...{ status: undefined, physicalId: undefined, lastUpdated: undefined },
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judge, type SignalOptions, serverOf, signalOf, signedHandle } from '../../../src/heat/wait-condition.ts';
+import { judge, type SignalOptions, signalOf, signedHandle } from '../../../src/heat/wait-condition.ts';
+import { serverOf } from '../../../src/url.ts';
 
 const nothing: SignalOptions = { success: undefined, exitCode: undefined, reason: undefined, data: undefined };
 

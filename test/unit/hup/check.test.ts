@@ -240,15 +240,13 @@ describe('what it takes to ask Heat', () => {
     else expect(found).toEqual({ lines: [...lines, '1 problem, 1 hook in order'], exitCode: 1 });
   });
 
-  it('a url of heat-api-cfn beside credentials of keystone', async () => {
+  it('a url of heat-api-cfn beside keystone credentials', async () => {
     const { lines, exitCode } = await check({
       '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\nurl=http://h:8000/v1\n`,
       ...{ '/etc/cfn/keys': OPENRC, '/etc/cfn/hooks.conf': HOOK },
     });
     expect(exitCode).toBe(0);
-    expect(lines.join('\n')).toContain(
-      "url= looks like heat-api-cfn; with credentials of keystone it is heat's own API",
-    );
+    expect(lines.join('\n')).toContain("url= looks like heat-api-cfn; with keystone credentials it is heat's own API");
   });
 
   const bare = { '/var/lib/heat-cfntools/cfn-metadata-server': '', '/etc/default/cfn-hup': '# nothing\n' };
