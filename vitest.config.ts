@@ -48,7 +48,7 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, heat, image, openstack, packaging],
         },
       },
-      // They share one heat, which is started only when one of them is run.
+      // They share two heats, each of which is started when the first of them wants it.
       {
         extends: true,
         test: { name: 'heat', include: [heat], globalSetup: 'test/heat/rig.ts', testTimeout: 180_000 },

@@ -1,8 +1,10 @@
 # Sourced by heat-up: a real swift of one disk, which is the directory $dir/swift/disk. It serves TempURLs.
 # shellcheck shell=bash disable=SC2154 # shared with heat-up
 
+readonly swift_packages=(swift-proxy swift-account swift-container swift-object)
+
 # Installs what is missing; needs service-packages.sh.
-swift_install() { install_without_services true swift-proxy swift-account swift-container swift-object; }
+swift_install() { install_without_services true "${swift_packages[@]}"; }
 
 # start_swift PROXY_PORT ACCOUNT_PORT CONTAINER_PORT OBJECT_PORT
 start_swift() {

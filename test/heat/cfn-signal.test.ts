@@ -94,7 +94,7 @@ describe.concurrent('a handle of the AWS kind that refuses: exit 1, one line tha
     const { stack, url } = await waitingStack();
     await cloud().deleteStack(stack);
     const stderr = refused(await signal(url));
-    expect(stderr).toMatch(/expired/);
+    expect(stderr).toMatch(/expires after 15 minutes/);
     expect(stderr).toMatch(/deleted/);
     expect(stderr).not.toMatch(/Signature=/);
   });

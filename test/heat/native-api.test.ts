@@ -41,14 +41,8 @@ describe.each([
   };
 
   async function leave(path: string, text: string): Promise<void> {
-    const { code, stderr } = await view().run([
-      'bash',
-      '-c',
-      'umask 077; mkdir -p "$(dirname "$1")"; printf %s "$2" >"$1"',
-      'leave',
-      path,
-      text,
-    ]);
+    const write = 'umask 077; mkdir -p "$(dirname "$1")"; cat >"$1"';
+    const { code, stderr } = await view().run(['bash', '-c', write, 'leave', path], { input: text });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   }
 
@@ -153,13 +147,12 @@ describe.each([
   });
 
   describe('cfn-hup follows an update', () => {
-    test.each<[name: string, text: () => string]>([
+    test.each<[name: string, credentialsOf: (outputs: StackState['outputs']) => string]>([
       ['an application credential', openrc],
-      ['the user of the stack', () => JSON.stringify(handedOut)],
-    ])('with %s', async (_, text) => {
+      ['the user of the stack', ({ heat }) => JSON.stringify(heat)],
+    ])('with %s', async (_, credentialsOf) => {
       const made = await cloud().createUpToWaiting(nativeGuestTemplate({ text: 'old' }));
-      const own = text() === openrc() ? openrc() : JSON.stringify(made.outputs['heat']);
-      await leave('/etc/cfn/keys', own);
+      await leave('/etc/cfn/keys', credentialsOf(made.outputs));
       await leave('/etc/cfn/cfn-hup.conf', `[main]\nstack=${made.name}\ncredential-file=/etc/cfn/keys\ninterval=1\n`);
       await leave(
         '/etc/cfn/hooks.d/hooks.conf',

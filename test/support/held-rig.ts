@@ -39,7 +39,8 @@ export function holdRig(
   readonly rig: Rig;
   readonly end: () => Promise<void>;
 } {
-  const reasonAgainst = execFileSync(join(scripts, `${name}-up`), ['--check'], { encoding: 'utf8' }).trim();
+  const env = { ...process.env, ...settings };
+  const reasonAgainst = execFileSync(join(scripts, `${name}-up`), ['--check'], { encoding: 'utf8', env }).trim();
   if (reasonAgainst !== '') return { rig: { reasonAgainst }, end: async () => {} };
   const directory = mkdtempSync(join(tmpdir(), `cfntools-${name}-`));
   const output = openSync(join(directory, 'output'), 'w');
@@ -47,7 +48,7 @@ export function holdRig(
   const holder = spawn('bash', ['-c', HOLD, scripts, directory, name], {
     stdio: ['pipe', output, output],
     detached: true,
-    env: { ...process.env, ...settings },
+    env,
   });
   closeSync(output);
   const ended = new Promise((resolve) => holder.once('close', resolve));
