@@ -25,6 +25,13 @@ async function pick(env: Record<string, string>): Promise<Ended & { readonly pic
   return { ...ended, picked: stdout.trim() };
 }
 
+test('the element asks cloud-init for the same policy as jeos', () => {
+  const policyIn = (path: string): string | undefined =>
+    /policy: search,[\w,=]+/.exec(readFileSync(join(project, 'image-build', path), 'utf8'))?.[0];
+  expect(policyIn('lib/ds-identify.cfg')).toBeDefined();
+  expect(policyIn('elements/cfntools/post-install.d/90-cfntools')).toBe(policyIn('lib/ds-identify.cfg'));
+});
+
 describe('the package that the element takes', () => {
   const packages = (): string => {
     const directory = join(place, 'packages');
