@@ -36,7 +36,9 @@ describe('a template of docs/waiting.md, whose user data is run in the place of 
     const give =
       'umask 077; rm -rf /srv/greeting /var/cache/heat-cfntools; mkdir -p /var/lib/cloud/data; cat >/var/lib/cloud/data/cfn-init-data';
     expect(await view().run(give, { input: metadata })).toMatchObject({ code: 0, stderr: '' });
-    const script = String(stack.outputs['script']);
+    // A handle that is not known yet leaves a hole in the script, and its URL comes a moment later.
+    const known = await cloud().until(stack, ({ outputs }) => /https?:\/\//.test(String(outputs['script'])));
+    const script = String(known.outputs['script']);
     expect(script).toMatch(/^#!\/bin\/bash\n/);
     const ended = await view().run(['bash', '-c', script], { env: { PATH, HOME: '/root' } });
     expect(ended.code, ended.stderr).toBe(0);
