@@ -153,8 +153,8 @@ export function decodeVariables(
 }
 
 /**
- * Decodes the JSON that Heat hands out: `os-collect-config.heat` of a server's metadata, alone or where it stands there, or a
- * handle's attribute `signal`.
+ * Decodes the JSON that Heat hands out: the attribute `signal` of a handle; or `os-collect-config.heat`, by itself or within the
+ * metadata of a server.
  * @throws Problem that names what is missing
  */
 export function decodeHandedOut(value: unknown, source: Source): KeystoneCredentials {

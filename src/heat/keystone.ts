@@ -10,7 +10,7 @@ import type { Identity, KeystoneCredentials, Named } from './keystone-credential
 import type { CatalogueEntry, NativeMemory, Token } from './native-memory.ts';
 import { faultOfExchange } from './patience.ts';
 import { Passing } from './persist.ts';
-import { messageOf } from './server-message.ts';
+import { bracketed } from './server-message.ts';
 
 export interface KeystoneTools {
   readonly http: Http;
@@ -169,8 +169,6 @@ function listed(names: readonly string[]): string {
 }
 
 function refusalOf({ status, body }: HttpResponse, credentials: KeystoneCredentials): Refused {
-  const said = messageOf(body);
-  const detail = said === undefined ? '' : ` (${said})`;
   const details = { where: credentials.authUrl };
   const place = `${credentials.isHandedOut ? 'auth_url' : 'OS_AUTH_URL'} is the URL of keystone, as in https://HOST:5000/v3`;
   if (status >= 200 && status < 300)
@@ -178,7 +176,7 @@ function refusalOf({ status, body }: HttpResponse, credentials: KeystoneCredenti
       ...details,
       hint: `is it keystone? ${place}`,
     });
-  return new Refused(`keystone refused with HTTP ${status}${detail}`, {
+  return new Refused(`keystone refused with HTTP ${status}${bracketed(body)}`, {
     ...details,
     hint: hintFor(status, credentials.identity, place),
   });

@@ -17,7 +17,7 @@ import type { NamedBy } from './named-by.ts';
 import type { NativeMemory, Token } from './native-memory.ts';
 import { askPatiently, faultOfExchange } from './patience.ts';
 import { Passing } from './persist.ts';
-import { messageOf } from './server-message.ts';
+import { bracketed } from './server-message.ts';
 
 /** How Heat's own API is reached (contract section 7.3). */
 export interface NativeAccess {
@@ -67,7 +67,9 @@ export async function describeNatively(
       const detail = tools.withStatus ? await asking.detail(path) : '';
       const body = `${metadata.body}\n${detail}`;
       if (body === known?.body) return { ...known, isKnown: true };
-      return { body, resource: decodeResource(metadata.body, detail, asking.url), isKnown: false };
+      const decoded = decodeResource(metadata.body, detail);
+      if (decoded === undefined) throw asking.refusal(metadata);
+      return { body, resource: decoded, isKnown: false };
     } catch (error) {
       if (error instanceof Passed) return error.passing;
       throw error;
@@ -92,7 +94,7 @@ class Asking {
   readonly #tools: NativeTools;
   readonly #end: number;
   #isRenewed = false;
-  url = '';
+  #url = '';
 
   constructor(access: NativeAccess, tools: NativeTools, end: number) {
     this.#access = access;
@@ -103,22 +105,22 @@ class Asking {
   /** One request of Heat. A token that is refused is renewed once. @throws Passed, Refused, Unreachable */
   async get(path: string): Promise<HttpResponse> {
     const token = await this.#token();
-    this.url =
+    this.#url =
       this.#access.url === undefined
         ? endpointOf(token, SERVICE, this.#access.credentials)
         : withProject(this.#access.url, token);
     let response: HttpResponse;
     try {
       response = await this.#tools.http.exchange({
-        ...(await this.#access.transportTo(this.url)),
+        ...(await this.#access.transportTo(this.#url)),
         method: 'GET',
-        url: `${this.url}${path}`,
+        url: `${this.#url}${path}`,
         headers: { 'X-Auth-Token': token.text, Accept: 'application/json' },
         timeout: this.#timeout(),
         mostBytes: MOST_ANSWER_BYTES,
       });
     } catch (error) {
-      throw new Passed(faultOfExchange(error, this.url));
+      throw new Passed(faultOfExchange(error, this.#url));
     }
     const { status, body, headers } = response;
     if (status === 401 && !this.#isRenewed) {
@@ -128,7 +130,7 @@ class Asking {
     }
     if (isWorthRetrying(status, body)) {
       const problem = new Problem(`heat answered with HTTP ${status}`, {
-        where: this.url,
+        where: this.#url,
         hint: 'see the log of heat-api',
       });
       throw new Passed(new Passing(problem, headers['retry-after']));
@@ -167,6 +169,7 @@ class Asking {
    * @returns an empty text when it shows nothing
    */
   async detail(path: string): Promise<string> {
+    // A token that has just shown the metadata is good: it is kept, whatever is said here.
     this.#isRenewed = true;
     try {
       const { status, body } = await this.get(path);
@@ -181,24 +184,23 @@ class Asking {
   #redirectedTo({ status, headers }: HttpResponse): string | undefined {
     const { location } = headers;
     if (status < 300 || status > 399 || typeof location !== 'string') return undefined;
-    const base = `${this.url}/`;
+    const base = `${this.#url}/`;
     if (!URL.canParse(location, base)) return undefined;
     const target = new URL(location, base);
     if (target.hostname !== new URL(base).hostname)
       throw new Refused('heat redirects to another host', {
-        where: this.url,
+        where: this.#url,
         hint: `the token is not sent to ${target.host}; where that is heat by another name, enable_proxy_headers_parsing in heat.conf makes it answer by this one`,
       });
     return /\/stacks\/([^/]+\/[^/]+)\/?$/.exec(target.pathname)?.[1]?.split('/').map(percentDecode).join('/');
   }
 
   refusal({ status, body }: HttpResponse): Refused {
-    const said = messageOf(body);
     const what =
       status >= 200 && status <= 299
         ? 'heat gave an answer that cannot be used'
-        : `heat refused with HTTP ${status}${said === undefined ? '' : ` (${said})`}`;
-    return new Refused(what, { where: this.url, hint: this.#hintFor(status) });
+        : `heat refused with HTTP ${status}${bracketed(body)}`;
+    return new Refused(what, { where: this.#url, hint: this.#hintFor(status) });
   }
 
   #hintFor(status: number): string {
@@ -249,13 +251,13 @@ function encodedName(resource: string): string {
   return encodeURIComponent(resource).replace(/^\.{1,2}$/, (dots) => '%2E'.repeat(dots.length));
 }
 
-/** @throws Refused when the answer describes no resource */
-function decodeResource(metadata: string, detail: string, where: string): StackResource {
+/** @returns undefined when the answer describes no resource */
+function decodeResource(metadata: string, detail: string): StackResource | undefined {
   const result = parseJson(metadata);
   const value = 'value' in result && isRecord(result.value) ? result.value['metadata'] : undefined;
   const isNone = value === null || value === undefined;
   if ('problem' in result || !isRecord(result.value) || !('metadata' in result.value) || (!isNone && !isRecord(value)))
-    throw new Refused('heat gave an answer that cannot be used', { where, hint: "is it heat's own API?" });
+    return undefined;
   const shown = detail === '' ? undefined : parseJson(detail);
   const resource =
     shown !== undefined && 'value' in shown && isRecord(shown.value) ? shown.value['resource'] : undefined;

@@ -19,6 +19,12 @@ export function oneLine(text: string): string {
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
 }
 
+/** The same in brackets, to stand behind `HTTP 403`; empty where the body says nothing. */
+export function bracketed(body: string): string {
+  const message = messageOf(body);
+  return message === undefined ? '' : ` (${message})`;
+}
+
 /** Keystone and Heat's own API have it in `error`, the query API in `ErrorResponse.Error`, others at the top. */
 function inJson(body: string): string | undefined {
   if (!/^\s*\{/.test(body)) return undefined;

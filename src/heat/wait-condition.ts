@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { serverOf, splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 import type { Passing } from './persist.ts';
-import { messageOf } from './server-message.ts';
+import { bracketed } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';
 
 /** Milliseconds for one exchange. */
@@ -165,10 +165,10 @@ function wantsOtherKeys({ status, body }: HttpResponse): boolean {
  */
 export function refusal(response: HttpResponse, server: string, hint: string): Problem {
   const forbidden = callForbiddenByPolicy(response.body);
-  const said = messageOf(response.body);
+  const said = bracketed(response.body);
   const otherwise =
-    response.through === undefined || said !== undefined ? '' : `; or ${response.through} answered in its place`;
-  return new Problem(`the signal was refused with HTTP ${response.status}${said === undefined ? '' : ` (${said})`}`, {
+    response.through === undefined || said !== '' ? '' : `; or ${response.through} answered in its place`;
+  return new Problem(`the signal was refused with HTTP ${response.status}${said}`, {
     where: server,
     hint: forbidden === undefined ? hint + otherwise : policyHint(forbidden),
   });

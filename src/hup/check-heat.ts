@@ -31,9 +31,10 @@ export async function checkHeatAccess(
   const remarks: Remarks = { problems: [], warnings: [] };
   const file = valueIn(main, 'credential-file');
   const isFile = file !== undefined && file.value !== '';
-  const ofUnit = await lookAtUnit(system);
-  const ofCall = await lookAtVariables(system.environment, undefined);
-  const found = isFile ? await lookAtFile(system, file) : (ofCall ?? ofUnit);
+  const ofUnit = isFile ? undefined : await lookAtUnit(system);
+  const found = isFile
+    ? await lookAtFile(system, file)
+    : ((await lookAtVariables(system.environment, undefined)) ?? ofUnit);
   const host = found?.isOfKeystone === true ? undefined : checkAddress(system, main, remarks);
   if (found?.isOfKeystone === true) remarks.warnings.push(...doubtsAboutUrl(main));
   const role = valueIn(main, 'role');
