@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeCertificates } from '../support/certificates.ts';
 import type { Answer, Answers } from '../support/http-server.ts';
+import { tokenBody } from '../support/keystone-token.ts';
 import { HANDLE, useSignalRig } from '../support/signal-rig.ts';
 
 const { directory, serve, signal } = useSignalRig();
@@ -19,12 +20,10 @@ const cloud =
     if (given !== undefined) return given;
     if (method === 'POST' && target === '/v3/auth/tokens') {
       const endpoint = { interface: 'public', region_id: 'One', url: `http://${headers.host}` };
-      const catalog = [{ type: 'messaging', endpoints: [endpoint] }];
-      const times = { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z' };
       return {
         status: 201,
         headers: { 'X-Subject-Token': `t0ken-${count}` },
-        body: JSON.stringify({ token: { ...times, catalog } }),
+        body: tokenBody({ messaging: [endpoint] }),
       };
     }
     return { status: method === 'POST' || method === 'PUT' ? 200 : 405, body: 'null' };

@@ -3,6 +3,7 @@ import { binary } from '../support/binary.ts';
 import { BOOT, CACHE, METADATA, result, useHeatGuest } from '../support/heat-guest.ts';
 import type { Answer } from '../support/http-server.ts';
 import { startServer, type TestServer } from '../support/http-server.ts';
+import { tokenBody } from '../support/keystone-token.ts';
 
 const { machine, put, get, init } = useHeatGuest();
 const SECRET = 's3cret-of-the-application';
@@ -32,9 +33,11 @@ async function cloud(
     switch (asked) {
       case 'POST /identity/v3/auth/tokens': {
         const endpoint = { interface: 'public', region_id: 'One', url: base + PLACE };
-        const catalog = [{ type: 'orchestration', endpoints: [endpoint] }];
-        const token = { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', catalog };
-        return { status: 201, headers: { 'X-Subject-Token': `t0ken-${++tokens}` }, body: JSON.stringify({ token }) };
+        return {
+          status: 201,
+          headers: { 'X-Subject-Token': `t0ken-${++tokens}` },
+          body: tokenBody({ orchestration: [endpoint] }),
+        };
       }
       case `GET ${PLACE}/stacks/s1`:
         return { status: 302, headers: { Location: `${base}${PLACE}/stacks/s1/4711` } };

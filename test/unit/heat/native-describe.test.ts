@@ -6,6 +6,7 @@ import { describeNatively, type NativeAccess } from '../../../src/heat/native-de
 import { createNativeMemory } from '../../../src/heat/native-memory.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import { NoAnswer } from '../../../src/system/http-problem.ts';
+import { type TokenEndpoint, tokenBody } from '../../support/keystone-token.ts';
 
 const CREDENTIALS: KeystoneCredentials = {
   authUrl: 'http://k:5000',
@@ -17,22 +18,14 @@ const CREDENTIALS: KeystoneCredentials = {
 };
 const HEAT = 'http://heat:8004/v1/p';
 const endpoint = (more: object = {}) => ({ interface: 'public', region_id: 'One', region: 'One', url: HEAT, ...more });
-const tokenBody = (endpoints: readonly object[] = [endpoint()], type = 'orchestration'): string =>
-  JSON.stringify({
-    token: {
-      ...{ issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', project: { id: 'p' } },
-      catalog: [
-        { type: 'identity', endpoints: [endpoint({ url: 'http://k:5000' })] },
-        { type, endpoints },
-      ],
-    },
-  });
+const bodyWith = (endpoints: readonly TokenEndpoint[] = [endpoint()], type = 'orchestration'): string =>
+  tokenBody({ identity: [endpoint({ url: 'http://k:5000' })], [type]: endpoints });
 
 type Answer = Partial<HttpResponse> | Error;
 /** By `METHOD URL`: one answer after the other, the last for ever. */
 type Answers = Readonly<Record<string, Answer | readonly Answer[]>>;
 
-const TOKEN: Answer = { status: 201, headers: { 'x-subject-token': 'token1' }, body: tokenBody() };
+const TOKEN: Answer = { status: 201, headers: { 'x-subject-token': 'token1' }, body: bodyWith() };
 const RESOURCE = `${HEAT}/stacks/s/1/resources/server`;
 const WELL: Answers = {
   'POST http://k:5000/v3/auth/tokens': TOKEN,
@@ -244,8 +237,8 @@ describe('the token', () => {
 });
 
 describe('the address of Heat', () => {
-  const catalogue = (...endpoints: readonly object[]): Answers => ({
-    'POST http://k:5000/v3/auth/tokens': { ...TOKEN, body: tokenBody(endpoints) },
+  const catalogue = (...endpoints: readonly TokenEndpoint[]): Answers => ({
+    'POST http://k:5000/v3/auth/tokens': { ...TOKEN, body: bodyWith(endpoints) },
   });
 
   it('that the caller names wins; the id of the project is added', async () => {
@@ -274,7 +267,7 @@ describe('the address of Heat', () => {
   it.each<[name: string, answers: Answers, credentials: Partial<KeystoneCredentials>, says: string]>([
     [
       'no such service',
-      { 'POST http://k:5000/v3/auth/tokens': { ...TOKEN, body: tokenBody([endpoint()], 'compute') } },
+      { 'POST http://k:5000/v3/auth/tokens': { ...TOKEN, body: bodyWith([endpoint()], 'compute') } },
       {},
       "keystone's catalogue has no service of type orchestration: http://k:5000: it has compute, identity; does the cloud offer it?",
     ],
@@ -296,9 +289,7 @@ describe('the address of Heat', () => {
 });
 
 it('of a stack that may be in another region', async () => {
-  const endpoints = ['One', 'Two'].map((region) => ({ interface: 'public', region_id: region, url: HEAT }));
-  const token = { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z' };
-  const body = JSON.stringify({ token: { ...token, catalog: [{ type: 'orchestration', endpoints }] } });
+  const body = bodyWith([endpoint(), endpoint({ region_id: 'Two' })]);
   const { ask } = guest({ ...WELL, 'POST http://k:5000/v3/auth/tokens': { ...TOKEN, body } });
   await expect(ask('other')).rejects.toHaveProperty(
     'hint',
