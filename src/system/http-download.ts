@@ -5,6 +5,7 @@ import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
 import { isWebUrl, shownUrl, splitUrl } from '../url.ts';
 import { sleep, systemClock } from './clock.ts';
+import { ERROR_PATIENCE, MOST_ERROR_BYTES, refusedDownload } from './download-refusal.ts';
 import type { DownloadRequest, Transport } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
 import { type Circumstances, NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
@@ -134,6 +135,7 @@ async function fetchOrRedirect(
   const { url } = outgoing;
   let isBegun = false;
   let next: string | undefined;
+  let failed: FailedAnswer | undefined;
   const transfer = await wayThrough(proxy);
   try {
     await Line.use(async (line) => {
@@ -148,13 +150,21 @@ async function fetchOrRedirect(
           clearTimeout(head);
           next = redirectTarget(url, status, headers);
           if (next !== undefined) return false;
-          throwUnlessFound(url, status, headers, proxy);
+          failed = failureOf(url, status, headers);
+          if (failed !== undefined) {
+            line.bound(ERROR_PATIENCE);
+            return true;
+          }
           isBegun = true;
           silence = line.bound(bounds.silence);
           pace = paceOf(bounds);
           return true;
         },
         piece(chunk: Buffer): boolean {
+          if (failed !== undefined) {
+            failed.said.push(chunk);
+            return lengthOf(failed.said) < MOST_ERROR_BYTES;
+          }
           silence?.refresh();
           pace(chunk.length);
           write(chunk);
@@ -163,9 +173,12 @@ async function fetchOrRedirect(
       };
       await transfer(outgoing, receiver, line);
     }, abort);
+    if (failed !== undefined) throw refused(outgoing, failed, proxy);
     return next;
   } catch (error) {
     abort?.throwIfAborted();
+    // A page that broke off makes no other answer of an error.
+    if (failed !== undefined) throw refused(outgoing, failed, proxy);
     if (error instanceof PassingFault || (error instanceof Problem && !(error instanceof NoAnswer))) throw error;
     if (isBegun) throw new PassingFault(brokenOff(url, error, proxy));
     const problem = noAnswer(url, error, around);
@@ -197,27 +210,43 @@ function brokenOff(url: string, error: unknown, proxy: NamedProxy | undefined): 
   return new Problem('the download broke off', { where: shownUrl(url), hint, cause: error });
 }
 
-/** The status decides: the page that comes with an error is not read. @throws PassingFault, Problem */
-function throwUnlessFound(
-  url: string,
-  status: number,
-  headers: IncomingHttpHeaders,
-  proxy: NamedProxy | undefined,
-): void {
-  // Nobody asked for a part.
+/** An answer that is no file, and the beginning of what it says. */
+interface FailedAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly said: Buffer[];
+}
+
+/** @returns undefined for an answer with a file. @throws Problem for a part of one, which nobody asked for */
+function failureOf(url: string, status: number, headers: IncomingHttpHeaders): FailedAnswer | undefined {
   if (status === 206)
     throw new Problem('the server sent only a part of the file (HTTP 206)', {
       where: shownUrl(url),
       hint: 'check the server, and what is between here and it',
     });
-  if (status >= 200 && status <= 299) return;
-  const problem = new Problem(`the download failed with HTTP ${status}`, {
-    where: shownUrl(url),
-    hint: proxy === undefined ? statusHint(status) : `${statusHint(status)}; it was asked through ${proxy.title}`,
+  return status >= 200 && status <= 299 ? undefined : { status, headers, said: [] };
+}
+
+/** @returns PassingFault for what may be otherwise the next time, Problem for what may not */
+function refused(
+  { url, headers: sent }: Outgoing,
+  { status, headers, said }: FailedAnswer,
+  proxy: NamedProxy | undefined,
+): PassingFault | Problem {
+  const problem = refusedDownload({
+    url,
+    status,
+    body: Buffer.concat(said).toString('utf8'),
+    proxy: proxy?.title,
+    hadCredentials: Object.keys(sent).some((name) => name.toLowerCase() === 'authorization'),
   });
-  if (!isWorthRetrying(status)) throw problem;
+  if (!isWorthRetrying(status)) return problem;
   const asked = parseRetryAfter(headers['retry-after'], systemClock.now());
-  throw new PassingFault(problem, asked === undefined ? undefined : Math.min(asked, LONGEST_RETRY_AFTER));
+  return new PassingFault(problem, asked === undefined ? undefined : Math.min(asked, LONGEST_RETRY_AFTER));
+}
+
+function lengthOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
 }
 
 function redirectTarget(url: string, status: number, { location }: IncomingHttpHeaders): string | undefined {
@@ -258,10 +287,4 @@ function isSecure(url: string): boolean {
 function isSameOrigin(one: string, other: string): boolean {
   const [left, right] = [splitUrl(one), splitUrl(other)];
   return left.scheme === right.scheme && left.host === right.host && left.port === right.port;
-}
-
-function statusHint(status: number): string {
-  if (status === 401 || status === 403) return 'the server wants credentials; see "authentication" of the file';
-  if (status === 404 || status === 410) return 'there is nothing at this address';
-  return 'the server did not give the file';
 }
