@@ -1,8 +1,6 @@
 import { errnoOf, Problem } from '../errors.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied, run it as root',
-  EPERM: 'not permitted, run it as root',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'a parent is not a directory',
   EISDIR: 'it is a directory',
@@ -11,7 +9,16 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   ELOOP: 'too many symbolic links',
   ENAMETOOLONG: 'the name is too long',
+  EBUSY: 'it is in use, as a mount point perhaps',
 };
+
+function reasonOf(code: string): string {
+  if (code !== 'EACCES' && code !== 'EPERM') return REASONS[code] ?? code;
+  const what = code === 'EACCES' ? 'permission denied' : 'not permitted';
+  return process.geteuid?.() === 0
+    ? `${what}, though it runs as root: is it immutable (lsattr), or does a security module forbid it?`
+    : `${what}, run it as root`;
+}
 
 /**
  * Turns what a file operation threw into a Problem with the path as the user knows it.
@@ -27,5 +34,5 @@ export function fileProblem(verb: string, path: string, error: unknown): Problem
   }
   const code = errnoOf(error);
   if (code === undefined) throw error;
-  return new Problem(verb, { where: path, hint: REASONS[code] ?? code, cause: error });
+  return new Problem(verb, { where: path, hint: reasonOf(code), cause: error });
 }

@@ -23,6 +23,7 @@ import {
   type Attributes,
   giveAttributes,
   guardStaged,
+  type Placed,
   putInPlace,
   type StagedFile,
   stageFile,
@@ -72,7 +73,7 @@ export interface FileSystem {
    * Puts a file in place in one step: written beside, given owner and mode, flushed, renamed. Until then, and after a
    * kill or a power cut, the old file stands. A link at the path is replaced, not followed; missing parents are made.
    */
-  write(path: string, content: Uint8Array, attributes: Attributes): void;
+  write(path: string, content: Uint8Array, attributes: Attributes): Placed;
   /** As write, for content that comes piece by piece. */
   stage(path: string): StagedFile;
   /** Removes what a killed run left beside the path. */
@@ -215,7 +216,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       const staged = this.stage(path);
       try {
         staged.write(content);
-        staged.commit(attributes);
+        return staged.commit(attributes);
       } finally {
         staged.discard();
       }

@@ -10,6 +10,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readSync,
   renameSync,
   unlinkSync,
   writeSync,
@@ -17,7 +18,9 @@ import {
 import { errnoOf } from '../errors.ts';
 import { type Directory, pathOfHandle } from './directory.ts';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+/** Bytes that are copied at a time. */
+const PIECE = 256 * 1024;
 /** Each finds a name that is taken; more than chance and many a squatter can do. */
 const MOST_ATTEMPTS = 100;
 
@@ -28,6 +31,9 @@ export interface Attributes {
   readonly gid: number;
 }
 
+/** How a file came to its place: at once, or piece by piece. */
+export type Placed = 'renamed' | 'written over';
+
 /** A file in the making: hidden beside the place it is for, readable by us only, gone unless it is committed. */
 export interface StagedFile {
   /** Where libraries can read what was written so far; after commit nothing to rely on. */
@@ -35,8 +41,11 @@ export interface StagedFile {
   write(chunk: Uint8Array): void;
   /** Forgets what was written. */
   restart(): void;
-  /** Gives the file its owner and mode, and its time of change if that is not now, flushes it and renames it into place. */
-  commit(attributes: Attributes, modified?: Date): void;
+  /**
+   * Gives the file its owner and mode, and its time of change if that is not now, flushes it and renames it into place. What is a
+   * mount point cannot be renamed over, as /etc/hosts in many a container, and is written over.
+   */
+  commit(attributes: Attributes, modified?: Date): Placed;
   /** Removes what was not committed. Always call it in the end. */
   discard(): void;
 }
@@ -69,8 +78,15 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       giveAttributes(fd, attributes);
       if (modified !== undefined) futimesSync(fd, modified, modified);
       fsyncSync(fd);
-      renameSync(path, parent.at(name));
+      try {
+        renameSync(path, parent.at(name));
+      } catch (error) {
+        if (errnoOf(error) !== 'EBUSY') throw error;
+        writeOver(parent.at(name), fd, attributes, modified);
+        return 'written over';
+      }
       flushDirectory(parent);
+      return 'renamed';
     },
     discard() {
       if (!isOpen) return;
@@ -79,6 +95,25 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       removeTemporary(path);
     },
   };
+}
+
+/** Puts what a file has into another one that is there. */
+function writeOver(path: string, from: number, attributes: Attributes, modified: Date | undefined): void {
+  const to = openSync(path, O_WRONLY | O_NOFOLLOW);
+  try {
+    const chunk = Buffer.allocUnsafe(PIECE);
+    let length = 0;
+    for (let got = readSync(from, chunk, 0, PIECE, 0); got > 0; got = readSync(from, chunk, 0, PIECE, length)) {
+      for (let done = 0; done < got; ) done += writeSync(to, chunk, done, got - done, length + done);
+      length += got;
+    }
+    ftruncateSync(to, length);
+    giveAttributes(to, attributes);
+    if (modified !== undefined) futimesSync(to, modified, modified);
+    fsyncSync(to);
+  } finally {
+    closeSync(to);
+  }
 }
 
 /**

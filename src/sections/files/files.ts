@@ -4,6 +4,7 @@ import { renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
+import type { Placed } from '../../system/staged-file.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Outcome, Probe, Section, World } from '../step.ts';
@@ -40,10 +41,21 @@ export const filesSection: Section<FileEntry> = {
     const difference = await compare(entry, bytes, world);
     if (difference.state !== 'differs') return difference;
     if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
-    else files.write(entry.name, bytes, await wantedAttributes(entry, files.entry(entry.name), world));
+    else
+      tellHow(
+        files.write(entry.name, bytes, await wantedAttributes(entry, files.entry(entry.name), world)),
+        entry,
+        world,
+      );
     return { state: 'changed', what: difference.what };
   },
 };
+
+/** Warns of a file that was there half at some moment. */
+function tellHow(placed: Placed, { name }: FileEntry, { log }: World): void {
+  if (placed === 'written over')
+    log.warning(`${name} is a mount point, which cannot be replaced: its content was written over`);
+}
 
 /** What differs between the machine and the entry, in words. */
 async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<Probe> {
@@ -128,7 +140,7 @@ async function applyDownload(entry: FileEntry, content: Download, world: World):
         ? differenceOf(files.isSame(entry.name, staged.path), present, wanted, entry)
         : { state: 'differs', what: `created, ${describe(wanted, entry)}` };
     if (difference.state !== 'differs') return difference;
-    staged.commit(wanted);
+    tellHow(staged.commit(wanted), entry, world);
     return { state: 'changed', what: `${difference.what}, from ${shownUrl(content.url)}` };
   } finally {
     staged.discard();

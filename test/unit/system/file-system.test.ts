@@ -205,7 +205,7 @@ describe('write', () => {
   it.each(['write', 'writeLink'] as const)('%s says when a directory is in the way', (how) => {
     const { root, files } = temporaryRoot();
     mkdirSync(`${root}/d/e`, { recursive: true });
-    const work = (): void =>
+    const work = (): unknown =>
       how === 'write' ? files.write('/d', Buffer.from(''), attributes) : files.writeLink('/d', 'x');
     expect(problemOf(work).line).toMatch(/directory is in the way.*\/d/);
     expect(existsSync(`${root}/d/e`)).toBe(true);
