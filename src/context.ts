@@ -35,8 +35,13 @@ export interface Context {
   readonly redactor: Redactor;
   /** Prints to stdout what a person reads, with secrets taken out; in colour on a terminal. */
   readonly print: (line: string, tone?: Tone) => void;
-  /** Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see. */
+  /**
+   * Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see.
+   * @throws Problem when it cannot be written
+   */
   readonly give: (text: string) => void;
+  /** The same for lines, with secrets taken out. */
+  readonly giveLines: (lines: readonly string[]) => void;
   /** Shows on a terminal what takes long; undefined where there is none. */
   readonly progress: Progress | undefined;
 }
@@ -126,10 +131,17 @@ export function createContext(options: ContextOptions): Context {
       terminal = terminalSink(command, verbose || isWanted, output.stderr, paint.stderr);
     },
     redactor,
-    print: (line, tone) => output.stdout(`${paint.stdout(tone, redact(line))}\n`),
-    give: output.stdout,
+    print: (line, tone) => void output.stdout(`${paint.stdout(tone, redact(line))}\n`),
+    give: (text) => mustWrite(output, text),
+    giveLines: (lines) => mustWrite(output, lines.map((line) => `${redact(line)}\n`).join('')),
     progress,
   };
+}
+
+/** @throws Problem when what was asked for does not get to who asked */
+export function mustWrite({ stdout }: Output, text: string): void {
+  if (stdout(text)) return;
+  throw new Problem('cannot write to stdout', { hint: 'the disk is full, or nobody reads it' });
 }
 
 /** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */

@@ -11,9 +11,10 @@ const PAUSE = 10;
 
 /**
  * Writes all of a text at once; making process.stdout would cost each start 2 ms of CPU. What cannot be written (the
- * reader has gone away, as in `cfn-init | head`) must not end a run half way.
+ * reader has gone away, as in `cfn-init | head`) must not end a run half way: who prints a result asks.
+ * @returns what tells whether all of a text was written
  */
-function writer(fd: number): (text: string) => void {
+function writer(fd: number): (text: string) => boolean {
   return (text) => {
     let rest = Buffer.from(text);
     while (rest.length > 0) {
@@ -21,10 +22,11 @@ function writer(fd: number): (text: string) => void {
         rest = rest.subarray(writeSync(fd, rest));
       } catch (error) {
         // A pipe that somebody made non-blocking, and that is full.
-        if (errnoOf(error) !== 'EAGAIN') return;
+        if (errnoOf(error) !== 'EAGAIN') return false;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
       }
     }
+    return true;
   };
 }
 

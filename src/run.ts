@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { type CommandSpec, flagOption, type ParsedArguments, textOption } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { parseArguments } from './commands/parse-arguments.ts';
-import { type Context, createContext, type Output } from './context.ts';
+import { type Context, createContext, mustWrite, type Output } from './context.ts';
 import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
 import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
@@ -33,7 +33,7 @@ export async function run(
   try {
     const parsed = parseArguments(spec, args, VERSION);
     if ('text' in parsed) {
-      output.stdout(parsed.text);
+      mustWrite(output, parsed.text);
       return ExitCode.done;
     }
     await checkProxies(parsed.arguments);
@@ -100,8 +100,7 @@ function isDirectory(path: string): boolean {
 /** The binary called by its own name, without a command. */
 function runBare([first]: readonly string[], output: Output, redactor: Redactor): ExitCode {
   if (first === '--version') {
-    output.stdout(`cfntools ${VERSION}\n`);
-    return ExitCode.done;
+    return output.stdout(`cfntools ${VERSION}\n`) ? ExitCode.done : ExitCode.failed;
   }
   const help = [
     'Usage: cfntools <command> [options]',
@@ -113,8 +112,7 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
     '',
   ].join('\n');
   if (first === '--help' || first === '-h' || first === 'help') {
-    output.stdout(help);
-    return ExitCode.done;
+    return output.stdout(help) ? ExitCode.done : ExitCode.failed;
   }
   output.stderr(
     first === undefined

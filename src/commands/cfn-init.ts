@@ -148,7 +148,8 @@ function configSets({ options }: ParsedArguments): string[] {
 }
 
 function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): boolean {
-  const style = textOption(args, 'compat') ?? system.environment['CFN_COMPAT'] ?? settings.get('compat') ?? '';
+  // An empty variable is one that was not set.
+  const style = textOption(args, 'compat') || system.environment['CFN_COMPAT'] || settings.get('compat') || '';
   if (style === '' || style === 'aws') return false;
   if (style !== 'heat') throw usageProblem(`no compatibility style ${JSON.stringify(style)}`, 'there is: heat');
   return true;

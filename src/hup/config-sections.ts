@@ -1,5 +1,5 @@
+import { nearestName } from '../nearest-name.ts';
 import { NO_SECTION, type PythonIni, resolveSetting, type Setting } from '../python-ini.ts';
-import { nearestName } from './nearest-name.ts';
 
 /** One file of the configuration, read. */
 export interface ConfigFile {

@@ -1,4 +1,5 @@
 import { accountFault } from '../names.ts';
+import { nearestName } from '../nearest-name.ts';
 import {
   type ConfigSection,
   misspelling,
@@ -12,7 +13,6 @@ import {
 } from './config-sections.ts';
 import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
 import { parseHookPath } from './hook-path.ts';
-import { nearestName } from './nearest-name.ts';
 
 export const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
 /** A trigger of AWS's agent. */

@@ -1,5 +1,6 @@
 import { parseBoolean } from '../config/boolean.ts';
 import { isBaseUrl } from '../heat/endpoint.ts';
+import { nearestName } from '../nearest-name.ts';
 import {
   type ConfigSection,
   misspelling,
@@ -12,7 +13,6 @@ import {
 } from './config-sections.ts';
 import { KEYS as HOOK_KEYS } from './hooks.ts';
 import type { HupSettings } from './hup-config.ts';
-import { nearestName } from './nearest-name.ts';
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 type TimeUnit = keyof typeof UNITS;

@@ -3,7 +3,8 @@ import { createProgress, type Progress } from './progress.ts';
 
 /** Where text for people goes. */
 export interface Output {
-  readonly stdout: (text: string) => void;
+  /** @returns false when not all of it could be written */
+  readonly stdout: (text: string) => boolean;
   readonly stderr: (text: string) => void;
 }
 
@@ -61,9 +62,11 @@ export function createScreen(
   if (!stderr) return { output, paint, progress: undefined };
   const columns = Number.parseInt(environment['COLUMNS'] ?? '', 10);
   const { hide, ...progress } = createProgress(output.stderr, redact, columns > 0 ? columns : COLUMNS);
-  const over = (write: (text: string) => void) => (text: string) => {
-    hide();
-    write(text);
-  };
+  const over =
+    <T>(write: (text: string) => T) =>
+    (text: string): T => {
+      hide();
+      return write(text);
+    };
   return { output: { stdout: over(output.stdout), stderr: over(output.stderr) }, paint, progress };
 }

@@ -12,8 +12,9 @@ function screen(
   redact = (text: string): string => text,
 ): Seen {
   let seen = '';
-  const write = (text: string): void => {
+  const write = (text: string): boolean => {
     seen += text;
+    return true;
   };
   const { stdout = false, stderr = false } = terminals;
   const made = createScreen(

@@ -148,7 +148,7 @@ describe('two configurations with a hook of one name', () => {
       ...world.files,
       write: (...args: Parameters<typeof writeFile>) => {
         if (++writes > 1) throw new Error('killed');
-        writeFile.apply(world.files, args);
+        return writeFile.apply(world.files, args);
       },
     };
     expect(() => readHookState({ ...world.system, files }, hook, around(hook))).toThrow('killed');

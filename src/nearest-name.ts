@@ -1,4 +1,4 @@
-import { editDistance } from '../edit-distance.ts';
+import { editDistance } from './edit-distance.ts';
 
 /** The known name that a mistyped one is at most two strokes away from, and less than half of its length. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
