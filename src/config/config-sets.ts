@@ -12,6 +12,11 @@ export interface Selection {
   readonly findings: readonly Finding[];
 }
 
+/** Of configs to apply, and of references to follow: more of them are a mistake, and sets that name each other double them. */
+const MOST = 10_000;
+/** Findings about config sets; one that is named twice is complained about twice. */
+const MOST_FINDINGS = 20;
+
 type Record_ = Readonly<Record<string, unknown>>;
 
 /**
@@ -30,7 +35,9 @@ export function selectConfigs(init: Record_, wanted: readonly string[]): Selecti
   const findings: Finding[] = [];
   const configs: string[] = [];
   const known = Object.keys(sets);
+  let followed = 0;
   const expand = (name: string, trail: readonly string[], where: readonly (string | number)[]): void => {
+    if (++followed > MOST || configs.length > MOST || findings.length >= MOST_FINDINGS) return;
     if (trail.includes(name)) {
       findings.push(error(`config set cycle ${[...trail, name].join(' -> ')}`, 'remove one of the references', where));
       return;
@@ -57,6 +64,13 @@ export function selectConfigs(init: Record_, wanted: readonly string[]): Selecti
     return refuse([], 'no config set "default"', `choose with -c from: ${known.join(', ')}`, [SETS_KEY]);
   }
   for (const name of wanted.length === 0 ? ['default'] : wanted) expand(name, [], [SETS_KEY]);
+  if (followed > MOST || configs.length > MOST)
+    return refuse(
+      [],
+      `the config sets come to more than ${MOST} configs`,
+      'sets that name other sets twice double them each time',
+      [SETS_KEY],
+    );
   return { configs, findings };
 }
 

@@ -17,6 +17,7 @@ import type {
   SourceEntry,
   UserEntry,
 } from './config.ts';
+import { doubtsAbout, doubtsAboutKeys, whereItMayBe, withoutEchoes } from './config-doubts.ts';
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { jsonTextAt } from './json-span.ts';
@@ -25,8 +26,8 @@ import { isPrivateMode } from './mode.ts';
 import { parseConfig } from './parse-config.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
-import { configSchema, type RawConfig, reservedNames, unknownKeys } from './schema.ts';
-import { renderTemplate } from './template.ts';
+import { configSchema, type RawConfig } from './schema.ts';
+import { renderTemplate, unknownNames } from './template.ts';
 
 /** A parsed metadata document and the text it came from. */
 export interface MetadataDocument {
@@ -58,13 +59,13 @@ export function decodeMetadata(
   const { value, text } = document;
   if (!isRecord(value)) return refused('the metadata is not an object', '', 'it must hold AWS::CloudFormation::Init');
   const init = value[INIT_KEY];
-  if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', describeKeys(value));
+  if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', whereItMayBe(value));
   if (!isRecord(init))
     return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
 
   const authentications = decodeAuthentications(value);
   const selection = selectConfigs(init, wanted);
-  const findings = [...selection.findings, ...authentications.findings];
+  const findings = [...selection.findings, ...authentications.findings, ...doubtsAboutKeys(text, selection.configs)];
   const privateTexts: string[] = [];
   const decoded = new Map<string, Config>();
   for (const name of new Set(selection.configs)) {
@@ -117,24 +118,10 @@ function decodeConfig(
   tolerated: ReadonlySet<SectionName>,
   findings: Finding[],
 ): Config {
-  for (const { path, known } of unknownKeys(value)) {
-    const key = path[path.length - 1] ?? '';
-    findings.push({
-      severity: 'warning',
-      what: `unknown key ${JSON.stringify(key)} is passed over`,
-      pointer: pointerOf([INIT_KEY, name, ...path]),
-      hint: `known: ${known.join(', ')}`,
-    });
-  }
-  for (const path of reservedNames(value)) {
-    findings.push({
-      severity: 'error',
-      what: 'a name that cannot be used here',
-      pointer: pointerOf([INIT_KEY, name, ...path]),
-      hint: 'choose another',
-    });
-  }
-  const result = parseConfig(name, withVersionsAsWritten(value, name, text), tolerated, findings);
+  const doubts = doubtsAbout(name, value);
+  const problems: Finding[] = [];
+  const result = parseConfig(name, withNumbersAsWritten(value, name, text), tolerated, problems);
+  findings.push(...doubts, ...withoutEchoes(doubts, problems));
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = result ?? {};
   const filesFrom = result === undefined ? soundFiles(value) : raw.files;
@@ -298,8 +285,18 @@ function decodeContent(
     bytes = Buffer.from(compact, 'base64');
   } else bytes = Buffer.from(content);
   if (context === undefined) return { kind: 'inline', bytes };
+  const template = Buffer.from(bytes).toString('utf8');
   try {
-    return { kind: 'inline', bytes: Buffer.from(renderTemplate(Buffer.from(bytes).toString('utf8'), context)) };
+    const rendered = Buffer.from(renderTemplate(template, context));
+    const unknown = unknownNames(template, context);
+    if (unknown.length > 0)
+      report(
+        'warning',
+        'content',
+        `nothing in the context for ${unknown.map((name) => `{{${name}}}`).join(', ')}`,
+        'it is left empty',
+      );
+    return { kind: 'inline', bytes: rendered };
   } catch (error) {
     return report(
       'error',
@@ -321,15 +318,35 @@ function contextAsWritten(
   return isRecord(asWritten) ? asWritten : context;
 }
 
-/** The version 6.0 is another one than 6. Without a number among the versions, as nearly always, nothing is parsed again. */
-function withVersionsAsWritten(value: Record<string, unknown>, config: string, text: string): Record<string, unknown> {
-  const { packages } = value;
-  const hasNumber = (one: unknown): boolean =>
-    typeof one === 'number' ||
-    (Array.isArray(one) ? one.some(hasNumber) : isRecord(one) && hasNumber(Object.values(one)));
-  if (!hasNumber(packages)) return value;
-  const span = jsonTextAt(text, [INIT_KEY, config, 'packages']);
-  return span === undefined ? value : { ...value, packages: parseJsonNumbers(span, (_, written) => written) };
+/**
+ * The version 6.0 is another one than 6, and so is an argument or a variable, which may have 64 bits, too. Without a number in
+ * one of these places, as nearly always, nothing is parsed again.
+ */
+function withNumbersAsWritten(value: Record<string, unknown>, config: string, text: string): Record<string, unknown> {
+  const written = (part: unknown, ...path: readonly string[]): unknown => {
+    const span = hasNumber(part) ? jsonTextAt(text, [INIT_KEY, config, ...path]) : undefined;
+    return span === undefined ? part : parseJsonNumbers(span, (_, digits) => digits);
+  };
+  const { packages, commands } = value;
+  if (!hasNumber(packages) && !hasNumber(commands)) return value;
+  const entries = Object.entries(isRecord(commands) ? commands : {}).map(([name, entry]): [string, unknown] => {
+    if (!isRecord(entry)) return [name, entry];
+    const parts = ['command', 'test', 'env'].filter((key) => typeof entry[key] === 'object');
+    return [
+      name,
+      { ...entry, ...Object.fromEntries(parts.map((key) => [key, written(entry[key], 'commands', name, key)])) },
+    ];
+  });
+  return {
+    ...value,
+    packages: written(packages, 'packages'),
+    commands: isRecord(commands) ? Object.fromEntries(entries) : commands,
+  };
+}
+
+function hasNumber(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasNumber);
+  return typeof value === 'number' || (isRecord(value) && hasNumber(Object.values(value)));
 }
 
 /**
@@ -374,9 +391,4 @@ function entriesOf<T>(section: Record<string, T> | null | undefined): [string, N
 
 function refused(what: string, pointer: string, hint: string): Decoded {
   return { configs: [], findings: [{ severity: 'error', what, pointer, hint }], secrets: [], privateTexts: [] };
-}
-
-function describeKeys(value: Record<string, unknown>): string {
-  const keys = Object.keys(value);
-  return keys.length === 0 ? 'it is empty' : `it has: ${keys.slice(0, 8).join(', ')}`;
 }

@@ -59,9 +59,35 @@ function isTooDeep(text: string): boolean {
 function describeSyntaxError(error: unknown, text: string): string {
   const position = errorPosition(error, text);
   if (position >= text.trimEnd().length) return 'it ends too early, it may be truncated';
-  if (text.slice(0, position).trim() === '') return 'it does not begin like JSON';
-  const before = text.slice(0, position).split('\n');
-  return `unexpected character at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
+  const head = text.slice(0, position);
+  const isOther = head.trim() === '' && !/^['/#]/.test(text.slice(position));
+  if (isOther || text.trimStart().startsWith('---'))
+    return YAML.test(text) ? 'it does not begin like JSON; it looks like YAML' : 'it does not begin like JSON';
+  const before = head.split('\n');
+  const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
+  return `${habitAt(text, position) ?? `unexpected ${shown(text, position)}`} ${place}`;
+}
+
+/** A line that begins with a key and a colon, or with a dash. */
+const YAML = /^(?:---\s*$|[\w"'.:/-]+:(?:\s|$)|- )/m;
+
+/** What people write who know another language better; undefined for other mistakes. */
+function habitAt(text: string, position: number): string | undefined {
+  const [at = '', next = ''] = text.slice(position, position + 2);
+  if (/[}\]]/.test(at) && /,\s*$/.test(text.slice(0, position)))
+    return `a comma before ${at}, which JSON does not allow,`;
+  if (at === '#' || (at === '/' && /[/*]/.test(next))) return 'a comment, which JSON does not have,';
+  if (at === "'") return 'a single quote, where JSON has double ones,';
+  if (at === '\t') return 'a tab in a text, which JSON writes as \\t,';
+  if (at === '\n' || at === '\r') return 'a line break in a text, which JSON writes as \\n,';
+  return undefined;
+}
+
+function shown(text: string, position: number): string {
+  const character = String.fromCodePoint(text.codePointAt(position) ?? 0);
+  return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
+    ? character
+    : `character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /** Where JSON.parse stumbled; behind the text when only its end is missing. */

@@ -94,7 +94,11 @@ const ownerName = v.pipe(
 );
 
 const packageName = v.pipe(text, v.trim(), v.nonEmpty(message('an empty package name')));
+/** Some write `{}` for no version. */
+const isEmptyObject = (value: unknown): boolean => isRecord(value) && Object.keys(value).length === 0;
 const versions = v.pipe(
+  v.unknown(),
+  v.transform((value) => (isEmptyObject(value) ? [] : value)),
   v.nullish(listOfWords, []),
   v.transform((list) => list.map((version) => version.trim()).filter((version) => version !== '')),
 );
@@ -311,14 +315,17 @@ const serviceManagers = {
   windows: refused('the service manager windows is for Windows'),
 };
 
+const OF_WINDOWS = new Set(['msi', 'windows']);
+
 /** Runs after the schema of the table, so that both report what they find. */
 const onlyKeysOf = <T extends object>(kind: string, table: object) =>
   v.rawCheck<T>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>;
+    const forLinux = Object.keys(table).filter((key) => !OF_WINDOWS.has(key));
     for (const key of Object.keys(input)) {
       if (Object.hasOwn(table, key)) continue;
       addIssue({
-        message: message(`no ${kind} ${JSON.stringify(key)}`, `there are: ${Object.keys(table).join(', ')}`),
+        message: nameMessage({ what: `no ${kind} ${JSON.stringify(key)}`, hint: `there are: ${forLinux.join(', ')}` }),
         path: [{ type: 'object', origin: 'key', input, key, value: input[key] }],
       });
     }

@@ -109,7 +109,7 @@ describe('every problem is said with its pointer before anything changes', () =>
     ['a section that is text', { commands: 'true' }, '/commands'],
     ['packages that are text', { packages: 'httpd' }, '/packages'],
     ['a package manager that is a number', { packages: { apt: 5 } }, '/packages/apt'],
-    ['a version that is an object', { packages: { apt: { a: {} } } }, '/packages/apt/a'],
+    ['a version that is an object', { packages: { apt: { a: { v: 1 } } } }, '/packages/apt/a'],
     ['a package named like an option', { packages: { apt: { '--force': [] } } }, '/packages/apt/--force'],
     ['an unknown package manager', { packages: { portage: { a: [] } } }, '/packages/portage'],
     ['msi', { packages: { msi: { a: 'http://h/a.msi' } } }, '/packages/msi'],

@@ -110,3 +110,31 @@ describe('what is refused', () => {
     ]);
   });
 });
+
+describe('sets that double each other', () => {
+  const doubling = (depth: number, end: unknown): Record<string, unknown> => ({
+    ...configs,
+    configSets: {
+      default: [{ ConfigSet: 's0' }],
+      ...Object.fromEntries(
+        Array.from({ length: depth }, (_, n) => [`s${n}`, [{ ConfigSet: `s${n + 1}` }, { ConfigSet: `s${n + 1}` }]]),
+      ),
+      [`s${depth}`]: end,
+    },
+  });
+
+  it('are applied as often as they say', () => {
+    expect(selectConfigs(doubling(10, ['one']), []).configs).toHaveLength(1024);
+  });
+
+  it.each<[end: unknown]>([[['one']], [[]]])('end in an error, %j', (end) => {
+    expect(selectConfigs(doubling(40, end), [])).toEqual({
+      configs: [],
+      findings: [expect.objectContaining({ what: 'the config sets come to more than 10000 configs' })],
+    });
+  });
+
+  it('that are no sets are complained about a few times', () => {
+    expect(selectConfigs(doubling(8, [1]), []).findings.length).toBeLessThan(30);
+  });
+});

@@ -61,6 +61,22 @@ describe('parseJson', () => {
     expect(problemOf(text)).toMatch(new RegExp(`line ${line}, column \\d+`));
   });
 
+  it.each([
+    ['{"a": 1,}', 'a comma before }, which JSON does not allow, at line 1, column 9'],
+    ['[1,\n]', 'a comma before ], which JSON does not allow, at line 2, column 1'],
+    ['{"a": 1 // one\n}', 'a comment, which JSON does not have, at line 1, column 9'],
+    ['# a\n{}', 'a comment, which JSON does not have, at line 1, column 1'],
+    ["{'a': 1}", 'a single quote, where JSON has double ones, at line 1, column 2'],
+    ['{"a": "tab\there"}', 'a tab in a text, which JSON writes as \\t, at line 1, column 11'],
+    ['{"a": "line\nbreak"}', 'a line break in a text, which JSON writes as \\n, at line 1, column 12'],
+    ['{"a": nope}', 'unexpected o at line 1, column 8'],
+    ['{"a":\u00a01}', 'unexpected character U+00A0 at line 1, column 6'],
+    ['a: 1\nb: 2\n', 'it does not begin like JSON; it looks like YAML'],
+    ['---\na: 1\n', 'it does not begin like JSON; it looks like YAML'],
+  ])('says what is wrong about %j', (text, says) => {
+    expect(problemOf(text)).toContain(says);
+  });
+
   it('counts columns from 1', () => {
     expect(problemOf('{"a": 1,\n "b": }')).toMatch(/line 2, column 7/);
   });

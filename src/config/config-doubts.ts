@@ -1,0 +1,89 @@
+import { nearestName } from '../nearest-name.ts';
+import { INIT_KEY } from './config-sets.ts';
+import type { Finding } from './findings.ts';
+import { pointerOf } from './pointer.ts';
+import { isRecord } from './record.ts';
+import { repeatedKeys } from './repeated-keys.ts';
+import { reservedNames, unknownKeys } from './schema.ts';
+import { unresolvedContent, unresolvedHint, unresolvedIn } from './unresolved.ts';
+
+/**
+ * What is odd about a config beside the form of its values: keys that nobody reads, names that JavaScript keeps for itself,
+ * functions of templates that nobody has resolved.
+ * @param name of the config
+ */
+export function doubtsAbout(name: string, value: Readonly<Record<string, unknown>>): Finding[] {
+  const at = (...path: readonly string[]): string => pointerOf([INIT_KEY, name, ...path]);
+  const findings: Finding[] = [];
+  for (const { path, known } of unknownKeys(value)) {
+    const key = path[path.length - 1] ?? '';
+    const near = known.find((one) => one.toLowerCase() === key.toLowerCase()) ?? nearestName(key, known);
+    findings.push({
+      severity: 'warning',
+      what: `unknown key ${JSON.stringify(key)} is ignored`,
+      pointer: at(...path),
+      hint: near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`,
+    });
+  }
+  for (const path of reservedNames(value))
+    findings.push({
+      severity: 'error',
+      what: 'a name that cannot be used here',
+      pointer: at(...path),
+      hint: 'choose another',
+    });
+  for (const { path, name: called } of unresolvedIn(value))
+    findings.push({
+      severity: 'error',
+      what: `${called} was not resolved`,
+      pointer: at(...path),
+      hint: unresolvedHint(called),
+    });
+  for (const [path, file] of Object.entries(isRecord(value['files']) ? value['files'] : {})) {
+    const called = isRecord(file) ? unresolvedContent(file['content']) : undefined;
+    if (called !== undefined)
+      findings.push({
+        severity: 'warning',
+        what: `${called} was not resolved, and is written to the file as JSON`,
+        pointer: at('files', path, 'content'),
+        hint: unresolvedHint(called),
+      });
+  }
+  return findings;
+}
+
+/** Findings without those that a coarser one has said already: what is wrong within a function nobody has resolved. */
+export function withoutEchoes(doubts: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
+  const said = doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer);
+  return findings.filter(({ pointer }) => !said.some((one) => pointer === one || pointer.startsWith(`${one}/`)));
+}
+
+/** Says where the Init is, when it is not where it should be: in a template, or one level down. */
+export function whereItMayBe(value: Record<string, unknown>): string {
+  const metadata = value['Metadata'] ?? value['metadata'];
+  if (isRecord(metadata) && metadata[INIT_KEY] !== undefined) return 'it is below "Metadata": give what stands there';
+  const resources = value['Resources'] ?? value['resources'];
+  if (isRecord(resources)) return 'this is a whole template: give the metadata of one of its resources';
+  if (value['config'] !== undefined || value['configSets'] !== undefined)
+    return `this is what stands below it: write { "${INIT_KEY}": { ... } } around it`;
+  const keys = Object.keys(value);
+  return keys.length === 0 ? 'it is empty' : `it has: ${keys.slice(0, 8).join(', ')}`;
+}
+
+/** Keys of the selected configs that stand twice. What is in an object content is written as it stands. */
+export function doubtsAboutKeys(text: string, selected: readonly string[]): Finding[] {
+  return repeatedKeys(text).flatMap(({ path, lines: [first, again] }): Finding[] => {
+    const [top, config = '', section, , part] = path;
+    const isRead = top === INIT_KEY && (path.length < 3 || selected.includes(config));
+    if (!isRead || (section === 'files' && part === 'content' && path.length > 5)) return [];
+    const where = first === again ? `both on line ${first}` : `on line ${first} and on line ${again}`;
+    return [
+      {
+        severity: 'warning',
+        what: `${JSON.stringify(path[path.length - 1])} stands twice, ${where}`,
+        pointer: pointerOf(path),
+        hint: 'the second one counts',
+      },
+    ];
+  });
+}

@@ -1,0 +1,76 @@
+import { isRecord } from './record.ts';
+
+/** A function of a template that nobody has resolved: where it stands, counted from the config, and its name. */
+export interface Unresolved {
+  readonly path: readonly string[];
+  readonly name: string;
+}
+
+/** Source: Heat's template guide, "Intrinsic functions", all versions. */
+const OF_HOT = new Set([
+  ...['get_attr', 'get_file', 'get_param', 'get_resource', 'list_join', 'digest', 'repeat', 'resource_facade'],
+  ...['str_replace', 'str_replace_strict', 'str_replace_vstrict', 'str_split', 'map_merge', 'map_replace', 'yaql'],
+  ...['equals', 'if', 'not', 'and', 'or', 'filter', 'make_url', 'list_concat', 'list_concat_unique', 'contains'],
+]);
+
+/** Maps whose keys the author chooses: one that is called like a function of Heat's is a name there. */
+const FREE_KEYS = new Set(['env', 'context']);
+
+/**
+ * The functions of templates in a config, in the places of text, numbers and lists. Heat resolves its own; what is left came from a
+ * template of another kind, or was never in one.
+ * @param config as it stands in the document
+ */
+export function unresolvedIn(config: Readonly<Record<string, unknown>>): readonly Unresolved[] {
+  const found: Unresolved[] = [];
+  const look = (value: unknown, path: readonly string[], isFree: boolean, depth: number): void => {
+    const name = functionIn(value, isFree);
+    if (name !== undefined) found.push({ path, name });
+    else if (Array.isArray(value))
+      for (const [index, item] of value.entries()) look(item, [...path, String(index)], false, depth + 1);
+    else if (isRecord(value))
+      for (const [key, child] of Object.entries(value)) {
+        if (isContent([...path, key])) continue;
+        look(child, [...path, key], isMap(path, key, depth), depth + 1);
+      }
+  };
+  look(config, [], true, 0);
+  return found;
+}
+
+/** The function that the content of a file is as a whole, which is written as JSON then. */
+export function unresolvedContent(content: unknown): string | undefined {
+  return functionIn(content, false);
+}
+
+/** What may be done about it. */
+export function unresolvedHint(name: string): string {
+  if (name === 'Fn::Sub') return 'heat does not know it: use Fn::Join, or str_replace in a HOT template';
+  if (name.startsWith('Fn::Import') || name === 'Fn::Transform' || name === 'Fn::Cidr')
+    return 'heat does not know it: give the value as a parameter';
+  return 'heat resolves it within a template, and so does CloudFormation: give the metadata of a stack, not of a template';
+}
+
+function isContent(path: readonly string[]): boolean {
+  return path.length === 3 && path[0] === 'files' && path[2] === 'content';
+}
+
+/** Whether the value at a key is a map of names: sections, entries of a section, and what has keys of the author's own. */
+function isMap(path: readonly string[], key: string, depth: number): boolean {
+  const section = path[0] ?? key;
+  if (depth === 0) return true;
+  // A source and the versions of a package are values.
+  if (section === 'sources') return false;
+  if (section === 'packages') return depth < 2;
+  if (section === 'services') return depth < 3 || key === 'packages';
+  return depth < 2 || FREE_KEYS.has(key);
+}
+
+function functionIn(value: unknown, isFree: boolean): string | undefined {
+  if (!isRecord(value)) return undefined;
+  const [name, ...others] = Object.keys(value);
+  if (name === undefined || others.length > 0) return undefined;
+  if (/^Fn::[A-Z]/.test(name)) return name;
+  if (isFree) return undefined;
+  return name === 'Ref' || OF_HOT.has(name) ? name : undefined;
+}

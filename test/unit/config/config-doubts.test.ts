@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { decodeConfig, decodeText, INIT, places } from './decoding.ts';
+
+const saidOf = ({ findings }: ReturnType<typeof decodeConfig>): string[] =>
+  findings.map(({ severity, what, hint }) => `${severity}: ${what}${hint === undefined ? '' : `: ${hint}`}`);
+
+describe('a function of a template that nobody has resolved', () => {
+  it.each<[config: object, place: string]>([
+    [{ commands: { a: { command: { 'Fn::Sub': 'x ${A}' } } } }, 'commands/a/command'],
+    [{ commands: { a: { command: ['echo', { Ref: 'Name' }] } } }, 'commands/a/command/1'],
+    [{ commands: { a: { command: 'true', env: { A: { get_param: 'a' } } } } }, 'commands/a/env/A'],
+    [{ commands: { a: { command: 'true', cwd: { 'Fn::GetAtt': ['a', 'b'] } } } }, 'commands/a/cwd'],
+    [{ files: { '/a': { content: 'x', mode: { str_replace: {} } } } }, 'files/~1a/mode'],
+    [{ files: { '/a': { content: 'x', context: { a: { Ref: 'b' } } } } }, 'files/~1a/context/a'],
+    [{ files: { '/a': { source: { list_join: ['', []] } } } }, 'files/~1a/source'],
+    [{ sources: { '/a': { 'Fn::Join': ['', []] } } }, 'sources/~1a'],
+    [{ packages: { apt: { a: [{ Ref: 'Version' }] } } }, 'packages/apt/a/0'],
+    [{ packages: { apt: { 'Fn::If': ['a', 'b', 'c'] } } }, 'packages/apt'],
+    [{ packages: { 'Fn::If': ['a', 'b', 'c'] } }, 'packages'],
+    [{ services: { systemd: { a: { enabled: { Ref: 'b' } } } } }, 'services/systemd/a/enabled'],
+    [{ services: { systemd: { a: { files: { 'Fn::Split': [',', 'a'] } } } } }, 'services/systemd/a/files'],
+    [{ users: { a: { groups: [{ Ref: 'b' }] } } }, 'users/a/groups/0'],
+  ])('%j is one error', (config, place) => {
+    expect(places(decodeConfig(config)).filter((line) => line.startsWith('error'))).toEqual([`error ${place}`]);
+  });
+
+  it('says what Heat has instead', () => {
+    expect(saidOf(decodeConfig({ commands: { a: { command: { 'Fn::Sub': 'x' } } } }))).toEqual([
+      'error: Fn::Sub was not resolved: heat does not know it: use Fn::Join, or str_replace in a HOT template',
+    ]);
+  });
+
+  it.each(['Fn::Sub', 'Ref', 'get_file'])('%s as the content of a file is written as JSON, with a warning', (name) => {
+    const decoded = decodeConfig({ files: { '/a': { content: { [name]: 'x' } } } });
+    expect(places(decoded)).toEqual(['warning files/~1a/content']);
+    expect(decoded.configs[0]?.files).toHaveLength(1);
+  });
+
+  it.each<[config: object]>([
+    [{ commands: { if: { command: 'true' } } }],
+    [{ groups: { repeat: {} } }],
+    [{ packages: { apt: { filter: [] } } }],
+    [{ services: { systemd: { not: { enabled: true } } } }],
+    [{ services: { systemd: { a: { packages: { apt: ['b'] } } } } }],
+    [{ commands: { a: { command: 'true', env: { Ref: 'x' } } } }],
+    [{ files: { '/a': { content: { a: { Ref: 'b' } } } } }],
+    [{ files: { '/a': { content: { Ref: 'b', more: 1 } } } }],
+    [{ files: { '/a': { content: '{{if}}', context: { if: 'x' } } } }],
+  ])('%j has none', (config) => {
+    expect(decodeConfig(config).findings).toEqual([]);
+  });
+});
+
+describe('a name for which a context has nothing', () => {
+  it.each<[content: string, context: object, names: string | undefined]>([
+    ['{{a}} {{b}} {{{c}}} {{&d}} {{b}}', { a: 1 }, '{{b}}, {{c}}, {{d}}'],
+    ['{{a.b}} {{a.c}}', { a: { b: 0 } }, '{{a.c}}'],
+    ['{{#list}}{{inner}}{{/list}}{{^none}}x{{/none}}', { list: [] }, undefined],
+    ['{{toString}}', {}, '{{toString}}'],
+    ['{{a}}', { a: '' }, undefined],
+    ['{{!comment}}', {}, undefined],
+  ])('%s', (content, context, names) => {
+    expect(saidOf(decodeConfig({ files: { '/a': { content, context } } }))).toEqual(
+      names === undefined ? [] : [`warning: nothing in the context for ${names}: it is left empty`],
+    );
+  });
+});
+
+describe('a key that stands twice', () => {
+  const text = (config: string): string => `{\n"${INIT}": {\n"config": ${config},\n"other": {"a": 1, "a": 2}}}`;
+
+  it.each<[config: string, place: string, where: string]>([
+    ['{"files": {"/a": {"content": "1"},\n"/a": {"content": "2"}}}', 'files/~1a', 'on line 3 and on line 4'],
+    ['{"commands": {"a": {"command": "x", "command": "true"}}}', 'commands/a/command', 'both on line 3'],
+    ['{"files": {},\n\n"files": {}}', 'files', 'on line 3 and on line 5'],
+    ['{"packages": {"apt": [], "ap\\u0074": []}}', 'packages/apt', 'both on line 3'],
+  ])('%s', (config, place, where) => {
+    const decoded = decodeText(text(config));
+    expect(places(decoded)).toEqual([`warning ${place}`]);
+    expect(decoded.findings[0]?.what).toContain(`stands twice, ${where}`);
+  });
+
+  it.each([
+    '{"files": {"/a": {"content": {"x": 1, "x": 2}}}}',
+    '{"commands": {"a": {"command": "true", "env": {"A": "\\"A\\": {", "B": "A"}}}}',
+    '{"files": {"/a": {"content": "{\\"a\\": 1, \\"a\\": 2}"}}}',
+  ])('is none in %s', (config) => {
+    expect(decodeText(text(config)).findings).toEqual([]);
+  });
+});
+
+describe('metadata that is not where it should be', () => {
+  it.each<[value: object, hint: string]>([
+    [{ Metadata: { [INIT]: {} } }, 'it is below "Metadata": give what stands there'],
+    [{ metadata: { [INIT]: {} } }, 'it is below "Metadata": give what stands there'],
+    [{ Resources: { a: {} } }, 'this is a whole template: give the metadata of one of its resources'],
+    [
+      { heat_template_version: '2018-08-31', resources: {} },
+      'this is a whole template: give the metadata of one of its resources',
+    ],
+    [{ config: {} }, `this is what stands below it: write { "${INIT}": { ... } } around it`],
+    [{ other: 1 }, 'it has: other'],
+    [{}, 'it is empty'],
+  ])('%j', (value, hint) => {
+    expect(decodeText(JSON.stringify(value)).findings[0]?.hint).toBe(hint);
+  });
+});
+
+describe('a key that is nearly right', () => {
+  it.each([
+    ['ensurerunning', 'ensureRunning'],
+    ['EnsureRunning', 'ensureRunning'],
+    ['enable', 'enabled'],
+    ['file', 'files'],
+  ])('%s of a service', (key, meant) => {
+    const { findings } = decodeConfig({ services: { systemd: { a: { [key]: true } } } });
+    expect(findings.map(({ hint }) => hint)).toEqual([`did you mean ${meant}?`]);
+  });
+});
+
+it('versions may be an empty object', () => {
+  const { configs, findings } = decodeConfig({ packages: { apt: { php: {}, 'a b': 1 } } });
+  expect(findings.map(({ pointer }) => pointer)).toEqual([`/${INIT}/config/packages/apt/a b`]);
+  expect(configs).toHaveLength(1);
+  expect(decodeConfig({ packages: { apt: { php: {} } } }).configs[0]?.packages[0]?.packages).toEqual([
+    { name: 'php', versions: [] },
+  ]);
+});
+
+it('numbers of commands keep their digits', () => {
+  const command =
+    '{"command": ["a", 1.0, 9007199254740993], "env": {"A": 1.50}, "waitAfterCompletion": 2.5, "ignoreErrors": 1}';
+  const { configs, findings } = decodeText(`{"${INIT}": {"config": {"commands": {"c": ${command}}}}}`);
+  expect(findings).toEqual([]);
+  expect(configs[0]?.commands[0]).toMatchObject({
+    ...{ command: ['a', '1.0', '9007199254740993'], env: { A: '1.50' }, waitAfterCompletion: 2.5, ignoreErrors: true },
+  });
+});
