@@ -37,7 +37,8 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block)) continue;
     for (const [key, value] of Object.entries(block)) if (!NOT_SECRET.has(key)) secrets.push(...textsIn(value));
-    const type = String(block['type']).toLowerCase();
+    const given = block['type'];
+    const type = typeof given === 'string' ? given.trim().toLowerCase() : undefined;
     if (type !== 'basic' && type !== 's3') {
       findings.push({
         severity: 'warning',

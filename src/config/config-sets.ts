@@ -12,12 +12,13 @@ export interface Selection {
   readonly findings: readonly Finding[];
 }
 
-/** Of configs to apply, and of references to follow: more of them are a mistake, and sets that name each other double them. */
+/** Of configs to apply and references to follow together. More are a mistake: sets that name each other double them. */
 const MOST = 10_000;
-/** Findings about config sets; one that is named twice is complained about twice. */
-const MOST_FINDINGS = 20;
+/** Names of sets that are shown of a cycle. */
+const LONGEST_TRAIL = 10;
 
 type Record_ = Readonly<Record<string, unknown>>;
+type Path = readonly (string | number)[];
 
 /**
  * Which configs to apply (contract section 2, cfn-init).
@@ -32,46 +33,77 @@ export function selectConfigs(init: Record_, wanted: readonly string[]): Selecti
   }
   if (!hasSets) return withoutSets(init, wanted);
 
+  if (wanted.length === 0 && !Object.hasOwn(sets, 'default')) {
+    const known = Object.keys(sets).join(', ');
+    return refuse([], 'no config set "default"', `choose with -c from: ${known}`, [SETS_KEY]);
+  }
+  return follow(init, sets, wanted.length === 0 ? ['default'] : wanted);
+}
+
+/** A set whose members are being followed. */
+interface OpenSet {
+  readonly name: string;
+  readonly members: readonly unknown[];
+  readonly isList: boolean;
+  next: number;
+}
+
+/** Follows the sets into each other, without recursion: a chain may be thousands long. */
+function follow(init: Record_, sets: Record_, wanted: readonly string[]): Selection {
   const findings: Finding[] = [];
   const configs: string[] = [];
-  const known = Object.keys(sets);
+  const open: OpenSet[] = [];
+  const seen = new Set<string>();
+  const cyclic = new Set<string>();
+  const enter = (name: string, where: Path): void => {
+    const trail = open.map((set) => set.name);
+    const at = trail.indexOf(name);
+    if (at >= 0) {
+      // Sets that all name each other have more cycles than anybody wants to read about.
+      const isTold = [name, trail[trail.length - 1] ?? ''].some((one) => cyclic.has(one));
+      for (const one of trail.slice(at)) cyclic.add(one);
+      if (isTold) return;
+      const shown = [...trail, name];
+      if (shown.length > LONGEST_TRAIL) shown.splice(LONGEST_TRAIL / 2, shown.length - LONGEST_TRAIL, '...');
+      findings.push(error(`config set cycle ${shown.join(' -> ')}`, 'remove one of the references', where));
+    } else if (!Object.hasOwn(sets, name)) {
+      const known = Object.keys(sets).join(', ');
+      findings.push(error(`no config set ${JSON.stringify(name)}`, `there are: ${known}`, where));
+    } else if (!seen.has(name) || findings.length === 0) {
+      const members = sets[name];
+      const isList = Array.isArray(members);
+      open.push({ name, members: isList ? members : [members], isList, next: 0 });
+      seen.add(name);
+    }
+  };
+
   let followed = 0;
-  const expand = (name: string, trail: readonly string[], where: readonly (string | number)[]): void => {
-    if (++followed > MOST || configs.length > MOST || findings.length >= MOST_FINDINGS) return;
-    if (trail.includes(name)) {
-      findings.push(error(`config set cycle ${[...trail, name].join(' -> ')}`, 'remove one of the references', where));
-      return;
-    }
-    if (!Object.hasOwn(sets, name)) {
-      findings.push(error(`no config set ${JSON.stringify(name)}`, `there are: ${known.join(', ')}`, where));
-      return;
-    }
-    const members: unknown = sets[name];
-    const list: readonly unknown[] = Array.isArray(members) ? members : [members];
-    list.forEach((member, index) => {
-      const here = Array.isArray(members) ? [SETS_KEY, name, index] : [SETS_KEY, name];
+  for (const first of wanted) {
+    enter(first, [SETS_KEY]);
+    for (let set = open.at(-1); set !== undefined; set = open.at(-1)) {
+      const index = set.next++;
+      if (index >= set.members.length) {
+        open.pop();
+        continue;
+      }
+      if (++followed > MOST && findings.length === 0) return tooMany();
+      const member = set.members[index];
+      const here = set.isList ? [SETS_KEY, set.name, index] : [SETS_KEY, set.name];
       const reference = referenceOf(member);
-      if (reference !== undefined) expand(reference, [...trail, name], [...here, 'ConfigSet']);
+      if (reference !== undefined) enter(reference, [...here, 'ConfigSet']);
       else if (typeof member !== 'string')
         findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', '', here));
       else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)
         findings.push(error(`no config ${JSON.stringify(member)}`, `there are: ${configNames(init)}`, here));
       else configs.push(member);
-    });
-  };
-
-  if (wanted.length === 0 && !Object.hasOwn(sets, 'default')) {
-    return refuse([], 'no config set "default"', `choose with -c from: ${known.join(', ')}`, [SETS_KEY]);
+    }
   }
-  for (const name of wanted.length === 0 ? ['default'] : wanted) expand(name, [], [SETS_KEY]);
-  if (followed > MOST || configs.length > MOST)
-    return refuse(
-      [],
-      `the config sets come to more than ${MOST} configs`,
-      'sets that name other sets twice double them each time',
-      [SETS_KEY],
-    );
   return { configs, findings };
+}
+
+function tooMany(): Selection {
+  const what = `the config sets come to more than ${MOST} configs`;
+  return refuse([], what, 'sets that name other sets twice double them each time', [SETS_KEY]);
 }
 
 function withoutSets(init: Record_, wanted: readonly string[]): Selection {
@@ -104,10 +136,10 @@ function configNames(init: Record_): string {
   );
 }
 
-function refuse(configs: readonly string[], what: string, hint: string, path: readonly (string | number)[]): Selection {
+function refuse(configs: readonly string[], what: string, hint: string, path: Path): Selection {
   return { configs, findings: [error(what, hint, path)] };
 }
 
-function error(what: string, hint: string, path: readonly (string | number)[]): Finding {
+function error(what: string, hint: string, path: Path): Finding {
   return { severity: 'error', what, pointer: pointerOf([INIT_KEY, ...path]), ...(hint === '' ? {} : { hint }) };
 }

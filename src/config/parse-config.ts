@@ -51,7 +51,8 @@ function entryPath(issue: v.BaseIssue<unknown>): readonly string[] {
 
 /** A copy without what stands at a path. Packages may be a list of names, and blanks around a name do not count. */
 function withoutEntry(value: unknown, [key = '', ...rest]: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.filter((name) => String(name).trim() !== key.trim());
+  if (Array.isArray(value))
+    return value.filter((name) => typeof name === 'object' || String(name).trim() !== key.trim());
   if (!isRecord(value)) return value;
   const kept = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
     if (name.trim() !== key.trim()) return [[name, child]];

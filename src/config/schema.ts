@@ -116,6 +116,10 @@ const packagesFollow = (manager: RuledManager) =>
       });
     }
   });
+const listOfPackages = v.pipe(
+  v.array(words),
+  v.transform((names): Record<string, unknown> => Object.fromEntries(names.map((name) => [name, []]))),
+);
 /** Made for the managers that a document names: ten of them would cost each start half a millisecond. */
 const packageList = (manager: RuledManager) =>
   v.lazy(() =>
@@ -124,10 +128,7 @@ const packageList = (manager: RuledManager) =>
         [record, v.array(v.unknown())],
         message('not a map of package names to versions', 'write it as { "name": [] }'),
       ),
-      v.transform(
-        (value): Record<string, unknown> =>
-          Array.isArray(value) ? Object.fromEntries(value.map((name) => [String(name), []])) : value,
-      ),
+      v.lazy((value) => (Array.isArray(value) ? listOfPackages : record)),
       // What is plainly in order is told by a look: the schema takes 3 ms for 200 packages.
       v.lazy((value) => {
         const plain = plainPackages(manager, value as Record<string, unknown>);

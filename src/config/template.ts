@@ -9,9 +9,14 @@ const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
  * @throws Error when the template is malformed
  */
 export function renderTemplate(template: string, context: Readonly<Record<string, unknown>>): string {
-  return mustache.render(template, context, undefined, {
-    escape: (value: unknown) => String(value ?? '').replace(/[&<>"]/g, (character) => ENTITIES[character] as string),
+  return new OwnWriter().render(template, new OwnContext(context), undefined, {
+    escape: (value: unknown) => textOf(value).replace(/[&<>"]/g, (character) => ENTITIES[character] as string),
   });
+}
+
+/** An object is not for text; its JSON says at least what it is. */
+function textOf(value: unknown): string {
+  return isRecord(value) ? JSON.stringify(value) : String(value ?? '');
 }
 
 /**
@@ -25,11 +30,36 @@ export function unknownNames(template: string, context: Readonly<Record<string, 
   return [...new Set(names)].filter((name) => name !== '.' && !isKnown(name, context));
 }
 
-function isKnown(name: string, context: unknown): boolean {
-  let value = context;
-  for (const part of name.split('.')) {
-    if (!isRecord(value) || !Object.hasOwn(value, part)) return false;
-    value = value[part];
+/** Looks up what the document has, and nothing that JavaScript gives each object, such as `constructor`. */
+class OwnContext extends mustache.Context {
+  override push(view: unknown): OwnContext {
+    return new OwnContext(view, this);
   }
-  return true;
+
+  override lookup(name: string): unknown {
+    if (name === '.') return this.view;
+    const [first = '', ...rest] = name.split('.');
+    let context: mustache.Context | undefined = this;
+    while (context !== undefined && !has(context.view, first)) context = context.parent;
+    let value: unknown = context?.view;
+    for (const key of [first, ...rest]) {
+      if (!has(value, key)) return undefined;
+      value = value[key];
+    }
+    return value;
+  }
+}
+
+class OwnWriter extends mustache.Writer {
+  override unescapedValue([, name = '']: string[], context: mustache.Context): string {
+    return textOf(context.lookup(name));
+  }
+}
+
+function has(value: unknown, key: string): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+}
+
+function isKnown(name: string, context: unknown): boolean {
+  return new OwnContext(context).lookup(name) !== undefined;
 }

@@ -16,6 +16,13 @@ describe('renderTemplate', () => {
     ['{{=<% %>=}}<%x%> {{x}}', { x: '1' }, '1 {{x}}'],
     ['no tags, ünïcode', {}, 'no tags, ünïcode'],
     ['', {}, ''],
+    ['[{{constructor}}{{toString}}{{__proto__}}{{a.constructor}}]', { a: {} }, '[]'],
+    ['{{#constructor}}x{{/constructor}}{{#list}}{{join}}{{toString}}{{/list}}', { list: ['a', []] }, ''],
+    ['{{constructor}} {{a.toString}}', { constructor: 'c', a: { toString: 't' } }, 'c t'],
+    ['{{#a}}{{outer}}{{b.c}}{{/a}}', { outer: 'o', a: { b: { c: 'in' } }, b: { c: 'out' } }, 'oin'],
+    ['{{list.0}} {{list.1.a}} {{list.length}}', { list: ['x', { a: 'y' }] }, 'x y 2'],
+    ['{{a}} {{{a}}}', { a: { b: [1, 'x'] } }, '{&quot;b&quot;:[1,&quot;x&quot;]} {"b":[1,"x"]}'],
+    ['{{a}}', { a: { toString: 1 } }, '{&quot;toString&quot;:1}'],
   ])('%j with %j', (template, context, expected) => {
     expect(renderTemplate(template, context)).toBe(expected);
   });
