@@ -11,7 +11,7 @@ import {
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
 import { isRecord } from './record.ts';
-import { hasWindowsPath, isWindowsPath } from './windows.ts';
+import { isWindowsCommand, isWindowsPath } from './windows.ts';
 
 /*
  * The form of a config. Every schema says in its own words what is wrong; a hint stands behind HINT in the message, for
@@ -172,8 +172,8 @@ const command = v.pipe(
 const unixCommand = v.pipe(
   command,
   v.check(
-    (value) => !hasWindowsPath(typeof value === 'string' ? value : value.join(' ')),
-    message('a command with a Windows path', 'this is a Linux guest'),
+    (value) => !isWindowsCommand(typeof value === 'string' ? value : value.join(' ')),
+    message('a command for Windows', 'this is a Linux guest'),
   ),
 );
 const environment = v.pipe(

@@ -202,7 +202,7 @@ describe('commands', () => {
     [{ command: 'x', cwd: 1 }, '/cwd'],
     [{ command: 'x', cwd: 'C:\\x' }, '/cwd'],
     [{ command: 'C:\\cfn\\run.bat' }, '/command'],
-    [{ command: 'x', test: ['type', 'C:\\cfn\\done'] }, '/test'],
+    [{ command: 'x', test: ['powershell', 'C:\\cfn\\done'] }, '/test'],
     [{ command: 'x', runas: '' }, '/runas'],
     [{ command: 'x', runas: '-i' }, '/runas'],
     [{ command: 'x', runas: 'a:b' }, '/runas'],
