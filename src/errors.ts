@@ -12,7 +12,7 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface ProblemDetails {
-  /** Where it happened: a path, a JSON pointer, a host. */
+  /** Where it happened: a path, a place in a document, a host. */
   readonly where?: string;
   /** What the reader can do next. */
   readonly hint?: string;

@@ -3,7 +3,7 @@ import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 
 export const INIT_KEY = 'AWS::CloudFormation::Init';
-const SETS_KEY = 'configSets';
+export const SETS_KEY = 'configSets';
 const LONE_CONFIG = 'config';
 
 export interface Selection {

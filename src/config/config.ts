@@ -7,7 +7,7 @@ export type SectionName = 'packages' | 'groups' | 'users' | 'sources' | 'files' 
 /** What every entry has: its name and its place in the document. */
 export interface EntryPlace {
   readonly name: string;
-  /** JSON pointer. */
+  /** For people: placeOf. */
   readonly pointer: string;
 }
 

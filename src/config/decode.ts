@@ -24,6 +24,7 @@ import { jsonTextAt } from './json-span.ts';
 import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
 import { isPrivateMode } from './mode.ts';
 import { parseConfig } from './parse-config.ts';
+import { placeOf } from './place.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { configSchema, type RawConfig } from './schema.ts';
@@ -380,7 +381,10 @@ function textOf(content: FileContent): string {
 }
 
 function place(config: string, section: string, ...names: readonly string[]): { name: string; pointer: string } {
-  return { name: names[names.length - 1] as string, pointer: pointerOf([INIT_KEY, config, section, ...names]) };
+  return {
+    name: names[names.length - 1] as string,
+    pointer: placeOf(pointerOf([INIT_KEY, config, section, ...names])),
+  };
 }
 
 function entriesOf<T>(section: Record<string, T> | null | undefined): [string, NonNullable<T>][] {

@@ -1,15 +1,17 @@
+import { placeOf } from './place.ts';
+
 /** Something the author of a document should know. An error keeps the document from being applied. */
 export interface Finding {
   readonly severity: 'error' | 'warning';
-  /** JSON pointer to the value in the document. */
+  /** JSON pointer to the value in the document, for programs; people read placeOf it. */
   readonly pointer: string;
   readonly what: string;
   readonly hint?: string;
 }
 
-/** `what: where: what next`, without the command's name. */
+/** `what: where in words: what next`, without the command's name. */
 export function findingLine({ what, pointer, hint }: Finding): string {
-  return [what, pointer, hint].filter((part) => part !== undefined && part !== '').join(': ');
+  return [what, placeOf(pointer), hint].filter((part) => part !== undefined && part !== '').join(': ');
 }
 
 export function isError(finding: Finding): boolean {

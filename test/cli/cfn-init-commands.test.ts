@@ -199,7 +199,7 @@ describe('cwd', () => {
       const { code, stderr } = await apply({ x: { command: 'true', cwd } }, { cwd: directory });
       expect({ code, stderr }).toEqual({
         code: 1,
-        stderr: `cfn-init: no such directory: /AWS::CloudFormation::Init/config/commands/x/cwd: create ${directory}/${cwd} first\n`,
+        stderr: `cfn-init: no such directory: commands "x", cwd: create ${directory}/${cwd} first\n`,
       });
     }
   });
@@ -297,24 +297,24 @@ describe('runas', () => {
   });
 
   test.each<[name: string, runas: string, prepare: string, what: RegExp]>([
-    ['a user that does not exist', 'nobody-at-all', '', /no user "nobody-at-all": \S+\/commands\/x\/runas: create it/],
+    ['a user that does not exist', 'nobody-at-all', '', /no user "nobody-at-all": commands "x", runas: create it/],
     [
       'not root',
       'root',
       'exec setpriv --reuid=7003 --regid=7002 --clear-groups --',
-      /only root can run it as root: \S+runas: run/,
+      /only root can run it as root: commands "x", runas: run/,
     ],
     [
       'no right to change users',
       'worker',
       'exec setpriv --bounding-set=-setuid --',
-      /cannot run it as worker: \S+runas: .*setpriv/,
+      /cannot run it as worker: commands "x", runas: .*setpriv/,
     ],
     [
       'with the setpriv of BusyBox',
       'worker',
       `mv /usr/bin/setpriv /usr/bin/setpriv.off; printf '#!/bin/sh\necho "BusyBox v1.36"; echo "  --nnp  Ignore"; exit 1\n' >/usr/bin/setpriv; chmod +x /usr/bin/setpriv;`,
-      /cannot run it as worker: \S+runas: install the setpriv of util-linux\n$/,
+      /cannot run it as worker: commands "x", runas: install the setpriv of util-linux\n$/,
     ],
     ['without setpriv', 'worker', 'mv /usr/bin/setpriv /usr/bin/setpriv.off;', /setpriv is not installed/],
   ])('%s: one line, and neither test nor command runs', async (_, runas, prepare, what) => {
@@ -360,7 +360,7 @@ describe('a failing command', () => {
   test('names itself, its exit code and the last line that it printed', async () => {
     const { code, stderr } = await apply({ '02 it': { command: 'echo first; echo the cause >&2; echo; exit 42' } });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^cfn-init: [^\n]*\b42\b[^\n]*\/commands\/02 it[^\n]*the cause[^\n]*\n$/);
+    expect(stderr).toMatch(/^cfn-init: [^\n]*\b42\b[^\n]*commands "02 it"[^\n]*the cause[^\n]*\n$/);
     expect(stderr).not.toContain('first');
   });
 

@@ -86,7 +86,7 @@ describe('which configs are applied, and in which order', () => {
 });
 
 describe('errors', () => {
-  const SET = '/AWS::CloudFormation::Init/configSets';
+  const SET = 'configSets';
   test.each<[string, object, string[], (string | RegExp)[][]]>([
     [
       'no default and no -c names the sets',
@@ -95,7 +95,7 @@ describe('errors', () => {
       [[/"default"/, /\ba, b\b/]],
     ],
     ['an unknown set', { configSets: { default: ['one'] } }, ['-c', 'nope'], [[/"nope"/, /\bdefault\b/]]],
-    ['an unknown config', { configSets: { default: ['one', 'nope'] } }, [], [[/"nope"/, `${SET}/default/1`]]],
+    ['an unknown config', { configSets: { default: ['one', 'nope'] } }, [], [[/"nope"/, `${SET} "default", item 2`]]],
     ['a config by the name of an inherited property', { configSets: { default: '__proto__' } }, [], [[/"__proto__"/]]],
     [
       'a set by the name of an inherited property',
@@ -107,13 +107,13 @@ describe('errors', () => {
       'an unknown reference',
       { configSets: { default: [{ ConfigSet: 'nope' }] } },
       [],
-      [[/"nope"/, `${SET}/default/0/ConfigSet`]],
+      [[/"nope"/, `${SET} "default", item 1, ConfigSet`]],
     ],
     [
       'a cycle',
       { configSets: { default: ['one', { ConfigSet: 'b' }], b: [{ ConfigSet: 'default' }] } },
       [],
-      [[/cycle/, /default -> b -> default/, `${SET}/b/0/ConfigSet`]],
+      [[/cycle/, /default -> b -> default/, `${SET} "b", item 1, ConfigSet`]],
     ],
     [
       'a set that refers to itself',
@@ -125,7 +125,11 @@ describe('errors', () => {
       'all problems together',
       { configSets: { default: ['nope', 7, { ConfigSet: 'gone' }] } },
       [],
-      [[/"nope"/, `${SET}/default/0`], [`${SET}/default/1`], [/"gone"/, `${SET}/default/2/ConfigSet`]],
+      [
+        [/"nope"/, `${SET} "default", item 1`],
+        [`${SET} "default", item 2`],
+        [/"gone"/, `${SET} "default", item 3, ConfigSet`],
+      ],
     ],
     ['-c without configSets', { config: config('lone') }, ['-c', 'default'], [[/"default"/]]],
     ['configSets that is a list', { configSets: ['one'] }, [], [[SET]]],

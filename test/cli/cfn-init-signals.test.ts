@@ -83,7 +83,7 @@ describe('a command that runs is ended with what it has started, and the step is
       '2-next': { command: `touch ${directory}/next` },
     };
     const { code, stdout, stderr } = await init(directory, { commands }, [signal]);
-    const where = '/AWS::CloudFormation::Init/config/commands/1-hangs';
+    const where = 'commands "1-hangs"';
     const line = `ended by SIG${signal}: ${where}: 1 step was not run; run cfn-init again`;
     expect({ code, stderr }).toEqual({
       code: expected,
@@ -105,7 +105,10 @@ describe('a command that runs is ended with what it has started, and the step is
     const { code, stderr } = await view().run(`${binary('cfn-init')} ${document} & pid=$!
       until [ -e ${mark} ]; do sleep 0.02; done
       kill $(cat ${directory}/pid) && kill $pid; wait $pid`);
-    expect({ code, stderr }).toEqual({ code: 143, stderr: expect.stringContaining('cfn-init: ended by SIGTERM: /') });
+    expect({ code, stderr }).toEqual({
+      code: 143,
+      stderr: expect.stringContaining('cfn-init: ended by SIGTERM: commands "a"'),
+    });
   });
 
   test('also when it is a test, whatever --compat and ignoreErrors say', async () => {
@@ -159,14 +162,14 @@ describe('what waits ends at once', () => {
     [
       'waitAfterCompletion',
       () => ({ commands: { a: { command: `(sleep 0.5; touch ${mark}) & :`, waitAfterCompletion: 600 } } }),
-      /commands\/a/,
+      /commands "a/,
     ],
     [
       'a download, whose temporary files are removed',
       (directory) => ({ files: { [`${directory}/new/file`]: { source: `${server.url}/x` } } }),
-      /files\//,
+      /files "/,
     ],
-    ['an archive', (directory) => ({ sources: { [`${directory}/new`]: `${server.url}/x.tar.gz` } }), /sources\//],
+    ['an archive', (directory) => ({ sources: { [`${directory}/new`]: `${server.url}/x.tar.gz` } }), /sources "/],
     [
       'Heat',
       () => [...['-s', 's', '-r', 'r', '--url', server.url], ...['--access-key', 'a', '--secret-key', 'b']],
@@ -228,7 +231,7 @@ describe('a package tool', () => {
       stderr: [
         'cfn-init: warning: SIGTERM: ending packages rubygems',
         'cfn-init: warning: waiting for gem (process N) to end, 60 s at most',
-        'cfn-init: ended by SIGTERM: /AWS::CloudFormation::Init/config/packages/rubygems: run cfn-init again',
+        'cfn-init: ended by SIGTERM: packages rubygems: run cfn-init again',
         '',
       ].join('\n'),
     });

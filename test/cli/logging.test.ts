@@ -73,14 +73,12 @@ describe('in a pipe', () => {
         'files     changed    /srv/logged  (created, 0644)  TIME',
         'commands  changed    01_slow  (ran)  TIME',
         'commands  skipped    02_not  (its test ended with exit code 1)  TIME',
-        'commands  failed     03_bad  (the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing)  TIME',
+        'commands  failed     03_bad  (the command ended with exit code 3: commands "03_bad": it printed nothing)  TIME',
         'cfn-init: 2 changed, 1 skipped, 1 failed in TIME',
         '',
       ].join('\n'),
     );
-    expect(stderr).toBe(
-      'cfn-init: the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing\n',
-    );
+    expect(stderr).toBe('cfn-init: the command ended with exit code 3: commands "03_bad": it printed nothing\n');
   });
 });
 

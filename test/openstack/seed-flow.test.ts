@@ -72,7 +72,7 @@ describe('a stack of a real OpenStack', () => {
       const stack = await cloud.create('failing', failing, { image: 'guest', flavor, network });
       expect(stack.status).toBe('CREATE_FAILED');
       expect(stack.reason).toContain('the command ended with exit code 7');
-      expect(stack.reason).toContain('config/commands/01_disk: it printed last: no disk');
+      expect(stack.reason).toContain('commands "01_disk": it printed last: no disk');
       expect(await cdromBus(cloud, stack)).toBe('scsi');
       expect(await lastWords(cloud, stack)).toContain('DataSourceConfigDrive [net,ver=2][source=/dev/sr0]');
     },

@@ -191,7 +191,7 @@ describe('a name that is not there', () => {
     await view().run('printf "#!/bin/sh\\nexit 0\\n" >/etc/init.d/oldd; chmod 755 /etc/init.d/oldd');
     const { code, stderr } = await apply({ [name]: { ensureRunning: true } });
     expect({ code, lines: stderr.split('\n').length }).toEqual({ code: 1, lines: 2 });
-    expect(stderr).toContain(`no service ${JSON.stringify(name)}: /AWS::CloudFormation::Init/config/services/systemd/`);
+    expect(stderr).toContain(`no service ${JSON.stringify(name)}: services systemd `);
     expect(stderr).toContain(says);
   });
 

@@ -40,7 +40,7 @@ describe('a failure with the last words of the program', () => {
     {
       name: 'dies',
       unit: service(shell('echo one; echo two; echo three; sleep 1; echo port taken >&2; exit 4')),
-      says: ['service "dies" did not stay up', '/services/systemd/dies', 'exit code 4', 'two | three | port taken'],
+      says: ['service "dies" did not stay up', 'services systemd "dies"', 'exit code 4', 'two | three | port taken'],
       not: 'one',
     },
     { name: 'killed', unit: service(shell('echo hello; sleep 1; kill -9 $$$$')), says: ['signal 9', 'hello'] },

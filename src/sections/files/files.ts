@@ -111,7 +111,7 @@ async function wantedAttributes(entry: FileEntry, present: Entry | undefined, wo
 function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): number {
   if (isAccountId(name)) return Number(name);
   throw new Problem(`no ${kind} ${JSON.stringify(name)}`, {
-    where: `${entry.pointer}/${kind === 'user' ? 'owner' : 'group'}`,
+    where: `${entry.pointer}, ${kind === 'user' ? 'owner' : 'group'}`,
     hint: `create it under "${kind}s"`,
   });
 }
