@@ -1,6 +1,7 @@
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
+import { unresolved, unresolvedHint } from './unresolved.ts';
 
 export const AUTHENTICATION_KEY = 'AWS::CloudFormation::Authentication';
 
@@ -36,6 +37,19 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   if (!isRecord(blocks)) return { byName, secrets, findings };
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block)) continue;
+    for (const [key, value] of Object.entries(block)) {
+      const called = [value]
+        .flat()
+        .map(unresolved)
+        .find((one) => one !== undefined);
+      if (called !== undefined)
+        findings.push({
+          severity: 'error',
+          what: `${called} was not resolved`,
+          pointer: pointerOf([AUTHENTICATION_KEY, name, key]),
+          hint: unresolvedHint(called),
+        });
+    }
     for (const [key, value] of Object.entries(block)) if (!NOT_SECRET.has(key)) secrets.push(...textsIn(value));
     const given = block['type'];
     const type = typeof given === 'string' ? given.trim().toLowerCase() : undefined;

@@ -5,7 +5,7 @@ import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { repeatedKeys } from './repeated-keys.ts';
 import { reservedNames, unknownKeys } from './schema.ts';
-import { unresolvedContent, unresolvedHint, unresolvedIn } from './unresolved.ts';
+import { unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 
 /**
  * What is odd about a config beside the form of its values: keys that nobody reads, names that JavaScript keeps for itself,
@@ -40,13 +40,13 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
       hint: unresolvedHint(called),
     });
   for (const [path, file] of Object.entries(isRecord(value['files']) ? value['files'] : {})) {
-    const called = isRecord(file) ? unresolvedContent(file['content']) : undefined;
-    if (called !== undefined)
+    const found = isRecord(file) ? unresolvedInContent(file['content']) : undefined;
+    if (found !== undefined)
       findings.push({
         severity: 'warning',
-        what: `${called} was not resolved, and is written to the file as JSON`,
-        pointer: at('files', path, 'content'),
-        hint: unresolvedHint(called),
+        what: `${found.name} was not resolved, and is written to the file as JSON`,
+        pointer: at('files', path, 'content', ...found.path),
+        hint: unresolvedHint(found.name),
       });
   }
   return findings;

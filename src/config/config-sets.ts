@@ -1,6 +1,7 @@
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
+import { unresolved, unresolvedHint } from './unresolved.ts';
 
 export const INIT_KEY = 'AWS::CloudFormation::Init';
 export const SETS_KEY = 'configSets';
@@ -91,6 +92,8 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
       const here = set.isList ? [SETS_KEY, set.name, index] : [SETS_KEY, set.name];
       const reference = referenceOf(member);
       if (reference !== undefined) enter(reference, [...here, 'ConfigSet']);
+      else if (unresolved(member) !== undefined)
+        findings.push(error(`${unresolved(member)} was not resolved`, unresolvedHint(unresolved(member) ?? ''), here));
       else if (typeof member !== 'string')
         findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', '', here));
       else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)

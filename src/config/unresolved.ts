@@ -38,9 +38,29 @@ export function unresolvedIn(config: Readonly<Record<string, unknown>>): readonl
   return found;
 }
 
-/** The function that the content of a file is as a whole, which is written as JSON then. */
-export function unresolvedContent(content: unknown): string | undefined {
-  return functionIn(content, false);
+/** The function that a value is instead of text. */
+export function unresolved(value: unknown): string | undefined {
+  return functionIn(value, false);
+}
+
+/**
+ * The first function in the content of a file, which is written as JSON. In the depth of an object, `if` and `filter` are names
+ * like others, and a content that is a template has its functions with reason.
+ */
+export function unresolvedInContent(content: unknown): Unresolved | undefined {
+  const whole = unresolved(content);
+  if (whole !== undefined) return { path: [], name: whole };
+  if (!isRecord(content) || content['Resources'] !== undefined || content['resources'] !== undefined) return undefined;
+  const rest: { readonly value: unknown; readonly path: readonly string[] }[] = [{ value: content, path: [] }];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const { value, path } = next;
+    const name = unresolved(value);
+    if (name !== undefined && /^Ref$|::|_/.test(name)) return { path, name };
+    if (typeof value !== 'object' || value === null) continue;
+    const children = Object.entries(value).map(([key, child]) => ({ value: child as unknown, path: [...path, key] }));
+    rest.push(...children.reverse());
+  }
+  return undefined;
 }
 
 /** What may be done about it. */

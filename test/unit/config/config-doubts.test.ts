@@ -36,6 +36,24 @@ describe('a function of a template that nobody has resolved', () => {
     expect(decoded.configs[0]?.files).toHaveLength(1);
   });
 
+  it('in the depth of a content it is told where', () => {
+    const content = { a: [1, { b: { 'Fn::Sub': 'x' } }], c: { Ref: 'd' } };
+    expect(places(decodeConfig({ files: { '/a': { content } } }))).toEqual(['warning files/~1a/content/a/1/b']);
+  });
+
+  it.each([[{ buckets: [{ Ref: 'B' }] }], [{ password: { get_param: 'p' } }], [{ roleName: { 'Fn::GetAtt': ['a'] } }]])(
+    'in an authentication block: %j is an error',
+    (block) => {
+      const decoded = decodeConfig({}, { 'AWS::CloudFormation::Authentication': { s3: { type: 'S3', ...block } } });
+      expect(saidOf(decoded)).toEqual([expect.stringContaining('was not resolved')]);
+    },
+  );
+
+  it('in a config set it is an error', () => {
+    const { findings } = decodeText(JSON.stringify({ [INIT]: { configSets: { default: [{ Ref: 'Set' }] } } }));
+    expect(findings.map(({ what }) => what)).toEqual(['Ref was not resolved']);
+  });
+
   it.each<[config: object]>([
     [{ commands: { if: { command: 'true' } } }],
     [{ groups: { repeat: {} } }],
@@ -43,7 +61,8 @@ describe('a function of a template that nobody has resolved', () => {
     [{ services: { systemd: { not: { enabled: true } } } }],
     [{ services: { systemd: { a: { packages: { apt: ['b'] } } } } }],
     [{ commands: { a: { command: 'true', env: { Ref: 'x' } } } }],
-    [{ files: { '/a': { content: { a: { Ref: 'b' } } } } }],
+    [{ files: { '/a': { content: { a: { if: 'b' }, Resources: { filter: 'b' } } } } }],
+    [{ files: { '/a': { content: { Resources: { a: { Ref: 'b' } } } } } }],
     [{ files: { '/a': { content: { Ref: 'b', more: 1 } } } }],
     [{ files: { '/a': { content: '{{if}}', context: { if: 'x' } } } }],
   ])('%j has none', (config) => {
