@@ -9,10 +9,12 @@ const DIGITS = 12;
 /** V8 makes a copy of code that is not aligned. */
 const ALIGNMENT = 8;
 /**
- * Hardly anybody goes through a proxy or reads an error in XML: without a code cache, and compressed. By brotli: unlike zlib's,
- * its result does not depend on the processor.
+ * What not every boot needs is compressed, which costs a millisecond when it is read. By brotli: unlike zlib's, its result does
+ * not depend on the processor.
  */
-const SELDOM: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
+const COMPRESSED: ReadonlySet<string> = new Set(['cfntools', 'execa', 'http-proxied', 'saxes']);
+/** Hardly anybody goes through a proxy or reads an error in XML. */
+const WITHOUT_CODE: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
@@ -28,12 +30,9 @@ export function pack(names: readonly string[], directory: string, withCode: bool
   for (const name of names) {
     const file = `${name}.cjs`;
     const source = readFileSync(join(directory, file));
-    if (SELDOM.has(name)) {
-      add(`${file}.br`, brotliCompressSync(source));
-      continue;
-    }
-    add(file, source);
-    if (withCode) add(`${name}.cache`, codeOf(name, directory));
+    if (COMPRESSED.has(name)) add(`${file}.br`, brotliCompressSync(source));
+    else add(file, source);
+    if (withCode && !WITHOUT_CODE.has(name)) add(`${name}.cache`, codeOf(name, directory));
   }
   const first = JSON.stringify({ at: '0'.repeat(DIGITS), files } satisfies PackedIndex);
   return Buffer.concat([Buffer.from(`${first}${' '.repeat(missing(first.length + 1))}\n`), ...parts]);
