@@ -5,6 +5,7 @@ import { journalSink } from './logging/journal-sink.ts';
 import { lastRunSink } from './logging/last-run-sink.ts';
 import type { Progress } from './logging/progress.ts';
 import { createScreen, type Output, type Tone } from './logging/screen.ts';
+import { visibleLine } from './logging/visible.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
@@ -97,6 +98,7 @@ export function createContext(options: ContextOptions): Context {
   redactor.addEnvironment(environment);
   redactor.addEnvironment({ http_proxy: proxies.http, https_proxy: proxies.https });
   const redact = (text: string): string => redactor.redact(text);
+  const show = (line: string): string => visibleLine(redact(line));
   const { output, paint, progress } = createScreen(
     options.output,
     environment,
@@ -120,10 +122,10 @@ export function createContext(options: ContextOptions): Context {
     systemUntil: buildSystem,
     log,
     insist: (line) => {
-      if (isQuiet) terminal.write('ERROR', redact(line));
+      if (isQuiet) terminal.write('ERROR', show(line));
     },
     remind: (line) => {
-      if (!isQuiet) terminal.write('ERROR', redact(line));
+      if (!isQuiet) terminal.write('ERROR', show(line));
     },
     verbose,
     setVerbose: (isWanted) => {
@@ -131,9 +133,9 @@ export function createContext(options: ContextOptions): Context {
       terminal = terminalSink(command, verbose || isWanted, output.stderr, paint.stderr);
     },
     redactor,
-    print: (line, tone) => void output.stdout(`${paint.stdout(tone, redact(line))}\n`),
+    print: (line, tone) => void output.stdout(`${paint.stdout(tone, show(line))}\n`),
     give: (text) => mustWrite(output, text),
-    giveLines: (lines) => mustWrite(output, lines.map((line) => `${redact(line)}\n`).join('')),
+    giveLines: (lines) => mustWrite(output, lines.map((line) => `${show(line)}\n`).join('')),
     progress,
   };
 }

@@ -75,5 +75,5 @@ export function lastLine(output: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, ' ');
+  return text.trim().replace(/\s+/g, (gap) => (/[\n\r]/.test(gap) ? ' ' : gap));
 }

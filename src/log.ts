@@ -1,6 +1,7 @@
 import { isoTime } from './iso-time.ts';
 import type { About } from './logging/events.ts';
 import { type Paint, plain, type Tone } from './logging/screen.ts';
+import { shortened, visible } from './logging/visible.ts';
 import type { Redactor } from './redact.ts';
 
 export type Level = 'TRACE' | 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
@@ -11,7 +12,7 @@ export interface Sink {
   write(level: Level, text: string, about?: About): void;
 }
 
-/** The one way to say something: every sink gets the line, and no sink gets a secret. */
+/** The one way to say something: every sink gets the line, and no sink gets a secret, or what would steer a terminal. */
 export interface Log {
   debug(text: string): void;
   info(text: string, about?: About): void;
@@ -24,7 +25,9 @@ export interface Log {
 /** Joins sinks into a log whose every line passes the redactor first. */
 export function createLog(redactor: Redactor, sinks: readonly Sink[]): Log {
   const write = (level: Level, text: string, about?: About): void => {
-    const clean = redactor.redact(text);
+    const whole = visible(redactor.redact(text));
+    // What programs print is in the log as a whole.
+    const clean = level === 'DEBUG' || level === 'TRACE' ? whole : shortened(whole);
     for (const sink of sinks) sink.write(level, clean, about);
   };
   return {

@@ -12,11 +12,16 @@ import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings } from '../settings.ts';
 import { Interrupted } from '../system/signals.ts';
-import { type ParsedArguments, textOption } from './command.ts';
+import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
+
+/** Of each kind; more would fill a console. */
+const MOST_FINDINGS = 50;
 
 /** What the command line and the settings ask for. */
 interface Request {
+  /** --strict: what would be a warning about the document is an error. */
+  readonly isStrict: boolean;
   readonly wish: MetadataWish;
   /** The document, when it comes by a pipe. */
   readonly given: Buffer | undefined;
@@ -47,7 +52,8 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     const system = context.systemUntil(interruption.abort);
     const turn = await takeTurn(system, log, settings);
     try {
-      const request = { wish, given, configSets: configSets(args), isOtherRoot, isCompatible };
+      const isStrict = flagOption(args, 'strict');
+      const request = { wish, given, configSets: configSets(args), isOtherRoot, isCompatible, isStrict };
       return await applyMetadata(request, { ...context, system }, interruption);
     } finally {
       turn.release();
@@ -76,7 +82,7 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   const { configs, findings, secrets, privateTexts } = decodeMetadata(document, request.configSets, tolerated);
   for (const secret of secrets) redactor.addSecret(secret);
   for (const text of privateTexts) redactor.addPrivateText(text);
-  reportFindings(findings, context);
+  reportFindings(findings, request.isStrict, context);
 
   const steps = planSteps(configs);
   const count = `${steps.length} step${steps.length === 1 ? '' : 's'}`;
@@ -129,13 +135,18 @@ async function warnOfHooks(
   for (const line of doubtsOfWritten(system, written, { value, resource })) log.warning(line);
 }
 
-/** All problems are said at once, before anything on the machine changes. */
-function reportFindings(findings: readonly Finding[], { log }: Context): void {
-  for (const finding of findings) if (!isError(finding)) log.warning(findingLine(finding));
-  const errors = findings.filter(isError);
+/** All problems are said at once, before anything on the machine changes; of very many, the first. */
+function reportFindings(findings: readonly Finding[], isStrict: boolean, { log }: Context): void {
+  const [errors, warnings] = [true, false].map((isWanted) =>
+    findings.filter((finding) => (isStrict || isError(finding)) === isWanted),
+  ) as [Finding[], Finding[]];
+  for (const finding of warnings.slice(0, MOST_FINDINGS)) log.warning(findingLine(finding));
+  if (warnings.length > MOST_FINDINGS) log.warning(`and ${warnings.length - MOST_FINDINGS} more warnings`);
+  const more = errors.splice(MOST_FINDINGS).length;
   const last = errors.pop();
   if (last === undefined) return;
   for (const finding of errors) log.error(findingLine(finding));
+  if (more > 0) log.error(`and ${more} more errors`);
   throw new Problem(findingLine(last));
 }
 

@@ -53,7 +53,10 @@ export const commands: readonly CommandSpec[] = [
         description: 'apply files, sources, users and groups to this directory; run nothing',
         addition: true,
       },
-      STRICT,
+      {
+        ...STRICT,
+        description: 'refuse a document with warnings, and a credential file that others can read, own or replace',
+      },
       { flags: '--compat <style>', description: '"heat": only warn where heat-cfntools only warned', addition: true },
     ],
     load: () => import('./cfn-init.ts'),

@@ -5,9 +5,6 @@ import type { System } from '../system/system.ts';
 
 /** Characters of an error that are kept: below the 4,096 bytes that a reason may have on AWS, whatever they are. */
 const LONGEST_LINE = 1000;
-/** The colours of a terminal that a command printed, and other control characters: a stack shows them as rubbish, or not at all. */
-const COLOURS = /\x1b\[[\d;?]*[A-Za-z]/g;
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 
 /**
  * Keeps the error by which the last cfn-init of root ended, for the cfn-signal that comes after it (commands/last-run.ts). It
@@ -26,9 +23,8 @@ export function lastRunSink({ files, clock, self }: System): Sink {
         const directory = paths.lastRun.slice(0, paths.lastRun.lastIndexOf('/'));
         if (files.makeDirectory(directory)) files.setAttributes(directory, { mode: 0o700, ...self });
         const bootId = files.readIfPresent(paths.bootId)?.toString('utf8').trim();
-        const plain = text.replace(COLOURS, '').replace(CONTROL, ' ');
         // Half of a pair of surrogates at the end would be no text for the stack's database.
-        const line = plain.slice(0, LONGEST_LINE).toWellFormed();
+        const line = text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();
         const note = { exitCode, line, elapsed: clock.elapsed(), bootId };
         files.write(paths.lastRun, Buffer.from(`${JSON.stringify(note)}\n`), { mode: 0o600, ...self });
       } catch (error) {

@@ -294,6 +294,50 @@ describe('what is odd but harmless is a warning', () => {
   });
 });
 
+describe('--strict', () => {
+  test.each<[string, ConfigDocument]>([
+    ['an unknown key', { files: { '/a': { content: '', permissions: '0644' } } }],
+    ['a function in a content', { files: { '/a': { content: { Ref: 'b' } } } }],
+    ['an unknown name in a template', { files: { '/a': { content: '{{b}}', context: {} } } }],
+  ])('%s, which is a warning otherwise, is an error', async (_, config) => {
+    for (const [options, code] of [
+      [[], 0],
+      [['--strict'], 1],
+    ] as const) {
+      const root = join(machine().shared, `root-${count++}`);
+      mkdirSync(root);
+      const result = await cfnInit(machine(), config, ['--root', root, ...options]);
+      expect({ code: result.code, isWritten: readdirSync(root).length > 0 }).toEqual({ code, isWritten: code === 0 });
+      const said = complaints(result).filter((line) => !line.includes(' applying to '));
+      expect(said).toEqual([expect.stringMatching(code === 0 ? /^cfn-init: warning: / : /^cfn-init: (?!warning)/)]);
+    }
+  });
+});
+
+describe('what is shown of a document', () => {
+  test('no more than 50 errors', async () => {
+    const { errors } = await refuse({
+      groups: Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`-${n}`, {}])),
+    });
+    expect(errors).toHaveLength(51);
+    expect(errors.at(-2)).toBe('cfn-init: and 450 more errors');
+  });
+
+  test('of a name with a megabyte, its beginning', async () => {
+    const { errors } = await refuse({ groups: { ['-'.repeat(1e6)]: {} } });
+    expect(errors.join().length).toBeLessThan(5000);
+  });
+
+  test('of control characters in a name, their numbers', async () => {
+    const root = join(machine().shared, `root-${count++}`);
+    mkdirSync(root);
+    const name = '/\x1b]0;title\x07a\x1b[31m\nfiles changed /b';
+    const { code, stdout } = await cfnInit(machine(), { files: { [name]: { content: '' } } }, ['--root', root]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^files +changed +\/a\\nfiles changed \/b .*\n.*1 changed.*\n$/);
+  });
+});
+
 function mergedFiles({ files }: ConfigDocument): unknown {
   return files === undefined ? GOOD : Array.isArray(files) ? files : { ...GOOD, ...(files as object) };
 }

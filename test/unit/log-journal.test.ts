@@ -100,7 +100,7 @@ describe('an entry', () => {
       'MESSAGE=it printed',
       'MESSAGE=',
       'MESSAGE=.',
-      'MESSAGE=PRIORITY=0',
+      'MESSAGE=PRIORITY=0\\x00',
       'PRIORITY=3',
       'SYSLOG_IDENTIFIER=cfn-init',
     ]);
