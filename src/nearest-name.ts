@@ -1,10 +1,21 @@
 import { editDistance } from './edit-distance.ts';
 
-/** The known name that a mistyped one is at most two strokes away from, and less than half of its length. */
+/**
+ * The known name that a mistyped one may stand for: the same in another case, or at most two strokes away, and less than half of its
+ * length.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const same = known.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  if (same !== undefined) return same;
   const most = Math.min(2, Math.floor((name.length - 1) / 2));
   return known
     .map((candidate) => ({ candidate, strokes: editDistance(name, candidate) }))
     .filter(({ strokes }) => strokes <= most)
     .sort((one, other) => one.strokes - other.strokes)[0]?.candidate;
+}
+
+/** What to say of a name that is not among the known ones. */
+export function suggestName(name: string, known: readonly string[]): string {
+  const near = nearestName(name, known);
+  return near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
 }

@@ -1,3 +1,4 @@
+import { nearestName } from '../nearest-name.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
@@ -26,6 +27,7 @@ export interface Authentications {
   readonly findings: readonly Finding[];
 }
 
+const KNOWN = ['type', 'username', 'password', 'accessKeyId', 'secretKey', 'roleName', 'uris', 'buckets'];
 const NOT_SECRET = new Set(['type', 'uris', 'buckets', 'roleName', 'username']);
 
 /** Decodes the authentication blocks; what is not understood is a warning, since only some file may need it. */
@@ -38,6 +40,14 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block)) continue;
     for (const [key, value] of Object.entries(block)) {
+      const near = KNOWN.includes(key) ? undefined : nearestName(key, KNOWN);
+      if (near !== undefined)
+        findings.push({
+          severity: 'warning',
+          what: `unknown key ${JSON.stringify(key)} is ignored`,
+          pointer: pointerOf([AUTHENTICATION_KEY, name, key]),
+          hint: `did you mean ${near}?`,
+        });
       const called = [value]
         .flat()
         .map(unresolved)

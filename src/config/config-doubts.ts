@@ -1,10 +1,11 @@
-import { nearestName } from '../nearest-name.ts';
-import { INIT_KEY } from './config-sets.ts';
+import { nearestName, suggestName } from '../nearest-name.ts';
+import { AUTHENTICATION_KEY } from './authentication.ts';
+import { INIT_KEY, SETS_KEY } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { repeatedKeys } from './repeated-keys.ts';
-import { reservedNames, unknownKeys } from './schema.ts';
+import { isSection, reservedNames, unknownKeys } from './schema.ts';
 import { unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 
 /**
@@ -17,12 +18,11 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
   const findings: Finding[] = [];
   for (const { path, known } of unknownKeys(value)) {
     const key = path[path.length - 1] ?? '';
-    const near = known.find((one) => one.toLowerCase() === key.toLowerCase()) ?? nearestName(key, known);
     findings.push({
       severity: 'warning',
       what: `unknown key ${JSON.stringify(key)} is ignored`,
       pointer: at(...path),
-      hint: near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`,
+      hint: suggestName(key, known),
     });
   }
   for (const path of reservedNames(value))
@@ -58,6 +58,12 @@ export function withoutEchoes(doubts: readonly Finding[], findings: readonly Fin
   return findings.filter(({ pointer }) => !said.some((one) => pointer === one || pointer.startsWith(`${one}/`)));
 }
 
+/** Says what a document is that is no object. */
+export function whatItIs(value: unknown): string {
+  const kind = Array.isArray(value) ? 'it is a list; ' : typeof value === 'string' ? 'it is a text in quotes; ' : '';
+  return `${kind}it must be an object that holds ${INIT_KEY}`;
+}
+
 /** Says where the Init is, when it is not where it should be: in a template, or one level down. */
 export function whereItMayBe(value: Record<string, unknown>): string {
   const metadata = value['Metadata'] ?? value['metadata'];
@@ -67,7 +73,31 @@ export function whereItMayBe(value: Record<string, unknown>): string {
   if (value['config'] !== undefined || value['configSets'] !== undefined)
     return `this is what stands below it: write { "${INIT_KEY}": { ... } } around it`;
   const keys = Object.keys(value);
+  const near = keys.find((key) => nearestName(key, [INIT_KEY]) !== undefined);
+  if (near !== undefined) return `${JSON.stringify(near)} is spelled otherwise: write ${INIT_KEY}`;
+  if (keys.some(isSection))
+    return `these are the sections of a config: write { "${INIT_KEY}": { "config": { ... } } } around them`;
   return keys.length === 0 ? 'it is empty' : `it has: ${keys.slice(0, 8).join(', ')}`;
+}
+
+/**
+ * Keys beside the configs that are nearly what is read, and that nobody reads as they are.
+ * @param selected configs, whose names are free
+ */
+export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selected: readonly string[]): Finding[] {
+  const misspelled = (keys: object, known: string, ...path: readonly string[]): Finding[] =>
+    Object.hasOwn(keys, known)
+      ? []
+      : Object.keys(keys)
+          .filter((key) => !selected.includes(key) && nearestName(key, [known]) !== undefined)
+          .map((key) => ({
+            severity: 'warning',
+            what: `unknown key ${JSON.stringify(key)} is ignored`,
+            pointer: pointerOf([...path, key]),
+            hint: `did you mean ${known}?`,
+          }));
+  const init = value[INIT_KEY];
+  return [...misspelled(value, AUTHENTICATION_KEY), ...(isRecord(init) ? misspelled(init, SETS_KEY, INIT_KEY) : [])];
 }
 
 /** Keys of the selected configs that stand twice. What is in an object content is written as it stands. */

@@ -17,7 +17,14 @@ import type {
   SourceEntry,
   UserEntry,
 } from './config.ts';
-import { doubtsAbout, doubtsAboutKeys, whereItMayBe, withoutEchoes } from './config-doubts.ts';
+import {
+  doubtsAbout,
+  doubtsAboutKeys,
+  doubtsAboutNames,
+  whatItIs,
+  whereItMayBe,
+  withoutEchoes,
+} from './config-doubts.ts';
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { jsonTextAt } from './json-span.ts';
@@ -58,7 +65,7 @@ export function decodeMetadata(
   tolerated: ReadonlySet<SectionName> = new Set(),
 ): Decoded {
   const { value, text } = document;
-  if (!isRecord(value)) return refused('the metadata is not an object', '', 'it must hold AWS::CloudFormation::Init');
+  if (!isRecord(value)) return refused('the metadata is not an object', '', whatItIs(value));
   const init = value[INIT_KEY];
   if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', whereItMayBe(value));
   if (!isRecord(init))
@@ -66,7 +73,12 @@ export function decodeMetadata(
 
   const authentications = decodeAuthentications(value);
   const selection = selectConfigs(init, wanted);
-  const findings = [...selection.findings, ...authentications.findings, ...doubtsAboutKeys(text, selection.configs)];
+  const findings = [
+    ...selection.findings,
+    ...authentications.findings,
+    ...doubtsAboutNames(value, selection.configs),
+    ...doubtsAboutKeys(text, selection.configs),
+  ];
   const privateTexts: string[] = [];
   const decoded = new Map<string, Config>();
   for (const name of new Set(selection.configs)) {

@@ -3,6 +3,8 @@
  * digits (1.0, 64-bit integers). So object content is printed from the document's own text.
  */
 
+import { describeSyntaxError } from './json-syntax.ts';
+
 /** Deeper than any template; keeps a hostile document from exhausting memory. */
 export const DEEPEST_NESTING = 200;
 
@@ -54,66 +56,6 @@ function isTooDeep(text: string): boolean {
     } else if (character === 0x7d || character === 0x5d) depth--;
   }
   return false;
-}
-
-function describeSyntaxError(error: unknown, text: string): string {
-  const position = errorPosition(error, text);
-  if (position >= text.trimEnd().length) return 'it ends too early, it may be truncated';
-  const head = text.slice(0, position);
-  const isOther = head.trim() === '' && !/^['/#]/.test(text.slice(position));
-  if (isOther || text.trimStart().startsWith('---'))
-    return YAML.test(text) ? 'it does not begin like JSON; it looks like YAML' : 'it does not begin like JSON';
-  const before = head.split('\n');
-  const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
-  return `${habitAt(text, position) ?? `unexpected ${shown(text, position)}`} ${place}`;
-}
-
-/** A line that begins with a key and a colon, or with a dash. */
-const YAML = /^(?:---\s*$|[\w"'.:/-]+:(?:\s|$)|- )/m;
-
-/** What people write who know another language better; undefined for other mistakes. */
-function habitAt(text: string, position: number): string | undefined {
-  const [at = '', next = ''] = text.slice(position, position + 2);
-  if (/[}\]]/.test(at) && /,\s*$/.test(text.slice(0, position)))
-    return `a comma before ${at}, which JSON does not allow,`;
-  if (at === '#' || (at === '/' && /[/*]/.test(next))) return 'a comment, which JSON does not have,';
-  if (at === "'") return 'a single quote, where JSON has double ones,';
-  if (at === '\t') return 'a tab in a text, which JSON writes as \\t,';
-  if (at === '\n' || at === '\r') return 'a line break in a text, which JSON writes as \\n,';
-  return undefined;
-}
-
-function shown(text: string, position: number): string {
-  const character = String.fromCodePoint(text.codePointAt(position) ?? 0);
-  return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
-    ? character
-    : `character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-}
-
-/** Where JSON.parse stumbled; behind the text when only its end is missing. */
-function errorPosition(error: unknown, text: string): number {
-  const message = error instanceof Error ? error.message : String(error);
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (/Unexpected end|Unterminated string/.test(message)) return text.length;
-  if (position !== undefined) return Number(position);
-  // Of an unexpected token V8 gives no position: it is where the shortest text ends that is wrong in itself.
-  let good = 0;
-  for (let bad = text.length; good + 1 < bad; ) {
-    const middle = Math.floor((good + bad) / 2);
-    if (isOnlyCut(text.slice(0, middle))) good = middle;
-    else bad = middle;
-  }
-  return good;
-}
-
-function isOnlyCut(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return !message.startsWith('Unexpected token');
-  }
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;

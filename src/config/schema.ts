@@ -8,6 +8,7 @@ import {
   type RuledManager,
   serviceFault,
 } from '../names.ts';
+import { suggestName } from '../nearest-name.ts';
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
 import { isRecord } from './record.ts';
@@ -326,7 +327,7 @@ const onlyKeysOf = <T extends object>(kind: string, table: object) =>
     for (const key of Object.keys(input)) {
       if (Object.hasOwn(table, key)) continue;
       addIssue({
-        message: nameMessage({ what: `no ${kind} ${JSON.stringify(key)}`, hint: `there are: ${forLinux.join(', ')}` }),
+        message: nameMessage({ what: `no ${kind} ${JSON.stringify(key)}`, hint: suggestName(key, forLinux) }),
         path: [{ type: 'object', origin: 'key', input, key, value: input[key] }],
       });
     }
@@ -343,6 +344,11 @@ const sections = {
   commands: section(v.pipe(record, v.record(text, v.pipe(record, v.looseObject(entries.commands))))),
   services: section(v.pipe(record, v.looseObject(serviceManagers), onlyKeysOf('service manager', serviceManagers))),
 };
+
+/** Whether a key is the name of a section. */
+export function isSection(key: string): boolean {
+  return Object.hasOwn(sections, key);
+}
 
 /** A whole config. */
 export const configSchema = v.looseObject(sections);

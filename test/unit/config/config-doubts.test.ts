@@ -155,3 +155,26 @@ it('numbers of commands keep their digits', () => {
     ...{ command: ['a', '1.0', '9007199254740993'], env: { A: '1.50' }, waitAfterCompletion: 2.5, ignoreErrors: true },
   });
 });
+
+describe('a key that is nearly what is read', () => {
+  it.each<[document: object, says: string]>([
+    [{ [INIT]: { config: {}, configsets: {} } }, 'did you mean configSets?'],
+    [{ [INIT]: { config: {} }, 'AWS::CloudFormation::Authentification': {} }, 'did you mean AWS::CloudFormation::Auth'],
+    [
+      { [INIT]: { config: {} }, 'AWS::CloudFormation::Authentication': { a: { type: 'S3', accessKeyID: 'x' } } },
+      'did you mean accessKeyId?',
+    ],
+    [{ 'AWS::Cloudformation::Init': {} }, 'write AWS::CloudFormation::Init'],
+    [{ files: {}, Metadata: 1 }, 'these are the sections of a config'],
+    [{ [INIT]: { config: { packages: { Yum: {} } } } }, 'did you mean yum?'],
+    [{ [INIT]: { config: { services: { sysvint: {} } } } }, 'did you mean sysvinit?'],
+    [{ [INIT]: { config: { packages: { brew: {} } } } }, 'known: dpkg, rpm, apt'],
+  ])('%j', (document, says) => {
+    expect(saidOf(decodeText(JSON.stringify(document)))).toEqual([expect.stringContaining(says)]);
+  });
+
+  it('a config may be called so', () => {
+    const init = { configSets: { default: ['configset'] }, configset: {} };
+    expect(decodeText(JSON.stringify({ [INIT]: init })).findings).toEqual([]);
+  });
+});

@@ -1,0 +1,94 @@
+/**
+ * What is wrong with a text that JSON.parse has refused, and where; in the words of what the author may be used to.
+ * @param error what it has thrown
+ */
+export function describeSyntaxError(error: unknown, text: string): string {
+  const position = errorPosition(error, text);
+  if (position >= text.trimEnd().length) return 'it ends too early, it may be truncated';
+  const other = otherLanguage(text, position);
+  if (other !== undefined) return other;
+  const before = text.slice(0, position).split('\n');
+  const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
+  return `${habitAt(text, position) ?? `unexpected ${shown(text, position)}`} ${place}`;
+}
+
+/** A line that begins with a key and a colon, or with a dash. */
+const YAML = /^(?:---\s*$|[\w"'.:/-]+:(?:\s|$)|- )/m;
+const TEMPLATE = /^(?:AWSTemplateFormatVersion|heat_template_version|[Rr]esources):/m;
+
+/** What the text is instead, when it is wrong from its first character on. */
+function otherLanguage(text: string, position: number): string | undefined {
+  const begin = text.trimStart();
+  const isYaml = /^(?:---|#cloud-config)/.test(begin);
+  if (!isYaml && (text.slice(0, position).trim() !== '' || /^['/#]/.test(text.slice(position)))) return undefined;
+  if (TEMPLATE.test(text)) return 'it is a template in YAML: give the metadata of one of its resources, as JSON';
+  if (isYaml || YAML.test(text)) return 'it does not begin like JSON; it looks like YAML: write it as JSON';
+  return /^</.test(begin) ? 'it does not begin like JSON; it looks like HTML or XML' : 'it does not begin like JSON';
+}
+
+/** Words of Python, YAML and JavaScript, and what JSON has for them. */
+const WORDS: Readonly<Record<string, string>> = {
+  ...{ True: 'true', False: 'false', TRUE: 'true', FALSE: 'false', yes: 'true', no: 'false' },
+  ...{ None: 'null', Null: 'null', NULL: 'null', nil: 'null', undefined: 'null', NaN: 'null', Infinity: 'a number' },
+};
+
+/** What people write who know another language better; undefined for other mistakes. */
+function habitAt(text: string, position: number): string | undefined {
+  const rest = text.slice(position, position + 40);
+  const [at = '', next = ''] = rest;
+  const before = text.slice(Math.max(0, position - 200), position).trimEnd();
+  const word = /^\w+/.exec(`${/\w*$/.exec(text.slice(Math.max(0, position - 10), position))?.[0]}${rest}`)?.[0] ?? '';
+  if (/[}\]]/.test(at) && before.endsWith(',')) return `a comma before ${at}, which JSON does not allow,`;
+  if (at === '#' || (at === '/' && /[/*]/.test(next))) return 'a comment, which JSON does not have,';
+  if (at === "'") return 'a single quote, where JSON has double ones,';
+  if (/[\u201c-\u201f\u2018-\u201b\u00ab\u00bb]/.test(at)) return `${at}, where JSON has a plain double quote,`;
+  if (at === '\t') return 'a tab in a text, which JSON writes as \\t,';
+  if (at === '\n' || at === '\r') return 'a line break in a text, which JSON writes as \\n,';
+  if (Object.hasOwn(WORDS, word)) return `${word}, which JSON writes as ${WORDS[word]},`;
+  if (/^[\w$]/.test(at) && /[{,]$/.test(before) && /^[\w$-]+\s*:/.test(rest)) return 'a key without double quotes';
+  if (/["}\]\w]$/.test(before) && /^["{[]/.test(at))
+    return isWhole(text.slice(0, position)) ? 'more text behind the end of the document,' : 'a comma is missing';
+  return undefined;
+}
+
+function isWhole(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function shown(text: string, position: number): string {
+  const character = String.fromCodePoint(text.codePointAt(position) ?? 0);
+  return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
+    ? character
+    : `character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** Where JSON.parse stumbled; behind the text when only its end is missing. */
+function errorPosition(error: unknown, text: string): number {
+  const message = error instanceof Error ? error.message : String(error);
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (/Unexpected end|Unterminated string/.test(message)) return text.length;
+  if (position !== undefined) return Number(position);
+  // Of an unexpected token V8 gives no position: it is where the shortest text ends that is wrong in itself.
+  let good = 0;
+  for (let bad = text.length; good + 1 < bad; ) {
+    const middle = Math.floor((good + bad) / 2);
+    if (isOnlyCut(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function isOnlyCut(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return !message.startsWith('Unexpected token');
+  }
+}
