@@ -35,7 +35,7 @@ import { placeOf } from './place.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { configSchema, type RawConfig } from './schema.ts';
-import { renderTemplate, unknownNames } from './template.ts';
+import { doubtAbout, renderTemplate } from './template.ts';
 
 /** A parsed metadata document and the text it came from. */
 export interface MetadataDocument {
@@ -300,16 +300,10 @@ function decodeContent(
   if (context === undefined) return { kind: 'inline', bytes };
   const template = Buffer.from(bytes).toString('utf8');
   try {
-    const rendered = Buffer.from(renderTemplate(template, context));
-    const unknown = unknownNames(template, context);
-    if (unknown.length > 0)
-      report(
-        'warning',
-        'content',
-        `nothing in the context for ${unknown.map((name) => `{{${name}}}`).join(', ')}`,
-        'it is left empty',
-      );
-    return { kind: 'inline', bytes: rendered };
+    const rendered = renderTemplate(template, context);
+    const doubt = doubtAbout(rendered);
+    if (doubt !== undefined) report('warning', 'content', doubt, 'it is left empty');
+    return { kind: 'inline', bytes: Buffer.from(rendered.text) };
   } catch (error) {
     return report(
       'error',

@@ -3,31 +3,42 @@ import { isRecord } from './record.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
+export interface Rendered {
+  readonly text: string;
+  /** Names that were looked up, and for which the context has nothing: they are left empty. */
+  readonly unknown: readonly string[];
+}
+
 /**
  * Renders a mustache template. `{{x}}` escapes the four characters that the mustache specification names (the library's
  * own default escapes `/`, `=` and more, which would break paths in configuration files).
  * @throws Error when the template is malformed
  */
-export function renderTemplate(template: string, context: Readonly<Record<string, unknown>>): string {
-  return new OwnWriter().render(template, new OwnContext(context), undefined, {
-    escape: (value: unknown) => textOf(value).replace(/[&<>"]/g, (character) => ENTITIES[character] as string),
-  });
+export function renderTemplate(template: string, context: Readonly<Record<string, unknown>>): Rendered {
+  const writer = new OwnWriter();
+  const text = writer.render(template, new OwnContext(context), undefined, {});
+  return { text, unknown: [...writer.unknown] };
 }
 
-/** An object is not for text; its JSON says at least what it is. */
-function textOf(value: unknown): string {
-  return isRecord(value) ? JSON.stringify(value) : String(value ?? '');
+/** What a template's author should know, as in `nothing in the context for {{port}}`; undefined when all names were known. */
+export function doubtAbout({ unknown }: Rendered): string | undefined {
+  if (unknown.length === 0) return undefined;
+  return `nothing in the context for ${unknown.map((name) => `{{${name}}}`).join(', ')}`;
 }
 
-/**
- * The names of a template, outside of its sections, for which a context has nothing: they become nothing.
- * @param template one that renderTemplate takes
- */
-export function unknownNames(template: string, context: Readonly<Record<string, unknown>>): readonly string[] {
-  const names = (mustache.parse(template) as readonly (readonly unknown[])[])
-    .filter(([kind]) => kind === 'name' || kind === '&')
-    .map(([, name]) => String(name));
-  return [...new Set(names)].filter((name) => name !== '.' && !isKnown(name, context));
+class OwnWriter extends mustache.Writer {
+  readonly unknown = new Set<string>();
+
+  override escapedValue(token: string[], context: mustache.Context): string {
+    return this.unescapedValue(token, context).replace(/[&<>"]/g, (character) => ENTITIES[character] as string);
+  }
+
+  override unescapedValue([, name = '']: string[], context: mustache.Context): string {
+    const value: unknown = context.lookup(name);
+    if (value === undefined) this.unknown.add(name);
+    // An object is not for text; its JSON says at least what it is.
+    return isRecord(value) ? JSON.stringify(value) : String(value ?? '');
+  }
 }
 
 /** Looks up what the document has, and nothing that JavaScript gives each object, such as `constructor`. */
@@ -50,16 +61,6 @@ class OwnContext extends mustache.Context {
   }
 }
 
-class OwnWriter extends mustache.Writer {
-  override unescapedValue([, name = '']: string[], context: mustache.Context): string {
-    return textOf(context.lookup(name));
-  }
-}
-
 function has(value: unknown, key: string): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
-}
-
-function isKnown(name: string, context: unknown): boolean {
-  return new OwnContext(context).lookup(name) !== undefined;
 }

@@ -1,6 +1,6 @@
 import type { FileContent, FileEntry } from '../../config/config.ts';
 import { isPrivateMode } from '../../config/mode.ts';
-import { renderTemplate } from '../../config/template.ts';
+import { doubtAbout, renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
@@ -37,7 +37,9 @@ export const filesSection: Section<FileEntry> = {
     if (entry.content.kind === 'download' && entry.content.context === undefined)
       return applyDownload(entry, entry.content, world);
     const bytes =
-      entry.content.kind === 'inline' ? Buffer.from(entry.content.bytes) : await renderDownload(entry.content, world);
+      entry.content.kind === 'inline'
+        ? Buffer.from(entry.content.bytes)
+        : await renderDownload(entry.content, entry.pointer, world);
     const difference = await compare(entry, bytes, world);
     if (difference.state !== 'differs') return difference;
     if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
@@ -174,7 +176,7 @@ class BeginningOf {
   }
 }
 
-async function renderDownload(content: Download, world: World): Promise<Buffer> {
+async function renderDownload(content: Download, place: string, world: World): Promise<Buffer> {
   let chunks: Buffer[] = [];
   let length = 0;
   const write = (chunk: Buffer): void => {
@@ -189,7 +191,10 @@ async function renderDownload(content: Download, world: World): Promise<Buffer> 
   };
   await fetchUrl({ ...content, write, restart }, world);
   try {
-    return Buffer.from(renderTemplate(Buffer.concat(chunks).toString('utf8'), content.context ?? {}));
+    const rendered = renderTemplate(Buffer.concat(chunks).toString('utf8'), content.context ?? {});
+    const doubt = doubtAbout(rendered);
+    if (doubt !== undefined) world.log.warning(`${doubt}: ${place}, source: it is left empty`);
+    return Buffer.from(rendered.text);
   } catch (error) {
     throw new Problem('bad mustache template', {
       where: shownUrl(content.url),

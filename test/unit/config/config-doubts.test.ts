@@ -75,6 +75,7 @@ describe('a name for which a context has nothing', () => {
     ['{{a}} {{b}} {{{c}}} {{&d}} {{b}}', { a: 1 }, '{{b}}, {{c}}, {{d}}'],
     ['{{a.b}} {{a.c}}', { a: { b: 0 } }, '{{a.c}}'],
     ['{{#list}}{{inner}}{{/list}}{{^none}}x{{/none}}', { list: [] }, undefined],
+    ['{{#list}}{{a}}{{b}}{{outer}}{{/list}}', { list: [{ a: 1 }, { a: null }], outer: 1 }, '{{b}}'],
     ['{{toString}}', {}, '{{toString}}'],
     ['{{a}}', { a: '' }, undefined],
     ['{{!comment}}', {}, undefined],

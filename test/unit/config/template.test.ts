@@ -24,7 +24,7 @@ describe('renderTemplate', () => {
     ['{{a}} {{{a}}}', { a: { b: [1, 'x'] } }, '{&quot;b&quot;:[1,&quot;x&quot;]} {"b":[1,"x"]}'],
     ['{{a}}', { a: { toString: 1 } }, '{&quot;toString&quot;:1}'],
   ])('%j with %j', (template, context, expected) => {
-    expect(renderTemplate(template, context)).toBe(expected);
+    expect(renderTemplate(template, context).text).toBe(expected);
   });
 
   it.each(['{{#open}}', '{{/closed}}', '{{#a}}{{/b}}', '{{unclosed', '{{#a}}{{#b}}{{/a}}{{/b}}'])(
