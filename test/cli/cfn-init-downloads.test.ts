@@ -92,10 +92,12 @@ describe('a file by URL', () => {
   });
 
   test('is rendered with its context', async () => {
-    const server = await serve({ status: 200, body: 'dbname={{db.name}}\nurl={{{url}}}\n' });
+    const server = await serve({ status: 200, body: 'dbname={{db.name}}{{gone}}\nurl={{{url}}}\n' });
     const root = newRoot();
     const entry = { source: `${server.url}/t`, context: { db: { name: 'wordpress' }, url: 'http://h/?a&b' } };
-    expect(summary(await fetchTo(root, entry))).toBe('1 changed');
+    const result = await fetchTo(root, entry);
+    expect(summary(result)).toBe('1 changed');
+    expect(result.stderr).toMatch(/warning: nothing in the context for \{\{gone\}\}: files .*, source: it is left empty\n/);
     expect(contents(root)).toEqual({ file: 'dbname=wordpress\nurl=http://h/?a&b\n' });
     expect(summary(await fetchTo(root, entry))).toBe('1 unchanged');
   });

@@ -191,8 +191,8 @@ describe('cfn-metadata(5)', () => {
 
   test('PACKAGES: every manager, and no other', () => {
     const { issues } = v.safeParse(configSchema, { packages: { nope: {} } });
-    const managers = issues?.[0]?.message.split('there are: ')[1]?.split(', ');
-    expect(described(page, 'PACKAGES').sort()).toEqual(managers?.sort());
+    const managers = issues?.[0]?.message.split('known: ')[1]?.split('\n')[0]?.split(', ') ?? [];
+    expect(described(page, 'PACKAGES').sort()).toEqual([...managers, 'msi'].sort());
   });
 
   test('AUTHENTICATION: every key, and no other', () => {
