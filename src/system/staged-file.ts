@@ -15,10 +15,12 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, Problem } from '../errors.ts';
 import { type Directory, pathOfHandle } from './directory.ts';
+import { reasonOf } from './file-problem.ts';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const PERMISSIONS = 0o7777;
 /** Bytes that are copied at a time. */
 const PIECE = 256 * 1024;
 /** Each finds a name that is taken; more than chance and many a squatter can do. */
@@ -97,12 +99,20 @@ export function stageFile(parent: Directory, name: string): StagedFile {
   };
 }
 
-/** Puts what a file has into another one that is there. */
+/**
+ * Puts what a file has into another one that is there.
+ * @throws Problem when what was there is lost, otherwise the system's error
+ */
 function writeOver(path: string, from: number, attributes: Attributes, modified: Date | undefined): void {
-  const to = openSync(path, O_WRONLY | O_NOFOLLOW);
+  const present = lstatSync(path);
+  if (!present.isFile()) throw new Problem('a mount point that is not a regular file', { hint: 'unmount it' });
+  const to = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+  let length = 0;
   try {
+    // Who may read neither the old nor the new file reads none of the new one.
+    const isGiven = present.uid !== attributes.uid || present.gid !== attributes.gid;
+    fchmodSync(to, isGiven ? 0 : present.mode & attributes.mode & PERMISSIONS);
     const chunk = Buffer.allocUnsafe(PIECE);
-    let length = 0;
     for (let got = readSync(from, chunk, 0, PIECE, 0); got > 0; got = readSync(from, chunk, 0, PIECE, length)) {
       for (let done = 0; done < got; ) done += writeSync(to, chunk, done, got - done, length + done);
       length += got;
@@ -111,6 +121,13 @@ function writeOver(path: string, from: number, attributes: Attributes, modified:
     giveAttributes(to, attributes);
     if (modified !== undefined) futimesSync(to, modified, modified);
     fsyncSync(to);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === undefined) throw error;
+    throw new Problem(`a mount point, which is written over: ${reasonOf(code)}`, {
+      hint: 'it has a part of the new content now: run cfn-init again',
+      cause: error,
+    });
   } finally {
     closeSync(to);
   }
@@ -185,21 +202,61 @@ function temporaryPrefix(name: string): string {
   return `.${short}.cfntools-`;
 }
 
-/** Removes the temporary files for `name` whose makers are gone. */
+/** Directories that are remembered: more than most runs write to. */
+const MOST_LISTS = 1000;
+
+/** What a directory had when it was listed. */
+interface Listing {
+  /** Names that look like those of temporary files, by what comes before the maker. */
+  readonly temporaries: ReadonlyMap<string, readonly string[]>;
+  /** What was swept by this listing. */
+  readonly swept: Set<string>;
+}
+
+/** By device, inode and birth, since an inode is used again. */
+const listings = new Map<string, Listing>();
+
+/**
+ * Removes the temporary files for `name` whose makers are gone. A run may write thousands of files into one directory: it is
+ * listed again only when one of them is written for the second time.
+ */
 export function sweepTemporaries(parent: Directory, name: string): void {
   const prefix = temporaryPrefix(name);
-  let names: string[];
-  try {
-    names = readdirSync(parent.at('.'));
-  } catch {
-    return; // a directory we may write into but not list
+  const { dev, ino, birthtimeMs } = lstatSync(parent.at('.'));
+  const key = `${dev}:${ino}:${birthtimeMs}`;
+  let listing = listings.get(key);
+  if (listing === undefined || listing.swept.has(prefix)) {
+    if (listings.size >= MOST_LISTS) listings.clear();
+    listing = { temporaries: temporariesIn(parent), swept: new Set() };
+    listings.set(key, listing);
   }
-  for (const candidate of names) {
+  listing.swept.add(prefix);
+  for (const candidate of listing.temporaries.get(prefix) ?? []) {
     // Only what we could have made: a file that somebody called `.motd.cfntools-backup` is theirs.
     const maker = makerOf(candidate, prefix);
     if (maker === undefined || (maker !== process.pid && isRunning(maker))) continue;
     if (lstatSync(parent.at(candidate), { throwIfNoEntry: false })?.isDirectory() === false)
       removeTemporary(parent.at(candidate));
+  }
+}
+
+function temporariesIn(parent: Directory): Listing['temporaries'] {
+  const temporaries = new Map<string, string[]>();
+  for (const name of namesIn(parent)) {
+    const prefix = /^\..*\.cfntools-(?=\d)/s.exec(name)?.[0];
+    if (prefix === undefined) continue;
+    const others = temporaries.get(prefix);
+    if (others === undefined) temporaries.set(prefix, [name]);
+    else others.push(name);
+  }
+  return temporaries;
+}
+
+function namesIn(parent: Directory): readonly string[] {
+  try {
+    return readdirSync(parent.at('.'));
+  } catch {
+    return []; // a directory we may write into but not list
   }
 }
 

@@ -89,6 +89,32 @@ describe('what a killed run left', () => {
     expect(files.names('/')).toEqual(['a']);
   });
 
+  it('is swept for thousands of files by one look at their directory, and by another when one is written again', () => {
+    const { root, files } = temporaryRoot();
+    const left = (name: string): void => writeFileSync(`${root}/.${name}.cfntools-${ended}-abc`, 'stale');
+    left('a');
+    left('b');
+    files.write('/a', Buffer.from('x'), attributes);
+    expect(files.names('/')).toEqual([`.b.cfntools-${ended}-abc`, 'a']);
+    left('late');
+    files.write('/b', Buffer.from('x'), attributes);
+    files.sweep('/late');
+    expect(files.names('/')).toEqual([`.late.cfntools-${ended}-abc`, 'a', 'b']);
+    files.sweep('/late');
+    expect(files.names('/')).toEqual(['a', 'b']);
+  });
+
+  it('is swept whatever its name has in it', () => {
+    const { root, files } = temporaryRoot();
+    const names = ['a.cfntools-1', 'a\nb', '.hidden'];
+    for (const name of names) writeFileSync(`${root}/.${name}.cfntools-${ended}-abc`, 'stale');
+    for (const name of names) {
+      files.write(`/${name}`, Buffer.from('x'), attributes);
+      files.remove(`/${name}`);
+    }
+    expect(files.names('/')).toEqual([]);
+  });
+
   it('is left alone while its process runs, and for other files', () => {
     const { root, files } = temporaryRoot();
     const staged = files.stage('/a');
