@@ -3,6 +3,7 @@ import { describeError, ExitCode, errnoOf } from './errors.ts';
 import { Redactor } from './redact.ts';
 import { run } from './run.ts';
 import { endProcess } from './system/end-process.ts';
+import { machineProblem } from './system/file-problem.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -35,8 +36,10 @@ const output = { stdout: writer(STDOUT), stderr: writer(STDERR) };
 
 // For what no promise carries to run(): an error event that nobody listens to.
 process.on('uncaughtException', (error) => {
-  output.stderr(redactor.redact(`cfntools: a bug in cfntools: ${describeError(error)}: please report it\n`));
-  endProcess(ExitCode.bug);
+  const problem = machineProblem(error);
+  const line = problem?.line ?? `a bug in cfntools: ${describeError(error)}: please report it`;
+  output.stderr(redactor.redact(`cfntools: ${line}\n`));
+  endProcess(problem?.exitCode ?? ExitCode.bug);
 });
 
 let exitCode: ExitCode | undefined;

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { describeError, Problem } from '../errors.ts';
 
 export interface Detached {
@@ -16,21 +16,22 @@ const SMALL = { MALLOC_ARENA_MAX: '1' };
  * @throws Problem when it cannot be started
  */
 export async function startDetached(args: readonly string[]): Promise<Detached> {
-  const child = spawn(process.execPath, args, {
-    detached: true,
-    stdio: 'ignore',
-    cwd: '/',
-    env: { ...process.env, ...SMALL },
-  });
   let ended: number | string | undefined;
-  child.on('exit', (code, signal) => {
-    ended = code ?? signal ?? undefined;
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.on('spawn', resolve);
-    child.on('error', (error) =>
-      reject(new Problem('cannot start', { where: process.execPath, hint: describeError(error), cause: error })),
-    );
+  const child = await new Promise<ChildProcess>((resolve, reject) => {
+    // Some errors of the start are thrown, the others are events.
+    const started = spawn(process.execPath, args, {
+      detached: true,
+      stdio: 'ignore',
+      cwd: '/',
+      env: { ...process.env, ...SMALL },
+    });
+    started.on('exit', (code, signal) => {
+      ended = code ?? signal ?? undefined;
+    });
+    started.on('spawn', () => resolve(started));
+    started.on('error', reject);
+  }).catch((error: unknown) => {
+    throw new Problem('cannot start', { where: process.execPath, hint: describeError(error), cause: error });
   });
   child.unref();
   return { pid: child.pid as number, ended: () => ended };

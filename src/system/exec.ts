@@ -1,8 +1,9 @@
 import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
-import { describeError, Problem } from '../errors.ts';
+import { Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
 import { timerDelay } from './clock.ts';
+import { startProblem } from './file-problem.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';
@@ -146,16 +147,18 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       const { execa } = await import('execa');
       const aborted =
         abort === undefined ? undefined : (await import('./tool-abort.ts')).toolAbort(abort, program, options);
-      const running = execa(file, args, {
-        reject: false,
-        stdin: 'ignore',
-        extendEnv: false,
-        env: { ...toolEnvironment, ...options.env } as Record<string, string>,
-        cwd: TOOL_DIRECTORY,
-        detached: aborted !== undefined,
-        ...(options.timeout === undefined ? {} : { timeout: timerDelay(options.timeout) }),
-        ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
-      });
+      const running = started(program, () =>
+        execa(file, args, {
+          reject: false,
+          stdin: 'ignore',
+          extendEnv: false,
+          env: { ...toolEnvironment, ...options.env } as Record<string, string>,
+          cwd: TOOL_DIRECTORY,
+          detached: aborted !== undefined,
+          ...(options.timeout === undefined ? {} : { timeout: timerDelay(options.timeout) }),
+          ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
+        }),
+      );
       const output = gatherLines(running.stdout, running.stderr);
       // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
       let drained: NodeJS.Timeout | undefined;
@@ -167,12 +170,7 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       });
       const result = await (aborted === undefined ? running : aborted(running.nodeChildProcess.pid, running));
       clearTimeout(drained);
-      if (result.exitCode === undefined && result.signal === undefined) {
-        throw new Problem(`cannot run ${program}`, {
-          hint: describeError(result.originalMessage ?? result),
-          cause: result,
-        });
-      }
+      if (result.exitCode === undefined && result.signal === undefined) throw startProblem(program, result);
       return {
         exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
         stdout: result.stdout,
@@ -223,15 +221,33 @@ export function commandEnvironment(
     PATH: (directories.length === 0 ? SYSTEM_DIRECTORIES : directories).join(delimiter),
     ...(user === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name }),
   };
-  const self = userInfo();
+  const self = own['HOME'] === undefined || own['USER'] === undefined ? ownAccount() : undefined;
   return {
-    HOME: own['HOME'] ?? self.homedir,
+    HOME: own['HOME'] ?? self?.homedir ?? '/',
     PATH: own['PATH'],
     LANG: own['LANG'] ?? 'C.UTF-8',
     SHELL: own['SHELL'] ?? '/bin/sh',
-    USER: own['USER'] ?? self.username,
+    USER: own['USER'] ?? self?.username ?? String(process.geteuid?.()),
     ...(wanted ?? own),
   };
+}
+
+/** @throws Problem for arguments that no program can get */
+function started<T>(program: string, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    throw startProblem(program, error);
+  }
+}
+
+/** @returns undefined where the user has no account, as in a container that runs with a number of its own */
+function ownAccount(): { readonly homedir: string; readonly username: string } | undefined {
+  try {
+    return userInfo();
+  } catch {
+    return undefined;
+  }
 }
 
 function withoutCredentials(environment: Environment): Environment {

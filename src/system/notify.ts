@@ -58,9 +58,9 @@ export function monotonicMicroseconds(): string {
 function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const program = findProgram(PROGRAM, searchPath(environment['PATH']));
   if (program === undefined) return Promise.resolve();
-  return new Promise((resolve) => {
+  return new Promise<void>((resolve, reject) => {
     const child = spawn(program, assignments, { stdio: 'ignore', env: environment, cwd: '/', timeout: PATIENCE });
-    child.on('error', () => resolve());
+    child.on('error', reject);
     child.on('exit', () => resolve());
-  });
+  }).catch(() => undefined);
 }

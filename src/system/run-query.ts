@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { ExitCode, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type QueryBounds, TOOL_DIRECTORY, type ToolResult } from './exec.ts';
+import { startProblem } from './file-problem.ts';
 import { sendToGroup } from './process-group.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
 
@@ -25,7 +27,14 @@ export function runQuery(
     abort?.reason instanceof Interrupted ? abort.reason : unanswered('it was ended, since we are to stop');
   if (abort?.aborted === true) return Promise.reject(stopped());
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env, cwd: TOOL_DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let child: ChildProcessByStdio<null, Readable, Readable>;
+    try {
+      child = spawn(file, args, { env, cwd: TOOL_DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    } catch (error) {
+      // Some errors of the start are thrown, the others are events.
+      reject(startProblem(file, error));
+      return;
+    }
     let hasEnded = false;
     let exitCode = 0;
     let timer: NodeJS.Timeout | undefined;
@@ -67,7 +76,7 @@ export function runQuery(
     abort?.addEventListener('abort', onAbort, { once: true });
     child.on('error', (error) => {
       release();
-      reject(new Problem(`cannot run ${file}`, { hint: error.message, cause: error }));
+      reject(startProblem(file, error));
     });
     child.on('exit', (code, signal) => {
       hasEnded = true;

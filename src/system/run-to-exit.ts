@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { describeError, errnoOf, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type CommandOptions, type CommandResult } from './exec.ts';
+import { reasonOf } from './file-problem.ts';
 import { OutputTail } from './output-tail.ts';
 import { endGroup, groupGrace } from './process-group.ts';
 import { exitCodeOfSignal } from './signals.ts';
@@ -116,5 +117,9 @@ function cannotStart(file: string, cwd: string | undefined, error: unknown): Pro
       hint: 'the command is too long; put it into a file',
       cause: error,
     });
-  return new Problem('cannot run the command', { where: file, hint: code ?? describeError(error), cause: error });
+  return new Problem('cannot run the command', {
+    where: file,
+    hint: code === undefined ? describeError(error) : reasonOf(code),
+    cause: error,
+  });
 }

@@ -120,3 +120,47 @@ test('the files of a package that begin with ./ are where cfn-init was called', 
   await cfnInit(view(), { packages: { rubygems: { './some.gem': [] } } }, [], { cwd: PLANTED, env });
   expect(lines('/run/where')).toEqual([`install --no-document --conservative ${PLANTED}/some.gem`]);
 });
+
+describe('a user without an account, as of a container that is run by number', () => {
+  const commands = {
+    a: { command: 'echo "$HOME $USER" >/run/who; exit 0' },
+    b: { command: 'pwd >/run/home', cwd: '~' },
+  };
+
+  test.each(['with accounts of others', 'without any accounts'])(
+    'runs commands, and writes files: %s',
+    async (kind) => {
+      await bash('rm -f /run/who /run/home; touch /run/who /run/home; chmod 666 /run/who /run/home');
+      if (kind !== 'with accounts of others') await bash('mv /etc/passwd /etc/group /srv');
+      try {
+        const as = 'exec setpriv --reuid=12345 --regid=12345 --clear-groups env -i PATH="$PATH" "$0" -';
+        const input = metadata({ files: { '/tmp/by-number': { content: kind } }, commands });
+        const ended = await view().run(['/bin/bash', '-c', as, binary('cfn-init')], { input });
+        expect({ code: ended.code, stderr: ended.stderr, summary: summary(ended) }).toEqual({
+          code: 0,
+          stderr: '',
+          summary: '3 changed',
+        });
+        expect([lines('/run/who'), lines('/run/home')]).toEqual([['/ 12345'], ['/']]);
+      } finally {
+        if (kind !== 'with accounts of others') await bash('mv /srv/passwd /srv/group /etc');
+      }
+    },
+  );
+
+  test.each([
+    ['empty', ': >passwd; : >group'],
+    ['of lines that are none', `printf 'root\\nroot:x\\n:::::::\\n\\377\\376:x:\\0:\\n' | tee passwd >group`],
+  ])('accounts that are %s do not matter to root', async (_, prepare) => {
+    await bash(`cd /etc && cp passwd group /srv && ${prepare}`);
+    try {
+      const files = { '/srv/of-root': { content: String(++count), owner: 'root', group: 'root' } };
+      const ended = await cfnInit(view(), { files, commands: { x: { command: 'true' } } }, [], {
+        env: { PATH: SYSTEM },
+      });
+      expect({ code: ended.code, summary: summary(ended) }).toEqual({ code: 0, summary: '2 changed' });
+    } finally {
+      await bash('mv /srv/passwd /srv/group /etc');
+    }
+  });
+});
