@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { type CommandSpec, flagOption, type ParsedArguments, textOption } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import { parseArguments } from './commands/parse-arguments.ts';
@@ -9,7 +8,7 @@ import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { absolutePath } from './system/absolute-path.ts';
-import { fileProblem } from './system/file-problem.ts';
+import { machineProblem } from './system/file-problem.ts';
 import { VERSION } from './version.ts';
 
 /** Options whose values are secrets. */
@@ -84,17 +83,8 @@ async function checkProxies(args: ParsedArguments): Promise<void> {
 function rootOption(args: ParsedArguments): string {
   const directory = textOption(args, 'root');
   if (directory === undefined) return '/';
-  const path = absolutePath(directory);
-  if (!isDirectory(path)) throw usageProblem(`no directory ${directory}`, 'create it before you use --root');
-  return path;
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  } catch (error) {
-    throw fileProblem('cannot look at', path, error);
-  }
+  if (directory === '') throw usageProblem('--root is empty', 'give it a directory, or / for this machine');
+  return absolutePath(directory);
 }
 
 /** The binary called by its own name, without a command. */
@@ -127,14 +117,20 @@ function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: C
     log.error(line, { event: 'runEnded', exitCode });
     insist(line);
   };
-  if (error instanceof Problem) {
-    fail(error.line, error.exitCode);
-    return error.exitCode;
+  const problem = error instanceof Problem ? error : machineProblem(error);
+  if (problem !== undefined) {
+    fail(problem.line, problem.exitCode);
+    if (problem !== error) log.trace(traceOf(error));
+    return problem.exitCode;
   }
   fail(
     `a bug in cfntools: ${describeError(error)}: please report it with ${paths.logDirectory}/${name}.log`,
     ExitCode.bug,
   );
-  log.trace(error instanceof Error ? (error.stack ?? String(error)) : String(error));
+  log.trace(traceOf(error));
   return ExitCode.bug;
+}
+
+function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }

@@ -3,6 +3,8 @@ import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BoundStep } from '../sections/index.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
+import { MissingAccount } from '../system/accounts.ts';
+import { machineProblem } from '../system/file-problem.ts';
 import { Interrupted } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { type Report, type StepResult, stepAbout, stepLine } from './report.ts';
@@ -91,7 +93,8 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       );
     } catch (caught) {
       const thrown = await signalBehind(caught, system);
-      const error = thrown instanceof Interrupted ? endedBySignal(thrown, step, left - 1) : thrown;
+      const error =
+        thrown instanceof Interrupted ? endedBySignal(thrown, step, left - 1) : (machineProblem(thrown) ?? thrown);
       if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
       finish('failed', error.line, error);
       if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
@@ -143,8 +146,14 @@ function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: St
 
 async function runStep(step: BoundStep, world: World, isOtherRoot: boolean): Promise<Outcome> {
   if (isOtherRoot && !step.worksOnRoot) return { state: 'skipped', reason: 'not done under --root' };
-  const probe = await step.probe(world);
-  return probe.state === 'differs' ? step.apply(world) : probe;
+  try {
+    const probe = await step.probe(world);
+    return probe.state === 'differs' ? await step.apply(world) : probe;
+  } catch (error) {
+    // Packages bring accounts along, and are not installed there.
+    if (isOtherRoot && error instanceof MissingAccount) return { state: 'skipped', reason: error.message };
+    throw error;
+  }
 }
 
 class RecordedChanges implements Changes {

@@ -11,6 +11,7 @@ import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings } from '../settings.ts';
+import { makeRootDirectory } from '../system/root-directory.ts';
 import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
@@ -38,7 +39,10 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const { files } = context.system;
   const { log } = context;
   const isOtherRoot = textOption(args, 'root') !== undefined;
-  if (isOtherRoot) log.warning(`applying to ${files.root}: packages, commands and services are not run there`);
+  if (isOtherRoot) {
+    makeRootDirectory(files.root);
+    log.warning(`applying to ${files.root}: packages, commands and services are not run there`);
+  }
   await applyPathSetting(files, log);
   const settings = await readSettings(files);
   const isCompatible = isCompatibleWithHeat(args, context, settings);

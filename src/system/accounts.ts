@@ -79,6 +79,9 @@ export interface Accounts extends AccountTools {
   gidsOf(user: User): Promise<readonly number[]>;
 }
 
+/** A name that is not among the accounts, or no accounts at all. */
+export class MissingAccount extends Problem {}
+
 type Row = readonly string[];
 type Database = 'passwd' | 'group';
 
@@ -145,10 +148,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
 
   const chooseTools = async (): Promise<AccountTools> => {
     if (!isMachine && files.entry('/etc/passwd') === undefined) {
-      throw new Problem('there are no accounts to change', {
-        where: `${files.root}/etc/passwd`,
-        hint: 'put passwd, group, shadow and gshadow there first',
-      });
+      throw new MissingAccount(`there are no accounts to change: ${files.root}/etc/passwd is missing`);
     }
     if (!isMachine) refuseLinkedAccounts(files);
     const call = callAccountTool(exec, clock);

@@ -149,7 +149,8 @@ describe('owners', () => {
   test('an unknown owner or group is an error that names it, and the file is not written', async () => {
     const root = newRoot();
     for (const key of ['owner', 'group']) {
-      const { code, stderr } = await write(root, { '/a': { content: '', [key]: 'nobody-knows' } });
+      const files = { [join(root, 'a')]: { content: '', [key]: 'nobody-knows' } };
+      const { code, stderr } = await cfnInit(machine(), { files });
       expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*nobody-knows/m) });
     }
     expect(readdirSync(root)).toEqual([]);

@@ -3,6 +3,7 @@ import { isPrivateMode } from '../../config/mode.ts';
 import { doubtAbout, renderTemplate } from '../../config/template.ts';
 import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
+import { MissingAccount } from '../../system/accounts.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
 import type { Placed } from '../../system/staged-file.ts';
 import { shownUrl } from '../../url.ts';
@@ -112,7 +113,9 @@ async function wantedAttributes(entry: FileEntry, present: Entry | undefined, wo
 /** A number is an owner even when no account has it, as for chown. */
 function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): number {
   if (isAccountId(name)) return Number(name);
-  throw new Problem(`no ${kind} ${JSON.stringify(name)}`, {
+  // The kernel's own name for it, which needs no account.
+  if (name === 'root') return 0;
+  throw new MissingAccount(`no ${kind} ${JSON.stringify(name)}`, {
     where: `${entry.pointer}, ${kind === 'user' ? 'owner' : 'group'}`,
     hint: `create it under "${kind}s"`,
   });

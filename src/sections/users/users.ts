@@ -1,6 +1,6 @@
 import type { UserEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import type { Accounts, Group, User, UserChange } from '../../system/accounts.ts';
+import { type Accounts, type Group, MissingAccount, type User, type UserChange } from '../../system/accounts.ts';
 import type { Section, World } from '../step.ts';
 
 /** Users are for services: no login, no home directory made (contract section 3, users). */
@@ -108,7 +108,7 @@ async function localGroups(
     else found.set(group.name, group);
   }
   if (missing.length > 0) {
-    throw new Problem(`no group${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`, {
+    throw new MissingAccount(`no group${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`, {
       where: entry.pointer,
       hint: 'list what is missing under groups, or correct the name',
     });

@@ -7,6 +7,7 @@ import { createLog, type Level } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { BoundStep } from '../../../src/sections/index.ts';
 import type { Changes, Outcome } from '../../../src/sections/step.ts';
+import { MissingAccount } from '../../../src/system/accounts.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import { Interrupted } from '../../../src/system/signals.ts';
 import type { System } from '../../../src/system/system.ts';
@@ -172,6 +173,17 @@ describe('a run', () => {
       await expect(run([failing('files', 'a', error)], { tolerated: TOLERATED_BY_HEAT })).rejects.toBe(error);
     },
   );
+
+  it('takes what the system refuses for a failure of the step', async () => {
+    const error = Object.assign(new Error('write ENOSPC'), { code: 'ENOSPC', syscall: 'write' });
+    const { report } = await run([failing('files', 'a', error), step('files', 'b')]);
+    expect(report).toMatchObject({ stoppedBy: { message: 'write failed', cause: error }, notRun: 1 });
+  });
+
+  it.each([true, false])('skips what needs an account below another root only: %s', async (isOtherRoot) => {
+    const { heard } = await run([failing('files', 'a', new MissingAccount('no user "x"'))], { isOtherRoot });
+    expect(heard).toEqual([`a ${isOtherRoot ? 'skipped' : 'failed'} no user "x"`]);
+  });
 
   it('takes a deadline that passed for a failure of the step', async () => {
     const problem = new Problem('too late', { exitCode: ExitCode.deadline });

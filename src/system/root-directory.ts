@@ -1,0 +1,29 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { ExitCode, errnoOf, Problem } from '../errors.ts';
+import { fileProblem } from './file-problem.ts';
+import { createFileSystem } from './file-system.ts';
+
+/** What is wrong with the path itself, and not with the machine. */
+const BAD_PATHS: ReadonlySet<string | undefined> = new Set(['ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'ENOENT']);
+
+/**
+ * Makes the directory of `--root` where it is missing, with its parents, 0755.
+ * @throws Problem, with exit code 2 for a path that is not that of a directory
+ */
+export function makeRootDirectory(path: string): void {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) createFileSystem().makeDirectory(path);
+    else if (!stats.isDirectory()) throw new Problem('not a directory', { where: path, exitCode: ExitCode.usage });
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    const { message, where, hint, cause, exitCode } = fileProblem('cannot use the directory', path, error);
+    const isBad = exitCode === ExitCode.usage || BAD_PATHS.has(errnoOf(cause));
+    throw new Problem(`--root: ${message}`, {
+      ...(where === undefined ? {} : { where }),
+      ...(hint === undefined ? {} : { hint }),
+      exitCode: isBad ? ExitCode.usage : ExitCode.failed,
+      cause,
+    });
+  }
+}
