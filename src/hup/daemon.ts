@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { describeError, ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
+import { machineProblem } from '../system/file-problem.ts';
 import { holderOf, type NamedLock, tryLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
 import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
@@ -277,7 +278,8 @@ class Daemon {
   }
 
   #passFailed(error: unknown): undefined {
-    if (error instanceof Problem) return this.#complain('pass', error.line);
+    const problem = error instanceof Problem ? error : machineProblem(error);
+    if (problem !== undefined) return this.#complain('pass', problem.line);
     this.#complain('pass', `a bug in cfntools: ${describeError(error)}: please report it`);
     this.#tools.log.trace(error instanceof Error ? (error.stack ?? '') : String(error));
     return undefined;

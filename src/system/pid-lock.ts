@@ -117,9 +117,13 @@ function held(path: string): HeldLock {
   return {
     release() {
       clearInterval(beat);
-      if (!isOurs()) return;
-      removeIfThere(path);
-      removeUnused(dirname(path));
+      try {
+        if (!isOurs()) return;
+        removeIfThere(path);
+        removeUnused(dirname(path));
+      } catch {
+        // The work is done, and the next run sees that we are gone.
+      }
     },
   };
 }

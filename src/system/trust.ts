@@ -71,8 +71,8 @@ function readTrusted(environment: Environment): Found {
   };
   const file = environment['SSL_CERT_FILE'] ?? '';
   if (file !== '') attempt('SSL_CERT_FILE', file, certificatesOf);
-  const bundle = found.texts.length > 0 ? undefined : BUNDLES.find(isFile);
-  if (bundle !== undefined) found.texts.push(readFileSync(bundle, 'utf8'));
+  const bundle = found.texts.length > 0 ? undefined : BUNDLES.find(mayBeFile);
+  if (bundle !== undefined) attempt('the list of certificates', bundle, (path) => readFileSync(path, 'utf8'));
   const directories = (environment['SSL_CERT_DIR'] ?? '').split(':').filter((path) => path !== '');
   for (const directory of directories) attempt('SSL_CERT_DIR', directory, certificatesBelow);
   return found;
@@ -102,6 +102,15 @@ function certificatesBelow(directory: string): string {
   }
   if (texts.size === 0) throw new Error('there is no certificate in it, in PEM');
   return [...texts].join('\n');
+}
+
+/** False for what is not there; where nobody can tell, who reads it hears why. */
+function mayBeFile(path: string): boolean {
+  try {
+    return isFile(path);
+  } catch {
+    return true;
+  }
 }
 
 /** @throws Error when nobody can tell */

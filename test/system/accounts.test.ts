@@ -188,7 +188,11 @@ describe('the lock', () => {
 });
 
 describe('where the lock cannot be made', () => {
-  const document = { users: { unlucky: {} } };
+  const documents = [
+    ['user unlucky', { users: { unlucky: {} } }],
+    ['user daemon', { users: { daemon: { groups: ['adm'] } } }],
+    ['group unlucky', { groups: { unlucky: {} } }],
+  ] as const;
   const asUser = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 
   test.each([
@@ -197,19 +201,23 @@ describe('where the lock cannot be made', () => {
   ])('on a read-only file system %s: it fails at once and says why', async (_, before, why) => {
     await view().run('mount --bind /etc /etc && mount -o remount,bind,ro /etc');
     const command = ['/bin/bash', '-c', `exec ${before} "$0" -`, binary('cfn-init')];
-    const result = await view()
-      .run(command, { input: metadata(document) })
-      .finally(() => view().run('umount /etc'));
-    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 1, stderr: error('user unlucky', why) });
-    expect(result.milliseconds).toBeLessThan(10_000);
+    try {
+      for (const [account, document] of documents) {
+        const result = await view().run(command, { input: metadata(document) });
+        expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 1, stderr: error(account, why) });
+        expect(result.milliseconds).toBeLessThan(10_000);
+      }
+    } finally {
+      await view().run('umount /etc');
+    }
   });
 
-  test('by an ordinary user: it fails at once and says why', async () => {
+  test.each(documents)('by an ordinary user: it fails at once and says why: %s', async (account, document) => {
     const command = ['/bin/bash', '-c', `exec ${asUser} "$0" -`, binary('cfn-init')];
     const result = await view().run(command, { input: metadata(document) });
     expect({ code: result.code, stderr: result.stderr }).toEqual({
       code: 1,
-      stderr: error('user unlucky', 'permission denied'),
+      stderr: error(account, 'permission denied'),
     });
     expect(result.milliseconds).toBeLessThan(10_000);
   });
@@ -248,7 +256,7 @@ describe('--root with accounts of its own', () => {
 
   test('without any: they are skipped, and it says what is missing', async () => {
     const { code, stdout } = await apply(document, '--root', `${root()}-bare`);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^users +skipped [^\n]*etc\/passwd/m) });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^groups +skipped [^\n]*etc\/passwd/m) });
     expect(await out('getent passwd inner; getent group inside')).toBe('');
   });
 });
