@@ -120,7 +120,7 @@ describe('what no door has made a problem of', () => {
   it.each<[string, unknown, string]>([
     ['a full disk', system('ENOSPC', 'write'), 'write failed: no space left on the device'],
     ['a limit', system('EMFILE', 'open', '/a'), 'open failed: /a: too many open files (ulimit -n)'],
-    ['a disk that fails', system('EIO', 'read'), 'read failed: the disk or its connection is failing (see dmesg)'],
+    ['a disk that fails', system('EIO', 'read'), 'read failed: the disk is failing (see dmesg)'],
     ['a code that we have no words for', system('EOVERFLOW', 'read'), 'read failed: EOVERFLOW'],
     ['a string that is too long', thrown(() => 'x'.repeat(2 ** 30)), 'Invalid string length'],
     [
