@@ -16,10 +16,7 @@ const LOCK_PAUSE = 500;
  * What the tools say when another program is at work on the accounts. shadow-utils has waited 15 seconds by then if it is
  * /etc/.pwd.lock, and not at all if it is /etc/passwd.lock; busybox has waited 3 seconds for /etc/passwd+.
  */
-const LOCKED = [
-  { sign: /existing lock file (\S+) /, file: (name: string) => name },
-  { sign: /can't create '(\S+\+)': File exists/, file: (name: string) => name },
-];
+const LOCKED = [/existing lock file (\S+) /, /can't create '(\S+\+)': File exists/];
 /** shadow-utils says so whatever the cause, and asks for patience where no patience would help. */
 const CANNOT_LOCK = /cannot lock (\S+); try again later/;
 /** What it prints before, as in `groupadd: /etc/group.123: No space left on device`. */
@@ -33,12 +30,9 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
       const { exitCode, output } = await exec.tool(command, { onAbort: 'wait' });
       if (exitCode === 0) return;
       const lock = lockFile(output);
-      if (lock === undefined) {
-        throw new Problem(`${command[0]} ended with exit code ${exitCode}`, {
-          where: account,
-          hint: causeOf(output) ?? lastLine(output),
-          output,
-        });
+      const cause = lock === undefined ? lastLine(output) : causeOf(output, lock);
+      if (cause !== undefined) {
+        throw new Problem(`${command[0]} ended with exit code ${exitCode}`, { where: account, hint: cause, output });
       }
       if (clock.elapsed() - begin >= LOCK_TIMEOUT * 1000) {
         throw new Problem(`${command[0]} has not had the lock of the accounts for ${LOCK_TIMEOUT} seconds`, {
@@ -53,23 +47,19 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
   };
 }
 
-/** @returns undefined when it is not another program that keeps the tool from its work */
+/** The file that kept the tool from its work; undefined when none did. */
 function lockFile(output: string): string | undefined {
-  for (const { sign, file } of LOCKED) {
+  for (const sign of LOCKED) {
     const name = sign.exec(output)?.[1];
-    if (name !== undefined) return file(name);
+    if (name !== undefined) return name;
   }
   const name = CANNOT_LOCK.exec(output)?.[1];
-  return name === undefined || CAUSE.test(output) || whyNotWritable(dirname(name)) !== undefined
-    ? undefined
-    : `${name}.lock`;
+  return name === undefined ? undefined : `${name}.lock`;
 }
 
-/** Why a lock cannot be made: nothing of the last line, which asks to try again later. */
-function causeOf(output: string): string | undefined {
-  const name = CANNOT_LOCK.exec(output)?.[1];
-  if (name === undefined) return undefined;
-  return whyNotWritable(dirname(name)) ?? output.split('\n').find((line) => CAUSE.test(line));
+/** Why a lock cannot be made, by whom ever: nothing of the last line, which asks to try again later. */
+function causeOf(output: string, lock: string): string | undefined {
+  return whyNotWritable(dirname(lock)) ?? output.split('\n').find((line) => CAUSE.test(line));
 }
 
 /** A read-only file system keeps even root from making a lock, and the tools do not say so. */

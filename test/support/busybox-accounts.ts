@@ -23,9 +23,11 @@ update() {
       awk -F: -v OFS=: -v name="$3" -v member="$4" "$2" "$1" >"$1+" && mv "$1+" "$1"
       return
     fi
+    [ -e "$1+" ] || break
     sleep 0.1
   done
-  echo "$applet: can't create '$1+': File exists" >&2
+  [ -e "$1+" ] && why='File exists' || why='Read-only file system'
+  echo "$applet: can't create '$1+': $why" >&2
   exit 1
 }
 append() { update "$1" '{ print } END { print name }' "$2"; }

@@ -131,6 +131,22 @@ test('another holder of the lock is waited for', async () => {
   expect(await out('grep -c ^patient: /etc/group')).toBe('1');
 });
 
+test('where the lock cannot be made, it fails at once and says why', async () => {
+  await view().run('touch /etc/group+; mount --bind /etc /etc && mount -o remount,bind,ro /etc');
+  try {
+    for (const [account, document] of [
+      ['group late', { groups: { late: {} } }],
+      ['user app', { users: { app: { groups: ['there', 'third'] } } }],
+    ] as const) {
+      const result = await apply(document);
+      expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 1, stderr: error(account, 'read-only') });
+      expect(result.milliseconds).toBeLessThan(20_000);
+    }
+  } finally {
+    await view().run('umount /etc; rm /etc/group+');
+  }
+});
+
 describe('what cannot be done says what to install', () => {
   test('accounts below another root', async () => {
     const root = join(view().shared, 'root');

@@ -250,21 +250,21 @@ describe('a lock that another program holds', () => {
     }
   }
   const shadow =
-    'useradd: existing lock file /etc/passwd.lock with PID 1\nuseradd: cannot lock /etc/passwd; try again later.\n';
+    'useradd: existing lock file /tmp/passwd.lock with PID 1\nuseradd: cannot lock /tmp/passwd; try again later.\n';
   const waited = (lock: string) =>
     `useradd has not had the lock of the accounts for 60 seconds: user web: if no other program is at work on them, remove ${lock}`;
 
   test.each([
     ['shadow-utils', shadow],
     ['shadow-utils, .pwd.lock', 'useradd: cannot lock /tmp/passwd; try again later.'],
-    ['busybox', "adduser: can't create '/etc/passwd+': File exists"],
+    ['busybox', "adduser: can't create '/tmp/passwd+': File exists"],
   ])('is waited for: %s', async (_, output) => {
     expect(await ending(output, 10)).toEqual({ seconds: 5 });
   });
 
   test.each([
-    ['/etc/passwd.lock', shadow],
-    ['/etc/group+', "addgroup: can't create '/etc/group+': File exists"],
+    ['/tmp/passwd.lock', shadow],
+    ['/tmp/group+', "addgroup: can't create '/tmp/group+': File exists"],
   ])('for a minute, then %s is named', async (lock, output) => {
     expect(await ending(output, 1e9)).toEqual({ error: waited(lock), code: 75, seconds: 60 });
   });
