@@ -117,7 +117,7 @@ describe('usage errors are one line on stderr and exit 2', () => {
     ['cfn-init', ['--stack']],
     ['cfn-init', ['--re', 'x', '-']],
     ['cfn-init', ['-r', '-s', 'stack']],
-    ['cfn-init', ['--root', '/there/is/no/such/directory', '-']],
+    ['cfn-init', ['--root', '/etc/passwd', '-']],
     ['cfn-init', ['--compat', 'nonsense', '-']],
     ['cfn-init', ['-s', 'stack', '-r', '../../etc/passwd']],
     ['cfn-signal', []],
