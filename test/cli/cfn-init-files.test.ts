@@ -149,9 +149,8 @@ describe('owners', () => {
   test('an unknown owner or group is an error that names it, and the file is not written', async () => {
     const root = newRoot();
     for (const key of ['owner', 'group']) {
-      const files = { [join(root, 'a')]: { content: '', [key]: 'nobody-knows' } };
-      const { code, stderr } = await cfnInit(machine(), { files });
-      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*nobody-knows/m) });
+      const ended = await cfnInit(machine(), { files: { [`${root}/a`]: { content: '', [key]: 'nobody-knows' } } });
+      expect(ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*nobody-knows/m) });
     }
     expect(readdirSync(root)).toEqual([]);
   });
