@@ -97,7 +97,9 @@ describe('a file by URL', () => {
     const entry = { source: `${server.url}/t`, context: { db: { name: 'wordpress' }, url: 'http://h/?a&b' } };
     const result = await fetchTo(root, entry);
     expect(summary(result)).toBe('1 changed');
-    expect(result.stderr).toMatch(/warning: nothing in the context for \{\{gone\}\}: files .*, source: it is left empty\n/);
+    expect(result.stderr).toMatch(
+      /warning: nothing in the context for \{\{gone\}\}: files .*, source: it is left empty\n/,
+    );
     expect(contents(root)).toEqual({ file: 'dbname=wordpress\nurl=http://h/?a&b\n' });
     expect(summary(await fetchTo(root, entry))).toBe('1 unchanged');
   });
