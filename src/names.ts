@@ -250,7 +250,10 @@ export function packageFault(manager: RuledManager, name: string, versions: read
   const isLabel = manager === 'python' && versions.some((version) => PIP_ADDRESS.test(version));
   const nameRule = isLabel ? fileRule.name : rule.name;
   if (name.length > LONGEST_ADDRESS || !nameRule(name))
-    return { what: `${shown(name)} is not the name of ${rule.kind}`, hint: rule.hint };
+    return {
+      what: `${shown(name)} is not the name of ${rule.kind}`,
+      hint: rule === rpmRule && isAddress(name) ? 'write a blank in it as %20' : rule.hint,
+    };
   // The tools run elsewhere, and would look for the file there.
   if (!isLabel && rule.file?.test(name) && !name.includes('/'))
     return { what: `${shown(name)} is the name of a file, not of ${rule.kind}`, hint: `write ./${name}` };

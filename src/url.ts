@@ -13,7 +13,8 @@ export interface UrlParts {
   readonly userInfo: string | undefined;
 }
 
-const URL_FORM = /^(https?):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#:[\]@]+)(?::(\d+))?([/?][^#]*)?(?:#.*)?$/i;
+/** The last `@` before the path ends the user information, as it does for browsers and curl. */
+const URL_FORM = /^(https?):\/\/(?:([^/?#]*)@)?(\[[0-9a-f:.]+\]|[^/?#:[\]@\\]+)(?::(\d+))?([/?][^#]*)?(?:#.*)?$/i;
 const NOT_ALLOWED_IN_A_TARGET = /[^\x21-\x7e]/;
 const LARGEST_PORT = 65_535;
 
@@ -44,6 +45,23 @@ export function splitUrl(url: string): UrlParts {
     target: target.startsWith('/') ? target : `/${target}`,
     userInfo: userInfo === undefined ? undefined : decodeUserInfo(userInfo, url),
   };
+}
+
+/**
+ * A web address as people write it, in the characters that a URL may have: blanks, backslashes and what is not ASCII are
+ * percent-encoded, and such a host becomes Punycode, as browsers and curl do. Not a byte more, since a signature may cover it.
+ * Another text is returned as it is.
+ */
+export function encodeUrl(text: string): string {
+  const [whole, scheme = '', login = '', host = '', rest = ''] =
+    /^(https?:\/\/)([^/?#]*@)?([^/?#]*)(.*)$/is.exec(text.trim()) ?? [];
+  if (whole === undefined) return text;
+  const plainHost = /[^\0-\x7f]/.test(host) ? (URL.parse(scheme + host)?.host ?? host) : host;
+  return scheme + encodeUnusual(login) + plainHost + encodeUnusual(rest);
+}
+
+function encodeUnusual(text: string): string {
+  return text.replace(/[ \\]|[^\0-\x7f]+/g, (part) => encodeURIComponent(part.toWellFormed()));
 }
 
 /** `http://HOST:PORT` of a URL. */

@@ -12,6 +12,7 @@ import { suggestName } from '../nearest-name.ts';
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
 import { isRecord } from './record.ts';
+import { urlFault } from './url-fault.ts';
 import { isWindowsCommand, isWindowsPath } from './windows.ts';
 
 /*
@@ -78,12 +79,12 @@ const id = v.pipe(
   v.transform(Number),
   v.maxValue(0xffff_fffe, message('an id out of range', 'at most 4294967294')),
 );
-/** A check by one of the rules for names. */
-const follows = (fault: (name: string) => NameFault | undefined) =>
+/** A check by one of the rules for names. @param words makes the message, of a name when left out */
+const follows = (fault: (name: string) => NameFault | undefined, words = (found: NameFault) => nameMessage(found)) =>
   v.rawCheck<string>(({ dataset, addIssue }) => {
     // What has been complained about already is not reported twice.
     const found = dataset.typed && dataset.issues === undefined ? fault(dataset.value) : undefined;
-    if (found !== undefined) addIssue({ message: nameMessage(found) });
+    if (found !== undefined) addIssue({ message: words(found) });
   });
 
 const newAccountName = v.pipe(v.string(), follows(newAccountFault));
@@ -208,21 +209,16 @@ const mode = v.pipe(
     return NEVER;
   }),
 );
+const urlMessage = ({ what, hint }: NameFault): string => message(what, hint);
 const webOrFileUrl = v.pipe(
   text,
   v.trim(),
-  v.check(
-    (url) => /^(https?:\/\/[^\s]+|file:\/\/\/[^\s]+)$/i.test(url),
-    message('not a URL', 'http://, https:// or file:///'),
-  ),
+  follows((url) => urlFault(url), urlMessage),
 );
 const archiveUrl = v.pipe(
   text,
   v.trim(),
-  v.check(
-    (url) => /^(https?:\/\/[^\s]+|file:\/\/\/.+|\/.+)$/i.test(url),
-    message('not the address of an archive', 'http://, https://, file:/// or an absolute path'),
-  ),
+  follows((url) => (/^\/./.test(url) ? undefined : urlFault(url, 'not the address of an archive')), urlMessage),
 );
 const encoding = v.pipe(
   words,

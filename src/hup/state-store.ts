@@ -19,7 +19,7 @@ import {
 
 /** Makes the directory that the state and the locks are in, and makes it ours alone. @throws Problem */
 export function prepareStateDirectory({ files, self }: System): void {
-  files.makeDirectory(paths.hupState);
+  files.makePrivateDirectory(paths.hupState);
   const entry = files.entry(paths.hupState);
   if (entry?.kind !== 'directory' || entry.mode !== 0o700 || entry.uid !== self.uid)
     files.setAttributes(paths.hupState, { mode: 0o700, ...self });

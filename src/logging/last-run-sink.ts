@@ -21,7 +21,7 @@ export function lastRunSink({ files, clock, self }: System): Sink {
           return;
         }
         const directory = paths.lastRun.slice(0, paths.lastRun.lastIndexOf('/'));
-        if (files.makeDirectory(directory)) files.setAttributes(directory, { mode: 0o700, ...self });
+        files.makePrivateDirectory(directory);
         const bootId = files.readIfPresent(paths.bootId)?.toString('utf8').trim();
         // Half of a pair of surrogates at the end would be no text for the stack's database.
         const line = text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();

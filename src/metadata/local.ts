@@ -94,7 +94,7 @@ export function publishMetadata(
   resource: string | undefined,
   owner: { uid: number; gid: number },
 ): void {
-  if (files.makeDirectory(paths.metadataCache)) files.setAttributes(paths.metadataCache, { mode: 0o700, ...owner });
+  files.makePrivateDirectory(paths.metadataCache);
   const content = Buffer.from(text);
   const targets = [
     `${paths.metadataCache}/${paths.lastMetadata}`,

@@ -103,7 +103,7 @@ async function askService(service: MetadataService, log: Log): Promise<NovaMetad
 function cache(found: NovaMetadata, cloudInitId: string | undefined, { files, self }: System, log: Log): void {
   try {
     const directory = paths.novaMetadata.slice(0, paths.novaMetadata.lastIndexOf('/'));
-    if (files.makeDirectory(directory)) files.setAttributes(directory, { mode: 0o700, ...self });
+    files.makePrivateDirectory(directory);
     files.write(paths.novaMetadata, Buffer.from(copyToKeep(found, cloudInitId)), { mode: 0o600, ...self });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -3,7 +3,7 @@ import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import { shownUrl } from '../url.ts';
+import { encodeUrl, shownUrl } from '../url.ts';
 import type { World } from './step.ts';
 
 export interface Fetch {
@@ -16,7 +16,8 @@ export interface Fetch {
 }
 
 /** Fetches what a file, source or package names by URL. @throws Problem unless all of it came */
-export async function fetchUrl({ url, authentication, write, restart }: Fetch, world: World): Promise<void> {
+export async function fetchUrl({ url: address, authentication, write, restart }: Fetch, world: World): Promise<void> {
+  const url = encodeUrl(address);
   const path = localPath(url);
   if (path !== undefined) {
     world.system.files.readPieces(path, write);

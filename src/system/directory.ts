@@ -46,7 +46,7 @@ type Ahead = string | { readonly link: string; readonly owners: Owners };
 /**
  * Opens a directory below the root, one component at a time: links are resolved inside the root, `..` stops at it, and a
  * step that only another user could want is refused (unsafe-path.ts).
- * @param make the missing directories, 0755 whatever the umask
+ * @param make the missing directories, 0755 whatever the umask; `private`: the last one 0700
  * @param onMade called in the end with the directories that were made, outermost first, and open handles of their parents,
  * which it has to close
  * @throws Problem for an unsafe path and too many links, otherwise the system's error; what was made is removed again
@@ -54,7 +54,7 @@ type Ahead = string | { readonly link: string; readonly owners: Owners };
 export function openDirectoryBelow(
   root: Root,
   path: string,
-  make: boolean,
+  make: boolean | 'private',
   onMade: (made: readonly Made[]) => void = closeMade,
 ): Directory {
   const made: Made[] = [];
@@ -92,8 +92,10 @@ export function openDirectoryBelow(
         names.push(next);
       } catch (error) {
         const code = errnoOf(error);
-        if (code === 'ENOENT' && make) {
-          if (makeChild(parent, next)) made.push({ parent: again(parent), name: next });
+        if (code === 'ENOENT' && make !== false) {
+          const isLast = ahead.every((name) => name === '' || name === '.');
+          if (makeChild(parent, next, isLast && make === 'private' ? 0o700 : 0o755))
+            made.push({ parent: again(parent), name: next });
           ahead.unshift(next);
         } else if (code === 'ENOTDIR' || code === 'ELOOP') {
           const link = linkOf(root, parent, next);
@@ -177,11 +179,11 @@ function handleOf(fd: number, path: string): Directory {
 }
 
 /** @returns false when it already exists */
-function makeChild(parent: Directory, name: string): boolean {
+function makeChild(parent: Directory, name: string, mode: number): boolean {
   // The umask is for what users make by hand; taken back at once, since children inherit it.
   const umask = process.umask(0);
   try {
-    mkdirSync(parent.at(name), 0o755);
+    mkdirSync(parent.at(name), mode);
     return true;
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;

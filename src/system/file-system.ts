@@ -93,6 +93,8 @@ export interface FileSystem {
   append(path: string, text: string, mode: number, mostBytes?: number): void;
   /** Makes the directory and its parents, 0755 whatever the umask. Returns false when it was there. @throws Problem */
   makeDirectory(path: string): boolean;
+  /** As makeDirectory, and the directory itself is ours alone from its first moment if it is made. @throws Problem */
+  makePrivateDirectory(path: string): void;
   /** As makeDirectory, and opens it for work inside it; what was made can be removed again. @throws Problem */
   openMadeDirectory(path: string): MadeDirectory;
   /** Opens a directory for work inside it. @throws Problem */
@@ -312,6 +314,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       directory.close();
       return directory.isNew;
     },
+    makePrivateDirectory: (path) => makeDirectory(root, path, true).close(),
     openMadeDirectory: (path) => makeDirectory(root, path),
     openDirectory: (path) => openDirectory(root, path),
     openScratch: (path, purpose, verb) => openScratch(root, path, purpose, verb),

@@ -128,8 +128,10 @@ export const UNASKED_SWITCH = {
   hint: 'check the address, and what is between here and the server',
 } as const;
 
-/** The header that a user and a password in the URL ask for. */
+/** The header that a user and a password in the URL ask for (RFC 7617). */
 export function loginOf(url: string): Readonly<Record<string, string>> {
   const { userInfo } = splitUrl(url);
-  return userInfo === undefined ? {} : { Authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` };
+  if (userInfo === undefined) return {};
+  const login = userInfo.includes(':') ? userInfo : `${userInfo}:`;
+  return { Authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }

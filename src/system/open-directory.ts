@@ -62,12 +62,16 @@ export function openDirectory(root: Root, path: string): OpenDirectory {
   }
 }
 
-/** As openDirectory; makes what is missing on the way, 0755 whatever the umask. @throws Problem, with nothing made */
-export function makeDirectory(root: Root, path: string): MadeDirectory {
+/**
+ * As openDirectory; makes what is missing on the way, 0755 whatever the umask.
+ * @param isPrivate the last one 0700, if it is made
+ * @throws Problem, with nothing made
+ */
+export function makeDirectory(root: Root, path: string, isPrivate = false): MadeDirectory {
   let made: readonly Made[] = [];
   let directory: Directory;
   try {
-    directory = openDirectoryBelow(root, path, true, (list) => {
+    directory = openDirectoryBelow(root, path, isPrivate ? 'private' : true, (list) => {
       made = list;
     });
   } catch (error) {

@@ -41,8 +41,8 @@ const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOT
 const PERMISSIONS = 0o777;
 const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
-/** What users of a scratch directory name their files: numbers, files that are being downloaded, and requirements of pip. */
-const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|^requirements\.txt$/;
+/** What users of a scratch directory name their files: numbers, files that are being downloaded, packages, and requirements of pip. */
+const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|^\d+-.*\.(?:deb|rpm)$|^requirements\.txt$/;
 
 /** A private directory in which files are put together before they are moved to their places. */
 export interface Scratch {

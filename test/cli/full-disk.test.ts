@@ -57,6 +57,15 @@ describe('an archive that does not fit', () => {
     }
   });
 
+  test.each([2, 3, 4, 5])('on a file system with %i inodes nothing is left', async (inodes) => {
+    await view().run(
+      `mkdir -p /few && mount -t tmpfs -o nr_inodes=${inodes} tmpfs /few && tar -czf /tmp/a.tgz -C /tmp big`,
+    );
+    const { code } = await cfnInit(view(), { sources: { '/few/app': '/tmp/a.tgz' } }, [], { env });
+    expect({ code, left: (await view().run('ls -A /few')).stdout }).toEqual({ code: 1, left: '' });
+    await view().run('umount /few');
+  });
+
   test('under --compat heat it is a warning, and the run goes on', async () => {
     const result = await unpack('/tmp/big.tgz', ['--compat', 'heat']);
     expect({ code: result.code, says: complaints(result), summary: summary(result) }).toEqual({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/errors.ts';
-import { isWebUrl, splitUrl } from '../../src/url.ts';
+import { encodeUrl, isWebUrl, splitUrl } from '../../src/url.ts';
 
 const SIGNED =
   '/v1/waitcondition/arn%3Aopenstack%3Aheat%3A%3Aabc%3Astacks%2Fs%2F1%2Fresources%2Fw?Timestamp=2026-01-01T00%3A00%3A00Z&SignatureMethod=HmacSHA256&Signature=a%2Bb/c%3D+d';
@@ -28,6 +28,7 @@ describe('splitUrl', () => {
     ['http://user:pass@h:1/x', 'user:pass'],
     ['http://user@h:1/x', 'user'],
     ['http://u%40x:p%3Aw@h:1/x', 'u@x:p:w'],
+    ['http://u@x:p@w@h:1/x', 'u@x:p@w'],
   ])('knows the user in %s', (url, userInfo) => {
     expect(splitUrl(url)).toMatchObject({ userInfo, host: 'h', port: 1, authority: 'h:1', target: '/x' });
   });
@@ -50,9 +51,30 @@ describe('splitUrl', () => {
     'http://h/ä',
     'http://[::1/x',
     'http://::1/x',
+    'http://h\\evil/x',
     ' http://h/',
   ])('refuses %j', (url) => {
     expect(() => splitUrl(url)).toThrow(Problem);
+  });
+});
+
+describe('encodeUrl', () => {
+  it.each([
+    ['http://h/a b/c  d?e f#g h', 'http://h/a%20b/c%20%20d?e%20f#g%20h'],
+    ['  https://h/x\n', 'https://h/x'],
+    ['http://h/ä/日本 語?ü=€', 'http://h/%C3%A4/%E6%97%A5%E6%9C%AC%20%E8%AA%9E?%C3%BC=%E2%82%AC'],
+    ['http://h/a\\b', 'http://h/a%5Cb'],
+    ['HTTP://Bücher.example:8080/x', 'HTTP://xn--bcher-kva.example:8080/x'],
+    ['http://me:pä ss@w@h/x', 'http://me:p%C3%A4%20ss@w@h/x'],
+    ['http://h/\ud800', 'http://h/%EF%BF%BD'],
+    [`http://heat:8000${SIGNED}`, `http://heat:8000${SIGNED}`],
+    ["http://h/a//b/%7E/../x'y;z?sig=a%2Bb+c%3D&e=%3a~%zz", "http://h/a//b/%7E/../x'y;z?sig=a%2Bb+c%3D&e=%3a~%zz"],
+    ['http://my host/x', 'http://my host/x'],
+    ['file:///a b', 'file:///a b'],
+    ['/a b', '/a b'],
+    ['', ''],
+  ])('%j', (text, url) => {
+    expect(encodeUrl(text)).toBe(url);
   });
 });
 

@@ -1,5 +1,6 @@
 import { Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
+import type { Scratch } from '../../system/file-system.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { World } from '../step.ts';
@@ -23,39 +24,38 @@ export async function withPackageFiles<T>(
   use: (files: readonly PackageFile[]) => Promise<T>,
 ): Promise<T> {
   const { files } = world.system;
-  const downloads: string[] = [];
+  const isHere = (address: string): boolean => address.startsWith('/') && address.endsWith(ending);
+  const missing = addresses.find((address) => address.startsWith('/') && files.entry(address) === undefined);
+  if (missing !== undefined) throw new Problem('no such package file', { where: missing, hint: 'check the path' });
+  if (addresses.every(isHere)) return use(addresses.map((address) => ({ address, path: address })));
+  // Ours alone, and swept by the next run if this one is killed.
+  const scratch = files.openScratch(paths.packageDownloads, 'packages', 'cannot download');
   try {
     const ready: PackageFile[] = [];
-    for (const address of addresses) {
-      if (address.startsWith('/') && files.entry(address) === undefined)
-        throw new Problem('no such package file', { where: address, hint: 'check the path' });
-      if (address.startsWith('/') && address.endsWith(ending)) ready.push({ address, path: address });
-      else {
-        const path = downloadPath(address, ending, downloads.length);
-        downloads.push(path);
-        await download(address, path, world);
-        ready.push({ address, path });
-      }
-    }
+    for (const [index, address] of addresses.entries())
+      ready.push({ address, path: isHere(address) ? address : await download(address, ending, index, scratch, world) });
     return await use(ready);
   } finally {
-    for (const path of downloads) files.remove(path);
+    scratch.remove();
   }
 }
 
-/** Near the name that the file has at its origin, which the tools show. */
-function downloadPath(address: string, ending: string, index: number): string {
+/** @returns the path of the file, whose name is near the one that it has at its origin, which the tools show */
+async function download(
+  address: string,
+  ending: string,
+  index: number,
+  scratch: Scratch,
+  world: World,
+): Promise<string> {
   const base = shownUrl(address).split('/').pop() ?? '';
-  const name = base.replace(/[^A-Za-z0-9._+~-]/g, '_').slice(-150);
-  return `${paths.packageDownloads}/${process.pid}-${index}-${name}${name.endsWith(ending) ? '' : ending}`;
-}
-
-async function download(address: string, path: string, world: World): Promise<void> {
-  const { files, self } = world.system;
-  const staged = files.stage(path);
+  const plain = base.replace(/[^A-Za-z0-9._+~-]/g, '_').slice(-150);
+  const name = `${index}-${plain}${plain.endsWith(ending) ? '' : ending}`;
+  const staged = scratch.stage(name);
   try {
     await fetchUrl({ url: address, authentication: undefined, write: staged.write, restart: staged.restart }, world);
-    staged.commit({ mode: 0o644, ...self });
+    staged.commit({ mode: 0o644, ...world.system.self });
+    return scratch.pathForPrograms(name);
   } finally {
     staged.discard();
   }

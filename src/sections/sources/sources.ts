@@ -18,18 +18,21 @@ export const sourcesSection: Section<SourceEntry> = {
     const { unpackArchive } = await import('./unpack.ts');
     // On the destination's file system: /tmp may be a small one in memory.
     const scratch = system.files.openScratch(entry.name, 'download');
-    const download = scratch.stage('archive');
     try {
-      await fetchUrl({ ...entry, write: download.write, restart: download.restart }, world);
-      const { changed } = await unpackArchive(system, {
-        archive: download.path,
-        url: entry.url,
-        destination: entry.name,
-      });
-      if (changed.length === 0) return { state: 'unchanged' };
-      return { state: 'changed', what: `${changed.length} new or changed, from ${shownUrl(entry.url)}` };
+      const download = scratch.stage('archive');
+      try {
+        await fetchUrl({ ...entry, write: download.write, restart: download.restart }, world);
+        const { changed } = await unpackArchive(system, {
+          archive: download.path,
+          url: entry.url,
+          destination: entry.name,
+        });
+        if (changed.length === 0) return { state: 'unchanged' };
+        return { state: 'changed', what: `${changed.length} new or changed, from ${shownUrl(entry.url)}` };
+      } finally {
+        download.discard();
+      }
     } finally {
-      download.discard();
       scratch.remove();
     }
   },

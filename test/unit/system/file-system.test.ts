@@ -255,6 +255,15 @@ describe('directories, attributes, appending, removing', () => {
     expect(bits(`${root}/a`)).toBe('700');
   });
 
+  it('makes a private directory so from its first moment, and leaves one that is there', () => {
+    const { root, files } = temporaryRoot();
+    withUmask(0o277);
+    files.makePrivateDirectory('/a/b/c/.');
+    expect([bits(`${root}/a/b`), bits(`${root}/a/b/c`)]).toEqual(['755', '700']);
+    files.makePrivateDirectory('/a/b');
+    expect(bits(`${root}/a/b`)).toBe('755');
+  });
+
   it('removes just the directories that were made, behind a link that led nowhere as well', () => {
     const { root, files } = temporaryRoot();
     mkdirSync(`${root}/srv/other`, { recursive: true });
