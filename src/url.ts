@@ -91,6 +91,20 @@ export function shownUrl(url: string): string {
   return /^\.{0,2}\//.test(url) ? url : url.replace(/^.*@/s, '');
 }
 
+const LONGEST_TARGET = 300;
+
+/**
+ * Where a redirect leads, as it may be shown: as shownUrl, without control characters, and not longer than a line.
+ * @param location as the server writes it
+ * @param url that was asked for; without it a relative address stays one
+ */
+export function shownTarget(location: string, url?: string): string {
+  const target = URL.parse(location, url);
+  const shown = shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, '');
+  const line = shown.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length > LONGEST_TARGET ? `${line.slice(0, LONGEST_TARGET)}...` : line;
+}
+
 /** A text as it may be shown: the URLs in it without user and password. */
 export function withoutUserInfo(text: string): string {
   return replaceUserInfo(text, () => '');

@@ -10,7 +10,7 @@ import type { Identity, KeystoneCredentials, Named } from './keystone-credential
 import type { CatalogueEntry, NativeMemory, Token } from './native-memory.ts';
 import { faultOfExchange } from './patience.ts';
 import { Passing } from './persist.ts';
-import { bracketed } from './server-message.ts';
+import { bracketed, redirectHint } from './server-message.ts';
 
 export interface KeystoneTools {
   readonly http: Http;
@@ -168,7 +168,8 @@ function listed(names: readonly string[]): string {
   return all.length > most ? `${all.slice(0, most).join(', ')} and ${all.length - most} more` : all.join(', ');
 }
 
-function refusalOf({ status, body }: HttpResponse, credentials: KeystoneCredentials): Refused {
+function refusalOf(response: HttpResponse, credentials: KeystoneCredentials): Refused {
+  const { status, body } = response;
   const details = { where: credentials.authUrl };
   const place = `${credentials.isHandedOut ? 'auth_url' : 'OS_AUTH_URL'} is the URL of keystone, as in https://HOST:5000/v3`;
   if (status >= 200 && status < 300)
@@ -178,15 +179,16 @@ function refusalOf({ status, body }: HttpResponse, credentials: KeystoneCredenti
     });
   return new Refused(`keystone refused with HTTP ${status}${bracketed(body)}`, {
     ...details,
-    hint: hintFor(status, credentials.identity, place),
+    hint: hintFor(response, credentials.identity, place),
   });
 }
 
-function hintFor(status: number, identity: Identity, place: string): string {
+function hintFor(response: HttpResponse, identity: Identity, place: string): string {
+  const { status } = response;
   if (status === 401)
     return identity.kind === 'application'
       ? 'check the id and the secret of the application credential, and that it has not expired or been deleted'
       : 'check user, password and domain, and that the stack that they belong to is not deleted';
   if (status === 403) return 'the user may not have a token for this project';
-  return status >= 300 && status < 400 ? `a redirect is not followed; ${place}` : place;
+  return status >= 300 && status < 400 ? `${redirectHint(response)}; ${place}` : place;
 }

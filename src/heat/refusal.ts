@@ -6,7 +6,7 @@ import { callForbiddenByPolicy, denialHint, GUEST_CALL, isPolicyMessage, policyH
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
-import { oneLine } from './server-message.ts';
+import { oneLine, redirectHint } from './server-message.ts';
 
 /** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
 const WORTH_A_WORD = 5 * 60_000;
@@ -46,7 +46,7 @@ export function refusalOf(
   const hint =
     status === 401 || status === 403
       ? (clockHint(headers['date'], now) ?? hintForDenial(status, isCutShort === true, answer, endpoint, through))
-      : hintFor(status, body, said ?? '', endpoint, target);
+      : hintFor({ status, headers, body }, said ?? '', endpoint, target);
   return new Refused(what, { where: endpoint.url, hint });
 }
 
@@ -69,8 +69,7 @@ function hintForDenial(
 }
 
 function hintFor(
-  status: number,
-  body: string,
+  { status, headers, body }: Pick<HttpResponse, 'status' | 'headers' | 'body'>,
   said: string,
   { url, from }: Pick<Endpoint, 'url' | 'from'>,
   target: string,
@@ -82,7 +81,7 @@ function hintFor(
   }
   if (status === 404) return `nothing is at this path: the base URL of heat-api-cfn ends with /v1/; ${check}`;
   if (status === 407) return 'the proxy wants a user and a password';
-  if (status >= 300 && status < 400) return `a redirect is not followed; ${check}`;
+  if (status >= 300 && status < 400) return `${redirectHint({ headers })}; ${check}`;
   if (/not authori[sz]ed/i.test(said)) return 'the access key is for another resource or stack';
   if (/could not be found|does not exist/i.test(said)) return `check ${target}`;
   if (status >= 200 && status < 300) return `is it heat-api-cfn? ${check}`;

@@ -1,5 +1,7 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
+import type { HttpResponse } from '../system/http.ts';
+import { shownTarget } from '../url.ts';
 
 const LONGEST = 300;
 
@@ -23,6 +25,11 @@ export function oneLine(text: string): string {
 export function bracketed(body: string): string {
   const message = messageOf(body);
   return message === undefined ? '' : ` (${message})`;
+}
+
+/** What is said of an answer that leads elsewhere. */
+export function redirectHint({ headers: { location } }: Pick<HttpResponse, 'headers'>): string {
+  return `a redirect is not followed${typeof location === 'string' ? ` (to ${shownTarget(location)})` : ''}`;
 }
 
 /** Keystone and Heat's own API have it in `error`, the query API in `ErrorResponse.Error`, others at the top. */

@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { serverOf, splitUrl } from '../url.ts';
 import { callForbiddenByPolicy, policyHint } from './denial.ts';
 import type { Passing } from './persist.ts';
-import { bracketed } from './server-message.ts';
+import { bracketed, redirectHint } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';
 
 /** Milliseconds for one exchange. */
@@ -187,11 +187,12 @@ export function finalState(body: string): string | undefined {
 }
 
 /** Hints that do not depend on what was signalled, or how. */
-export function commonHint({ status, body }: HttpResponse, api: string): string {
+export function commonHint(response: HttpResponse, api: string): string {
+  const { status, body } = response;
   const state = finalState(body);
   if (state !== undefined)
     return `the stack no longer waits for signals, it is in state ${state}; signal only while it is being created or updated`;
-  if (status >= 300 && status < 400) return `a redirect is not followed; check the address of ${api}`;
+  if (status >= 300 && status < 400) return `${redirectHint(response)}; check the address of ${api}`;
   if (status >= 500) return `${api}, or a proxy or load balancer before it, is failing; see its log`;
   if (isWorthRetrying(status, body)) return `${api} is overloaded`;
   if (/\b(?:could not be found|does not exist)\b/.test(body))

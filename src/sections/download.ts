@@ -29,6 +29,7 @@ export async function fetchUrl({ url: address, authentication, write, restart }:
     headers,
     write,
     restart,
+    note: (text) => world.log.info(text),
     allowHttpRedirects: () => allowsHttpRedirects(world),
     transportTo: world.transportTo,
   });

@@ -3,9 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
-import { isWebUrl, shownUrl, splitUrl } from '../url.ts';
+import { isWebUrl, shownTarget, shownUrl, splitUrl } from '../url.ts';
 import { sleep, systemClock } from './clock.ts';
-import { ERROR_PATIENCE, MOST_ERROR_BYTES, refusedDownload } from './download-refusal.ts';
+import { ERROR_PATIENCE, MOST_ERROR_BYTES, refusedDownload, textOfAnswer } from './download-refusal.ts';
 import type { DownloadRequest, Transport } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
 import { type Circumstances, NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
@@ -64,6 +64,8 @@ export async function download(
       const passing = error instanceof PassingFault;
       if (!passing || attempt === ATTEMPTS) throw passing ? error.problem : error;
       const pause = error.retryAfter ?? systemClock.random() * bounds.firstPause * 2 ** (attempt - 1);
+      const again = `attempt ${attempt + 1} of ${ATTEMPTS} in ${(pause / 1000).toFixed(1)} s`;
+      request.note?.(`${error.problem.line}: ${again}`);
       await sleep(pause, request.abort);
       request.restart();
     }
@@ -95,7 +97,8 @@ async function downloadOnce(
   let headers = { ...loginOf(request.url), ...request.headers() };
   for (let redirects = 0; ; redirects++) {
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
-    if (isRedirectedOut && isLinkLocal(splitUrl(url).host)) throw linkLocalRedirect(where);
+    if (isRedirectedOut && isLinkLocal(splitUrl(url).host))
+      throw linkLocalRedirect(`${where} -> ${shownTarget(url, url)}`);
     const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
     const transport: Transport = (await request.transportTo?.(url)) ?? {};
     const around: { proxy?: string | undefined; trustFault?: string | undefined; insecurely?: string | undefined } = {
@@ -112,10 +115,14 @@ async function downloadOnce(
     around.proxy = proxy?.title;
     const next = await fetchOrRedirect(outgoing, proxy, around, request, bounds);
     if (next === undefined) return;
-    if (redirects === MOST_REDIRECTS) throw new Problem('redirected too often', { where });
+    if (redirects === MOST_REDIRECTS)
+      throw new Problem('redirected too often', {
+        where,
+        hint: `the last redirect leads to ${shownTarget(next, url)}`,
+      });
     if (isSecure(url) && !isSecure(next) && !(await request.allowHttpRedirects()))
       throw new Problem('redirected from https to http', {
-        where: shownUrl(url),
+        where: `${shownUrl(url)} -> ${shownTarget(next, url)}`,
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
       });
     // Credentials are for the host they were given for (RFC 9110 section 15.4).
@@ -233,12 +240,15 @@ function refused(
   { status, headers, said }: FailedAnswer,
   proxy: NamedProxy | undefined,
 ): PassingFault | Problem {
+  const authorization = Object.entries(sent).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
+  const isOfUrl = authorization === loginOf(url)['Authorization'];
   const problem = refusedDownload({
     url,
     status,
-    body: Buffer.concat(said).toString('utf8'),
+    body: textOfAnswer(Buffer.concat(said), headers['content-encoding']),
+    location: status < 400 ? headers.location : undefined,
     proxy: proxy?.title,
-    hadCredentials: Object.keys(sent).some((name) => name.toLowerCase() === 'authorization'),
+    credentials: authorization === undefined ? undefined : isOfUrl ? 'url' : 'document',
   });
   if (!isWorthRetrying(status)) return problem;
   const asked = parseRetryAfter(headers['retry-after'], systemClock.now());
@@ -253,7 +263,9 @@ function redirectTarget(url: string, status: number, { location }: IncomingHttpH
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined;
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
-    throw new Problem('redirected to something that is no web address', { where: shownUrl(url) });
+    throw new Problem('redirected to something that is no web address', {
+      where: `${shownUrl(url)} -> ${shownTarget(location, url)}`,
+    });
   // A user and a password that the server names are not ours to send.
   if (next.username !== '' || next.password !== '') {
     next.username = '';

@@ -53,6 +53,8 @@ export interface DownloadRequest {
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
   readonly restart: () => void;
+  /** Hears of each attempt that failed and is followed by another: why, and when. */
+  readonly note?: (text: string) => void;
   /** Ends the download. */
   readonly abort?: AbortSignal | undefined;
   /** Asked when a server redirects from https to http: whether that is followed (`allow-http-redirects`). */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { messageOf } from '../../../src/heat/server-message.ts';
+import { messageOf, redirectHint } from '../../../src/heat/server-message.ts';
 
 it.each<[body: string, message: string | undefined]>([
   ['<ErrorResponse><Error><Message>no\n such</Message></Error></ErrorResponse>', 'no such'],
@@ -17,4 +17,12 @@ it.each<[body: string, message: string | undefined]>([
   ['', undefined],
 ])('%s', (body, message) => {
   expect(messageOf(body)).toBe(message);
+});
+
+it.each([
+  ['https://me:pw@portal/login?token=s3cret', 'a redirect is not followed (to https://portal/login)'],
+  ['/v1/', 'a redirect is not followed (to /v1/)'],
+  [undefined, 'a redirect is not followed'],
+])('a redirect to %s', (location, hint) => {
+  expect(redirectHint({ headers: { location } })).toBe(hint);
 });

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeError } from '../../../src/errors.ts';
 import { type DownloadBounds, download } from '../../../src/system/http-download.ts';
@@ -44,11 +45,12 @@ interface Wish {
   readonly headers?: Readonly<Record<string, string>>;
   readonly allowHttpRedirects?: boolean;
   readonly ca?: string;
+  readonly note?: (text: string) => void;
 }
 
 /** What a download comes to: the file, or what is said of the failure. */
 async function fetched(url: string, wish: Wish = {}): Promise<string> {
-  const { bounds, proxy, headers = {}, allowHttpRedirects = false, ca } = wish;
+  const { bounds, proxy, headers = {}, allowHttpRedirects = false, ca, note = () => undefined } = wish;
   let pieces: Buffer[] = [];
   try {
     await download(
@@ -59,6 +61,7 @@ async function fetched(url: string, wish: Wish = {}): Promise<string> {
         restart: () => {
           pieces = [];
         },
+        note,
         allowHttpRedirects: async () => allowHttpRedirects,
       },
       () => parseProxy(proxy ?? '', 'http_proxy'),
@@ -152,6 +155,41 @@ test('a part that nobody asked for is not the file', async () => {
   expect(await fetched(server.url)).toMatch(/only a part of the file \(HTTP 206\)/);
 });
 
+test('each attempt that is followed by another is told, with its reason and the pause', async () => {
+  const server = await breaking((count) =>
+    count === 1 ? ['reset'] : count === 2 ? answer(503, 'busy', { 'Retry-After': '0' }) : WHOLE,
+  );
+  const notes: string[] = [];
+  expect(await fetched(`${server.url}/x?sig=s3cret`, { note: (text) => notes.push(text) })).toBe('whole');
+  expect(notes.map((note) => note.replaceAll(server.url, 'http://h'))).toEqual([
+    'no answer: http://h: the server closed the connection: attempt 2 of 5 in 0.0 s',
+    'the download failed with HTTP 503 (busy): http://h/x: the server did not give the file: attempt 3 of 5 in 0.0 s',
+  ]);
+});
+
+test.each([
+  ['me', 'me:'],
+  ['me:', 'me:'],
+  ['me:p%40s%3As', 'me:p@s:s'],
+  ['me:p@ss', 'me:p@ss'],
+  [':token', ':token'],
+])('%s before the host is sent as basic authorization, unless other credentials are given', async (login, sent) => {
+  const server = await serve(() => ({ status: 401, body: '' }));
+  const url = server.url.replace('//', `//${login}@`);
+  expect(await fetched(url)).toMatch(
+    /: http:\/\/127[^@]*: the server does not accept the user and the password in the URL$/,
+  );
+  expect(await fetched(url, { headers: { Authorization: 'Basic x' } })).toMatch(/see "authentication" of the file$/);
+  const seen = server.requests.map(({ headers }) => headers.authorization);
+  expect(seen).toEqual([`Basic ${Buffer.from(sent).toString('base64')}`, 'Basic x']);
+});
+
+test('an error that is packed is understood', async () => {
+  const body = gzipSync('{"message":"no such file"}');
+  const server = await serve(() => ({ status: 404, body, headers: { 'Content-Encoding': 'gzip' } }));
+  expect(await fetched(server.url)).toMatch(/HTTP 404 \(no such file\)/);
+});
+
 describe('interim answers', () => {
   test.each([100, 102, 103])('%d before the answer', async (status) => {
     const server = await breaking(() => [{ send: head(status).repeat(2) }, ...WHOLE]);
@@ -233,8 +271,13 @@ describe('redirects', () => {
   test('from https to http are refused, and the file is not asked for', async ({ skip }) => {
     const { certificate, ca } = secured(skip);
     const plain = await serve(() => ({ status: 200, body: 'plain' }));
-    const server = await serve(() => ({ status: 302, headers: { Location: `${plain.url}/x` } }), certificate);
-    expect(await fetched(server.url, { ca })).toMatch(/redirected from https to http: .*allow-http-redirects/);
+    const server = await serve(
+      () => ({ status: 302, headers: { Location: `${plain.url}/x?sig=s3cret` } }),
+      certificate,
+    );
+    expect(await fetched(server.url, { ca })).toBe(
+      `failed: redirected from https to http: ${server.url} -> ${plain.url}/x: such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf`,
+    );
     expect({ there: server.requests.length, here: plain.requests.length }).toEqual({ there: 1, here: 0 });
   });
 
@@ -271,9 +314,12 @@ describe('redirects', () => {
 
   test.each([
     ['file:///etc/passwd', /no web address/],
-    ['ftp://127.0.0.1/x', /no web address/],
+    ['ftp://me:s3cret@127.0.0.1/x?sig=s3cret', /no web address: http:[^ ]* -> ftp:\/\/127.0.0.1\/x$/],
     ['data:,x', /no web address/],
-    ['http://169.254.169.254/latest/', /link-local/],
+    [
+      'http://169.254.169.254/latest/?sig=s3cret',
+      /link-local address: http:[^ ]* -> http:\/\/169.254.169.254\/latest\/: /,
+    ],
     ['//169.254.169.254/latest/', /link-local/],
     ['http://me@169.254.169.254/', /link-local/],
     ['http://2852039166/', /link-local/],
@@ -301,7 +347,7 @@ describe('redirects', () => {
 
   test('without end are bounded', async () => {
     const server = await serve(() => ({ status: 302, headers: { Location: '/again' } }));
-    expect(await fetched(server.url)).toMatch(/redirected too often/);
+    expect(await fetched(server.url)).toMatch(/redirected too often: .*: the last redirect leads to http:.*\/again$/);
     expect(server.requests.length).toBe(11);
   });
 
