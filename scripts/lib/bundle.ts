@@ -36,16 +36,18 @@ function onlyCommands(wanted: readonly string[]): Plugin {
 /** Commands that never use the network. */
 const OFFLINE: readonly string[] = ['cfn-create-aws-symlinks', 'cfn-push-stats'];
 
-/** Leaves the network out where no command uses it. */
-const offline: Plugin = {
-  name: 'offline',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^\.\/(?:proxy|http-[a-z]+)\.ts$/ }, ({ path, kind }) =>
-      kind === 'dynamic-import' ? { path, namespace: 'left-out' } : undefined,
-    );
-    bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
-  },
-};
+/** Leaves out what no command uses: the network, or of it what only cfn-init uses. */
+function networkWithout(filter: RegExp): Plugin {
+  return {
+    name: 'network-without',
+    setup(bundler) {
+      bundler.onResolve({ filter }, ({ path, kind }) =>
+        kind === 'dynamic-import' ? { path, namespace: 'left-out' } : undefined,
+      );
+      bundler.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export {};' }));
+    },
+  };
+}
 
 /** Ways through proxies, and the library that they are made with, are a file of their own. */
 const PROXIES = 'http-proxied';
@@ -138,7 +140,10 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     // cfn-init runs programs all the time, the others hardly ever.
     plugins: [
       commanderWithoutPrograms,
-      ...(wanted.every((command) => OFFLINE.includes(command)) ? [offline] : []),
+      ...(wanted.every((command) => OFFLINE.includes(command))
+        ? [networkWithout(/^\.\/(?:proxy|http-[a-z]+)\.ts$/)]
+        : []),
+      ...(wanted.includes('cfn-init') ? [] : [networkWithout(/^\.\/http-download\.ts$/)]),
       onlyCommands(wanted),
       apart(name === 'cfn-init' ? [PROXIES, 'saxes'] : [PROXIES, 'saxes', 'execa']),
     ],

@@ -1,5 +1,5 @@
 import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
-import type { Credentials } from '../signing/credentials.ts';
+import { type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
@@ -32,7 +32,7 @@ export interface CredentialTools {
 /**
  * The credentials (contract sections 5 and 7.3): the credential file, the two flags, the environment, AWS's names before
  * keystone's, the instance role; the first that is given.
- * @throws Problem with exit code 2 for one flag without the other; Problem for a credential file that cannot be used;
+ * @throws Problem with exit code 2 for one flag without the other, or one that cannot be sent; Problem for a credential file that cannot be used;
  * Unasked when there are none
  */
 export async function findCredentials(
@@ -111,7 +111,8 @@ async function fromFile(
 /** A credential file with an access key. @throws Problem that says what it lacks */
 export function decodeAccessKey(text: string, path: string): Credentials {
   const { accessKey, secretKey } = parseCredentialFile(text);
-  if (accessKey !== undefined && secretKey !== undefined) return { accessKey, secretKey };
+  if (accessKey !== undefined && secretKey !== undefined)
+    return checked({ accessKey, secretKey }, { accessKey: 'AWSAccessKeyId', secretKey: 'AWSSecretKey' }, path);
   const lack = (what: string, hint: string): Problem => new Problem(what, { where: path, hint });
   if (text.trim() === '') throw lack('the credential file is empty', CREDENTIAL_LINES);
   if (accessKey === undefined && secretKey === undefined)
@@ -168,7 +169,14 @@ export function exposureProblem(path: string, exposure: Exposure, what = 'the cr
 }
 
 function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | undefined {
-  if (isFilled(accessKey) && isFilled(secretKey)) return { accessKey, secretKey };
+  if (isFilled(accessKey) && isFilled(secretKey)) {
+    const fault = credentialsFault(
+      { accessKey, secretKey },
+      { ...NAMES, accessKey: '--access-key', secretKey: '--secret-key' },
+    );
+    if (fault !== undefined) throw usageProblem(fault, CHECK_CHARACTERS);
+    return { accessKey, secretKey };
+  }
   if (!isFilled(accessKey) && !isFilled(secretKey)) return undefined;
   const [given, missing] = isFilled(accessKey) ? ['access', 'secret'] : ['secret', 'access'];
   throw usageProblem(`--${given}-key without --${missing}-key`, 'give both; an empty variable?');
@@ -179,7 +187,11 @@ function fromEnvironment({ environment, warn }: CredentialTools): Credentials | 
   const secretKey = environment['AWS_SECRET_ACCESS_KEY'];
   if (isFilled(accessKey) && isFilled(secretKey)) {
     const sessionToken = environment['AWS_SESSION_TOKEN'];
-    return { accessKey, secretKey, sessionToken: isFilled(sessionToken) ? sessionToken : undefined };
+    return checked(
+      { accessKey, secretKey, sessionToken: isFilled(sessionToken) ? sessionToken : undefined },
+      { accessKey: 'AWS_ACCESS_KEY_ID', secretKey: 'AWS_SECRET_ACCESS_KEY', sessionToken: 'AWS_SESSION_TOKEN' },
+      'the environment',
+    );
   }
   if (isFilled(accessKey)) warn('AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY in the environment: passed over');
   if (isFilled(secretKey)) warn('AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID in the environment: passed over');
@@ -203,12 +215,29 @@ async function fromOpenStackEnvironment({
 
 async function fromRole(role: string, { roleCredentials }: CredentialTools): Promise<Credentials> {
   try {
-    return await roleCredentials(role);
+    return checked(await roleCredentials(role), {}, `the role ${JSON.stringify(role)}`);
   } catch (error) {
-    // A deadline is the caller's, and older metadata must not hide it.
-    if (!(error instanceof Problem) || error.exitCode === ExitCode.deadline) throw error;
+    // A deadline is the caller's, and older metadata must not hide it, nor a key that is broken.
+    if (!(error instanceof Problem) || error instanceof UnfitKey || error.exitCode === ExitCode.deadline) throw error;
     throw new Unasked('no credentials for heat-api-cfn', { hint: describeError(error), cause: error });
   }
+}
+
+const NAMES: PartNames = {
+  accessKey: 'the access key',
+  secretKey: 'the secret key',
+  sessionToken: 'the session token',
+};
+const CHECK_CHARACTERS = 'is it whole, without a line break, and copied as plain text?';
+
+/** Credentials that cannot be sent. */
+class UnfitKey extends Problem {}
+
+/** @param names of the parts, as their source calls them @throws UnfitKey */
+function checked(credentials: Credentials, names: Partial<PartNames>, where: string): Credentials {
+  const fault = credentialsFault(credentials, { ...NAMES, ...names });
+  if (fault !== undefined) throw new UnfitKey(fault, { where, hint: CHECK_CHARACTERS });
+  return credentials;
 }
 
 function isFilled(text: string | undefined): text is string {

@@ -1,4 +1,4 @@
-import { Problem } from '../errors.ts';
+import { Problem, usageProblem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import { decodeBotoConfig } from '../heat/boto-config.ts';
 import { type CredentialTools, type CredentialWish, findCredentials, isOfKeystone } from '../heat/credentials.ts';
@@ -14,6 +14,7 @@ import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
+import { unsendable } from '../signing/credentials.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
 import { isAboutAttempts, readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
@@ -64,6 +65,7 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
   for (const secret of secrets) redactor.addSecret(secret);
   for (const warning of warnings) log.warning(warning);
   if (endpoint === undefined) throw noAddress(namedBy, wish.region);
+  requireRegion(endpoint.region, filled(wish.region) === undefined ? undefined : namedBy);
   return {
     kind: 'query',
     endpoint,
@@ -77,6 +79,18 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
     },
     namedBy,
   };
+}
+
+/** @param namedBy who names it; undefined for cfn-boto-cfg @throws Problem when no header can hold it, as a signature has to */
+function requireRegion(region: string, namedBy: NamedBy | undefined): void {
+  const odd = unsendable(region);
+  if (odd === undefined) return;
+  const fault = `has a character that no region has, ${odd}`;
+  if (namedBy !== undefined) throw usageProblem(`${namedBy.region} ${fault}`, 'check its quoting');
+  throw new Problem(`cfn_region_name ${fault}`, {
+    where: `${paths.bootData[0]}/${paths.bootBotoConfig}`,
+    hint: 'correct it',
+  });
 }
 
 function nativeAccess(

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
-import type { Credentials } from '../signing/credentials.ts';
+import { type Credentials, credentialsFault } from '../signing/credentials.ts';
 import { encodeUrl, shownUrl } from '../url.ts';
 import type { World } from './step.ts';
 
@@ -59,9 +59,17 @@ async function headersFor(
     log.warning(`no keys and no role in ${JSON.stringify(name)}: ${shownUrl(url)}: fetched without a signature`);
     return () => ({});
   }
+  const fault = credentialsFault(credentials, KEY_NAMES);
+  if (fault !== undefined)
+    throw new Problem(fault, {
+      where: `authentication ${JSON.stringify(name)}`,
+      hint: 'is it whole, without a line break, and copied as plain text?',
+    });
   const { signS3Get } = await import('../signing/s3-get.ts');
   return () => signS3Get(url, credentials, system.clock.now());
 }
+
+const KEY_NAMES = { accessKey: 'accessKeyId', secretKey: 'secretKey', sessionToken: 'the session token' };
 
 /** Keys of the document win over a role. */
 async function s3Credentials(

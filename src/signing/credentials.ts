@@ -5,3 +5,24 @@ export interface Credentials {
   /** Of credentials that are lent for a time, as those of an instance role are. */
   readonly sessionToken?: string | undefined;
 }
+
+/** The name of each part, as a source of credentials calls it. */
+export type PartNames = { readonly [part in keyof Credentials]-?: string };
+
+/**
+ * What is wrong with credentials that no server can accept, as their requests cannot even be sent: a character that no key
+ * has and no header can hold, as a line break. In words without any of the value; undefined for good ones.
+ */
+export function credentialsFault(credentials: Credentials, names: PartNames): string | undefined {
+  for (const part of ['accessKey', 'secretKey', 'sessionToken'] as const) {
+    const odd = unsendable(credentials[part] ?? '');
+    if (odd !== undefined) return `${names[part]} has a character that no key has, ${odd}`;
+  }
+  return undefined;
+}
+
+/** Names the first character that is not printable ASCII, as `U+000A`. */
+export function unsendable(text: string): string | undefined {
+  const odd = /[^\x20-\x7e]/u.exec(text)?.[0].codePointAt(0);
+  return odd === undefined ? undefined : `U+${odd.toString(16).toUpperCase().padStart(4, '0')}`;
+}

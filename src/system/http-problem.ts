@@ -36,6 +36,9 @@ export const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
   CERT_REJECTED: 'the certificate is not trusted',
 };
 
+/** Of Node and undici, for arguments that make no request. */
+const UNSENDABLE = /^(?:ERR_(?:INVALID|UNESCAPED|HTTP_INVALID)_|UND_ERR_INVALID_ARG$)/;
+
 /** An exchange that took too long. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
@@ -76,6 +79,9 @@ export function noAnswer(url: string, error: unknown, { insecurely, proxy, trust
     return new NoAnswer({ where, hint: `${error.message}${through}`, cause: error }, true);
   const cause = rootCause(error);
   const code = errnoOf(cause) ?? '';
+  // Not the server's fault, nor one that passes: a header or an address that cannot be written down.
+  if (UNSENDABLE.test(code))
+    return new Problem('the request cannot be sent', { where, hint: describeError(cause), cause: error });
   const certificate = CERTIFICATE_HINTS[code];
   if (certificate !== undefined) {
     const otherwise = insecurely === undefined ? '' : `, or ${insecurely} to accept it`;

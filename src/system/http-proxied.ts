@@ -173,6 +173,8 @@ function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, e
   const { title } = proxy;
   const { failure } = connection;
   const cause = failure?.error ?? error;
+  // A request that cannot be written down.
+  if (errnoOf(error) === 'UND_ERR_INVALID_ARG') return error;
   if (error.message === 'bad upgrade')
     return refusedByProxy(`${UNASKED_SWITCH.what}, through ${title}`, UNASKED_SWITCH.hint);
   const refused = /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(describeError(cause))?.[1];

@@ -127,6 +127,45 @@ it('a role that cannot be had counts as no credentials, and says why', async () 
   expect(problem.line).toContain('no such role');
 });
 
+describe('a key that no header can hold is an error at once, with its place and without its value', () => {
+  const AWS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's3cret' };
+  it.each<
+    [what: string, wish: Partial<CredentialWish>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
+  >([
+    ['--access-key', { accessKey: 'AK\nIA', secretKey: 's3cret' }, {}, 2, /^--access-key has a character .* U\+000A: /],
+    ['--secret-key', { accessKey: 'AKIA', secretKey: 's3cret\n' }, {}, 2, /^--secret-key has .* U\+000A: /],
+    [
+      'the environment',
+      {},
+      { environment: { ...AWS, AWS_ACCESS_KEY_ID: 'a\u20ac' } },
+      1,
+      /^AWS_ACCESS_KEY_ID .* U\+20AC: the environment: /,
+    ],
+    ['a token', {}, { environment: { ...AWS, AWS_SESSION_TOKEN: 's3cret\t' } }, 1, /^AWS_SESSION_TOKEN .* U\+0009: /],
+    ...(['AWSAccessKeyId=a\0b\nAWSSecretKey=s3cret', 'AWSAccessKeyId=ab\nAWSSecretKey=s3cret\u201d'] as const).map(
+      (text): [string, Partial<CredentialWish>, Partial<CredentialTools>, number, RegExp] => [
+        JSON.stringify(text),
+        { credentialFile: '/f' },
+        { readSecretFile: () => ({ text, exposure: undefined }) },
+        1,
+        /^AWS(AccessKeyId|SecretKey) has .* U\+(0000|201D): \/f: /,
+      ],
+    ),
+    [
+      'a role',
+      { role: 'r' },
+      { roleCredentials: async () => ({ accessKey: 'a\u{1f511}', secretKey: 's3cret' }) },
+      1,
+      /^the access key has .* U\+1F511: the role "r": /,
+    ],
+  ])('%s', async (_, wish, more, exitCode, line) => {
+    const problem = await findCredentials({ ...NONE, ...wish }, rig(more).tools).catch((error) => error);
+    expect(problem).toMatchObject({ exitCode, line: expect.stringMatching(line) });
+    expect(problem).not.toBeInstanceOf(Unasked);
+    expect(problem.line).not.toContain('s3cret');
+  });
+});
+
 describe('the credential file', () => {
   it.each<[text: string, accessKey: string | undefined, secretKey: string | undefined]>([
     [FILE, 'from-file', 'file-secret'],

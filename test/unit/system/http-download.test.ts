@@ -184,6 +184,15 @@ test.each([
   expect(seen).toEqual([`Basic ${Buffer.from(sent).toString('base64')}`, 'Basic x']);
 });
 
+test.each([undefined, 'proxy'])('a header that cannot be sent is an error at once, by %s', async (way) => {
+  const server = await serve(() => ({ status: 200, body: '' }));
+  const proxy = way === undefined ? {} : { proxy: server.url };
+  expect(await fetched(server.url, { ...proxy, headers: { Authorization: 'AWS a\nb' } })).toMatch(
+    /^failed: the request cannot be sent: http:.*: [^\n]*authorization/i,
+  );
+  expect(server.requests).toEqual([]);
+});
+
 test('an error that is packed is understood', async () => {
   const body = gzipSync('{"message":"no such file"}');
   const server = await serve(() => ({ status: 404, body, headers: { 'Content-Encoding': 'gzip' } }));
