@@ -170,9 +170,10 @@ export function exposureProblem(path: string, exposure: Exposure, what = 'the cr
 
 function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | undefined {
   if (isFilled(accessKey) && isFilled(secretKey)) {
+    // In brackets: what follows an option of that name looks like a secret to the redactor.
     const fault = credentialsFault(
       { accessKey, secretKey },
-      { ...NAMES, accessKey: '--access-key', secretKey: '--secret-key' },
+      { ...NAMES, accessKey: 'the access key (--access-key)', secretKey: 'the secret key (--secret-key)' },
     );
     if (fault !== undefined) throw usageProblem(fault, CHECK_CHARACTERS);
     return { accessKey, secretKey };

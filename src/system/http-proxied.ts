@@ -174,7 +174,7 @@ function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, e
   const { failure } = connection;
   const cause = failure?.error ?? error;
   // A request that cannot be written down.
-  if (errnoOf(error) === 'UND_ERR_INVALID_ARG') return error;
+  if (/^invalid .* header$/.test(error.message)) return error;
   if (error.message === 'bad upgrade')
     return refusedByProxy(`${UNASKED_SWITCH.what}, through ${title}`, UNASKED_SWITCH.hint);
   const refused = /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(describeError(cause))?.[1];

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
 import { type ConfigDocument, cfnInit, metadata, summary } from '../support/cfn-init.ts';
@@ -89,6 +90,19 @@ describe('a file by URL', () => {
     const target = "/a//b/%7Euser/%2fetc/x'y;z?sig=a%2Bb+c%3D&e=%3a~";
     await fetchTo(newRoot(), { source: server.url + target });
     expect(server.requests.map((request) => request.target)).toEqual([target]);
+  });
+
+  test('a blank, a letter outside ASCII and a backslash in the URL are encoded', async () => {
+    const server = await serve(({ target }) => ({ status: 200, body: target }));
+    const root = newRoot();
+    await fetchTo(root, { source: ` ${server.url}/a b/ä\\c?d e\n` });
+    expect(contents(root)).toEqual({ file: '/a%20b/%C3%A4%5Cc?d%20e' });
+    const archive = await serve({ status: 200, body: gzipSync('packed') });
+    const { code } = await cfnInit(machine(), { sources: { '/d': `${archive.url}/a b.gz` } }, ['--root', root], {
+      env: NO_PROXY,
+    });
+    expect({ code, file: readFileSync(join(root, 'd/a b'), 'utf8') }).toEqual({ code: 0, file: 'packed' });
+    expect(archive.requests.map(({ target }) => target)).toEqual(['/a%20b.gz']);
   });
 
   test('is rendered with its context', async () => {
@@ -227,6 +241,31 @@ describe('credentials', () => {
     });
   });
 
+  test('of the URL are sent to its host only, are told apart from none, and are not shown', async () => {
+    const other = await serve({ status: 401, body: 'no such user' });
+    const first = await serve(({ target }) =>
+      target === '/moved' ? { status: 302, headers: { Location: `${other.url}/c` } } : { status: 401, body: '' },
+    );
+    const url = first.url.replace('//', '//deploy:t0p%40s3cret@');
+    const said: string[] = [];
+    for (const config of [
+      { files: { '/file': { source: `${url}/a` } } },
+      { sources: { '/d': `${url}/a` } },
+      { files: { '/file': { source: `${url}/moved` } } },
+    ]) {
+      const { code, stdout, stderr } = await cfnInit(machine(), config, ['--root', newRoot(), '-v'], { env: NO_PROXY });
+      expect(code).toBe(1);
+      said.push(stdout + stderr);
+    }
+    expect({ first: seen(first), other: seen(other) }).toEqual({
+      first: Array(3).fill(basic('deploy:t0p@s3cret')),
+      other: [undefined],
+    });
+    expect(said.slice(0, 2).join('\n')).toMatch(/(?:the user and the password in the URL[^]*){2}/);
+    expect(said[2]).toMatch(/HTTP 401 \(no such user\)[^\n]*the server wants credentials/);
+    expect(said.join()).not.toMatch(/s3cret|deploy/);
+  });
+
   test('belong to the addresses in uris when the file names none', async () => {
     const server = await serve({ status: 200, body: 'x' });
     for (const path of ['/private/a', '/public/a'])
@@ -241,7 +280,12 @@ describe.concurrent('passing faults are tried again', () => {
       requests < 3 ? { status: 503, headers: { 'Retry-After': '0' }, body: 'busy' } : { status: 200, body: 'at last' },
     );
     const root = newRoot();
-    expect((await fetchTo(root, { source: server.url })).code).toBe(0);
+    const document = { files: { '/file': { source: `${server.url}/x` } } };
+    const { code, stderr } = await cfnInit(machine(), document, ['--root', root, '-v'], { env: NO_PROXY });
+    expect(code).toBe(0);
+    const retry = (attempt: number) =>
+      expect.stringMatching(`HTTP 503 \\(busy\\): .*/x: .*: attempt ${attempt} of 5 in 0.0 s$`);
+    expect(stderr.split('\n').filter((line) => / of 5 in /.test(line))).toEqual([retry(2), retry(3)]);
     expect({ files: contents(root), requests: server.requests.length }).toEqual({
       files: { file: 'at last' },
       requests: 3,

@@ -122,6 +122,27 @@ describe('cfn-get-metadata', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(oneLine('cfn-init', /HTTP 101/)) });
   });
 
+  test.each<[what: string, args: string[], env: Record<string, string>, code: number, words: RegExp]>([
+    ['--access-key', ['--access-key', 'A\u20acK', '--secret-key', 's3cret-key'], {}, 2, /--access-key.*U\+20AC/],
+    ['--region', ['--access-key', 'AK', '--secret-key', 's3cret-key', '--region', 'a\nb'], {}, 2, /--region.*U\+000A/],
+    [
+      'the environment',
+      [],
+      { AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 's3cret-key\n' },
+      1,
+      /AWS_SECRET_ACCESS_KEY.*U\+000A: the environment/,
+    ],
+  ])('a character that no header can hold in %s: an error at once, and nothing older hides it', async (...row) => {
+    const [, args, env, code, words] = row;
+    const server = await breaking(() => answer(200, body));
+    await guest().run(['tee', LAST], { input: METADATA });
+    const command = [binary('cfn-get-metadata'), '-s', 's', '-r', 'web', '--url', `${server.url}/v1/`, ...args];
+    const ended = await guest().run(command, { env: { ...environment(), ...env } });
+    expect({ code: ended.code, stdout: ended.stdout, asked: server.requests }).toEqual({ code, stdout: '', asked: [] });
+    expect(ended.stderr).toMatch(oneLine('cfn-get-metadata', words));
+    expect(ended.stderr).not.toContain('s3cret');
+  });
+
   test('what follows a whole answer is not read: exit 0', async () => {
     const server = await breaking(() => [
       { send: `${head(200, { 'Content-Length': body.length })}${body}more` },

@@ -9,6 +9,7 @@ import {
 } from '../../../src/heat/credentials.ts';
 import { Unasked } from '../../../src/heat/failures.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
+import { Redactor } from '../../../src/redact.ts';
 import type { Credentials } from '../../../src/signing/credentials.ts';
 import type { Exposure } from '../../../src/system/trusted-path.ts';
 
@@ -132,8 +133,20 @@ describe('a key that no header can hold is an error at once, with its place and 
   it.each<
     [what: string, wish: Partial<CredentialWish>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
   >([
-    ['--access-key', { accessKey: 'AK\nIA', secretKey: 's3cret' }, {}, 2, /^--access-key has a character .* U\+000A: /],
-    ['--secret-key', { accessKey: 'AKIA', secretKey: 's3cret\n' }, {}, 2, /^--secret-key has .* U\+000A: /],
+    [
+      '--access-key',
+      { accessKey: 'AK\nIA', secretKey: 's3cret' },
+      {},
+      2,
+      /^the access key \(--access-key\) has a character .* U\+000A: /,
+    ],
+    [
+      '--secret-key',
+      { accessKey: 'AKIA', secretKey: 's3cret\n' },
+      {},
+      2,
+      /^the secret key \(--secret-key\) has .* U\+000A: /,
+    ],
     [
       'the environment',
       {},
@@ -163,6 +176,7 @@ describe('a key that no header can hold is an error at once, with its place and 
     expect(problem).toMatchObject({ exitCode, line: expect.stringMatching(line) });
     expect(problem).not.toBeInstanceOf(Unasked);
     expect(problem.line).not.toContain('s3cret');
+    expect(new Redactor().redact(problem.line)).toBe(problem.line);
   });
 });
 
