@@ -102,7 +102,9 @@ export function authenticationFor(
 }
 
 /** A prefix that ends with its host covers that host only: https://a.example is not https://a.example.org. */
-function liesBelow(url: string, prefix: string): boolean {
+function liesBelow(whole: string, prefix: string): boolean {
+  // Credentials in the URL itself are for when there are no others.
+  const url = whole.replace(/^(https?:\/\/)[^/?#]*@/i, '$1');
   if (!url.startsWith(prefix)) return false;
   return !/^[a-z]+:\/\/[^/?#]*$/i.test(prefix) || /^([/?#]|$)/.test(url.slice(prefix.length));
 }

@@ -39,6 +39,8 @@ export interface Refusal {
   readonly location?: string | undefined;
   /** Names the proxy on the way. */
   readonly proxy: string | undefined;
+  /** What was asked for at first with credentials, which were not sent on to this URL. */
+  readonly keptFor?: string | undefined;
   /** Where the credentials that were sent came from. */
   readonly credentials?: 'url' | 'document' | undefined;
 }
@@ -70,7 +72,7 @@ export function textOfAnswer(said: Buffer, encoding: string | undefined): string
   }
 }
 
-function hintFor({ url, status, credentials }: Refusal, code: string | undefined): string {
+function hintFor({ url, status, credentials, keptFor }: Refusal, code: string | undefined): string {
   const isDenied = status === 401 || status === 403;
   if (credentials === undefined && SIGNED_URL.test(url) && (code === undefined ? isDenied : OF_A_SIGNED_URL.test(code)))
     return 'the signature in the URL is wrong or has expired: have a new URL made';
@@ -79,6 +81,8 @@ function hintFor({ url, status, credentials }: Refusal, code: string | undefined
   if (isDenied && credentials === 'url') return 'the server does not accept the user and the password in the URL';
   if (isDenied && credentials === 'document')
     return 'the server does not accept the credentials; see "authentication" of the file';
+  if (isDenied && keptFor !== undefined)
+    return `the credentials are for ${keptFor}, which redirects here, and were not sent on`;
   if (isDenied) return 'the server wants credentials; see "authentication" of the file';
   if (status === 404 || status === 410) return 'there is nothing at this address';
   return 'the server did not give the file';

@@ -94,16 +94,15 @@ async function downloadOnce(
 ): Promise<void> {
   const where = shownUrl(request.url);
   let url = request.url;
-  let headers = { ...loginOf(request.url), ...request.headers() };
+  const given = { ...loginOf(request.url), ...request.headers() };
+  let headers: Readonly<Record<string, string>> = given;
   for (let redirects = 0; ; redirects++) {
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
     if (isRedirectedOut && isLinkLocal(splitUrl(url).host))
       throw linkLocalRedirect(`${where} -> ${shownTarget(url, url)}`);
     const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
     const transport: Transport = (await request.transportTo?.(url)) ?? {};
-    const around: { proxy?: string | undefined; trustFault?: string | undefined; insecurely?: string | undefined } = {
-      insecurely: transport.insecurely,
-    };
+    const around: Around = { insecurely: transport.insecurely, keptFor: headers === given ? undefined : where };
     const tls = async (): Promise<TlsOptions> => {
       if (transport.insecure === true) return { rejectUnauthorized: false };
       const { fault, ...trusted } = await readTrusted(transport.trust);
@@ -126,16 +125,22 @@ async function downloadOnce(
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
       });
     // Credentials are for the host they were given for (RFC 9110 section 15.4).
-    if (!isSameOrigin(next, url)) headers = withoutCredentials(headers);
+    if (!keepsCredentials(url, next)) headers = withoutCredentials(headers);
     url = next;
   }
 }
+
+/** How one request is told of when it fails. */
+type Around = { -readonly [key in keyof Circumstances]: Circumstances[key] } & {
+  /** What was asked for first, when a redirect leads to another server, which gets none of the credentials. */
+  readonly keptFor: string | undefined;
+};
 
 /** @returns where the server redirects to; undefined when the file is written */
 async function fetchOrRedirect(
   outgoing: Outgoing,
   proxy: NamedProxy | undefined,
-  around: Circumstances,
+  around: Around,
   { write, abort }: Pick<DownloadRequest, 'write' | 'abort'>,
   bounds: DownloadBounds,
 ): Promise<string | undefined> {
@@ -180,12 +185,12 @@ async function fetchOrRedirect(
       };
       await transfer(outgoing, receiver, line);
     }, abort);
-    if (failed !== undefined) throw refused(outgoing, failed, proxy);
+    if (failed !== undefined) throw refused(outgoing, failed, proxy, around);
     return next;
   } catch (error) {
     abort?.throwIfAborted();
     // A page that broke off makes no other answer of an error.
-    if (failed !== undefined) throw refused(outgoing, failed, proxy);
+    if (failed !== undefined) throw refused(outgoing, failed, proxy, around);
     if (error instanceof PassingFault || (error instanceof Problem && !(error instanceof NoAnswer))) throw error;
     if (isBegun) throw new PassingFault(brokenOff(url, error, proxy));
     const problem = noAnswer(url, error, around);
@@ -239,6 +244,7 @@ function refused(
   { url, headers: sent }: Outgoing,
   { status, headers, said }: FailedAnswer,
   proxy: NamedProxy | undefined,
+  { keptFor }: Around,
 ): PassingFault | Problem {
   const authorization = Object.entries(sent).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
   const isOfUrl = authorization === loginOf(url)['Authorization'];
@@ -248,6 +254,7 @@ function refused(
     body: textOfAnswer(Buffer.concat(said), headers['content-encoding']),
     location: status < 400 ? headers.location : undefined,
     proxy: proxy?.title,
+    keptFor,
     credentials: authorization === undefined ? undefined : isOfUrl ? 'url' : 'document',
   });
   if (!isWorthRetrying(status)) return problem;
@@ -286,17 +293,21 @@ const lookupElsewhere: LookupFunction = (name, options, callback) => {
   });
 };
 
-function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !/^(authorization|cookie|x-amz-.*)$/i.test(name)),
-  );
+/** @returns the same headers where there are no credentials among them */
+function withoutCredentials(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const isSecret = (name: string): boolean => /^(authorization|cookie|x-amz-.*)$/i.test(name);
+  if (!Object.keys(headers).some(isSecret)) return headers;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !isSecret(name)));
 }
 
 function isSecure(url: string): boolean {
   return splitUrl(url).scheme === 'https';
 }
 
-function isSameOrigin(one: string, other: string): boolean {
-  const [left, right] = [splitUrl(one), splitUrl(other)];
-  return left.scheme === right.scheme && left.host === right.host && left.port === right.port;
+/** Whether a redirect stays at the server, or goes from its http to its https, as Python's requests have it. */
+export function keepsCredentials(from: string, to: string): boolean {
+  const [left, right] = [splitUrl(from), splitUrl(to)];
+  if (left.host !== right.host) return false;
+  const isUpgrade = left.scheme === 'http' && left.port === 80 && right.scheme === 'https' && right.port === 443;
+  return isUpgrade || (left.scheme === right.scheme && left.port === right.port);
 }

@@ -261,8 +261,10 @@ describe('credentials', () => {
       first: Array(3).fill(basic('deploy:t0p@s3cret')),
       other: [undefined],
     });
-    expect(said.slice(0, 2).join('\n')).toMatch(/(?:the user and the password in the URL[^]*){2}/);
-    expect(said[2]).toMatch(/HTTP 401 \(no such user\)[^\n]*the server wants credentials/);
+    expect(said.slice(0, 2).join('\n')).toMatch(/(?:the user and the password in the URL[\s\S]*){2}/);
+    expect(said[2]).toMatch(
+      /HTTP 401 \(no such user\)[^\n]*the credentials are for http:[^\n]*\/moved, which redirects here/,
+    );
     expect(said.join()).not.toMatch(/s3cret|deploy/);
   });
 

@@ -37,6 +37,10 @@ it('credentials that were given are blamed, not missed', () => {
   expect(lineOf(401, '', { credentials: 'url' })).toContain('the user and the password in the URL');
 });
 
+it('credentials that were not sent on to another server are told', () => {
+  expect(lineOf(401, '', { keptFor: 'https://a/x' })).toContain('the credentials are for https://a/x, which redirects');
+});
+
 it('names the proxy', () => {
   expect(lineOf(502, '', { proxy: 'the proxy p' })).toContain('it was asked through the proxy p');
 });

@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeError } from '../../../src/errors.ts';
-import { type DownloadBounds, download } from '../../../src/system/http-download.ts';
+import { type DownloadBounds, download, keepsCredentials } from '../../../src/system/http-download.ts';
 import { parseProxy } from '../../../src/system/proxy.ts';
 import { type Certificates, makeCertificates } from '../../support/certificates.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
@@ -319,6 +319,19 @@ describe('redirects', () => {
     expect(await fetched(`${server.url.replace('//', '//me:s3cret@')}/?${other.url}/`)).toBe('other');
     expect(sentTo(server)).toContain('authorization');
     expect(sentTo(other)).not.toContain('authorization');
+  });
+
+  test.each([
+    ['http://h/a', 'http://h/b', true],
+    ['http://h/a', 'http://H:80/b', true],
+    ['http://h/a', 'https://h/a', true],
+    ['https://h/a', 'http://h/a', false],
+    ['http://h:8080/a', 'https://h/a', false],
+    ['http://h/a', 'https://h:8443/a', false],
+    ['https://h/a', 'https://h.evil/a', false],
+    ['https://h/a', 'https://h:444/a', false],
+  ])('from %s to %s keep credentials: %s', (from, to, keeps) => {
+    expect(keepsCredentials(from, to)).toBe(keeps);
   });
 
   test.each([
