@@ -44,6 +44,13 @@ export async function readSettings(files: FileSystem): Promise<Settings> {
   return settings;
 }
 
+/** Where a setting is written, as `FILE:LINE`: its last line counts. */
+export function settingPlace(files: FileSystem, name: SettingName): string {
+  const lines = files.readIfPresent(paths.settings, MOST_BYTES)?.toString('utf8').split(/\r?\n/) ?? [];
+  const index = lines.findLastIndex((line) => line.split('=')[0]?.trim().toLowerCase() === name);
+  return index < 0 ? paths.settings : `${paths.settings}:${index + 1}`;
+}
+
 /** A setting that is true or false. Anything else counts as `otherwise`, with a warning. */
 export function booleanSetting(settings: Settings, name: SettingName, otherwise: boolean, log: Log): boolean {
   const text = settings.get(name);

@@ -10,7 +10,7 @@ import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
-import { applyPathSetting, readSettings, type Settings } from '../settings.ts';
+import { applyPathSetting, readSettings, type Settings, settingPlace } from '../settings.ts';
 import { makeRootDirectory } from '../system/root-directory.ts';
 import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
@@ -162,10 +162,17 @@ function configSets({ options }: ParsedArguments): string[] {
     .filter((name) => name !== '');
 }
 
+/** @throws Problem for another word: a usage error where the command line has it */
 function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): boolean {
-  // An empty variable is one that was not set.
-  const style = textOption(args, 'compat') || system.environment['CFN_COMPAT'] || settings.get('compat') || '';
+  const { environment, files } = system;
+  // An empty one is one that was not set.
+  const option = textOption(args, 'compat') || undefined;
+  const variable = environment['CFN_COMPAT'] || undefined;
+  const style = option ?? variable ?? settings.get('compat') ?? '';
   if (style === '' || style === 'aws') return false;
-  if (style !== 'heat') throw usageProblem(`no compatibility style ${JSON.stringify(style)}`, 'there is: heat');
-  return true;
+  if (style === 'heat') return true;
+  const what = `no compatibility style ${JSON.stringify(style)}`;
+  const hint = 'there are heat and aws';
+  if (option !== undefined) throw usageProblem(what, hint);
+  throw new Problem(what, { where: variable === undefined ? settingPlace(files, 'compat') : 'CFN_COMPAT', hint });
 }

@@ -29,6 +29,7 @@ import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { jsonTextAt } from './json-span.ts';
 import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
+import { withNumbersAsWritten } from './literal-numbers.ts';
 import { isPrivateMode } from './mode.ts';
 import { parseConfig } from './parse-config.ts';
 import { placeOf } from './place.ts';
@@ -323,37 +324,6 @@ function contextAsWritten(
   const span = jsonTextAt(text, [INIT_KEY, config, 'files', path, 'context']);
   const asWritten = span === undefined ? context : parseJsonNumbers(span, (value, written) => value && written);
   return isRecord(asWritten) ? asWritten : context;
-}
-
-/**
- * The version 6.0 is another one than 6, and so is an argument or a variable, which may have 64 bits, too. Without a number in
- * one of these places, as nearly always, nothing is parsed again.
- */
-function withNumbersAsWritten(value: Record<string, unknown>, config: string, text: string): Record<string, unknown> {
-  const written = (part: unknown, ...path: readonly string[]): unknown => {
-    const span = hasNumber(part) ? jsonTextAt(text, [INIT_KEY, config, ...path]) : undefined;
-    return span === undefined ? part : parseJsonNumbers(span, (_, digits) => digits);
-  };
-  const { packages, commands } = value;
-  if (!hasNumber(packages) && !hasNumber(commands)) return value;
-  const entries = Object.entries(isRecord(commands) ? commands : {}).map(([name, entry]): [string, unknown] => {
-    if (!isRecord(entry)) return [name, entry];
-    const parts = ['command', 'test', 'env'].filter((key) => typeof entry[key] === 'object');
-    return [
-      name,
-      { ...entry, ...Object.fromEntries(parts.map((key) => [key, written(entry[key], 'commands', name, key)])) },
-    ];
-  });
-  return {
-    ...value,
-    packages: written(packages, 'packages'),
-    commands: isRecord(commands) ? Object.fromEntries(entries) : commands,
-  };
-}
-
-function hasNumber(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasNumber);
-  return typeof value === 'number' || (isRecord(value) && hasNumber(Object.values(value)));
 }
 
 /**

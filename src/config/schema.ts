@@ -189,13 +189,10 @@ const seconds = v.pipe(
   v.union([v.string(), v.number()], message('not a number of seconds')),
   v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
     const value = String(dataset.value).trim();
-    if (/^\d+(\.\d+)?$/.test(value)) return Number(value);
-    addIssue({
-      message:
-        value === 'forever'
-          ? message('waits forever, which only Windows guests can', 'give a number of seconds')
-          : message(`not a number of seconds: ${JSON.stringify(dataset.value)}`),
-    });
+    if (/^\d{1,12}(\.\d+)?$/.test(value)) return Number(value);
+    const what =
+      value === 'forever' ? 'waits forever, which only Windows guests can' : `not a number of seconds: ${value}`;
+    addIssue({ message: message(what, 'give seconds, as in 10 or 0.5') });
     return NEVER;
   }),
 );

@@ -91,12 +91,46 @@ describe('a unit that cannot be enabled', () => {
     const first = await apply({ bare: BOTH });
     expect({ code: first.code, stderr: first.stderr, state: await stateOf(view(), 'bare.service') }).toEqual({
       code: 0,
-      stderr: expect.stringMatching(/^cfn-init: warning: bare cannot be enabled: [^\n]*\/systemd\/bare: [^\n]*\n$/),
+      stderr: expect.stringMatching(
+        /^cfn-init: warning: bare\.service cannot be enabled: [^\n]*\/systemd\/bare: its unit file has no \[Install\] section[^\n]*WantedBy=multi-user\.target\n$/,
+      ),
       state: 'static active',
     });
     expect(summary(await apply({ bare: BOTH }))).toBe('1 unchanged');
     expect((await done({ bare: NEITHER })).did).toBe('changed    bare  (stopped)');
     expect(await done({ bare: NEITHER })).toEqual(unchanged);
+  });
+});
+
+describe('a unit that something else makes', () => {
+  const GENERATOR = '/etc/systemd/system-generators/making';
+  const refusal = (unit: string, why: string) => ({
+    code: 0,
+    did: 'unchanged',
+    stderr: expect.stringMatching(
+      new RegExp(`^cfn-init: warning: ${unit} cannot be enabled: [^\\n]*: ${why}[^\\n]*\\n$`),
+    ),
+  });
+
+  test('a transient one is not there at the next boot, which is said', async () => {
+    await view().run('systemd-run --unit=passing sleep 300');
+    expect(await done({ passing: BOTH })).toEqual(refusal('passing.service', 'it is a transient unit'));
+  });
+
+  test('a generated one: what it is made from decides, which is said where nothing starts it at boot', async () => {
+    const unit = '[Unit]\\nSourcePath=/etc/made.conf\\n[Service]\\nExecStart=/bin/sleep 300\\n';
+    await view().run(
+      `mkdir -p /etc/systemd/system-generators && cat >${GENERATOR} && chmod 755 ${GENERATOR} &&
+      systemctl daemon-reload && systemctl start made wanted`,
+      {
+        input: `#!/bin/sh\nprintf '${unit}' >"$1/made.service"; cp "$1/made.service" "$1/wanted.service"
+        mkdir -p "$1/multi-user.target.wants"; ln -s ../wanted.service "$1/multi-user.target.wants/"\n`,
+      },
+    );
+    const why = 'a generator made it from /etc/made\\.conf, which decides what starts at boot: enable it there';
+    expect(await done({ made: BOTH })).toEqual(refusal('made.service', why));
+    expect(await done({ wanted: BOTH })).toEqual(unchanged);
+    expect(await done({ made: { enabled: false } })).toEqual(unchanged);
   });
 });
 

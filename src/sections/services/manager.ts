@@ -10,8 +10,8 @@ export interface ServiceStatus {
   /** False where nothing runs that could start it (an image being built, a container): it can only be enabled. */
   readonly canStart: boolean;
   readonly isMasked?: boolean;
-  /** Nothing can enable it at boot: something else starts it. */
-  readonly isStatic?: boolean;
+  /** Why nothing can enable it at boot, and what to do. */
+  readonly notEnabled?: string | undefined;
   /** Its files on the disk are newer than what the init system has read. */
   readonly needsReload?: boolean;
   /** Its script does not tell whether it runs: `isRunning` is a guess. */

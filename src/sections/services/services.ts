@@ -1,12 +1,12 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import type { Probe, Section, World } from '../step.ts';
+import type { Outcome, Probe, Section, World } from '../step.ts';
 import { serviceTimeout } from './bounds.ts';
 import { initSystem } from './init-system.ts';
 import type { Ordered, ServiceManager, ServiceStatus } from './manager.ts';
 import { nearestNames } from './nearest-names.ts';
 import { hasReasonToRestart, memoryOf, rememberStart } from './run-memory.ts';
-import { beginWatch, endWatch } from './watch.ts';
+import { beginWatch, endWatch, problemsOfWatched } from './watch.ts';
 
 type Action = 'enable' | 'disable' | 'start' | 'stop' | 'restart';
 
@@ -33,44 +33,62 @@ export const servicesSection: Section<PlannedService> = {
   plan: (entries) => entries.map((entry, index) => ({ ...entry, isLast: index === entries.length - 1 })),
 
   async probe(entry, world): Promise<Probe> {
-    const status = await look(entry, await managerOf(world), world);
-    if (entry.enabled === true && status.isStatic === true && !status.isEnabled)
-      world.log.warning(`${entry.name} cannot be enabled: ${entry.pointer}: its unit leaves it to others to start it`);
-    const actions = neededActions(entry, status, world);
+    const actions = await thenWatch(entry, world, async () => {
+      const status = await look(entry, await managerOf(world), world);
+      if (entry.enabled === true && status.notEnabled !== undefined && !status.isEnabled)
+        world.log.warning(`${status.id} cannot be enabled: ${entry.pointer}: ${status.notEnabled}`);
+      return neededActions(entry, status, world);
+    });
     if (actions.length > 0) return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
     if (entry.isLast === true) await endWatch(world);
     return { state: 'unchanged' };
   },
 
   async apply(entry, world) {
-    const manager = await managerOf(world);
-    const status = await look(entry, manager, world);
-    const actions = neededActions(entry, status, world);
-    const done: string[] = [];
-    for (const action of actions) {
-      if (!status.canStart && action !== 'enable' && action !== 'disable') {
-        world.log.warning(notNow(entry, action, entry.enabled ?? status.isEnabled));
-        continue;
-      }
-      const since = world.system.clock.now();
-      if (action !== 'start' && action !== 'restart') {
-        await manager[action](status.id);
-        done.push(DONE[action]);
-        continue;
-      }
-      const ordered = await manager[action](status.id);
-      done.push(ordered === undefined ? DONE[action] : orderedWords(action, ordered));
-      if (ordered === undefined || ordered.isDone) await beginWatch(entry, status.id, manager, since, world);
-      else {
-        rememberStart(status.id, world.changes);
-        world.log.warning(notYet(entry, status.id, ordered));
-      }
-    }
+    const outcome = await thenWatch(entry, world, () => carryOut(entry, world));
     if (entry.isLast === true) await endWatch(world);
-    if (done.length > 0) return { state: 'changed', what: done.join(', ') };
-    return actions.length === 0 ? { state: 'unchanged' } : { state: 'skipped', reason: 'no init system runs here' };
+    return outcome;
   },
 };
+
+/** Does the work of an entry. When that of the last one fails, those that were started are looked at all the same. */
+async function thenWatch<T>(entry: PlannedService, world: World, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (entry.isLast === true) for (const problem of await problemsOfWatched(world)) world.log.error(problem.line);
+    throw error;
+  }
+}
+
+async function carryOut(entry: PlannedService, world: World): Promise<Outcome> {
+  const manager = await managerOf(world);
+  const status = await look(entry, manager, world);
+  const actions = neededActions(entry, status, world);
+  const done: string[] = [];
+  for (const action of actions) {
+    if (!status.canStart && action !== 'enable' && action !== 'disable') {
+      world.log.warning(notNow(entry, action, entry.enabled ?? status.isEnabled));
+      continue;
+    }
+    const since = world.system.clock.now();
+    if (action !== 'start' && action !== 'restart') {
+      await manager[action](status.id);
+      done.push(DONE[action]);
+      continue;
+    }
+    const ordered = await manager[action](status.id);
+    done.push(ordered === undefined ? DONE[action] : orderedWords(action, ordered));
+    if (ordered === undefined || ordered.isDone) await beginWatch(entry, status.id, manager, since, world);
+    else {
+      rememberStart(status.id, world.changes);
+      world.log.warning(notYet(entry, status.id, ordered));
+    }
+  }
+  if (done.length > 0) return { state: 'changed', what: done.join(', ') };
+  return actions.length === 0 ? { state: 'unchanged' } : { state: 'skipped', reason: 'no init system runs here' };
+}
 
 async function managerOf({ system, log, changes }: World): Promise<ServiceManager> {
   const memory = memoryOf(changes);
@@ -110,14 +128,16 @@ function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted
 }
 
 function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: World): Action[] {
-  const { isEnabled, isRunning, isStatic, isMasked, isGuess, isQueued, id } = status;
+  const { isEnabled, isRunning, notEnabled, isMasked, isGuess, isQueued, id } = status;
   const actions: Action[] = [];
-  if (entry.enabled === true && !isEnabled && isStatic !== true) actions.push('enable');
+  if (entry.enabled === true && !isEnabled && notEnabled === undefined) actions.push('enable');
   if (entry.enabled === false && isEnabled) actions.push('disable');
   const hasReason = isMasked !== true && hasReasonToRestart(entry, id, changes);
   if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
   else if (entry.ensureRunning === false && (isRunning || isGuess === true || isQueued === true)) actions.push('stop');
   else if (isRunning && hasReason) actions.push('restart');
+  // As AWS's agent, whose restart starts what is down.
+  else if (hasReason && entry.ensureRunning === undefined) actions.push(isGuess === true ? 'restart' : 'start');
   return actions;
 }
 

@@ -30,25 +30,39 @@ export async function beginWatch(
 }
 
 /**
- * Looks again at all services that were started, once the last of them has been up for a few seconds: many a program
- * ends a second after its start, when its port is taken or its database is not there. They are waited for together.
+ * Ends the watch over all services that were started.
  * @throws Problem for one that did not stay up; the others that did not are told of first
  */
 export async function endWatch(world: World): Promise<void> {
-  const { system, log, changes } = world;
+  const problems = await problemsOfWatched(world);
+  const last = problems.pop();
+  for (const { line } of problems) world.log.error(line);
+  if (last !== undefined) throw last;
+}
+
+/**
+ * Looks again at all services that were started, once the last of them has been up for a few seconds: many a program
+ * ends a second after its start, when its port is taken or its database is not there. They are waited for together.
+ * @returns what is wrong with those that did not stay up, or cannot be looked at, in the order of their starts
+ */
+export async function problemsOfWatched(world: World): Promise<Problem[]> {
+  const { system, changes } = world;
   const memory = memoryOf(changes);
   const watched = memory.watched.splice(0);
-  if (watched.length === 0) return;
+  if (watched.length === 0) return [];
   const left = memory.lastStart + (await watchSeconds(world)) * 1000 - system.clock.elapsed();
   if (left > 0) await system.clock.sleep(left);
-  let problem: Problem | undefined;
+  const problems: Problem[] = [];
   for (const { entry, check } of watched) {
-    const trouble = await check();
-    if (trouble === undefined) continue;
-    if (problem !== undefined) log.error(problem.line);
-    problem = problemOf(entry, trouble);
+    try {
+      const trouble = await check();
+      if (trouble !== undefined) problems.push(problemOf(entry, trouble));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      problems.push(error);
+    }
   }
-  if (problem !== undefined) throw problem;
+  return problems;
 }
 
 /** `service-watch` in cfntools.conf, or 3. */

@@ -147,16 +147,6 @@ it('versions may be an empty object', () => {
   ]);
 });
 
-it('numbers of commands keep their digits', () => {
-  const command =
-    '{"command": ["a", 1.0, 9007199254740993], "env": {"A": 1.50}, "waitAfterCompletion": 2.5, "ignoreErrors": 1}';
-  const { configs, findings } = decodeText(`{"${INIT}": {"config": {"commands": {"c": ${command}}}}}`);
-  expect(findings).toEqual([]);
-  expect(configs[0]?.commands[0]).toMatchObject({
-    ...{ command: ['a', '1.0', '9007199254740993'], env: { A: '1.50' }, waitAfterCompletion: 2.5, ignoreErrors: true },
-  });
-});
-
 describe('a key that is nearly what is read', () => {
   it.each<[document: object, says: string]>([
     [{ [INIT]: { config: {}, configsets: {} } }, 'did you mean configSets?'],

@@ -209,6 +209,12 @@ describe('commands', () => {
     [{ command: 'x', ignoreErrors: [true] }, '/ignoreErrors'],
     [{ command: 'x', waitAfterCompletion: 'forever' }, '/waitAfterCompletion'],
     [{ command: 'x', waitAfterCompletion: -1 }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: '10s' }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: '1e3' }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: '' }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: 'NaN' }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: true }, '/waitAfterCompletion'],
+    [{ command: 'x', waitAfterCompletion: 1e15 }, '/waitAfterCompletion'],
     [{ command: 'x', waitAfterCompletion: 'soon' }, '/waitAfterCompletion'],
   ])('refuses %j', (command, place) => {
     expect(places(decodeConfig({ commands: { c: command } }))).toEqual([`error commands/c${place}`]);

@@ -3,7 +3,7 @@ import type { System } from '../../../system/system.ts';
 import type { ServiceManager, ServiceStatus } from '../manager.ts';
 import { scriptName } from './init-scripts.ts';
 import { sysvinit } from './sysvinit.ts';
-import { alsoOf, isEnabledByItself, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
 
 const ENABLED = new Set(['enabled']);
 const UNIT_DIRECTORIES = [
@@ -68,7 +68,7 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
         id,
         canStart,
         isMasked: state.startsWith('masked'),
-        isStatic: state === 'static',
+        notEnabled: hasScript ? undefined : notEnabledBy(state),
         isGuess: script?.isGuess === true,
       };
     },

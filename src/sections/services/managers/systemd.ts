@@ -10,7 +10,7 @@ import { journalLines } from './journal.ts';
 import { lastWords } from './last-words.ts';
 import { isOwnDaemon } from './own-daemon.ts';
 import { systemdOffline } from './systemd-offline.ts';
-import { alsoOf, isEnabledByItself, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
 
 const RUNNING = new Set(['active', 'reloading', 'activating', 'refreshing']);
 /** Words for unit files that start at boot. `enabled-runtime` does not: it is gone by then. */
@@ -34,6 +34,8 @@ const PROPERTIES = [
   'TriggeredBy',
   'SourcePath',
   'Job',
+  'WantedBy',
+  'RequiredBy',
 ];
 
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
@@ -150,8 +152,10 @@ export function systemd(system: System, timeout: number): ServiceManager {
     throw await failure('show', unit, clock.now(), ran, false);
   };
 
-  /** Whether it is enabled, for the states of a unit file that do not say. */
-  const isEnabled = async (unit: string, fileState: string): Promise<boolean> => {
+  /** Whether it is enabled, for the states of a unit file that do not say, too. */
+  const isEnabled = async (properties: Properties, unit: string): Promise<boolean> => {
+    const { UnitFileState: fileState = '', WantedBy = '', RequiredBy = '' } = properties;
+    if (fileState === 'generated' && scriptOf(properties) === undefined) return `${WantedBy}${RequiredBy}` !== '';
     // Of a SysV script systemd knows no state; systemctl asks the distribution's own tool for it.
     if (fileState === '' || fileState === 'generated')
       return (await exec.tool(['systemctl', 'is-enabled', '--', unit])).exitCode === 0;
@@ -193,12 +197,12 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const isMasked = unit['LoadState'] === 'masked';
       return {
         isKnown,
-        isEnabled: !isMasked && (await isEnabled(id, fileState)),
+        isEnabled: !isMasked && (await isEnabled(unit, id)),
         isRunning: isUp(unit) && !isDead,
         id,
         canStart: true,
         isMasked,
-        isStatic: fileState === 'static' || fileState === 'transient',
+        notEnabled: scriptOf(unit) === undefined ? notEnabledBy(fileState, unit['SourcePath']) : undefined,
         needsReload: unit['NeedDaemonReload'] === 'yes',
         isQueued: /^[1-9]/.test(unit['Job'] ?? '') && /^(inactive|failed)$/.test(unit['ActiveState'] ?? ''),
         isOneshot: unit['Type'] === 'oneshot' && unit['Result'] === 'success',

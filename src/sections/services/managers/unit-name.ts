@@ -38,3 +38,22 @@ export function isEnabledByItself(unitFiles: string): boolean {
     return section === 'Install' && /^\s*(?:WantedBy|RequiredBy|UpheldBy|Alias)\s*=\s*\S/.test(line);
   });
 }
+
+/**
+ * Why systemctl does not enable a unit, and what to do.
+ * @param fileState its UnitFileState
+ * @param source the file that a generator has made it from, where that is known
+ * @returns undefined when it can be enabled, as far as its state tells
+ */
+export function notEnabledBy(fileState: string, source = ''): string | undefined {
+  switch (fileState) {
+    case 'static':
+      return 'its unit file has no [Install] section, so only other units start it at boot: write [Install] with WantedBy=multi-user.target';
+    case 'transient':
+      return 'it is a transient unit, which is gone at the next boot: write a unit file';
+    case 'generated':
+      return `a generator made it${source === '' ? '' : ` from ${source}`}, which decides what starts at boot: enable it there`;
+    default:
+      return undefined;
+  }
+}
