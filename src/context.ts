@@ -143,7 +143,7 @@ export function createContext(options: ContextOptions): Context {
 /** @throws Problem when what was asked for does not get to who asked */
 export function mustWrite({ stdout }: Output, text: string): void {
   if (stdout(text)) return;
-  throw new Problem('cannot write to stdout', { hint: 'the disk is full, or nobody reads it' });
+  throw new Problem('cannot write to stdout', { hint: 'it is closed, its disk is full, or nobody reads it any more' });
 }
 
 /** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */

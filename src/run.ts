@@ -89,9 +89,16 @@ function rootOption(args: ParsedArguments): string {
 
 /** The binary called by its own name, without a command. */
 function runBare([first]: readonly string[], output: Output, redactor: Redactor): ExitCode {
-  if (first === '--version') {
-    return output.stdout(`cfntools ${VERSION}\n`) ? ExitCode.done : ExitCode.failed;
-  }
+  const give = (text: string): ExitCode => {
+    try {
+      mustWrite(output, text);
+      return ExitCode.done;
+    } catch (error) {
+      output.stderr(`cfntools: ${describeError(error)}\n`);
+      return ExitCode.failed;
+    }
+  };
+  if (first === '--version') return give(`cfntools ${VERSION}\n`);
   const help = [
     'Usage: cfntools <command> [options]',
     '',
@@ -101,9 +108,7 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
     'See <command> --help. Each command can also be called by a link of its name.',
     '',
   ].join('\n');
-  if (first === '--help' || first === '-h' || first === 'help') {
-    return output.stdout(help) ? ExitCode.done : ExitCode.failed;
-  }
+  if (first === '--help' || first === '-h' || first === 'help') return give(help);
   output.stderr(
     first === undefined
       ? help

@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { commands } from '../../src/commands/index.ts';
 import { bundle } from './bundle.ts';
+import { keepStreamsClosed } from './closed-streams.ts';
 import { closeGap } from './elf-gap.ts';
 import { keepIgnoredHangup } from './ignored-hangup.ts';
 import { renameNodeVariables } from './node-variables.ts';
@@ -69,6 +70,7 @@ else console.error(`build: ${machine.strip} is not installed: the binary will be
 const node = readFileSync(base);
 renameNodeVariables(node);
 keepIgnoredHangup(node, arch);
+keepStreamsClosed(node, arch);
 // The Node of another processor has the same V8.
 keepSnapshotHashes(node, process.versions.v8);
 writeFileSync(base, node);

@@ -55,7 +55,9 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
       });
     };
     const onAbort = (): void => end('abort');
-    const timer = timeout === undefined ? undefined : setTimeout(() => end('timeout'), timerDelay(timeout));
+    // Infinity is no time at all, and not the longest one of a timer.
+    const isTimed = timeout !== undefined && Number.isFinite(timeout);
+    const timer = isTimed ? setTimeout(() => end('timeout'), timerDelay(timeout)) : undefined;
     abort?.addEventListener('abort', onAbort, { once: true });
     if (abort?.aborted === true) onAbort();
 

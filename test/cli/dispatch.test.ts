@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { binary, project } from '../support/binary.ts';
-import { useMachine } from '../support/use-machine.ts';
+import { useMachine, useSandbox } from '../support/use-machine.ts';
 
 const COMMANDS = [
   'cfn-init',
@@ -106,6 +106,96 @@ describe.each(COMMANDS)('%s', (command) => {
 test('cfntools --version', async () => {
   const { code, stdout } = await machine().run([binary('cfntools'), '--version']);
   expect({ code, stdout }).toEqual({ code: 0, stdout: `cfntools ${version}\n` });
+});
+
+describe('a result that cannot be written is a failure:', () => {
+  const view = useSandbox();
+  const cannot = (name: string) => new RegExp(`${name}: cannot write to stdout: [^\\n]+\\n$`);
+  const WAYS = [
+    ['a full disk', '"$@" >/dev/full'],
+    ['a closed stdout', '"$@" >&-'],
+    // The command begins when its reader is gone.
+    [
+      'a reader that has gone',
+      '{ read -r _ <&3; "$@"; echo $? >&4; } 3</run/gone 4>/run/code | { exec <&-; : >/run/gone; }',
+    ],
+  ] as const;
+  const RESULTS: readonly (readonly [string, ...string[]])[] = [
+    ...COMMANDS.map((command) => [command, '--version'] as const),
+    ['cfntools', '--version'],
+    ['cfntools', '--help'],
+    ['cfn-init', '--help'],
+    ['cfn-get-metadata', '-s', 's', '-r', 'r'],
+    ['cfn-get-metadata', '-s', 's', '-r', 'r', '-k', 'a', '--raw'],
+    ['cfn-hup', '--check'],
+    ['cfn-hup', '--status'],
+  ];
+
+  test.each(WAYS)('%s', async (_, way) => {
+    await view().run(`[ -p /run/gone ] || mkfifo /run/gone; mkdir -p /var/cache/heat-cfntools /etc/cfn/hooks.d
+      echo '{"a": "b"}' >/var/cache/heat-cfntools/last_metadata; printf '[main]\nstack=s\n' >/etc/cfn/cfn-hup.conf`);
+    for (const [name, ...args] of RESULTS) {
+      const script = way.includes('/run/code') ? `${way}; exit "$(cat /run/code)"` : way;
+      const { code, stderr } = await view().run(['sh', '-c', script, 'sh', binary(name), ...args]);
+      expect({ name, args, code, stderr }).toEqual({
+        name,
+        args,
+        code: 1,
+        stderr: expect.stringMatching(cannot(name)),
+      });
+    }
+  });
+
+  test('where it is thrown away, it is written', async () => {
+    for (const [name] of RESULTS)
+      expect((await view().run(['sh', '-c', '"$0" --version >/dev/null', binary(name)])).code).toBe(0);
+  });
+});
+
+describe('the compatibility style', () => {
+  const settings = (text: string): string => {
+    const root = join(machine().shared, 'styles');
+    mkdirSync(join(root, 'etc/cfn'), { recursive: true });
+    writeFileSync(join(root, 'etc/cfn/cfntools.conf'), text);
+    return root;
+  };
+  // A name that --compat heat only warns about.
+  const document = JSON.stringify({ 'AWS::CloudFormation::Init': { config: { packages: { apt: { 'a^': [] } } } } });
+  const IS_HEAT = { code: 0 };
+  const IS_AWS = { code: 1, stderr: expect.stringContaining('a^') };
+  const is = (line: string) => ({ code: 1, stderr: expect.stringMatching(new RegExp(`\ncfn-init: ${line}\n$`)) });
+
+  test.each<[file: string, variable: string | undefined, option: string | undefined, expected: object]>([
+    ['', undefined, undefined, IS_AWS],
+    ['compat = heat\n', undefined, undefined, IS_HEAT],
+    ['compat = heat\n', '', undefined, IS_HEAT],
+    ['compat = heat\n', '', '', IS_HEAT],
+    ['compat = heat\n', 'aws', undefined, IS_AWS],
+    ['compat = heat\n', undefined, 'aws', IS_AWS],
+    ['', 'heat', undefined, IS_HEAT],
+    ['compat =\n', undefined, undefined, IS_AWS],
+    [
+      '# ours\n[main]\nCompat = haet\n',
+      undefined,
+      undefined,
+      is('no compatibility style "haet": /etc/cfn/cfntools.conf:3: there are heat and aws'),
+    ],
+    [
+      'compat\n',
+      undefined,
+      undefined,
+      is('no compatibility style "true": /etc/cfn/cfntools.conf:1: there are heat and aws'),
+    ],
+    ['', 'on', undefined, is('no compatibility style "on": CFN_COMPAT: there are heat and aws')],
+    // What wins is used, and what loses is not looked at.
+    ['compat = haet\n', 'heat', undefined, IS_HEAT],
+    ['compat = heat\n', 'haet', 'heat', IS_HEAT],
+  ])('%j, CFN_COMPAT=%s, --compat %s', async (file, variable, option, expected) => {
+    const args = option === undefined ? [] : ['--compat', option];
+    const env = { PATH: process.env['PATH'] ?? '', ...(variable === undefined ? {} : { CFN_COMPAT: variable }) };
+    const command = [binary('cfn-init'), '--root', settings(file), ...args, '-'];
+    expect(await machine().run(command as [string, ...string[]], { input: document, env })).toMatchObject(expected);
+  });
 });
 
 describe('usage errors are one line on stderr and exit 2', () => {
