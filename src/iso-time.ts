@@ -11,3 +11,8 @@ export function isoTime(time: Date): string {
 function digits(value: number, count = 2): string {
   return String(value).padStart(count, '0');
 }
+
+/** Whether a value is a text as isoTime gives it. */
+export function isTimeText(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
+}

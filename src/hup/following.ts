@@ -1,5 +1,5 @@
 import { isRecord } from '../config/record.ts';
-import { isoTime } from '../iso-time.ts';
+import { isoTime, isTimeText } from '../iso-time.ts';
 import { paths } from '../paths.ts';
 import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';
@@ -49,7 +49,7 @@ export function readFollowing(system: Pick<System, 'files'>): Following | undefi
     unit: typeof unit === 'string' ? unit : undefined,
     stack: typeof stack === 'string' ? stack : '',
     file: typeof file === 'string' ? file : '',
-    nextPoll: typeof nextPoll === 'string' && !Number.isNaN(Date.parse(nextPoll)) ? nextPoll : undefined,
+    nextPoll: isTimeText(nextPoll) ? nextPoll : undefined,
     hasFailed: hasFailed === true,
   };
 }
@@ -107,6 +107,6 @@ export function readRunning(system: Pick<System, 'files'>): readonly RunningActi
 function decodeRunning(system: Pick<System, 'files'>, note: unknown): RunningAction | undefined {
   if (!isRecord(note) || writerOf(system, note) === undefined) return undefined;
   const { hook, file, since } = note;
-  if (typeof hook !== 'string' || typeof file !== 'string' || typeof since !== 'string') return undefined;
-  return Number.isNaN(Date.parse(since)) ? undefined : { hook, file, since };
+  if (typeof hook !== 'string' || typeof file !== 'string' || !isTimeText(since)) return undefined;
+  return { hook, file, since };
 }

@@ -1,6 +1,6 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
-import { isoTime } from '../iso-time.ts';
+import { isoTime, isTimeText } from '../iso-time.ts';
 import { sha256Hex } from '../signing/sha256.ts';
 import type { Hook, Trigger } from './hook.ts';
 import type { Observation } from './observation.ts';
@@ -217,5 +217,5 @@ function textOf(value: unknown): string | undefined {
 }
 
 function timeOf(value: unknown): string | undefined {
-  return typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined;
+  return isTimeText(value) ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import { isRecord } from '../config/record.ts';
-import { isoTime } from '../iso-time.ts';
+import { isoTime, isTimeText } from '../iso-time.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import type { Trouble } from './fetch.ts';
@@ -51,12 +51,12 @@ function keyOf({ main, settings }: Asking): string {
   return `${main} ${settings.stack}`;
 }
 
-function decodeAnswer(note: unknown): LastAnswer | undefined {
+/** @returns undefined for what is no such note */
+export function decodeAnswer(note: unknown): LastAnswer | undefined {
   if (!isRecord(note)) return undefined;
   const { since, asked, line, resource, unkept } = note;
   const kind = KINDS.find((known) => known === note['kind']);
-  const isTime = (text: unknown): text is string => typeof text === 'string' && !Number.isNaN(Date.parse(text));
-  if (kind === undefined || !isTime(since) || !isTime(asked)) return undefined;
+  if (kind === undefined || !isTimeText(since) || !isTimeText(asked)) return undefined;
   return { kind, since, asked, line: textOf(line), resource: textOf(resource), unkept: textOf(unkept) };
 }
 

@@ -1,4 +1,4 @@
-import { isoTime } from '../iso-time.ts';
+import { isoTime, isTimeText } from '../iso-time.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';
@@ -9,8 +9,8 @@ const MEMORY = 8 * 24 * 3_600_000;
 /** When each hook was last looked at with success, as ISO texts by its key (stateKey); none is fine. */
 export function readLastChecks(system: Pick<System, 'files'>): ReadonlyMap<string, string> {
   return new Map(
-    Object.entries(readRunNotes(system, paths.hupLastCheck)).filter(
-      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    Object.entries(readRunNotes(system, paths.hupLastCheck)).filter((entry): entry is [string, string] =>
+      isTimeText(entry[1]),
     ),
   );
 }

@@ -53,8 +53,8 @@ export interface PassResult {
   readonly failedActions: number;
   /** Hooks that have failed too often, and do not run until what they look at changes. */
   readonly parkedHooks: number;
-  /** State or metadata could not be read or kept, so that hooks were left out. */
-  readonly hasStateTrouble: boolean;
+  /** Why state or metadata could not be read or kept, so that hooks were left out. */
+  readonly unkept: string | undefined;
   readonly trouble: Trouble | undefined;
   /** Milliseconds from now until a failed action is due again. */
   readonly nextAttempt: number | undefined;
@@ -63,7 +63,7 @@ export interface PassResult {
 /** Of a pass that has looked at nothing. */
 const NOT_YET: PassResult = {
   ...{ changed: false, fetched: 0, unfetched: 0, failedActions: 0, parkedHooks: 0 },
-  ...{ hasStateTrouble: false, trouble: undefined, nextAttempt: 10_000 },
+  ...{ unkept: undefined, trouble: undefined, nextAttempt: 10_000 },
 };
 
 export function createPassMemory(): PassMemory {
@@ -167,7 +167,7 @@ class Pass {
       ...this.#dealer.tally,
       fetched: resources.size,
       unfetched: names.length - resources.size,
-      hasStateTrouble: this.#unkept !== undefined,
+      unkept: this.#unkept,
       trouble,
     };
   }
@@ -236,10 +236,22 @@ class Pass {
         writeHookState(system, state, hook);
         this.#states.set(hook, state);
       }
-      publish(system, resource.metadata.text, name);
+      this.#publish(resource.metadata.text, name);
       this.#ready.set(name, resource);
       this.#left.delete(name);
     });
+  }
+
+  /** @throws Problem that says what becomes of it: an action that calls cfn-init would apply older metadata */
+  #publish(text: string, name: string): void {
+    try {
+      publish(this.#tools.system, text, name);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      const { message, where = '', hint = '', cause } = error;
+      const waits = 'no action runs until it can be kept';
+      throw new Problem(message, { where, hint: hint === '' ? waits : `${hint}: ${waits}`, cause });
+    }
   }
 
   /** Restarts services that should run, and records that for the hooks that listen. */

@@ -19,7 +19,8 @@ export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
  * One pass, as cron makes it. It does nothing when a daemon follows the same configuration, or when a pass for it is under
  * way. SIGTERM and SIGINT end the running action with all that it started, and start no other.
  * @param option -c as it was given
- * @param insist called with what a person has to fix: what is wrong with the configuration, and that Heat's policy forbids to ask
+ * @param insist called with what a person has to fix: what is wrong with the configuration, that Heat's policy forbids to ask, and
+ *   what cannot be kept, on a disk that is full say
  * @param remind called with that again, when it was said before and still is why nothing was fetched
  * @throws Problem when a daemon follows other hooks with the same main file, so that nobody looks at these
  */
@@ -63,6 +64,7 @@ export async function makeSinglePass(
     const watched = { ...tools, system: { ...system, exec: actions.exec } };
     const result = await runPass(config, watched, createPassMemory(), { isStopping: () => isStopping });
     for (const line of config.problems) insist(line);
+    if (result.unkept !== undefined) insist(result.unkept);
     const { kind, line, isKnown } = result.trouble ?? {};
     if (line !== undefined && isKnown === true) remind(line);
     else if (line !== undefined && (kind === 'unasked' || kind === 'forbidden')) insist(line);
@@ -75,6 +77,6 @@ export async function makeSinglePass(
   }
 }
 
-function hasFailed({ failedActions, parkedHooks, fetched, unfetched, hasStateTrouble }: PassResult): boolean {
-  return failedActions > 0 || parkedHooks > 0 || hasStateTrouble || (fetched === 0 && unfetched > 0);
+function hasFailed({ failedActions, parkedHooks, fetched, unfetched, unkept }: PassResult): boolean {
+  return failedActions > 0 || parkedHooks > 0 || unkept !== undefined || (fetched === 0 && unfetched > 0);
 }

@@ -74,11 +74,21 @@ export function readHookState(system: System, hook: Hook, around: Surroundings):
   return { state: own };
 }
 
-/** Reads without changing anything. @returns undefined when there is none, or none that can be understood */
-export function peekHookState(system: System, hook: Hook, around: Surroundings): HookState | undefined {
-  const record = findRecord(system.files, hook, around);
-  if (record === undefined || typeof record.state === 'string' || foreignness(system, record) !== undefined)
-    return undefined;
+/**
+ * Reads without changing anything.
+ * @returns undefined when there is none; what is wrong with it, and what becomes of that, when it cannot be used
+ */
+export function peekHookState(system: System, hook: Hook, around: Surroundings): HookState | string | undefined {
+  let record: StateRecord | undefined;
+  try {
+    record = findRecord(system.files, hook, around);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return `${error.line}: mend or remove it, until then the hook is left`;
+  }
+  if (typeof record?.state === 'string')
+    return `damaged: ${record.path}: ${record.state}: the next pass sets it aside, and its action runs again`;
+  if (record === undefined || foreignness(system, record) !== undefined) return undefined;
   return record.state.path === hook.path.text ? record.state : undefined;
 }
 

@@ -27,7 +27,7 @@ export class StatusLine {
   update(config: HupConfig, result: PassResult | undefined, time: Date): boolean {
     const now = `${isoTime(time).slice(0, 19)}Z`;
     if (result?.changed) this.#lastChange = now;
-    if (result === undefined || result.trouble !== undefined) this.#troubleSince ??= now;
+    if (result === undefined || result.trouble !== undefined || result.unkept !== undefined) this.#troubleSince ??= now;
     else if (this.#troubleSince !== undefined) {
       this.#log.info(`all is well again, for the first time since ${this.#troubleSince}`);
       this.#troubleSince = undefined;

@@ -1,12 +1,16 @@
+import { isRecord } from '../config/record.ts';
 import { ExitCode, Problem } from '../errors.ts';
+import { isTimeText } from '../iso-time.ts';
+import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { type Follower, findFollower } from './follower.ts';
 import { type RunningAction, readRunning } from './following.ts';
 import type { Hook } from './hook.ts';
 import { type HookState, waitOf } from './hook-state.ts';
 import type { HupConfig } from './hup-config.ts';
-import { type LastAnswer, readLastAnswer } from './last-answer.ts';
+import { decodeAnswer, type LastAnswer, readLastAnswer } from './last-answer.ts';
 import { readLastChecks } from './last-check.ts';
+import { runNotesFault } from './run-notes.ts';
 import { stateKey } from './state-place.ts';
 import { peekHookState, setAside } from './state-store.ts';
 
@@ -65,6 +69,7 @@ export async function statusOf(
     followerVerdict(await follower(), config, running, answer, now),
     answerVerdict(answer, hooks.length, now),
     ...(answer?.unkept === undefined ? [] : [{ text: `not all was done: ${answer.unkept}`, isWell: false }]),
+    ...noteFaults(system),
   ];
   const isWell = heads.every((head) => head.isWell) && hooksTold.isWell && problems.length === 0;
   return {
@@ -75,6 +80,18 @@ export async function statusOf(
     ],
     exitCode: isWell ? ExitCode.done : ExitCode.failed,
   };
+}
+
+/** What is wrong with what passes have noted below /run. */
+function noteFaults(system: System): readonly Verdict[] {
+  return [
+    runNotesFault(system, paths.hupLastCheck, isTimeText),
+    runNotesFault(system, paths.hupLastAnswer, (note) => decodeAnswer(note) !== undefined),
+    runNotesFault(system, paths.hupFollowing),
+    runNotesFault(system, paths.hupRunning, isRecord),
+  ].flatMap((fault) =>
+    fault === undefined ? [] : [{ text: `${fault}: remove it, it is written anew`, isWell: false }],
+  );
 }
 
 /** @param config undefined when it cannot be read */
@@ -171,10 +188,11 @@ function hookReport(
     isWell &&= isFine;
     if (state === undefined) unseen++;
     // The note of a check outlives a record that was removed, and a hook whose path was changed.
-    const times = state === undefined ? [] : [checks.get(stateKey(hook)), state.lastChange, state.lastSuccess];
+    const times = typeof state !== 'object' ? [] : [checks.get(stateKey(hook)), state.lastChange, state.lastSuccess];
     rows.push([hook.name, ...[0, 1, 2].map((index) => ageText(times[index], now)), text]);
-    if (state?.isParked) notes.push(`${hook.name}: parked: it runs again when what it looks at changes`);
-    if (state?.reason !== undefined && state.lastFailure !== undefined)
+    if (typeof state === 'string') notes.push(`${hook.name}: ${state}`);
+    else if (state?.isParked) notes.push(`${hook.name}: parked: it runs again when what it looks at changes`);
+    if (typeof state === 'object' && state.reason !== undefined && state.lastFailure !== undefined)
       notes.push(`${hook.name}: failed ${pointInTime(state.lastFailure, now)}: ${state.reason}`);
     for (const file of setAside(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
   }
@@ -185,11 +203,12 @@ function hookReport(
 
 function stateOf(
   { name, file }: Hook,
-  state: HookState | undefined,
+  state: HookState | string | undefined,
   maxAttempts: number,
   running: RunningAction | undefined,
   now: Date,
 ): { readonly text: string; readonly isFine: boolean } {
+  if (typeof state === 'string') return { text: 'damaged', isFine: false };
   if (running?.hook === name && running.file === file) {
     const time = briefTime(now.getTime() - Date.parse(running.since));
     // A further attempt is no news of success.

@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -74,7 +75,7 @@ export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
       if (isHeld) ftruncateSync(fd, 0);
     },
     isInPlace() {
-      const [file, ours] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+      const [file, ours] = [fileAt(path), fstatSync(fd)];
       return file?.ino === ours.ino && file.dev === ours.dev;
     },
   };
@@ -86,7 +87,7 @@ export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
  */
 export function holderOf(path: string): number | undefined {
   const pid = lastHolder(path);
-  const file = statSync(path, { throwIfNoEntry: false });
+  const file = fileAt(path);
   if (pid === undefined || file === undefined) return undefined;
   try {
     const isOpen = readdirSync(`/proc/${pid}/fd`).some((fd) => {
@@ -103,8 +104,18 @@ export function holderOf(path: string): number | undefined {
 /** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */
 export function lastHolder(path: string): number | undefined {
   try {
-    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    const pid = fileAt(path) === undefined ? Number.NaN : Number.parseInt(readFileSync(path, 'utf8'), 10);
     return Number.isInteger(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns undefined where there is no regular file: a pipe would be waited for, and a link may lead to itself */
+function fileAt(path: string): Stats | undefined {
+  try {
+    const found = statSync(path);
+    return found.isFile() ? found : undefined;
   } catch {
     return undefined;
   }
@@ -113,10 +124,13 @@ export function lastHolder(path: string): number | undefined {
 function openLock(path: string): number {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    if (fstatSync(fd).isFile()) return fd;
+    closeSync(fd);
   } catch (error) {
     throw fileProblem('cannot lock', path, error);
   }
+  throw new Problem('cannot lock', { where: path, hint: 'it is no regular file: remove it' });
 }
 
 /**

@@ -412,6 +412,12 @@ describe('time', () => {
     expect(second - first).toBeLessThan(5);
   });
 
+  test('a wait that is longer than any timer of Node is one, and Node says nothing', async () => {
+    const input = metadata({ commands: { a: { command: 'true', waitAfterCompletion: 2_592_000 } } });
+    const { code, stderr } = await machine().run(['timeout', '1', binary('cfn-init'), '-'], { input });
+    expect({ code, stderr }).toEqual({ code: 124, stderr: expect.not.stringMatching(/node|Timeout|Warning/) });
+  });
+
   test.each([
     ['text', 'sleep 15 & echo started'],
     ['text, in the manner of daemons', 'setsid sleep 15 & exit 0'],

@@ -55,6 +55,8 @@ describe('what is accepted', () => {
     ['cfn-hup -c /etc/cfn', { config: '/etc/cfn' }],
     ["cfn-get-metadata -s S -r R -k foo.'bar.1'.baz", { stack: 'S', resource: 'R', key: "foo.'bar.1'.baz" }],
     ['cfn-get-metadata --credential-file f --raw', { credentialFile: 'f', raw: true }],
+    ['cfn-get-metadata -f /c -v -k a', { credentialFile: '/c', verbose: true, key: 'a' }],
+    ['cfn-get-metadata -vf/c --verb', { credentialFile: '/c', verbose: true }],
     ['cfn-create-aws-symlinks', {}],
     ['cfn-create-aws-symlinks -t /opt -s /usr/bin -f', { target: '/opt', source: '/usr/bin', force: true }],
   ])('%s', (line, options, operands = []) => {

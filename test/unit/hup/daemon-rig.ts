@@ -177,7 +177,7 @@ export const NOTHING_NEW = {
   unfetched: 0,
   failedActions: 0,
   parkedHooks: 0,
-  hasStateTrouble: false,
+  unkept: undefined,
   trouble: undefined,
   nextAttempt: undefined,
 } as const;

@@ -98,7 +98,7 @@ describe('what runs', () => {
       unfetched: 0,
       failedActions: 0,
       parkedHooks: 0,
-      hasStateTrouble: false,
+      unkept: undefined,
       trouble: undefined,
       nextAttempt: undefined,
     };
@@ -313,8 +313,14 @@ describe('what is published', () => {
   it('cannot be: no action runs, since it would see older metadata', async () => {
     world.write(CACHE, 'a file is in the way');
     world.heat['r'] = '{"v":1}';
-    expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
+    world.heat['s'] = '{"v":1}';
+    for (let pass = 0; pass < 2; pass++)
+      expect(await world.pass([hookIn(world), hookIn(world, { name: 's', resource: 's' })])).toMatchObject({
+        unkept: expect.stringMatching(`: ${CACHE}: .*: no action runs until it can be kept$`),
+      });
     expect(world.acted()).toEqual([]);
+    // One complaint, for both resources and both passes.
+    expect(world.said.filter((line) => line.startsWith('ERROR'))).toHaveLength(1);
     world.files.remove(CACHE);
     await world.pass([hookIn(world)]);
     expect(world.acted()).toEqual(['none -> {"v":1}']);
@@ -447,7 +453,7 @@ describe('state', () => {
     const state = world.read(stateFileOf()) ?? '';
     world.files.remove(stateFileOf());
     world.files.makeDirectory(stateFileOf());
-    expect(await world.pass([hookIn(world)])).toMatchObject({ hasStateTrouble: true });
+    expect(await world.pass([hookIn(world)])).toMatchObject({ unkept: expect.any(String) });
     expect(world.acted()).toHaveLength(1);
     rmdirSync(`${world.root}${stateFileOf()}`);
     world.write(stateFileOf(), state);

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { type Follower, findFollower } from '../../../src/hup/follower.ts';
@@ -35,6 +36,77 @@ const live = (start = 7, unit = 'cfn-hup.service'): void => {
   world.write(`/proc/${process.pid}/stat`, `${process.pid} (a (b) c) S ${'1 '.repeat(18)}${start} 9 9\n`);
   world.write(`/proc/${process.pid}/cgroup`, `0::/system.slice/${unit}\n`);
 };
+
+describe('what was damaged is told, and the rest as well', () => {
+  const damages: readonly (readonly [string, (path: string) => void])[] = [
+    ...['', '\0\xff', '[1]', '"x"', 'null', '{"a":', '['.repeat(100_000)].map(
+      (text) => [JSON.stringify(text.slice(0, 9)), (path: string) => world.write(path, text)] as const,
+    ),
+    ['a directory', (path) => world.files.makeDirectory(path)],
+    ['a loop', (path) => world.files.writeLink(path, path)],
+    ['more than a megabyte', (path) => world.write(path, ' '.repeat(1_100_000))],
+  ];
+  const notes = ['last-check', 'last-answer', 'following', 'running'].map((name) => `/run/cfn-hup/${name}.json`);
+  const passed = async (): Promise<Hook> => {
+    world.heat['r'] = '{"v":1}';
+    const hook = hookIn(world);
+    await world.pass([hook]);
+    return hook;
+  };
+
+  it.each(damages)('a note: %s', async (_, damage) => {
+    const hook = await passed();
+    for (const path of notes) {
+      world.files.remove(path);
+      damage(path);
+      const { lines, exitCode } = await status([hook]);
+      const said = lines.join(' ').replaceAll(/ +/g, ' ');
+      expect({ path, exitCode, first: lines[0] }).toEqual({ path, exitCode: 1, first: FOLLOWED });
+      expect(said).toMatch(new RegExp(`: ${path}.*: remove it, it is written anew`));
+      expect(said).toMatch(/ h \S+ (s ago )?0 s ago 0 s ago ok/);
+      // A pass is not kept from its work.
+      expect(await world.pass([hook])).toMatchObject({ fetched: 1, unkept: undefined });
+      rmSync(`${world.root}${path}`, { recursive: true });
+    }
+  });
+
+  it.each(['soon', '', '+275760-01-01', 5, {}, null])('a time in it that is none: %j', async (time) => {
+    const hook = await passed();
+    const key = Object.keys(JSON.parse(world.read(notes[0] ?? '') ?? '') as object)[0] ?? '';
+    world.write(notes[0] ?? '', JSON.stringify({ [key]: time }));
+    const { lines, exitCode } = await status([hook]);
+    expect({ lines, exitCode }).toEqual({
+      lines: [
+        FOLLOWED,
+        'Heat was not asked yet',
+        'damaged: /run/cfn-hup/last-check.json: a value is of a wrong kind: remove it, it',
+        '  is written anew',
+        'HOOK  CHECKED  CHANGED  SUCCEEDED  STATE',
+        'h     never    0 s ago  0 s ago    ok',
+      ],
+      exitCode: 1,
+    });
+    world.write('/run/cfn-hup/last-answer.json', JSON.stringify({ x: { kind: 'refused', since: time, asked: time } }));
+    expect((await status([hook])).exitCode).toBe(1);
+  });
+
+  it.each(damages.slice(0, -1))('the record of a hook: %s', async (_, damage) => {
+    const hook = await passed();
+    world.files.remove(stateFileOf());
+    damage(stateFileOf());
+    const { lines, exitCode } = await status([hook]);
+    expect({ exitCode, heads: lines.slice(0, 4) }).toEqual({
+      exitCode: 1,
+      heads: [
+        FOLLOWED,
+        'Heat answered 0 s ago',
+        'HOOK  CHECKED  CHANGED  SUCCEEDED  STATE',
+        'h     never    never    never      damaged',
+      ],
+    });
+    expect(lines.slice(4).join(' ')).toContain(stateFileOf());
+  });
+});
 
 describe('the table', () => {
   it('is none without hooks; a hook that is not in force is named', async () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -27,6 +27,27 @@ it('is private, and tells who took it', () => {
   const lock = tryLock(path);
   expect([statSync(path).mode & 0o777, statSync(dirname(path)).mode & 0o777]).toEqual([0o600, 0o700]);
   expect(lastHolder(path)).toBe(process.pid);
+  lock?.release();
+});
+
+it.each([
+  ['a pipe', 'mkfifo "$0"'],
+  ['a directory', 'mkdir "$0"'],
+  ['a link to itself', 'ln -s "$0" "$0"'],
+])('%s in its place: nobody holds it, and it cannot be had, at once', (_, make) => {
+  const path = newPath();
+  execFileSync('sh', ['-c', `mkdir -p "\${0%/*}"; ${make}`, path]);
+  expect([holderOf(path), lastHolder(path)]).toEqual([undefined, undefined]);
+  expect(() => tryLock(path)).toThrow(expect.objectContaining({ message: 'cannot lock', where: path }));
+});
+
+it.each(['', '\0\0', 'x', '-1', '0', '99999999999999999999', '1e308', '4194305 '])('holds any text: %j', (text) => {
+  const path = newPath();
+  tryLock(path)?.release();
+  writeFileSync(path, text);
+  expect(holderOf(path)).toBeUndefined();
+  const lock = tryLock(path);
+  expect(holderOf(path)).toBe(process.pid);
   lock?.release();
 });
 
