@@ -94,9 +94,12 @@ describe('a service', () => {
     expect(summary(await apply(services))).toBe('1 unchanged');
   });
 
-  test('that was stopped is not started by a change of its files alone', async () => {
-    await apply({ web: { files: ['/etc/web.conf'] } }, { '/etc/web.conf': { content: 'z' } });
+  test('that was stopped is started for a change of its files, unless it shall not run', async () => {
+    const files = ['/etc/web.conf'];
+    await apply({ web: { files, ensureRunning: false } }, { '/etc/web.conf': { content: 'y' } });
     expect(await status('web')).toBe(3);
+    await apply({ web: { files } }, { '/etc/web.conf': { content: 'z' } });
+    expect(await status('web')).toBe(0);
   });
 });
 

@@ -107,14 +107,27 @@ describe('once only', () => {
   });
 });
 
-describe('not restarted', () => {
-  test.each([{}, { enabled: false }, { ensureRunning: false }])('a service that does not run: %o', async (wish) => {
-    const files = { '/etc/idle.conf': { content: JSON.stringify(wish) } };
+describe('a service that does not run', () => {
+  const idle = async (wish: ConfigDocument, content = JSON.stringify(wish)) => {
     const services = { systemd: { idle: { ...wish, files: ['/etc/idle.conf'] } } };
-    expect(summary(await cfnInit(view(), { files, services }))).toBe('1 changed, 1 unchanged');
-    expect(await property(view(), 'ActiveState', 'idle.service')).toBe('inactive');
+    const ended = summary(await cfnInit(view(), { files: { '/etc/idle.conf': { content } }, services }));
+    const state = await property(view(), 'ActiveState', 'idle.service');
+    await view().run('systemctl stop idle');
+    return [ended, state];
+  };
+
+  // As aws-cfn-bootstrap, which restarts it without a look at whether it runs.
+  test.each([{}, { enabled: false }])('is started for what has changed: %o', async (wish) => {
+    expect(await idle(wish)).toEqual(['2 changed', 'active']);
+    expect(await idle(wish)).toEqual(['2 unchanged', 'inactive']);
   });
 
+  test('is not where it shall not run', async () => {
+    expect(await idle({ ensureRunning: false })).toEqual(['1 changed, 1 unchanged', 'inactive']);
+  });
+});
+
+describe('not restarted', () => {
   test('a service that shall not run: it is stopped', async () => {
     await view().run('systemctl start idle');
     const files = { '/etc/idle.conf': { content: 'stop' } };

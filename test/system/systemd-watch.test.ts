@@ -198,6 +198,20 @@ describe('a failure with the last words of the program', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^cfn-init: warning: [^\n]*"dies"/) });
   });
 
+  test('under --compat heat it is told also when the last service cannot be started', async () => {
+    const unit = service(shell('sleep 1; exit 1'));
+    const result = await cfnInit(
+      view(),
+      {
+        files: { [`${UNITS}/d3.service`]: unit },
+        services: { systemd: { d3: { ensureRunning: true }, nowhere: { ensureRunning: true } } },
+      },
+      ['--compat', 'heat'],
+    );
+    expect(result.code).toBe(0);
+    expect(complaints(result).map((line) => /service "(\w+)"/.exec(line)?.[1])).toEqual(['d3', 'nowhere']);
+  });
+
   test('all that did not stay up are told, in the order of the document', async () => {
     const unit = service(shell('sleep 1; exit 1'));
     const result = await cfnInit(view(), {

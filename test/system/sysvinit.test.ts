@@ -172,7 +172,8 @@ describe('an init script that does not tell its status', () => {
     const wish = { ensureRunning: true, files: ['/etc/blind.conf'] };
     expect(await run(wish, { '/etc/blind.conf': { content: 'a' } })).toContain('restart');
     expect(await run({ ensureRunning: false })).toEqual(['stop']);
-    expect(await run({ files: ['/etc/blind.conf'] }, { '/etc/blind.conf': { content: 'b' } })).toEqual([]);
+    const files = ['/etc/blind.conf'];
+    expect(await run({ files }, { '/etc/blind.conf': { content: 'b' } })).toContain('restart');
   });
 });
 

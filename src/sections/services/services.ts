@@ -128,7 +128,7 @@ function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted
 }
 
 function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: World): Action[] {
-  const { isEnabled, isRunning, notEnabled, isMasked, isGuess, isQueued, id } = status;
+  const { isEnabled, isRunning, canStart, notEnabled, isMasked, isGuess, isQueued, id } = status;
   const actions: Action[] = [];
   if (entry.enabled === true && !isEnabled && notEnabled === undefined) actions.push('enable');
   if (entry.enabled === false && isEnabled) actions.push('disable');
@@ -136,8 +136,9 @@ function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: 
   if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
   else if (entry.ensureRunning === false && (isRunning || isGuess === true || isQueued === true)) actions.push('stop');
   else if (isRunning && hasReason) actions.push('restart');
-  // As AWS's agent, whose restart starts what is down.
-  else if (hasReason && entry.ensureRunning === undefined) actions.push(isGuess === true ? 'restart' : 'start');
+  // As AWS's agent, whose restart starts what is down. In an image it waits for the boot.
+  else if (hasReason && canStart && entry.ensureRunning === undefined)
+    actions.push(isGuess === true ? 'restart' : 'start');
   return actions;
 }
 
