@@ -35,6 +35,8 @@ beforeAll(async () => {
     '/usr/lib/systemd/system/packaged.service': RUNS,
     [`${UNITS}/other.service`]: { content: '/usr/lib/systemd/system/packaged.service', mode: '120777' },
     '/opt/linked.service': service(sleep, install),
+    [`${UNITS}/barelink.service`]: { content: '/opt/barelink.service', mode: '120777' },
+    '/opt/barelink.service': service(sleep),
   };
   const { code, stderr } = await cfnInit(view(), { files });
   if (code !== 0) throw new Error(stderr);
@@ -99,6 +101,20 @@ describe('a unit that cannot be enabled', () => {
     expect(summary(await apply({ bare: BOTH }))).toBe('1 unchanged');
     expect((await done({ bare: NEITHER })).did).toBe('changed    bare  (stopped)');
     expect(await done({ bare: NEITHER })).toEqual(unchanged);
+  });
+});
+
+describe('a unit that nothing says how to enable', () => {
+  const no = (name: string) => ({
+    ...{ code: 0, did: 'unchanged' },
+    stderr: expect.stringMatching(
+      new RegExp(`^cfn-init: warning: ${name}\\.service cannot be enabled: .*no \\[Install\\]`),
+    ),
+  });
+
+  test.each(['bare', 'barelink'])('%s', async (name) => {
+    expect(await done({ [name]: { enabled: true } })).toEqual(no(name));
+    expect(await done({ [name]: { enabled: false } })).toEqual(unchanged);
   });
 });
 
@@ -191,6 +207,16 @@ describe('a masked unit', () => {
 
   test.each([NEITHER, { enabled: false }, { ensureRunning: false }, {}])('is unchanged else: %o', async (wish) => {
     expect(await done({ hidden: wish })).toEqual(unchanged);
+  });
+
+  test('until the next boot only is told so', async () => {
+    await view().run('systemctl mask --runtime packaged');
+    const { code, stderr } = await apply({ packaged: BOTH });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('run systemctl unmask --runtime packaged.service, or'),
+    });
+    expect((await view().run('systemctl unmask --runtime packaged.service')).code).toBe(0);
   });
 
   test('that still runs is stopped, and not restarted', async () => {

@@ -9,7 +9,8 @@ export interface ServiceStatus {
   readonly id: string;
   /** False where nothing runs that could start it (an image being built, a container): it can only be enabled. */
   readonly canStart: boolean;
-  readonly isMasked?: boolean;
+  /** 'runtime': until the next boot. */
+  readonly isMasked?: boolean | 'runtime';
   /** Why nothing can enable it at boot, and what to do. */
   readonly notEnabled?: string | undefined;
   /** Its files on the disk are newer than what the init system has read. */

@@ -119,20 +119,21 @@ async function look(entry: ServiceEntry, manager: ServiceManager, world: World):
 }
 
 function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted: boolean): ServiceStatus {
-  if (status.isMasked === true && isWanted)
-    throw new Problem(`${status.id} is masked`, {
+  const { id, isMasked = false } = status;
+  if (isMasked !== false && isWanted)
+    throw new Problem(`${id} is masked`, {
       where: pointer,
-      hint: `run systemctl unmask ${status.id}, or do not ask for it`,
+      hint: `run systemctl unmask ${isMasked === 'runtime' ? '--runtime ' : ''}${id}, or do not ask for it`,
     });
   return status;
 }
 
 function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: World): Action[] {
-  const { isEnabled, isRunning, canStart, notEnabled, isMasked, isGuess, isQueued, id } = status;
+  const { isEnabled, isRunning, canStart, notEnabled, isMasked = false, isGuess, isQueued, id } = status;
   const actions: Action[] = [];
   if (entry.enabled === true && !isEnabled && notEnabled === undefined) actions.push('enable');
   if (entry.enabled === false && isEnabled) actions.push('disable');
-  const hasReason = isMasked !== true && hasReasonToRestart(entry, id, changes);
+  const hasReason = isMasked === false && hasReasonToRestart(entry, id, changes);
   if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
   else if (entry.ensureRunning === false && (isRunning || isGuess === true || isQueued === true)) actions.push('stop');
   else if (isRunning && hasReason) actions.push('restart');

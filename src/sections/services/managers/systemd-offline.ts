@@ -3,7 +3,7 @@ import type { System } from '../../../system/system.ts';
 import type { ServiceManager, ServiceStatus } from '../manager.ts';
 import { scriptName } from './init-scripts.ts';
 import { sysvinit } from './sysvinit.ts';
-import { alsoOf, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, hasInstall, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
 
 const ENABLED = new Set(['enabled']);
 const UNIT_DIRECTORIES = [
@@ -32,13 +32,16 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
   };
   const fileState = async (unit: string): Promise<string> =>
     (await systemctl('is-enabled', '--', unit)).stdout.trim().split('\n').pop() ?? '';
+  /** Without a running systemd systemctl has no `cat`. */
+  const textOf = (unit: string): string => {
+    const contents = UNIT_DIRECTORIES.map((path) => files.readIfPresent(`${path}/${unit}`)?.toString('utf8'));
+    return contents.find((text) => text !== undefined) ?? '';
+  };
   const isEnabled = async (unit: string, state: string): Promise<boolean> => {
     if (state !== 'indirect') return ENABLED.has(state);
-    // Without a running systemd systemctl has no `cat`.
-    const contents = UNIT_DIRECTORIES.map((path) => files.readIfPresent(`${path}/${unit}`)?.toString('utf8'));
-    const unitFile = contents.find((text) => text !== undefined) ?? '';
+    const unitFile = textOf(unit);
     if (isEnabledByItself(unitFile)) return false;
-    const also = alsoOf(unitFile);
+    const also = alsoOf(unitFile).filter((other) => other !== unit);
     const states = await Promise.all(also.map(fileState));
     return states.every((word) => ENABLED.has(word) || word === 'static');
   };
@@ -57,6 +60,7 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
         id = target(unit) ?? unit;
         state = await fileState(id);
       }
+      const isStatic = state.startsWith('linked') && !hasInstall(textOf(id));
       const hasScript = files.entry(`/etc/init.d/${scriptName(id)}`) !== undefined;
       // In a chroot on a machine with systemd, `service` would ask that.
       const canStart = hasScript && files.entry('/run/systemd/system') === undefined;
@@ -68,7 +72,7 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
         id,
         canStart,
         isMasked: state.startsWith('masked'),
-        notEnabled: hasScript ? undefined : notEnabledBy(state),
+        notEnabled: hasScript ? undefined : notEnabledBy(isStatic ? 'static' : state),
         isGuess: script?.isGuess === true,
       };
     },

@@ -10,7 +10,7 @@ import { journalLines } from './journal.ts';
 import { lastWords } from './last-words.ts';
 import { isOwnDaemon } from './own-daemon.ts';
 import { systemdOffline } from './systemd-offline.ts';
-import { alsoOf, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
+import { alsoOf, hasInstall, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
 
 const RUNNING = new Set(['active', 'reloading', 'activating', 'refreshing']);
 /** Words for unit files that start at boot. `enabled-runtime` does not: it is gone by then. */
@@ -152,6 +152,15 @@ export function systemd(system: System, timeout: number): ServiceManager {
     throw await failure('show', unit, clock.now(), ran, false);
   };
 
+  const textOf = async (unit: string): Promise<string> => (await exec.tool(['systemctl', 'cat', '--', unit])).stdout;
+
+  const notEnabled = async (unit: Properties, id: string): Promise<string | undefined> => {
+    const { UnitFileState: fileState = '', SourcePath } = unit;
+    if (scriptOf(unit) !== undefined) return undefined;
+    const isStatic = fileState.startsWith('linked') && !hasInstall(await textOf(id));
+    return notEnabledBy(isStatic ? 'static' : fileState, SourcePath);
+  };
+
   /** Whether it is enabled, for the states of a unit file that do not say, too. */
   const isEnabled = async (properties: Properties, unit: string): Promise<boolean> => {
     const { UnitFileState: fileState = '', WantedBy = '', RequiredBy = '' } = properties;
@@ -160,9 +169,9 @@ export function systemd(system: System, timeout: number): ServiceManager {
     if (fileState === '' || fileState === 'generated')
       return (await exec.tool(['systemctl', 'is-enabled', '--', unit])).exitCode === 0;
     if (fileState !== 'indirect') return ENABLED.has(fileState);
-    const unitFiles = (await exec.tool(['systemctl', 'cat', '--', unit])).stdout;
+    const unitFiles = await textOf(unit);
     if (isEnabledByItself(unitFiles)) return false;
-    const also = alsoOf(unitFiles);
+    const also = alsoOf(unitFiles).filter((other) => other !== unit);
     if (also.length === 0) return true;
     const { stdout } = await exec.tool(['systemctl', 'is-enabled', '--', ...also]);
     return stdout
@@ -194,7 +203,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const mayBeDead = unit['ActiveState'] === 'active' && unit['SubState'] === 'exited';
       const isDead = mayBeDead && (await isDeadByScript(unit));
       if (isDead) troubled.set(id, 'dead');
-      const isMasked = unit['LoadState'] === 'masked';
+      const isMasked = unit['LoadState'] === 'masked' && (fileState === 'masked-runtime' ? 'runtime' : true);
       return {
         isKnown,
         isEnabled: !isMasked && (await isEnabled(unit, id)),
@@ -202,7 +211,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
         id,
         canStart: true,
         isMasked,
-        notEnabled: scriptOf(unit) === undefined ? notEnabledBy(fileState, unit['SourcePath']) : undefined,
+        notEnabled: await notEnabled(unit, id),
         needsReload: unit['NeedDaemonReload'] === 'yes',
         isQueued: /^[1-9]/.test(unit['Job'] ?? '') && /^(inactive|failed)$/.test(unit['ActiveState'] ?? ''),
         isOneshot: unit['Type'] === 'oneshot' && unit['Result'] === 'success',

@@ -27,6 +27,11 @@ export function alsoOf(unitFiles: string): string[] {
   return [...unitFiles.matchAll(/^Also=(.*)$/gm)].flatMap(([, list = '']) => list.trim().split(/\s+/)).filter(Boolean);
 }
 
+/** Whether there is anything that systemctl could enable; the state of a unit file that is a link does not tell. */
+export function hasInstall(unitFiles: string): boolean {
+  return isEnabledByItself(unitFiles) || alsoOf(unitFiles).length > 0;
+}
+
 /**
  * Whether a unit's files say how it is enabled itself. systemd calls a unit `indirect` that only enables others, and also
  * a disabled one that a link gives a second name.
@@ -48,7 +53,7 @@ export function isEnabledByItself(unitFiles: string): boolean {
 export function notEnabledBy(fileState: string, source = ''): string | undefined {
   switch (fileState) {
     case 'static':
-      return 'its unit file has no [Install] section, so only other units start it at boot: write [Install] with WantedBy=multi-user.target';
+      return 'its unit file has no [Install] section, or an empty one, so only other units start it at boot: write [Install] with WantedBy=multi-user.target';
     case 'transient':
       return 'it is a transient unit, which is gone at the next boot: write a unit file';
     case 'generated':
