@@ -217,7 +217,10 @@ describe('usage errors are one line on stderr and exit 2', () => {
     ['cfn-signal', ['ftp://127.0.0.1/x']],
     ['cfn-signal', ['http://127.0.0.1:9/', 'http://127.0.0.1:9/']],
     ['cfn-signal', ['-i', 'me', '--timeout', 'soon', 'http://127.0.0.1:9/']],
-    ['cfn-signal', ['-i', 'me', '--timeout', '0', 'http://127.0.0.1:9/']],
+    ...['0', '-1', '10s', 'NaN', '1e309', 'Infinity', ' '].map((seconds): [string, string[]] => [
+      'cfn-signal',
+      ['-i', 'me', '--timeout', seconds, 'http://127.0.0.1:9/'],
+    ]),
     ['cfn-create-aws-symlinks', ['--nonsense']],
     ['cfn-create-aws-symlinks', ['operand']],
     ['cfn-hup', ['--nonsense']],

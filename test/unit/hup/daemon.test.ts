@@ -320,6 +320,27 @@ describe('trouble', () => {
     ]);
   });
 
+  it('of a disk is as well, and all is done once it is over', async () => {
+    world.write('/var/cache/heat-cfntools', 'a file is in the way');
+    world.heat['r'] = '{"v":1}';
+    const rig = createDaemon(world, {
+      hooks: [hookIn(world)],
+      inPause: stopAfter(4, (count) => {
+        if (count === 3) world.files.remove('/var/cache/heat-cfntools');
+        world.wait(60_000);
+      }),
+    });
+    await rig.run();
+    expect(errors()).toEqual([
+      expect.stringMatching(/: \/var\/cache\/heat-cfntools: .*: no action runs until it can be kept$/),
+    ]);
+    expect(rig.told.slice(1, 3)).toEqual([
+      'STATUS=Following s1 with 1 hook; trouble since 2026-11-22T12:00:00Z, see the log.',
+      'STATUS=Following s1 with 1 hook; last change 2026-11-22T12:03:00Z.',
+    ]);
+    expect(world.acted()).toEqual(['none -> {"v":1}']);
+  });
+
   it('a policy that forbids to ask is said once, also by the next daemon; systemd is told, and the pace slows down', async () => {
     world.heat['r'] = 'forbidden';
     const follow = async (passes: number, between?: (count: number) => void): Promise<DaemonRig> => {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
 import { commandEnvironment, createExec } from '../../../src/system/exec.ts';
 import { toolAbort } from '../../../src/system/tool-abort.ts';
@@ -254,6 +254,13 @@ describe('command', () => {
   it('that is too long to start is a problem', async () => {
     await expect(exec.command(`: ${'x'.repeat(200_000)}`, {})).rejects.toThrow(Problem);
     await expect(exec.command('true', { env: { A: 'a\0b' } })).rejects.toThrow(Problem);
+  });
+
+  it('has no timer when its timeout is Infinity, which no timer of Node takes', async () => {
+    const timer = vi.spyOn(globalThis, 'setTimeout');
+    onTestFinished(() => timer.mockRestore());
+    expect(await exec.command('exit 3', { timeout: Number.POSITIVE_INFINITY })).toEqual({ exitCode: 3, output: '' });
+    expect(timer.mock.calls.map(([, delay]) => delay ?? 0).filter((delay) => delay > 86_400_000)).toEqual([]);
   });
 
   it('past its timeout is ended with all that it started, whatever they think of SIGTERM', async () => {
