@@ -94,7 +94,7 @@ describe('a unit that cannot be enabled', () => {
     expect({ code: first.code, stderr: first.stderr, state: await stateOf(view(), 'bare.service') }).toEqual({
       code: 0,
       stderr: expect.stringMatching(
-        /^cfn-init: warning: bare\.service cannot be enabled: [^\n]*\/systemd\/bare: its unit file has no \[Install\] section[^\n]*WantedBy=multi-user\.target\n$/,
+        /^cfn-init: warning: bare\.service cannot be enabled: services systemd "bare": its unit file has no \[Install\] section[^\n]*WantedBy=multi-user\.target\n$/,
       ),
       state: 'static active',
     });
@@ -197,7 +197,7 @@ describe('a masked unit', () => {
   const refused = {
     code: 1,
     stderr: expect.stringMatching(
-      /^cfn-init: hidden\.service is masked: [^\n]*\/systemd\/hidden: [^\n]*systemctl unmask hidden\.service[^\n]*\n$/,
+      /^cfn-init: hidden\.service is masked: services systemd "hidden": [^\n]*systemctl unmask hidden\.service[^\n]*\n$/,
     ),
   };
   test.each([{ enabled: true }, { ensureRunning: true }, BOTH])('is a failure when wanted: %o', async (wish) => {
