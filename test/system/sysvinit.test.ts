@@ -226,7 +226,7 @@ describe('failures', () => {
     );
     expect({ code: result.code, lines: complaints(result).length }).toEqual({ code: 1, lines: 1 });
     expect(result.stderr).toMatch(
-      /^cfn-init: service "frail" did not stay up: [^\n]*\/frail: service frail status ended with exit code 1; [^\n]*frail is dead\n$/,
+      /^cfn-init: service "frail" did not stay up: services sysvinit "frail": service frail status ended with exit code 1; [^\n]*frail is dead\n$/,
     );
   });
 
