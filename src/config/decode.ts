@@ -27,8 +27,8 @@ import {
 } from './config-doubts.ts';
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import type { Finding } from './findings.ts';
-import { jsonTextAt } from './json-span.ts';
-import { formatJsonAt, parseJsonNumbers } from './json-text.ts';
+import { JsonSpans } from './json-span.ts';
+import { formatJson, parseJsonNumbers } from './json-text.ts';
 import { withNumbersAsWritten } from './literal-numbers.ts';
 import { isPrivateMode } from './mode.ts';
 import { parseConfig } from './parse-config.ts';
@@ -73,6 +73,7 @@ export function decodeMetadata(
     return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
 
   const authentications = decodeAuthentications(value);
+  const spans = new JsonSpans(text);
   const selection = selectConfigs(init, wanted);
   const findings = [
     ...selection.findings,
@@ -86,7 +87,7 @@ export function decodeMetadata(
     const config = decodeConfig(
       name,
       init[name] as Record<string, unknown>,
-      text,
+      spans,
       authentications,
       tolerated,
       findings,
@@ -96,7 +97,7 @@ export function decodeMetadata(
   }
   // An earlier run may have written the files of the other configs.
   for (const [name, config] of Object.entries(init))
-    if (!decoded.has(name)) privateTexts.push(...privateTextsOf(name, config, text, authentications));
+    if (!decoded.has(name)) privateTexts.push(...privateTextsOf(name, config, spans, authentications));
   return {
     configs: selection.configs.map((name) => decoded.get(name) as Config),
     findings,
@@ -112,29 +113,30 @@ export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'sec
   if (!isRecord(value)) return { secrets: [], privateTexts: [] };
   const authentications = decodeAuthentications(value);
   const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
+  const spans = new JsonSpans(text);
   return {
     secrets: authentications.secrets,
-    privateTexts: Object.entries(init).flatMap(([name, config]) => privateTextsOf(name, config, text, authentications)),
+    privateTexts: Object.entries(init).flatMap(([name, config]) => privateTextsOf(name, config, spans, authentications)),
   };
 }
 
-function privateTextsOf(name: string, config: unknown, text: string, authentications: Authentications): string[] {
+function privateTextsOf(name: string, config: unknown, spans: JsonSpans, authentications: Authentications): string[] {
   if (!isRecord(config) || !isRecord(config['files'])) return [];
-  const files = decodeFiles(name, soundFiles(config), text, authentications, []);
+  const files = decodeFiles(name, soundFiles(config), spans, authentications, []);
   return files.filter(isPrivate).map(({ content }) => textOf(content));
 }
 
 function decodeConfig(
   name: string,
   value: Record<string, unknown>,
-  text: string,
+  spans: JsonSpans,
   authentications: Authentications,
   tolerated: ReadonlySet<SectionName>,
   findings: Finding[],
 ): Config {
   const doubts = doubtsAbout(name, value);
   const problems: Finding[] = [];
-  const result = parseConfig(name, withNumbersAsWritten(value, name, text), tolerated, problems);
+  const result = parseConfig(name, withNumbersAsWritten(value, name, spans), tolerated, problems);
   findings.push(...doubts, ...withoutEchoes(doubts, problems));
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = result ?? {};
@@ -145,7 +147,7 @@ function decodeConfig(
     groups: decodeGroups(name, raw),
     users: decodeUsers(name, raw),
     sources: decodeSources(name, raw, authentications),
-    files: decodeFiles(name, filesFrom, text, authentications, findings),
+    files: decodeFiles(name, filesFrom, spans, authentications, findings),
     commands: decodeCommands(name, raw),
     services: decodeServices(name, raw),
   };
@@ -219,7 +221,7 @@ type RawFile = NonNullable<RawConfig['files']>[string];
 function decodeFiles(
   config: string,
   files: Record<string, RawFile> | null | undefined,
-  text: string,
+  spans: JsonSpans,
   authentications: Authentications,
   findings: Finding[],
 ): FileEntry[] {
@@ -241,7 +243,7 @@ function decodeFiles(
         'the file is fetched without credentials',
       );
     }
-    const content = decodeContent(config, path, file, text, authentications, report);
+    const content = decodeContent(config, path, file, spans, authentications, report);
     if (content === undefined) return [];
     if (file.mode?.kind === 'symlink' && content.kind === 'download') {
       report('error', 'source', 'a symbolic link cannot be downloaded', 'give its target as "content"');
@@ -269,12 +271,12 @@ function decodeContent(
   config: string,
   path: string,
   file: RawFile,
-  text: string,
+  spans: JsonSpans,
   authentications: Authentications,
   report: Report,
 ): FileContent | undefined {
   const { content, source } = file;
-  const context = file.context ? contextAsWritten(file.context, config, path, text) : undefined;
+  const context = file.context ? contextAsWritten(file.context, config, path, spans) : undefined;
   if (content === undefined || content === null) {
     if (source === undefined || source === null)
       return report('error', undefined, 'neither content nor source', 'give the file one of them');
@@ -289,12 +291,11 @@ function decodeContent(
     report('warning', 'source', 'both content and source', 'the content is used');
   let bytes: Uint8Array;
   if (typeof content !== 'string') {
-    bytes = Buffer.from(
-      formatJsonAt(text, [INIT_KEY, config, 'files', path, 'content']) ?? JSON.stringify(content, undefined, 4),
-    );
+    const written = spans.textAt([INIT_KEY, config, 'files', path, 'content']) ?? JSON.stringify(content);
+    bytes = Buffer.from(formatJson(written));
   } else if (file.encoding === 'base64') {
     const compact = content.replace(/\s+/g, '');
-    if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(compact))
+    if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact))
       return report('error', 'content', 'bad base64', 'encode the content again, or drop "encoding"');
     bytes = Buffer.from(compact, 'base64');
   } else bytes = Buffer.from(content);
@@ -319,9 +320,9 @@ function contextAsWritten(
   context: Record<string, unknown>,
   config: string,
   path: string,
-  text: string,
+  spans: JsonSpans,
 ): Record<string, unknown> {
-  const span = jsonTextAt(text, [INIT_KEY, config, 'files', path, 'context']);
+  const span = spans.textAt([INIT_KEY, config, 'files', path, 'context']);
   const asWritten = span === undefined ? context : parseJsonNumbers(span, (value, written) => value && written);
   return isRecord(asWritten) ? asWritten : context;
 }

@@ -6,13 +6,39 @@
  * @returns undefined when nothing is at the path
  */
 export function jsonTextAt(text: string, path: readonly string[], throughLists = false): string | undefined {
-  let start = skipBlanks(text, text.startsWith('\uFEFF') ? 1 : 0);
-  for (const key of path) {
-    const found = memberOf(text, start, key) ?? (throughLists ? itemOf(text, start, key) : undefined);
-    if (found === undefined) return undefined;
-    start = found;
+  return new JsonSpans(text).textAt(path, throughLists);
+}
+
+/** The same for many paths of one text: an object is read once, however many of its members are asked for. */
+export class JsonSpans {
+  readonly text: string;
+  readonly #root: number;
+  /** Where the members begin, for each object that was on the way, by where it begins itself. */
+  readonly #members = new Map<number, ReadonlyMap<string, number>>();
+
+  constructor(text: string) {
+    this.text = text;
+    this.#root = skipBlanks(text, text.startsWith('\uFEFF') ? 1 : 0);
   }
-  return text.slice(start, valueEnd(text, start));
+
+  /** As jsonTextAt. */
+  textAt(path: readonly string[], throughLists = false): string | undefined {
+    let start = this.#root;
+    for (const key of path) {
+      const found = this.#membersOf(start).get(key) ?? (throughLists ? itemOf(this.text, start, key) : undefined);
+      if (found === undefined) return undefined;
+      start = found;
+    }
+    return this.text.slice(start, valueEnd(this.text, start));
+  }
+
+  #membersOf(start: number): ReadonlyMap<string, number> {
+    const known = this.#members.get(start);
+    if (known !== undefined) return known;
+    const members = membersOf(this.text, start);
+    this.#members.set(start, members);
+    return members;
+  }
 }
 
 /**
@@ -39,18 +65,18 @@ export function jsonLikePython(text: string): string {
   return pieces.join('');
 }
 
-/** Where the value of the last member with this key begins, in the object that begins at `start`. */
-function memberOf(text: string, start: number, key: string): number | undefined {
-  if (text[start] !== '{') return undefined;
-  let found: number | undefined;
+/** Where the values of the object that begins at `start` begin; of a repeated key, the last one. Empty for another value. */
+function membersOf(text: string, start: number): ReadonlyMap<string, number> {
+  const members = new Map<string, number>();
+  if (text[start] !== '{') return members;
   for (let index = skipBlanks(text, start + 1); text[index] === '"'; ) {
     const end = stringEnd(text, index);
     const value = skipBlanks(text, skipBlanks(text, end) + 1);
-    if (JSON.parse(text.slice(index, end)) === key) found = value;
+    members.set(JSON.parse(text.slice(index, end)) as string, value);
     index = skipBlanks(text, valueEnd(text, value));
     if (text[index] === ',') index = skipBlanks(text, index + 1);
   }
-  return found;
+  return members;
 }
 
 /** Where the item at this index begins, in the list that begins at `start`. */
@@ -88,18 +114,23 @@ function valueEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** The index behind the string that begins at `start`. */
-function stringEnd(text: string, start: number): number {
+/**
+ * The index behind the string that begins at `start`. By hand, as all here: a pattern that repeats a group overflows the stack
+ * over a string of some megabytes.
+ */
+export function stringEnd(text: string, start: number): number {
   for (let index = start + 1; index < text.length; index++) {
-    if (text[index] === '\\') index++;
-    else if (text[index] === '"') return index + 1;
+    const character = text.charCodeAt(index);
+    if (character === 0x5c) index++;
+    else if (character === 0x22) return index + 1;
   }
   return text.length;
 }
 
-function skipBlanks(text: string, start: number): number {
+/** The index of the first character from `start` on that is no blank. */
+export function skipBlanks(text: string, start: number): number {
   let index = start;
-  while (/\s/.test(text[index] ?? '')) index++;
+  while (index < text.length && text.charCodeAt(index) <= 0x20) index++;
   return index;
 }
 

@@ -2,7 +2,7 @@
  * Work on JSON as text. JSON.parse loses what a file's content must keep: the order of keys that look like numbers, and
  * digits (1.0, 64-bit integers). So object content is printed from the document's own text.
  */
-
+import { skipBlanks, stringEnd } from './json-span.ts';
 import { describeSyntaxError } from './json-syntax.ts';
 
 /** Deeper than any template; keeps a hostile document from exhausting memory. */
@@ -23,14 +23,38 @@ export function parseJson(text: string, what = 'the document'): JsonResult {
 }
 
 /**
- * The value at a path of a valid JSON text, printed with 4 spaces a level, keys in document order, numbers as written,
- * non-ASCII characters as themselves, no newline at the end (contract section 5, files).
- * @returns undefined when nothing is at the path
+ * A valid JSON text printed with 4 spaces a level, keys in document order, numbers as written, non-ASCII characters as
+ * themselves, no newline at the end (contract section 5, files).
  */
-export function formatJsonAt(text: string, path: readonly string[]): string | undefined {
-  const tokens = tokenize(text);
-  const start = locate(tokens, path);
-  return start === undefined ? undefined : print(tokens, start);
+export function formatJson(text: string): string {
+  const pieces: string[] = [];
+  let depth = 0;
+  const newline = (): string => `\n${'    '.repeat(depth)}`;
+  for (let index = skipBlanks(text, 0); index < text.length; ) {
+    const character = text[index] as string;
+    const next = skipBlanks(text, index + 1);
+    if (character === '"') {
+      const end = stringEnd(text, index);
+      pieces.push(JSON.stringify(JSON.parse(text.slice(index, end))));
+      index = skipBlanks(text, end);
+      continue;
+    }
+    if (/[{[]/.test(character) && /[}\]]/.test(text[next] ?? '')) {
+      pieces.push(character, text[next] as string);
+      index = skipBlanks(text, next + 1);
+      continue;
+    }
+    if (/[{[]/.test(character)) {
+      depth++;
+      pieces.push(character, newline());
+    } else if (/[}\]]/.test(character)) {
+      depth--;
+      pieces.push(newline(), character);
+    } else if (character === ',') pieces.push(character, newline());
+    else pieces.push(character === ':' ? ': ' : character);
+    index = next;
+  }
+  return pieces.join('');
 }
 
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
@@ -48,73 +72,10 @@ function isTooDeep(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const character = text.charCodeAt(index);
     if (character === 0x22) {
-      for (index++; index < text.length && text.charCodeAt(index) !== 0x22; index++) {
-        if (text.charCodeAt(index) === 0x5c) index++;
-      }
+      index = stringEnd(text, index) - 1;
     } else if (character === 0x7b || character === 0x5b) {
       if (++depth > DEEPEST_NESTING) return true;
     } else if (character === 0x7d || character === 0x5d) depth--;
   }
   return false;
-}
-
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
-
-function tokenize(text: string): readonly string[] {
-  return text.replace(/^\uFEFF/, '').match(TOKEN) ?? [];
-}
-
-/** The index of the first token of the value at the path. Of a repeated key the last one counts, as in JSON.parse. */
-function locate(tokens: readonly string[], path: readonly string[]): number | undefined {
-  let start = 0;
-  for (const key of path) {
-    if (tokens[start] !== '{') return undefined;
-    let found: number | undefined;
-    for (let index = start + 1; tokens[index] !== undefined && tokens[index] !== '}'; ) {
-      if (JSON.parse(tokens[index] as string) === key) found = index + 2;
-      index = skipValue(tokens, index + 2);
-      if (tokens[index] === ',') index++;
-    }
-    if (found === undefined) return undefined;
-    start = found;
-  }
-  return start;
-}
-
-/** The index behind the value that begins at `start`. */
-function skipValue(tokens: readonly string[], start: number): number {
-  let depth = 0;
-  for (let index = start; index < tokens.length; index++) {
-    const token = tokens[index];
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-    if (depth === 0) return index + 1;
-  }
-  return tokens.length;
-}
-
-function print(tokens: readonly string[], start: number): string {
-  const end = skipValue(tokens, start);
-  let depth = 0;
-  let out = '';
-  const newline = (): string => `\n${'    '.repeat(depth)}`;
-  for (let index = start; index < end; index++) {
-    const token = tokens[index] as string;
-    if (token === '{' || token === '[') {
-      const closing = tokens[index + 1];
-      if (closing === '}' || closing === ']') {
-        out += token + closing;
-        index++;
-      } else {
-        depth++;
-        out += token + newline();
-      }
-    } else if (token === '}' || token === ']') {
-      depth--;
-      out += newline() + token;
-    } else if (token === ',') out += token + newline();
-    else if (token === ':') out += ': ';
-    else out += token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
-  }
-  return out;
 }

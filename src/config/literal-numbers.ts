@@ -1,5 +1,5 @@
 import { INIT_KEY } from './config-sets.ts';
-import { jsonTextAt } from './json-span.ts';
+import type { JsonSpans } from './json-span.ts';
 import { parseJsonNumbers } from './json-text.ts';
 import { isRecord } from './record.ts';
 
@@ -14,16 +14,16 @@ const LITERAL: Readonly<Record<string, { readonly depth: number; readonly keys?:
  * The version 6.0 is another one than 6, and so is an argument, a variable or a name, which may have 64 bits, too. Without a
  * number in one of these sections, as nearly always, nothing is parsed again.
  * @param config the name of the config
- * @param text the whole document
+ * @param spans the texts of the whole document
  */
 export function withNumbersAsWritten(
   value: Record<string, unknown>,
   config: string,
-  text: string,
+  spans: JsonSpans,
 ): Record<string, unknown> {
   const entries = Object.entries(LITERAL).flatMap(([section, { depth, keys }]) => {
     const part = value[section];
-    const span = hasNumber(part) ? jsonTextAt(text, [INIT_KEY, config, section]) : undefined;
+    const span = hasNumber(part) ? spans.textAt([INIT_KEY, config, section]) : undefined;
     if (span === undefined) return [];
     const written = parseJsonNumbers(span, (_, digits) => digits);
     return [[section, takeLiteral(part, written, depth, keys)] as const];

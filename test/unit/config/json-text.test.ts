@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatJsonAt, parseJson, parseJsonNumbers } from '../../../src/config/json-text.ts';
+import { jsonTextAt } from '../../../src/config/json-span.ts';
+import { formatJson, parseJson, parseJsonNumbers } from '../../../src/config/json-text.ts';
 
 function problemOf(text: string): string {
   const result = parseJson(text);
@@ -125,7 +126,12 @@ describe('parseJsonNumbers', () => {
   });
 });
 
-describe('formatJsonAt', () => {
+describe('formatJson', () => {
+  const formatAt = (text: string, path: readonly string[]): string | undefined => {
+    const written = jsonTextAt(text, path);
+    return written === undefined ? undefined : formatJson(written);
+  };
+
   it.each<[name: string, text: string, path: string[], expected: string | undefined]>([
     [
       'keys that look like numbers stay in document order',
@@ -177,11 +183,11 @@ describe('formatJsonAt', () => {
     ['nothing below a list', '{"c":["d"]}', ['c', 'd'], undefined],
     ['a value that equals the key', '{"x":"c","c":2}', ['c'], '2'],
   ])('%s', (_name, text, path, expected) => {
-    expect(formatJsonAt(text, path)).toBe(expected);
+    expect(formatAt(text, path)).toBe(expected);
   });
 
   it('prints what JSON.parse understands as the same value', () => {
     const value = { a: [1, { b: 'ü\n"', c: {} }], 7: [[], null, true, -1.5e-7], '': '' };
-    expect(JSON.parse(formatJsonAt(JSON.stringify({ c: value }), ['c']) as string)).toEqual(value);
+    expect(JSON.parse(formatJson(JSON.stringify(value)))).toEqual(value);
   });
 });
