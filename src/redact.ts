@@ -1,18 +1,22 @@
 import { base64Lines, encodingsOf, escapesOf } from './secrets/encodings.ts';
 import { REDACTED, redactForms } from './secrets/forms.ts';
 import { KnownValues } from './secrets/known-values.ts';
-import { isOrdinaryCommand, SHORTEST_SECRET } from './secrets/names.ts';
-import { secretsInDocument, secretsInEnvironment, secretsInUrls, valuesOfPrivateText } from './secrets/texts.ts';
+import { isOurWord, SHORTEST_SECRET } from './secrets/names.ts';
+import { hiddenLines, type PrivateText, withoutOpen } from './secrets/private-texts.ts';
+import {
+  secretNumbersIn,
+  secretsInDocument,
+  secretsInEnvironment,
+  secretsInUrls,
+  secretsNamedIn,
+  telltalesIn,
+} from './secrets/texts.ts';
 
 export { REDACTED };
 
-/** The shortest line of a private file that is registered: shorter ones are `exit 1` and `done`. */
-const SHORTEST_LINE = 8;
-/** A line with a single word, in a file of several lines: hiding it everywhere would blank out more than the secret. */
-const ONE_WORD = /^[A-Za-z]?[a-z]{1,11}$/;
 /** Characters of a private file that are read. Settings are at the beginning; what follows is data. */
 const LONGEST_TEXT = 4 * 1024 * 1024;
-/** Characters. The values of a larger file are not registered in all encodings, only as they are. */
+/** Characters. What is longer, and the values of a longer file, are not registered in all encodings, only as they are. */
 const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 
 /**
@@ -27,33 +31,36 @@ export class Redactor {
   addSecret(value: string): void {
     for (const part of new Set([value, ...value.split('\n')])) {
       const trimmed = part.trim();
-      if (trimmed.length < SHORTEST_SECRET) continue;
-      for (const form of encodingsOf(trimmed)) this.#known.add(form);
+      if (trimmed.length < SHORTEST_SECRET || isOurWord(trimmed)) continue;
+      for (const form of isShort(trimmed) ? encodingsOf(trimmed) : [trimmed]) this.#known.add(form);
     }
   }
 
   /**
-   * Registers the content of a private file: its lines, since programs print line by line, the values in them that are not
-   * ordinary, and its base64 encoding. A script's lines of ordinary commands are not: `set -x` prints them all.
+   * Registers the contents of private files: what they name as a secret, and of those that are no scripts the lines too, since
+   * programs print line by line, the values in them that are not ordinary, and the base64 encoding. What also stands in one of
+   * the open texts is not, unless it has the name of a secret.
    */
-  addPrivateText(content: string): void {
-    const text = content.slice(0, LONGEST_TEXT).trim();
-    this.#known.add(text);
-    const isScript = text.startsWith('#!');
-    const lines = text.split('\n').map((line) => line.trim());
+  addPrivateTexts(texts: readonly PrivateText[], openTexts: readonly string[] = []): void {
+    const lines = new Set<string>();
+    const telltales = new Set<string>();
+    const large = new Set<string>();
+    for (const { text: content, isExecutable } of texts) {
+      const text = content.slice(0, LONGEST_TEXT).trim();
+      for (const value of secretsNamedIn(text)) this.#addValue(value, isShort(text));
+      const hidden = hiddenLines(text, isExecutable);
+      for (const line of hidden) lines.add(line);
+      if (text.startsWith('#!')) continue;
+      for (const value of telltalesIn(text)) (isShort(text) ? telltales : large).add(value);
+      if (hidden.length > 0) for (const line of base64Lines(content.slice(0, LONGEST_TEXT))) this.#known.add(line);
+    }
+    withoutOpen([lines, telltales, large], openTexts);
     for (const line of lines) {
-      if (line.length < SHORTEST_LINE || (lines.length > 1 && ONE_WORD.test(line))) continue;
-      if (isScript && isOrdinaryCommand(line)) continue;
       this.#known.add(line);
-      for (const form of escapesOf(line)) this.#known.add(form);
+      if (isShort(line)) for (const form of escapesOf(line)) this.#known.add(form);
     }
-    const isShort = text.length <= LONGEST_IN_ALL_ENCODINGS;
-    for (const value of valuesOfPrivateText(text)) {
-      if (isShort) this.addSecret(value);
-      else this.#known.add(value);
-    }
-    if (text.length >= SHORTEST_LINE)
-      for (const line of base64Lines(content.slice(0, LONGEST_TEXT))) this.#known.add(line);
+    for (const value of telltales) this.#addValue(value, true);
+    for (const value of large) this.#addValue(value, false);
   }
 
   /** Registers a pre-signed URL as a whole, and the parameters that make it one, in all their encodings. */
@@ -62,9 +69,13 @@ export class Redactor {
     for (const secret of secretsInUrls(url)) this.addSecret(secret);
   }
 
-  /** Registers what a document calls a secret, wherever it appears; private files and credentials are registered separately. */
-  addDocument(document: unknown): void {
+  /**
+   * Registers what a document calls a secret, wherever it appears; private files and credentials are registered separately.
+   * @param text of the document, where there is one: it has the numbers as they are written
+   */
+  addDocument(document: unknown, text = ''): void {
     for (const secret of secretsInDocument(document)) this.addSecret(secret);
+    for (const secret of secretNumbersIn(text)) this.addSecret(secret);
   }
 
   /** Registers the values of variables that are named like secrets, and the passwords of proxies. */
@@ -72,8 +83,17 @@ export class Redactor {
     for (const secret of secretsInEnvironment(environment)) this.addSecret(secret);
   }
 
+  #addValue(value: string, inAllEncodings: boolean): void {
+    if (inAllEncodings) this.addSecret(value);
+    else this.#known.add(value);
+  }
+
   /** Returns the text with every secret replaced by `[redacted]`. */
   redact(text: string): string {
     return redactForms(this.#known.replace(text, REDACTED));
   }
+}
+
+function isShort(text: string): boolean {
+  return text.length <= LONGEST_IN_ALL_ENCODINGS;
 }

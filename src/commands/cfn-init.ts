@@ -81,11 +81,15 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   interruption.during('the look-up of metadata');
   const tools = chainTools(context);
   const document = await findMetadata(wish, given === undefined ? tools : { ...tools, readGiven: () => given });
-  redactor.addDocument(document.value);
+  redactor.addDocument(document.value, document.text);
   const tolerated: ReadonlySet<SectionName> = isCompatible ? TOLERATED_BY_HEAT : new Set();
-  const { configs, findings, secrets, privateTexts } = decodeMetadata(document, request.configSets, tolerated);
+  const { configs, findings, secrets, privateTexts, openTexts } = decodeMetadata(
+    document,
+    request.configSets,
+    tolerated,
+  );
   for (const secret of secrets) redactor.addSecret(secret);
-  for (const text of privateTexts) redactor.addPrivateText(text);
+  redactor.addPrivateTexts(privateTexts, openTexts);
   reportFindings(findings, request.isStrict, context);
 
   const steps = planSteps(configs);
@@ -103,7 +107,7 @@ async function applyMetadata(request: Request, context: Context, interruption: I
     },
     transportTo: async (url) =>
       (await import('../metadata/heat-transport.ts')).transportTo(url, { files: system.files, log, redactor }),
-    onPrivateText: (text) => redactor.addPrivateText(text),
+    onPrivateText: (text) => redactor.addPrivateTexts([{ text, isExecutable: false }]),
     onStep: ({ section, entry }) => {
       interruption.during(`${section} ${entry.name}`);
       progress?.begin(`${section} ${entry.name}`);

@@ -40,6 +40,7 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block)) continue;
     for (const [key, value] of Object.entries(block)) {
+      if (!NOT_SECRET.has(key)) for (const text of textsIn(value)) secrets.push(text);
       const near = KNOWN.includes(key) ? undefined : nearestName(key, KNOWN);
       if (near !== undefined)
         findings.push({
@@ -60,7 +61,6 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
           hint: unresolvedHint(called),
         });
     }
-    for (const [key, value] of Object.entries(block)) if (!NOT_SECRET.has(key)) secrets.push(...textsIn(value));
     const given = block['type'];
     const type = typeof given === 'string' ? given.trim().toLowerCase() : undefined;
     if (type !== 'basic' && type !== 's3') {
@@ -123,7 +123,7 @@ function textsIn(value: unknown): string[] {
   const rest = [value];
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     if (typeof next === 'string' || typeof next === 'number') texts.push(String(next));
-    else if (typeof next === 'object' && next !== null) rest.push(...Object.values(next));
+    else if (typeof next === 'object' && next !== null) for (const item of Object.values(next)) rest.push(item);
   }
   return texts;
 }

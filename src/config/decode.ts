@@ -8,7 +8,6 @@ import {
 import type {
   CommandEntry,
   Config,
-  FileContent,
   FileEntry,
   GroupEntry,
   PackagesEntry,
@@ -26,17 +25,17 @@ import {
   withoutEchoes,
 } from './config-doubts.ts';
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
+import { decodeContent, type RawFile, textOf } from './decode-content.ts';
 import type { Finding } from './findings.ts';
 import { JsonSpans } from './json-span.ts';
-import { formatJson, parseJsonNumbers } from './json-text.ts';
 import { withNumbersAsWritten } from './literal-numbers.ts';
-import { isPrivateMode } from './mode.ts';
+import { isExecutableMode, isPrivateMode } from './mode.ts';
+import { openTextsOf } from './open-texts.ts';
 import { parseConfig } from './parse-config.ts';
 import { placeOf } from './place.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { configSchema, type RawConfig } from './schema.ts';
-import { doubtAbout, renderTemplate } from './template.ts';
 
 /** A parsed metadata document and the text it came from. */
 export interface MetadataDocument {
@@ -52,7 +51,14 @@ export interface Decoded {
   /** Credentials. They must not be seen anywhere. */
   readonly secrets: readonly string[];
   /** The contents of files that not everybody may read. */
-  readonly privateTexts: readonly string[];
+  readonly privateTexts: readonly PrivateText[];
+  /** What the document says in the open, where there are private texts. */
+  readonly openTexts: readonly string[];
+}
+
+interface PrivateText {
+  readonly text: string;
+  readonly isExecutable: boolean;
 }
 
 /**
@@ -81,7 +87,7 @@ export function decodeMetadata(
     ...doubtsAboutNames(value, selection.configs),
     ...doubtsAboutKeys(text, selection.configs),
   ];
-  const privateTexts: string[] = [];
+  const privateTexts: PrivateText[] = [];
   const decoded = new Map<string, Config>();
   for (const name of new Set(selection.configs)) {
     const config = decodeConfig(
@@ -93,37 +99,48 @@ export function decodeMetadata(
       findings,
     );
     decoded.set(name, config);
-    for (const file of config.files) if (isPrivate(file)) privateTexts.push(textOf(file.content));
+    for (const text of privateTextsIn(config.files)) privateTexts.push(text);
   }
   // An earlier run may have written the files of the other configs.
   for (const [name, config] of Object.entries(init))
-    if (!decoded.has(name)) privateTexts.push(...privateTextsOf(name, config, spans, authentications));
+    if (!decoded.has(name))
+      for (const text of privateTextsOf(name, config, spans, authentications)) privateTexts.push(text);
   return {
     configs: selection.configs.map((name) => decoded.get(name) as Config),
     findings,
     secrets: authentications.secrets,
     privateTexts,
+    openTexts: privateTexts.length === 0 ? [] : openTextsOf(init),
   };
 }
 
 /**
  * What nobody may see of a document: credentials, and the private files of all its configs, whichever of them a run selects.
  */
-export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts'> {
-  if (!isRecord(value)) return { secrets: [], privateTexts: [] };
+export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts' | 'openTexts'> {
+  if (!isRecord(value)) return { secrets: [], privateTexts: [], openTexts: [] };
   const authentications = decodeAuthentications(value);
   const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
   const spans = new JsonSpans(text);
+  const privateTexts = Object.entries(init).flatMap(([name, config]) =>
+    privateTextsOf(name, config, spans, authentications),
+  );
   return {
     secrets: authentications.secrets,
-    privateTexts: Object.entries(init).flatMap(([name, config]) => privateTextsOf(name, config, spans, authentications)),
+    privateTexts,
+    openTexts: privateTexts.length === 0 ? [] : openTextsOf(init),
   };
 }
 
-function privateTextsOf(name: string, config: unknown, spans: JsonSpans, authentications: Authentications): string[] {
+function privateTextsOf(
+  name: string,
+  config: unknown,
+  spans: JsonSpans,
+  authentications: Authentications,
+): PrivateText[] {
   if (!isRecord(config) || !isRecord(config['files'])) return [];
   const files = decodeFiles(name, soundFiles(config), spans, authentications, []);
-  return files.filter(isPrivate).map(({ content }) => textOf(content));
+  return privateTextsIn(files);
 }
 
 function decodeConfig(
@@ -216,8 +233,6 @@ function decodeServices(config: string, { services }: RawConfig): ServiceEntry[]
   );
 }
 
-type RawFile = NonNullable<RawConfig['files']>[string];
-
 function decodeFiles(
   config: string,
   files: Record<string, RawFile> | null | undefined,
@@ -265,68 +280,6 @@ function decodeFiles(
   });
 }
 
-type Report = (severity: Finding['severity'], key: string | undefined, what: string, hint?: string) => undefined;
-
-function decodeContent(
-  config: string,
-  path: string,
-  file: RawFile,
-  spans: JsonSpans,
-  authentications: Authentications,
-  report: Report,
-): FileContent | undefined {
-  const { content, source } = file;
-  const context = file.context ? contextAsWritten(file.context, config, path, spans) : undefined;
-  if (content === undefined || content === null) {
-    if (source === undefined || source === null)
-      return report('error', undefined, 'neither content nor source', 'give the file one of them');
-    return {
-      kind: 'download',
-      url: source,
-      authentication: authenticationFor(source, file.authentication ?? undefined, authentications.byName),
-      context,
-    };
-  }
-  if (source !== undefined && source !== null)
-    report('warning', 'source', 'both content and source', 'the content is used');
-  let bytes: Uint8Array;
-  if (typeof content !== 'string') {
-    const written = spans.textAt([INIT_KEY, config, 'files', path, 'content']) ?? JSON.stringify(content);
-    bytes = Buffer.from(formatJson(written));
-  } else if (file.encoding === 'base64') {
-    const compact = content.replace(/\s+/g, '');
-    if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact))
-      return report('error', 'content', 'bad base64', 'encode the content again, or drop "encoding"');
-    bytes = Buffer.from(compact, 'base64');
-  } else bytes = Buffer.from(content);
-  if (context === undefined) return { kind: 'inline', bytes };
-  const template = Buffer.from(bytes).toString('utf8');
-  try {
-    const rendered = renderTemplate(template, context);
-    const doubt = doubtAbout(rendered);
-    if (doubt !== undefined) report('warning', 'content', doubt, 'it is left empty');
-    return { kind: 'inline', bytes: Buffer.from(rendered.text) };
-  } catch (error) {
-    return report(
-      'error',
-      'content',
-      `bad mustache template: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-/** `2.0` is rendered so, as are 64-bit integers. A zero stays a number: no section of a template may take it for true. */
-function contextAsWritten(
-  context: Record<string, unknown>,
-  config: string,
-  path: string,
-  spans: JsonSpans,
-): Record<string, unknown> {
-  const span = spans.textAt([INIT_KEY, config, 'files', path, 'context']);
-  const asWritten = span === undefined ? context : parseJsonNumbers(span, (value, written) => value && written);
-  return isRecord(asWritten) ? asWritten : context;
-}
-
 /**
  * In a config with errors: the files without what is wrong about them, so that their contents are checked in the same go.
  * One that has lost its source is left out: that it has none would be said wrongly.
@@ -348,13 +301,13 @@ function soundFiles(value: Record<string, unknown>): Record<string, RawFile> {
   return sound;
 }
 
-/** True when not everybody may read the file: what it holds must not be seen elsewhere. */
-function isPrivate(file: FileEntry): boolean {
-  return file.mode?.kind === 'file' && isPrivateMode(file.mode.bits);
-}
-
-function textOf(content: FileContent): string {
-  return content.kind === 'inline' ? Buffer.from(content.bytes).toString('utf8') : '';
+/** What must not be seen elsewhere: the files that not everybody may read. */
+function privateTextsIn(files: readonly FileEntry[]): PrivateText[] {
+  return files.flatMap(({ mode, content }) =>
+    mode?.kind === 'file' && isPrivateMode(mode.bits)
+      ? [{ text: textOf(content), isExecutable: isExecutableMode(mode.bits) }]
+      : [],
+  );
 }
 
 function place(config: string, section: string, ...names: readonly string[]): { name: string; pointer: string } {
@@ -371,5 +324,11 @@ function entriesOf<T>(section: Record<string, T> | null | undefined): [string, N
 }
 
 function refused(what: string, pointer: string, hint: string): Decoded {
-  return { configs: [], findings: [{ severity: 'error', what, pointer, hint }], secrets: [], privateTexts: [] };
+  return {
+    configs: [],
+    findings: [{ severity: 'error', what, pointer, hint }],
+    secrets: [],
+    privateTexts: [],
+    openTexts: [],
+  };
 }

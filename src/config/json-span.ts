@@ -46,23 +46,32 @@ export class JsonSpans {
  * stay as they are written.
  */
 export function jsonLikePython(text: string): string {
-  const pieces: string[] = [];
+  return jsonTokens(text)
+    .map((token) => {
+      if (token === ',' || token === ':') return `${token} `;
+      return token.startsWith('"') ? asciiString(JSON.parse(token) as string) : token;
+    })
+    .join('');
+}
+
+/** The pieces of a valid JSON text in their order: texts with their quotes, brackets, commas, colons, and all else. */
+export function jsonTokens(text: string): readonly string[] {
+  const tokens: string[] = [];
   for (let index = skipBlanks(text, 0); index < text.length; index = skipBlanks(text, index)) {
-    const character = text[index] as string;
-    if (character === '"') {
-      const end = stringEnd(text, index);
-      pieces.push(asciiString(JSON.parse(text.slice(index, end)) as string));
-      index = end;
-    } else if (character === ',' || character === ':') {
-      pieces.push(character, ' ');
-      index++;
-    } else {
-      const begin = index;
-      while (index < text.length && !/[\s",:]/.test(text[index] as string)) index++;
-      pieces.push(text.slice(begin, index));
-    }
+    const begin = index;
+    if (text[begin] === '"') index = stringEnd(text, begin);
+    else if (/[{}[\],:]/.test(text[begin] as string)) index++;
+    else index = wordEnd(text, index + 1);
+    tokens.push(text.slice(begin, index));
   }
-  return pieces.join('');
+  return tokens;
+}
+
+/** The index behind the number, `true`, `false` or `null` that goes on at `start`. */
+function wordEnd(text: string, start: number): number {
+  let index = start;
+  while (/[\w.+-]/.test(text[index] ?? '')) index++;
+  return index;
 }
 
 /** Where the values of the object that begins at `start` begin; of a repeated key, the last one. Empty for another value. */

@@ -2,7 +2,7 @@
  * Work on JSON as text. JSON.parse loses what a file's content must keep: the order of keys that look like numbers, and
  * digits (1.0, 64-bit integers). So object content is printed from the document's own text.
  */
-import { skipBlanks, stringEnd } from './json-span.ts';
+import { jsonTokens, stringEnd } from './json-span.ts';
 import { describeSyntaxError } from './json-syntax.ts';
 
 /** Deeper than any template; keeps a hostile document from exhausting memory. */
@@ -27,34 +27,30 @@ export function parseJson(text: string, what = 'the document'): JsonResult {
  * themselves, no newline at the end (contract section 5, files).
  */
 export function formatJson(text: string): string {
-  const pieces: string[] = [];
+  const tokens = jsonTokens(text);
   let depth = 0;
   const newline = (): string => `\n${'    '.repeat(depth)}`;
-  for (let index = skipBlanks(text, 0); index < text.length; ) {
-    const character = text[index] as string;
-    const next = skipBlanks(text, index + 1);
-    if (character === '"') {
-      const end = stringEnd(text, index);
-      pieces.push(JSON.stringify(JSON.parse(text.slice(index, end))));
-      index = skipBlanks(text, end);
-      continue;
-    }
-    if (/[{[]/.test(character) && /[}\]]/.test(text[next] ?? '')) {
-      pieces.push(character, text[next] as string);
-      index = skipBlanks(text, next + 1);
-      continue;
-    }
-    if (/[{[]/.test(character)) {
-      depth++;
-      pieces.push(character, newline());
-    } else if (/[}\]]/.test(character)) {
-      depth--;
-      pieces.push(newline(), character);
-    } else if (character === ',') pieces.push(character, newline());
-    else pieces.push(character === ':' ? ': ' : character);
-    index = next;
-  }
-  return pieces.join('');
+  return tokens
+    .map((token, index) => {
+      if (token === '{' || token === '[') {
+        if (isClosing(tokens[index + 1])) return token;
+        depth++;
+        return token + newline();
+      }
+      if (isClosing(token)) {
+        if (/^[{[]$/.test(tokens[index - 1] ?? '')) return token;
+        depth--;
+        return newline() + token;
+      }
+      if (token === ',') return token + newline();
+      if (token === ':') return ': ';
+      return token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
+    })
+    .join('');
+}
+
+function isClosing(token: string | undefined): boolean {
+  return token === '}' || token === ']';
 }
 
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;

@@ -74,6 +74,11 @@ export function isPrivateMode(bits: number): boolean {
   return (bits & READ_BY_OTHERS) === 0;
 }
 
+/** True when somebody may execute a file of this mode. */
+export function isExecutableMode(bits: number): boolean {
+  return (bits & 0o111) !== 0;
+}
+
 function modeOf(bits: number): Mode | undefined {
   const type = typeOf(bits);
   if (type === SYMLINK) return { kind: 'symlink' };

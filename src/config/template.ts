@@ -1,7 +1,6 @@
 import mustache from 'mustache';
+import { shorten } from './long-template.ts';
 import { isRecord } from './record.ts';
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 export interface Rendered {
   readonly text: string;
@@ -16,7 +15,8 @@ export interface Rendered {
  */
 export function renderTemplate(template: string, context: Readonly<Record<string, unknown>>): Rendered {
   const writer = new OwnWriter();
-  const text = writer.render(template, new OwnContext(context), undefined, {});
+  const { short, restore } = shorten(template, context);
+  const text = restore(writer.render(short, new OwnContext(context), undefined, {}));
   return { text, unknown: [...writer.unknown] };
 }
 
@@ -30,7 +30,8 @@ class OwnWriter extends mustache.Writer {
   readonly unknown = new Set<string>();
 
   override escapedValue(token: string[], context: mustache.Context): string {
-    return this.unescapedValue(token, context).replace(/[&<>"]/g, (character) => ENTITIES[character] as string);
+    const value = this.unescapedValue(token, context);
+    return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
   }
 
   override unescapedValue([, name = '']: string[], context: mustache.Context): string {

@@ -105,23 +105,26 @@ function actionEnvironment(
   return environment;
 }
 
-/** Knows the values, and what the metadata calls secret. */
+/**
+ * Knows what the metadata calls secret, and what the values do that the hook has seen, by the names at their path; what they are
+ * besides is what the action is for.
+ */
 async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause): Promise<Redactor> {
   const redactor = new Redactor();
-  for (const observation of [before, now]) {
-    if (observation === null || path.kind !== 'metadata') continue;
-    redactor.addSecret(observation);
-    redactor.addSecret(plainText(observation) ?? '');
-    const value = parseJson(observation);
-    if (!('problem' in value)) redactor.addDocument(value.value);
-  }
-  const parsed = metadata === undefined ? undefined : parseJson(metadata);
-  if (metadata === undefined || parsed === undefined || 'problem' in parsed) return redactor;
+  const seen = path.kind === 'metadata' ? [before, now].filter((value) => value !== null) : [];
+  const texts = seen.map((value) => path.keys.reduceRight((text, key) => `{${JSON.stringify(key)}:${text}}`, value));
   // Loaded here: a daemon for which nothing happens stays smaller by the schemas.
   const { secretsOf } = await import('../config/decode.ts');
-  const { secrets, privateTexts } = secretsOf({ value: parsed.value, text: metadata });
-  for (const secret of secrets) redactor.addSecret(secret);
-  for (const text of privateTexts) redactor.addPrivateText(text);
-  redactor.addDocument(parsed.value);
+  for (const text of metadata === undefined ? texts : [...texts, metadata]) {
+    const parsed = parseJson(text);
+    if ('problem' in parsed) continue;
+    const { secrets, privateTexts, openTexts } = secretsOf({ value: parsed.value, text });
+    for (const secret of secrets) redactor.addSecret(secret);
+    redactor.addPrivateTexts(privateTexts, openTexts);
+    redactor.addDocument(parsed.value, text);
+  }
+  // A part of a file, which may be a private one: its mode is not among what the hook looks at.
+  if (path.keys.includes('files'))
+    redactor.addPrivateTexts(seen.map((value) => ({ text: plainText(value) ?? '', isExecutable: false })));
   return redactor;
 }

@@ -1,4 +1,4 @@
-import { jsonTextAt } from '../config/json-span.ts';
+import { jsonTextAt, jsonTokens } from '../config/json-span.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { Hook, HookPath } from './hook.ts';
 import type { Acknowledged } from './triggers.ts';
@@ -30,14 +30,12 @@ export function plainText(observation: Observation): string | undefined {
   return observation.startsWith('"') ? (JSON.parse(observation) as string) : observation;
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
-
 /**
  * One text for each value: keys sorted, no blanks, escapes of texts alike. Numbers stay as they are written, since
  * JSON.parse would make 64-bit integers equal that differ. Of a repeated key the last one counts.
  */
 export function canonicalJson(text: string): string {
-  const tokens = text.match(TOKEN) ?? [];
+  const tokens = jsonTokens(text);
   let index = 0;
   const value = (): string => {
     const token = tokens[index++] ?? '';

@@ -7,7 +7,7 @@ export const REDACTED = '[redacted]';
 
 /** Made on demand: most lines need none of them. */
 const patterns = once(() => ({
-  encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>])+%40/gi,
+  encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>]){1,999}%40/gi,
   header:
     /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
@@ -20,17 +20,18 @@ const patterns = once(() => ({
     'gi',
   ),
   password: /pass|pwd/i,
-  quoted: /(\\?["'])(?:(?!\1)(?:[^\\\n]|\\[^\n]))*/y,
-  /** Quotes and separators inside a value belong to it; those at its end do not. */
-  bare: /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$))+/y,
+  /** Quotes and separators inside a value belong to it; those at its end do not. In pieces, or a long one overflows the stack. */
+  bare: /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$)){1,999}/y,
   restOfLine: /[^\r\n]*[^\s]/y,
   /** `--password x`; with `=` it is a setting. */
   option:
     /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root|(?<![a-z]))pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi,
-  noValue: /^(?:-|\[redacted\]|(?:or|and|is|to|with|for|option|options|instead|must|was)$)/,
+  /** What goes on with a sentence behind the name of an option or a setting. */
+  noValue:
+    /^(?:-|\[redacted\]|(?:an?|and|are|as|at|be|both|but|by|cannot|comes|for|from|given?|has|have|if|in|instead|is|it|may|must|needs?|nor?|not|of|on|options?|or|takes|that|the|this|to|was|were|wants?|when|which|with|without)[.,:;]?$)/,
   /** Programs that take a password as a short option, and the rest of their command line. */
   program:
-    /\b(?:mysql\w*|mariadb[\w-]*|mongo\w*|sshpass|7z\w?|redis-cli|ldap\w+|curl|openssl|zip|unzip|smbclient)\b[^\n|;&]{0,2000}/g,
+    /\b(?:mysql\w*|mariadb[\w-]*|mongo\w*|sshpass|7z\w?|redis-cli|ldap\w+|curl|openssl|zip|unzip|smbclient|user(?:add|mod))\b[^\n|;&]{0,2000}/g,
   arguments: [
     [/^(?:mysql|mariadb|sshpass|mongo|7z)/, /(\s-p)("[^"]*"|'[^']*'|[^\s"']+)/g],
     [/^(?:sshpass|mongo)/, /(\s-p\s+)("[^"]*"|'[^']*'|\S+)/g],
@@ -40,11 +41,12 @@ const patterns = once(() => ({
     [/^ldap/, /(\s-w\s*)("[^"]*"|'[^']*'|\S+)/g],
     [/^curl/, /(\s(?:-u|-U|--user|--proxy-user)[\s=]*["']?[^\s:"']+:)("[^"]*"|'[^']*'|[^\s"']+)/g],
     [/^openssl/, /(\spass:)(\S+)/g],
+    [/^user(?:add|mod)/, /(\s(?:-p|--password)[\s=]*)("[^"]*"|'[^']*'|\S+)/g],
     [/^smbclient/, /(\s(?:-U|--user)[\s=]*[^\s%]+%)(\S+)/g],
   ] as readonly (readonly [program: RegExp, argument: RegExp])[],
   /** `<password>x</password>`, `key="password" value="x"`. */
   xml: new RegExp(`((?:${SECRET_WORD})${SECRET_WORD_END}(?:>|["'][ \\t]+value=["']))([^<>"'\\n]+)(?=</|["'])`, 'gi'),
-  sql: /(\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?|\bpassword\s*\(\s*|\bpassword\s+)(["'])(?:(?!\2)(?:[^\\\n]|\\[^\n]))+\2/gi,
+  sql: /(\bidentified\s+(?:with\s+\S+\s+)?by\s+(?:password\s+)?|\bpassword\s*\(\s*|\bpassword\s+)(["'])(?:(?!\2)(?:[^\\\n]|\\[^\n])){1,999}\2/gi,
   schemeAndToken: /\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{8,})/gi,
   /** JSON web tokens, Keystone's tokens, and those of services that give theirs a prefix. */
   token:
@@ -189,14 +191,16 @@ function valueAt(
   word: string,
   separator: string,
 ): { readonly skip: number; readonly length: number } | undefined {
-  const quoted = sticky(patterns().quoted, text, from);
+  const quoted = quotedAt(text, from);
   if (quoted !== undefined) {
     const skip = quoted.startsWith('\\') ? 2 : 1;
     const value = quoted.slice(skip);
     return value === '' || isPlaceholder(value) ? undefined : { skip, length: value.length };
   }
-  const bare = sticky(patterns().bare, text, from);
+  const bare = bareAt(text, from);
   if (bare === undefined || isPlaceholder(bare.replace(/[).,;:]+$/, ''))) return undefined;
+  // `AWSSecretKey= in the credential file` names a setting.
+  if (/[ \t]$/.test(separator) && patterns().noValue.test(bare)) return undefined;
   // `token: unexpected` is a message about a token.
   if (isMessage(text, from, name, word, separator)) return undefined;
   const isSaid = /[:]\s+$/.test(separator) && /^[A-Za-z]*[.:!?]?$/.test(bare);
@@ -210,7 +214,7 @@ function valueAt(
 function isMessage(text: string, from: number, name: number, word: string, separator: string): boolean {
   if (!/:[ \t]+$/.test(separator)) return false;
   const { program, prose, nextSetting, noToken } = messages();
-  const rest = sticky(patterns().restOfLine, text, from)?.slice(0, LONGEST_MESSAGE) ?? '';
+  const rest = sticky(patterns().restOfLine, text.slice(from, from + LONGEST_MESSAGE), 0) ?? '';
   if (!patterns().password.test(word) && !isLineStart(text, name) && noToken.test(rest)) return true;
   const words = rest.split(/[ \t]+/);
   const isProse = prose.test(words[0] ?? '') && words.filter((one) => prose.test(one)).length > 1;
@@ -222,6 +226,25 @@ function isLineStart(text: string, at: number): boolean {
   return /(?:^|\n)[ \t>*-]{0,20}[\w.-]{0,60}$/.test(text.slice(Math.max(0, at - 82), at)) || at === 0;
 }
 
+/** The text in quotes, which may be escaped themselves, that begins at a place, without the quote at its end. */
+function quotedAt(text: string, from: number): string | undefined {
+  const quote = /^\\?["']/.exec(text.slice(from, from + 2))?.[0];
+  if (quote === undefined) return undefined;
+  let end = from + quote.length;
+  while (end < text.length && text[end] !== '\n' && !text.startsWith(quote, end)) {
+    if (text[end] === '\\' && /^(?:\n|$)/.test(text[end + 1] ?? '')) break;
+    end += text[end] === '\\' ? 2 : 1;
+  }
+  return text.slice(from, end);
+}
+
+function bareAt(text: string, from: number): string | undefined {
+  let end = from;
+  for (let piece = sticky(patterns().bare, text, end); piece !== undefined; piece = sticky(patterns().bare, text, end))
+    end += piece.length;
+  return end === from ? undefined : text.slice(from, end);
+}
+
 function sticky(pattern: RegExp, text: string, at: number): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0];
@@ -229,7 +252,7 @@ function sticky(pattern: RegExp, text: string, at: number): string | undefined {
 
 function hideOption(whole: string, option: string, quoted: string | undefined, bare: string | undefined): string {
   if (quoted !== undefined) return `${option}${quoted[0]}${REDACTED}${quoted[0]}`;
-  return patterns().noValue.test(bare ?? '') ? whole : `${option}${REDACTED}`;
+  return patterns().noValue.test(bare ?? '') || isPlaceholder(bare ?? '') ? whole : `${option}${REDACTED}`;
 }
 
 function hideArguments(call: string): string {
@@ -237,6 +260,21 @@ function hideArguments(call: string): string {
   for (const [program, argument] of patterns().arguments)
     if (program.test(call)) clean = clean.replace(argument, `$1${REDACTED}`);
   return clean;
+}
+
+/** The values that hideArguments and hideOption hide in a text. */
+export function argumentsIn(text: string): readonly string[] {
+  const found: string[] = [];
+  const add = (value: string | undefined): void => {
+    const bare = value?.replace(/^(["'])(.*)\1$/s, '$2') ?? '';
+    if (!patterns().noValue.test(bare)) found.push(bare);
+  };
+  for (const [, , quoted, bare] of text.matchAll(patterns().option)) add(quoted ?? bare);
+  if (!/[ \t]-|pass/.test(text)) return found;
+  for (const [call] of text.matchAll(patterns().program))
+    for (const [program, argument] of patterns().arguments)
+      if (program.test(call)) for (const [, , value] of call.matchAll(argument)) add(value);
+  return found;
 }
 
 /** Tokens are at least this long. */

@@ -26,21 +26,24 @@ const patterns = once(() => ({
   secretName: new RegExp(`(?:${SECRET_WORD})${SECRET_WORD_END}$`, 'i'),
   /** Names of variables that hold no secret, whatever the value looks like. */
   ordinaryName:
-    /^(?:lc_.*|lang(?:uage)?|(?:old)?pwd|(?:.*[_-])?(?:path|home|dir|directory|file|host|hostname|port|url|uri|endpoint|name|user|username|logname|email|region|zone|version|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role))$/i,
-  flag: /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>|\$\{.*\}|\$\(.*\)|\$[A-Z_]+)$/i,
+    /(?:^lc_.*|^lang(?:uage)?|^(?:old)?pwd|name|prefix|suffix|bucket|path|version|(?:^|[_-])(?:home|dir|directory|file|host|port|url|uri|endpoint|user|email|region|zone|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role|owner|group|runas))$/i,
+  flag: /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>)$/i,
+  /** A variable or what a template leaves open, unless it is a hash of crypt(5); a path, unless it is a secret key of AWS. */
+  reference:
+    /^(?:\$(?!(?:\d|2[abxy]|g?y|apr1|sha1|md5|argon2\w*|scrypt|pbkdf2[\w-]*)\$)|\{\{|\/(?![A-Za-z0-9+/]{39}$|[A-Za-z0-9+/]+={1,2}$))/,
   words: /^(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-]+(?:[A-Z]?[a-z]+|[A-Z]+))*[.:!?]?$/,
-  numberedWords: /^[a-z]+(?:[-_.][a-z]+)*[-_.]\d{1,2}$/,
+  /** `releases/app-1.2.3.tar.gz`, `web01-b`: words and numbers as files, packages and objects of a store have them in their names. */
+  numberedWords: /^(?:[A-Z]?[a-z]+\d{0,4}|v?\d{1,8})(?:[-_./+]{1,2}(?:[A-Z]?[a-z]+\d{0,4}|v?\d{1,8}))+$/,
   numbers: /^[\d\s.,:;/+-]*$/,
   version: /^[a-z]*[-_]?v?\d+(?:\.\d+)+[\w.+~-]*$/i,
   locale: /^[a-z]{2}_[A-Z]{2}(?:\.[\w-]+)?$/,
   filePaths: /^(?:~|\.{1,2})?\/[\w.@+~%=-]*(?:\/[\w.@+~%=-]*)*(?::[\w./@+~%-]*)*$/,
-  /** A secret of random characters may begin with a slash. */
-  systemPath: /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)(?:\/|$)/,
   address: /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i,
   /** Or a region: `us-east-1`. */
   shortWord: /^(?:[A-Za-z][a-z]{0,11}|[a-z]{2}(?:-[a-z]+){1,2}-\d)$/,
   /** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
-  credentialVariable: /_(?:key|auth|salt|dsn|cookie|pw|jwt)$|credential/i,
+  credentialVariable:
+    /(?<!s3|object|bucket|public|primary|foreign|sort|cache|partition)_key$|_(?:auth|salt|dsn|cookie|jwt)$|(?:^|_)pw$|credential/i,
   parameter:
     /^(?:x-(?:amz|goog|oss|obs|cos|ms|tc)-.*|.*(?:signature|token|secret|passw|credential|access.?key|api.?key|private|session).*|(?:oss|google|aws)?access(?:key)?id|temp_url_.*|(?:.*[_-])?(?:sig|hmac|key|auth|pwd|pass|jwt|code|otp|ticket|hash|md5|sid)|key-pair-id|policy|hdn(?:ts|ea|tl))$/i,
   /** Long and made of letters and digits, as keys and hashes are. */
@@ -68,27 +71,62 @@ export function isSecretName(name: string): boolean {
   return mayNameSecrets(name) && patterns().secretName.test(name.slice(-LONGEST_ORDINARY));
 }
 
-/** True for a value that is no secret although its name says so: a switch, or a path of the system. */
+/** True for a value that is no secret although its name says so: a switch, an absolute path, a variable (`$NAME`, `{{name}}`). */
 export function isPlaceholder(value: string): boolean {
-  return value.length <= LONGEST_ORDINARY && (patterns().flag.test(value) || patterns().systemPath.test(value));
+  return value.length <= LONGEST_ORDINARY && (patterns().flag.test(value) || patterns().reference.test(value));
+}
+
+/** True for the name of a setting that holds no secret whatever its value looks like: `S3KeyName`, `DB_USER`. */
+export function isOrdinaryName(name: string): boolean {
+  const [from, to] = [Math.max(0, name.length - LONGEST_ORDINARY), name.length];
+  return patterns().ordinaryName.test(name.slice(from, to).replace(/([a-z\d])([A-Z])/g, '$1_$2'));
 }
 
 /** True for a value that is common in logs: a word, a number, a path, an address, a version, a locale. */
 export function isOrdinary(value: string): boolean {
+  return (
+    isPlainValue(value) ||
+    (value.length <= LONGEST_ORDINARY &&
+      [patterns().words, patterns().numberedWords, patterns().version].some((form) => form.test(value)))
+  );
+}
+
+/** True for an ordinary value that is no phrase: a number, a locale, a single word, a place. */
+export function isPlainValue(value: string): boolean {
+  const { numbers, locale } = patterns();
+  return isPlace(value) || isShortWord(value) || numbers.test(value) || locale.test(value);
+}
+
+/** True for a path, a host, an address without a login, and what stands for another value. */
+function isPlace(value: string): boolean {
   if (value.length > LONGEST_ORDINARY) return false;
+  const { filePaths, address } = patterns();
   return (
     isPlaceholder(value) ||
-    [
-      patterns().words,
-      patterns().numberedWords,
-      patterns().numbers,
-      patterns().version,
-      patterns().locale,
-      patterns().filePaths,
-      patterns().address,
-    ].some((form) => form.test(value)) ||
+    filePaths.test(value) ||
+    address.test(value) ||
     (/^[a-z][\w+.-]*:\/\/\S*$/i.test(value) && shownUrl(value) === value)
   );
+}
+
+/**
+ * True for a line of a private file that says nothing in secret: `interval=10`, `[main]`, `listen 8080;`, a path.
+ * @param line without blanks around it
+ */
+export function isOpenLine(line: string): boolean {
+  if (line.length > LONGEST_ORDINARY) return false;
+  if (/^\[[\w .:-]+\]$/.test(line) || isPlace(line)) return true;
+  const [, name = '', separator = '', value = ''] =
+    /^["']?([\w.-]{1,60})["']?(?:[ \t]*([=:])[ \t]*|[ \t]+)["']?([^\s"'][^"']*?)["']?[ \t]*[,;]?$/.exec(line) ?? [];
+  if (/^key$/i.test(name) || isCredentialVariable(name)) return isPlaceholder(value);
+  if (value === '') return false;
+  if (separator === '' && (mayNameSecrets(name) || isShortWord(value))) return false;
+  return isPlainValue(value) || (separator !== '' && isOrdinaryName(name) && isOpenToken(value));
+}
+
+/** True for one word that has no login in it, as the value of `stack=` or `path=`. */
+function isOpenToken(value: string): boolean {
+  return /^\S+$/.test(value) && !/^[^:/]+:[^:/]+$/.test(value) && shownUrl(value) === value;
 }
 
 /** True for a single ordinary word. Hiding it wherever it is printed would blank out more than the secret. */
@@ -96,7 +134,16 @@ export function isShortWord(value: string): boolean {
   return patterns().shortWord.test(value);
 }
 
-/** True for a line of a script such as `apt-get update -q`: ordinary words and options, and none that prints or sets a value. */
+/** Words of six letters and more that stand in nearly all that we say. */
+const OUR_WORDS =
+  'packages groups sources commands services changed unchanged skipped failed created resource metadata content warning password secret credentials authentication default command service package config configsets cfn-init cfn-hup cfn-signal cfn-get-metadata file mode owner linked printed download downloaded ended exit code stack signal';
+
+/** True for a secret that is a part of a word of ours: a gap in the place of `changed` would tell it, and spoil what we say. */
+export function isOurWord(value: string): boolean {
+  return /^[a-z-]+$/.test(value) && OUR_WORDS.includes(value);
+}
+
+/** True for a line such as `apt-get update -q`: ordinary words and options, and none that prints or sets a value. */
 export function isOrdinaryCommand(line: string): boolean {
   if (line.length > LONGEST_ORDINARY || mayNameSecrets(line) || /^(?:echo|printf|set|export|read)\b/.test(line))
     return false;
@@ -124,7 +171,7 @@ export function isCredentialVariable(name: string): boolean {
  */
 export function isSecretVariable(name: string, value: string): boolean {
   if (isCredentialVariable(name)) return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
-  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !patterns().ordinaryName.test(name) && !isOrdinary(value);
+  return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !isOrdinaryName(name) && !isOrdinary(value);
 }
 
 /**

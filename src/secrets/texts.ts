@@ -1,9 +1,12 @@
 import { once } from '../once.ts';
 import { percentDecode } from '../percent-encoding.ts';
 import { replaceUserInfo } from '../url.ts';
+import { argumentsIn } from './forms.ts';
 import {
   isCredentialVariable,
+  isOpenLine,
   isOrdinary,
+  isOrdinaryName,
   isPlaceholder,
   isSecretName,
   isSecretParameter,
@@ -20,16 +23,17 @@ const patterns = once(() => ({
   /** A setting in any language: a name, something between, a value in quotes or without. */
   setting:
     /(?<![\w.-])([\w.-]+)\\?["']?[ \t]*(?:=>|:=|[:=]|,(?=[ \t]*["']))[ \t]*(?:"((?:[^"\\\n]|\\.){0,500})"|'((?:[^'\\\n]|\\.){0,500})'|([^\s"',;)}\]]+))/g,
-  telling: /pass|secret|token|key|credential/i,
   /** Bounded: otherwise the time for quotes that are never closed grows with the square of their number. */
-  quoted: /(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g,
+  quoted: /(?<!\\)(?:"((?:[^"\\\n]|\\.){1,500})"|'([^'\n]{1,500})')([ \t]*[:=])?/g,
   /** `requirepass x`, `machine h login d password x`. */
   keyword: /(?<![^\s])([\w.-]{2,40})(?=[ \t]+([^\s"',;]{1,200}))/g,
   keywordOfSecret: /(?:pass|pw|password|passwd|secret|token)$/i,
-  /** What blanks, separators, quotes and tags part: of letters and digits, maybe with others between. */
-  word: /(?<![^\s:,;="'<>()[\]{}|])(?=[^\s\d:,;="'<>()[\]{}|]{0,199}\d)(?=[^\sa-z:,;="'<>()[\]{}|]{0,199}[a-z])[^\s:,;="'<>()[\]{}|]{8,200}(?![^\s:,;="'<>()[\]{}|])/gi,
+  /** What blanks, separators, quotes and tags part: of letters and digits, maybe with others between; no name of a setting. */
+  word: /(?<![^\s:,;="'<>()[\]{}|])(?=[^\s\d:,;="'<>()[\]{}|]{0,199}\d)(?=[^\sa-z:,;="'<>()[\]{}|]{0,199}[a-z])[^\s:,;="'<>()[\]{}|]{8,200}(?![^\s:,;="'<>()[\]{}|]|["']?[ \t]{0,9}=[ \t]{0,9}[^\s=]|["'][ \t]{0,9}:|:[ \t])/gi,
   /** `libapache2-mod-php8.2`, `utf8mb4_general_ci`, `web01.example.org`: words with a number, as packages and hosts have it. */
   numberedName: /^[-+~/@$%*.]*(?:(?:(?:[a-z]{2,}\d{1,4}){1,2}[a-z]?|[a-z]+|v?\d{1,8})(?:[-_.+~/@*]+|$))+$/i,
+  /** A number from six digits on, as the value of a member. */
+  namedNumber: /"([^"\\\n]{1,200})"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}(-?\d[\d.eE+-]{5,100})/g,
   query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
 }));
 
@@ -57,29 +61,37 @@ export function secretsInText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   if (!mayNameSecrets(text)) return found;
   for (const { name, value } of settingsOf(text))
-    if (isSecretName(name) && value.length >= SHORTEST_SECRET && !isPlaceholder(value) && !isShortWord(value))
+    if (isSecretName(name) && isHidden(value) && !isShortWord(value)) found.push(value);
+  return found;
+}
+
+/** What a private file, or a script, names as a secret, and the secrets of its URLs. */
+export function secretsNamedIn(text: string): readonly string[] {
+  const found = [
+    ...secretsInUrls(text),
+    ...argumentsIn(text).filter((value) => isHidden(value) && !isShortWord(value)),
+  ];
+  if (!mayNameSecrets(text) && !/pw|salt|auth|dsn|cookie|jwt/i.test(text)) return found;
+  for (const { name, value } of settingsOf(text)) if (isTelling(name) && isHidden(value)) found.push(value);
+  for (const [, name = '', value = ''] of text.matchAll(patterns().keyword))
+    if (patterns().keywordOfSecret.test(name) && isHidden(value) && (/^\d+$/.test(value) || !isOrdinary(value)))
       found.push(value);
   return found;
 }
 
-/** The values of a private file: those with the name of a secret, and all that are not ordinary. */
-export function valuesOfPrivateText(text: string): readonly string[] {
-  const found = [...secretsInUrls(text)];
-  for (const { name, value } of settingsOf(text))
-    if (
-      patterns().telling.test(name) || isCredentialVariable(name)
-        ? value.length >= SHORTEST_SECRET && !isPlaceholder(value)
-        : isTelltale(value)
-    )
-      found.push(value);
+/** What stands in a private file without the name of a secret, and is not ordinary. */
+export function telltalesIn(content: string): readonly string[] {
+  const found: string[] = [];
+  const text = content
+    .split('\n')
+    .filter((line) => !isOpenLine(line.trim()))
+    .join('\n');
+  for (const { name, value } of settingsOf(text)) if (!isOrdinaryName(name) && isTelltale(value)) found.push(value);
   for (const [, double, single = '', separator] of text.matchAll(patterns().quoted)) {
     const value = double ?? single;
     // A quoted text before a separator is a name.
     if (separator === undefined && isTelltale(value)) found.push(value);
   }
-  for (const [, name = '', value = ''] of text.matchAll(patterns().keyword))
-    if (value.length >= SHORTEST_SECRET && patterns().keywordOfSecret.test(name) && !isOrdinary(value))
-      found.push(value);
   for (const [word] of text.matchAll(patterns().word))
     if (isTelltale(word) && !patterns().numberedName.test(word)) found.push(word);
   return found;
@@ -87,10 +99,12 @@ export function valuesOfPrivateText(text: string): readonly string[] {
 
 /**
  * The secrets of a document: what has the name of a secret, is in the environment of a command or in a URL, or follows
- * `password=` and the like in a text.
+ * `password=` and the like in a text. What is a name elsewhere in it, or the value of a user or a host, stands in the open.
  */
 export function secretsInDocument(document: unknown): readonly string[] {
+  const named: string[] = [];
   const found: string[] = [];
+  const open = new Set<string>();
   const rest: (readonly [key: string, value: unknown, isVariable: boolean])[] = [['', document, false]];
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     const [key, value, isVariable] = next;
@@ -98,17 +112,25 @@ export function secretsInDocument(document: unknown): readonly string[] {
     else if (typeof value === 'object' && value !== null)
       for (const [name, item] of Object.entries(value)) {
         rest.push([name, item, key === 'env']);
-        if (name.includes('://')) found.push(...secretsInUrls(name));
+        open.add(name);
+        if (name.includes('://')) for (const secret of secretsInUrls(name)) found.push(secret);
       }
     else if (typeof value === 'string' || typeof value === 'number') {
       const text = String(value);
-      if (isVariable && isSecretVariable(key, text)) found.push(text);
-      else if (isSecretName(key) && text.length >= SHORTEST_SECRET && !isPlaceholder(text) && !isShortWord(text))
-        found.push(text);
-      if (/[=:?,]/.test(text)) found.push(...secretsInText(text));
+      if (isVariable && isSecretVariable(key, text)) named.push(text);
+      else if (isSecretName(key) && isHidden(text) && !isShortWord(text)) named.push(text);
+      else if (isOrdinaryName(key)) open.add(text);
+      if (/[=:?,]/.test(text)) for (const secret of secretsInText(text)) found.push(secret);
     }
   }
-  return found;
+  return [...found, ...named.filter((value) => !open.has(value))];
+}
+
+/** The numbers with the name of a secret in the text of a JSON document, as they are written: JSON.parse rounds long ones. */
+export function secretNumbersIn(text: string): readonly string[] {
+  return [...text.matchAll(patterns().namedNumber)].flatMap(([, name = '', digits = '']) =>
+    isSecretName(name) ? [digits] : [],
+  );
 }
 
 /** The secrets of an environment. */
@@ -120,6 +142,14 @@ export function secretsInEnvironment(environment: Readonly<Record<string, string
       ? secretsInUrls(/proxy$/i.test(name) ? value.replace(/^(?!.*:\/\/)/s, 'http://') : value)
       : []),
   ]);
+}
+
+function isTelling(name: string): boolean {
+  return isSecretName(name) || isCredentialVariable(name);
+}
+
+function isHidden(value: string): boolean {
+  return value.length >= SHORTEST_SECRET && !isPlaceholder(value);
 }
 
 function isTelltale(value: string): boolean {

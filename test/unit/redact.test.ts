@@ -306,7 +306,7 @@ describe('known values', () => {
 describe('the content of a private file', () => {
   const redactedAfter = (content: string, text: string): string => {
     const redactor = new Redactor();
-    redactor.addPrivateText(content);
+    redactor.addPrivateTexts([{ text: content, isExecutable: false }]);
     return redactor.redact(text);
   };
 
@@ -328,9 +328,11 @@ describe('the content of a private file', () => {
       '+ systemctl restart nginx.service',
       '+ systemctl restart nginx.service',
     ],
-    ['#!/bin/sh\nmysql -phunter wordpress\n', '+ mysql -phunter wordpress', '+ [redacted]'],
-    ['#!/bin/sh\necho correct horse battery\n', '+ echo correct horse battery', '+ [redacted]'],
-    ['#!/bin/sh\nuseradd -p x9y8z7w6 joe\n', '+ useradd -p x9y8z7w6 joe', '+ [redacted]'],
+    ['#!/bin/sh\nmysql -phunter1 wordpress\n', '+ mysql -phunter1 wordpress', '+ mysql -p[redacted] wordpress'],
+    ['#!/bin/sh\nmysql -phunter1 wordpress\n', 'got hunter1', 'got [redacted]'],
+    ['#!/bin/sh\necho step 3 of 5x\n', '+ echo step 3 of 5x', '+ echo step 3 of 5x'],
+    ['#!/bin/sh\nexport DB_PASSWORD=x9y8z7\n', 'got x9y8z7', 'got [redacted]'],
+    ['#!/bin/sh\nuseradd -p x9y8z7w6 joe\n', '+ useradd -p x9y8z7w6 joe', '+ useradd -p [redacted] joe'],
     ['machine h login d password x9y8z7w6\n', 'got x9y8z7w6', 'got [redacted]'],
     ['machine h login d password letmein1\n', 'got letmein1', 'got [redacted]'],
     ['requirepass Zq7kP9xW\n', 'got Zq7kP9xW', 'got [redacted]'],
@@ -360,6 +362,50 @@ describe('the content of a private file', () => {
     expect(redactedAfter(content, text)).toBe(clean);
   });
 
+  it.each([
+    '[main]\nstack=arn:openstack:heat::a1b2:stacks/web-1/0a1b2c3d-1111-2222\nregion=RegionOne\ninterval=10\nrunas=root',
+    'triggers=post.update\npath=Resources.web1.Metadata.AWS::CloudFormation::Init\naction=/opt/aws/bin/cfn-init -s x1y2z3',
+    'S3KeyName: releases/app-1.2.3.zip\nBUCKET_KEYPREFIX = prod/app-v2/',
+    '{\n    "S3KeyName": "backups/db-2024.tar.gz",\n    "port": 8080\n}',
+    'listen 8080;\nserver_name web01.example.org;\n# Written by heat, do not edit\n',
+    '/etc/app/conf.d/10-x9y8z7.conf\ndb01.example.org\n',
+    'password = $DB_PASSWORD\ntoken: {{ api_token }}\nsecret=/run/secrets/db-x9y8z7\n',
+    '#!/bin/sh\nsleep 30; echo step 3 of 5x: $HOME/x9y8z7w6\ncurl -fsS https://h.example/x9y8z7w6.tgz -o /tmp/a\n',
+  ])('%j holds nothing secret', (content) => {
+    expect(redactedAfter(content, content)).toBe(content);
+  });
+
+  it.each<[content: string, secret: string]>([
+    ['#!/bin/sh\nexport DB_PASSWORD="x9y8z7"\n', 'x9y8z7'],
+    ['#!/bin/sh\nmysqladmin --password x9y8z7 ping\n', 'x9y8z7'],
+    [
+      '#!/bin/sh\ncat >k <<E\n-----BEGIN RSA PRIVATE KEY-----\nMIIEx9y8z7\n-----END RSA PRIVATE KEY-----\nE\n',
+      'MIIEx9y8z7',
+    ],
+    ['#!/bin/sh\nwget https://joe:x9y8z7@h/a\n', 'x9y8z7'],
+    ['requirepass 123456789\n', '123456789'],
+    ['{"password": 123456789}', '123456789'],
+    ['123456789', '123456789'],
+    ['password = $6$Zq7kP9xW$abcdef\n', '$6$Zq7kP9xW$abcdef'],
+  ])('%j holds %s', (content, secret) => {
+    expect(redactedAfter(content, `got ${secret}.`)).not.toContain(secret);
+  });
+
+  it('of an executable file ordinary commands are none', () => {
+    const redactor = new Redactor();
+    redactor.addPrivateTexts([{ text: 'apt-get update -qq\nopen sesame 5ecre7\n', isExecutable: true }]);
+    expect(redactor.redact('apt-get update -qq; open sesame 5ecre7')).toBe('apt-get update -qq; [redacted]');
+  });
+
+  it('what stands in the open is none, unless it has the name of a secret', () => {
+    const redactor = new Redactor();
+    const text = 'welcome to build-77x9q of the web\nbuild 77x9q-a1\npassword=z8y7x6w5\n';
+    redactor.addPrivateTexts([{ text, isExecutable: false }], ['motd\nwelcome to build-77x9q of the web', 'z8y7x6w5']);
+    expect(redactor.redact('welcome to build-77x9q of the web, 77x9q-a1, z8y7x6w5')).toBe(
+      'welcome to build-77x9q of the web, [redacted], [redacted]',
+    );
+  });
+
   const lines = Array.from({ length: 20 }, (_, index) => `line ${index} has the value ${(index + 7) * 7919}`);
 
   it.each([76, 64, 10_000])('in base64, in lines of %i', (width) => {
@@ -377,7 +423,7 @@ describe('the content of a private file', () => {
     expect(redactedAfter('key'.repeat(300_000), 'x')).toBe('x');
     const many = Array.from({ length: 25_000 }, (_, index) => `setting ${index} of many = value ${index * 7919}`);
     const redactor = new Redactor();
-    redactor.addPrivateText(many.join('\n'));
+    redactor.addPrivateTexts([{ text: many.join('\n'), isExecutable: false }]);
     for (let index = 0; index < 2000; index++) redactor.redact(`line ${index} of an ordinary log, as tools print it`);
     expect(redactor.redact(`is ${many[12_345]}!`)).toBe('is [redacted]!');
   });
@@ -407,6 +453,8 @@ describe('takes a time that grows with the text, whatever is in it', () => {
     'x-token',
     '-',
     'password',
+    'password: ',
+    'secret="\\x',
     'key',
     '_',
     'eyJ',
@@ -415,9 +463,10 @@ describe('takes a time that grows with the text, whatever is in it', () => {
   ])('%j', (unit) => {
     const text = unit.repeat(Math.ceil(300_000 / unit.length));
     const redactor = new Redactor();
-    redactor.addPrivateText(text);
+    redactor.addPrivateTexts([{ text: text, isExecutable: false }]);
     redactor.addDocument({ text });
     new Redactor().redact(text);
+    new Redactor().redact(`password=${text}`);
     expect(redactor.redact('x')).toBe('x');
   });
   it.each(['-----BEGIN PRIVATE KEY-----', '-----END PRIVATE KEY-----'])('%s', (unit) => {
@@ -442,10 +491,26 @@ describe('what a document calls a secret', () => {
     [{ password: '/etc/passwd', secret: 'true' }, '/etc/passwd is true', '/etc/passwd is true'],
     [{ Token: 'us-east-1' }, 'in us-east-1', 'in us-east-1'],
     [{ name: 'x9y8z7' }, 'got x9y8z7', 'got x9y8z7'],
+    [{ a: { password: 123456789, retries: 22 } }, 'got 123456789 in 22', 'got [redacted] in 22'],
+    [{ password: 22 }, 'at 22:22', 'at 22:22'],
+    [
+      { password: '$OTHER', token: '{{token}}', secret: '/x9y8z7' },
+      '$OTHER {{token}} /x9y8z7',
+      '$OTHER {{token}} /x9y8z7',
+    ],
+    [{ password: 'wordpress1', user: 'wordpress1' }, 'by wordpress1', 'by wordpress1'],
+    [{ env: { S3KeyName: 'app-x9y8z7w6', BUCKET_KEYPREFIX: 'x9y8z7w6/' } }, 'app-x9y8z7w6/', 'app-x9y8z7w6/'],
   ])('%j in %j', (document, text, clean) => {
     const redactor = new Redactor();
     redactor.addDocument(document);
     expect(redactor.redact(text)).toBe(clean);
+  });
+
+  it('and numbers as they are written', () => {
+    const text = '{"password": 12345678901234567890, "token" : 1234567.50}';
+    const redactor = new Redactor();
+    redactor.addDocument(JSON.parse(text), text);
+    expect(redactor.redact('12345678901234567890 1234567.50')).toBe('[redacted] [redacted]');
   });
 
   it.each([

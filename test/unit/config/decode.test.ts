@@ -18,7 +18,13 @@ describe('the document', () => {
   });
 
   it('an empty Init asks for nothing', () => {
-    expect(decodeText(`{"${INIT}": {}}`)).toEqual({ configs: [], findings: [], secrets: [], privateTexts: [] });
+    expect(decodeText(`{"${INIT}": {}}`)).toEqual({
+      configs: [],
+      findings: [],
+      secrets: [],
+      privateTexts: [],
+      openTexts: [],
+    });
   });
 
   it.each([
@@ -219,7 +225,7 @@ describe('secrets', () => {
     [undefined, false],
   ])('the content of a file with mode %j: %s', (mode, isSecret) => {
     const { privateTexts } = decodeConfig({ files: { '/a': { content: 'top-secret', mode } } });
-    expect(privateTexts).toEqual(isSecret ? ['top-secret'] : []);
+    expect(privateTexts.map(({ text }) => text)).toEqual(isSecret ? ['top-secret'] : []);
   });
 
   it('are what is written: decoded and rendered', () => {
@@ -229,7 +235,7 @@ describe('secrets', () => {
         '/b': { content: 'key={{k}}', context: { k: 'rendered' }, mode: '0600' },
       },
     });
-    expect(privateTexts).toEqual(['top-secret', 'key=rendered']);
+    expect(privateTexts.map(({ text }) => text)).toEqual(['top-secret', 'key=rendered']);
   });
 
   it('are the values of authentications, also where no config is', () => {

@@ -88,6 +88,15 @@ describe('runAction', () => {
     expect(said.join()).toContain('words');
   });
 
+  it.each<[keys: string, value: string, printed: string]>([
+    ['release', '"build-x9y8z7w6"', 'build-x9y8z7w6'],
+    ['db.password', '"x9y8z7w6"', '[redacted]'],
+    ['c.env', '{"ANY":"x9y8z7w6"}', '{"ANY":"[redacted]"}'],
+  ])('the value at %s is a secret if its name says so', async (keys, now, printed) => {
+    await act({ action: 'echo "is $CFN_NEW_METADATA"', keys: keys.split('.') }, { now });
+    expect(said.join()).toContain(`is ${printed}`);
+  });
+
   it('secrets do not reach the log, nor the reason', async () => {
     const file = { content: 'user=x\nsesame=open-the-door\n', mode: '000600' };
     const document = {
