@@ -7,14 +7,21 @@ export class EndedEarly extends Error {
 }
 
 const NOTHING = Buffer.alloc(0);
+const ZEROS = Buffer.alloc(64 * 1024);
 
 /** Reads a stream of chunks by count. Holds one chunk, and what a single `take` or `peek` asks for. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #held: Buffer = NOTHING;
+  #taken = 0;
 
   constructor(chunks: AsyncIterable<Buffer>) {
     this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** How many bytes were taken so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** The next `count` bytes without taking them; fewer at the end. */
@@ -28,7 +35,8 @@ export class ByteReader {
         parts.push(next.value);
         length += next.value.length;
       }
-      this.#held = Buffer.concat(parts, length);
+      // Not at the end of it: what is left would be copied over and over.
+      if (parts.length > 1) this.#held = Buffer.concat(parts, length);
     }
     return this.#held.subarray(0, count);
   }
@@ -39,6 +47,7 @@ export class ByteReader {
     if (taken.length === 0 && count > 0) return undefined;
     if (taken.length < count) throw new EndedEarly();
     this.#held = this.#held.subarray(count);
+    this.#taken += count;
     return taken;
   }
 
@@ -58,7 +67,17 @@ export class ByteReader {
     }
     const chunk = this.#held.subarray(0, most);
     this.#held = this.#held.subarray(chunk.length);
+    this.#taken += chunk.length;
     return chunk;
+  }
+
+  /** Passes over zeros, as many as there are. */
+  async skipZeros(): Promise<void> {
+    for (let next = await this.peek(ZEROS.length); next.length > 0; next = await this.peek(ZEROS.length)) {
+      const zeros = next.equals(ZEROS.subarray(0, next.length)) ? next.length : next.findIndex((byte) => byte !== 0);
+      await this.take(zeros);
+      if (zeros < next.length) return;
+    }
   }
 
   /** All that is left. */

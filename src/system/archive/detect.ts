@@ -63,7 +63,8 @@ export function describeContent(start: Buffer): string {
   return /^[^\x00-\x08\x0e-\x1a\x1c-\x1f]*$/.test(text) ? 'it looks like text' : 'it looks like no archive at all';
 }
 
-function hasTrueChecksum(header: Buffer): boolean {
+/** True when a header's checksum is that of its bytes. */
+export function hasTrueChecksum(header: Buffer): boolean {
   const written = /^[ \0]*([0-7]+)[ \0]/.exec(header.toString('latin1', CHECKSUM_AT, CHECKSUM_END));
   if (written === null) return false;
   let sum = 0;

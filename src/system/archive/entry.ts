@@ -16,6 +16,8 @@ export type ArchiveEntry =
   | (EntryCommon & { readonly kind: 'symlink' | 'hardlink'; readonly target: string });
 
 const PERMISSIONS_KEPT = 0o777;
+/** Characters of a name; one of a hostile archive can fill screens. */
+const MOST_SHOWN = 300;
 
 /** The permission bits that an entry may keep. */
 export function keptMode(mode: number): number {
@@ -35,7 +37,8 @@ export function usableTime(time: Date | undefined): Date | undefined {
 
 /** The whole archive is refused because of one entry. */
 export function refusedEntry(name: string, reason: string, where: string): Problem {
-  return new Problem(`refused the archive: its entry ${JSON.stringify(name)} ${reason}`, {
+  const shown = name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}...` : name;
+  return new Problem(`refused the archive: its entry ${JSON.stringify(shown)} ${reason}`, {
     where,
     hint: 'nothing of it was unpacked',
   });

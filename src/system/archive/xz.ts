@@ -1,122 +1,218 @@
-import { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { Problem } from '../../errors.ts';
-import { EndedEarly } from './byte-reader.ts';
+import { ByteReader, Section } from './byte-reader.ts';
+import { Crc64 } from './crc64.ts';
 import { guarded } from './entry.ts';
-import { fileChunks, type RandomAccess, withFile } from './file-chunks.ts';
+import { fileChunks } from './file-chunks.ts';
+import { Lzma2 } from './lzma2.ts';
+import { type Filter, makeFilter } from './xz-filters.ts';
 
-const HEADER_BYTES = 12;
-const FOOTER_BYTES = 12;
-const HEADER_MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
-const MOST_INDEX_BYTES = 64 * 2 ** 20;
-/** The decoder tells what is wrong by the numbers of xz-embedded's enum xz_ret. */
-const REASONS: Readonly<Record<string, string>> = {
-  3: 'out of memory',
-  5: 'not in the xz format',
-  7: 'bad checksum',
-  8: 'unexpected end of file',
-};
-const LACKS: Readonly<Record<string, string>> = {
-  2: 'a checksum of this kind',
-  4: 'a dictionary of more than 64 MiB',
-  6: 'this filter or checksum',
-};
+const HEADER_MAGIC = 'fd377a585a00';
+const FOOTER_MAGIC = 'YZ';
+const BAD_CHECKSUM = 'bad checksum';
+const BAD_HEADER = 'a header of a block that cannot be read';
+const LZMA2 = 0x21;
+const MOST_DICTIONARY_BYTES = 64 * 2 ** 20;
 
-/** Where one of the streams that a file is made of lies. */
-interface Extent {
-  readonly start: number;
-  readonly end: number;
+interface Checksum {
+  update(bytes: Buffer): unknown;
+  digest(): Buffer;
 }
+const CHECKSUMS: ReadonlyMap<number, () => Checksum> = new Map([
+  [0, () => ({ update: () => {}, digest: () => Buffer.alloc(0) })],
+  [1, startCrc32],
+  [4, () => new Crc64()],
+  [10, () => createHash('sha256')],
+]);
 
 /**
- * Unpacks an xz file, all of its streams. The decoder stops after one stream without saying so; their extents are
- * therefore read from the indexes at their ends first, as `xz --list` does.
- * @throws Problem when it is damaged, cut short, or packed with an option that the decoder lacks
+ * Unpacks an xz file, all of its streams (xz file format 1.2.1). Every checksum and size that it holds is compared.
+ * @throws Problem when it is damaged, cut short, or packed with an option that is not known here
  */
 export async function* unxz(path: string, where: string): AsyncGenerator<Buffer> {
-  yield* guarded(decodeStreams(path, where), where);
+  yield* guarded(decodeStreams(new ByteReader(fileChunks(path)), where), where);
 }
 
-async function* decodeStreams(path: string, where: string): AsyncGenerator<Buffer> {
-  const { XzReadableStream } = await loadDecoder();
-  for (const { start, end } of await withFile(path, findStreams)) {
-    const packed = Readable.from(fileChunks(path, start, end));
-    try {
-      const unpacked = new XzReadableStream(Readable.toWeb(packed) as ReadableStream<Uint8Array>);
-      for await (const chunk of unpacked) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    } catch (error) {
-      throw decoderError(error, where);
-    } finally {
-      packed.destroy(); // after an error the decoder does not let go of it
+async function* decodeStreams(bytes: ByteReader, where: string): AsyncGenerator<Buffer> {
+  const decoder = new Lzma2();
+  try {
+    do {
+      yield* decodeStream(bytes, decoder, where);
+      // Streams may be followed by zeros, four at a time.
+      const end = bytes.taken;
+      await bytes.skipZeros();
+      if ((bytes.taken - end) % 4 !== 0) throw new Error('its padding is out of bounds');
+    } while ((await bytes.peek(1)).length > 0);
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function* decodeStream(bytes: ByteReader, decoder: Lzma2, where: string): AsyncGenerator<Buffer> {
+  const header = await bytes.take(12);
+  if (header.toString('hex', 0, 6) !== HEADER_MAGIC) throw new Error('something else follows the compressed data');
+  verifyCrc32(header.subarray(6, 8), header.readUInt32LE(8));
+  const checksum = CHECKSUMS.get(header.readUInt16BE(6));
+  if (checksum === undefined) throw lacks('a checksum of this kind', where);
+  const records = new Records();
+  for (let size = await bytes.take(1); size[0] !== 0; size = await bytes.take(1)) {
+    const start = bytes.taken - 1;
+    const block = await readBlockHeader(bytes, size, where);
+    const dataStart = bytes.taken;
+    const sum = checksum();
+    let unpacked = 0;
+    for await (const chunk of filtered(decoder.chunks(bytes, block.dictionary), block.filters)) {
+      sum.update(chunk);
+      unpacked += chunk.length;
+      if (chunk.length > 0) yield chunk;
     }
+    const packed = bytes.taken - dataStart;
+    if ((block.packed ?? packed) !== packed || (block.unpacked ?? unpacked) !== unpacked)
+      throw new Error('a size that is not true');
+    if (!(await bytes.take(-packed & 3)).every((byte) => byte === 0)) throw new Error('its padding is out of bounds');
+    const expected = sum.digest();
+    const unpadded = dataStart - start + packed + expected.length;
+    if (!(await bytes.take(expected.length)).equals(expected)) throw new Error(BAD_CHECKSUM);
+    records.add(unpadded, unpacked);
+  }
+  const footer = Buffer.alloc(6);
+  footer.writeUInt32LE((await records.compare(bytes)) / 4 - 1);
+  header.copy(footer, 4, 6, 8);
+  const written = await bytes.take(12);
+  verifyCrc32(written.subarray(4, 10), written.readUInt32LE());
+  if (!written.subarray(4, 10).equals(footer) || written.toString('latin1', 10) !== FOOTER_MAGIC)
+    throw new Error('its end does not fit its content');
+}
+
+interface BlockHeader {
+  readonly packed: number | undefined;
+  readonly unpacked: number | undefined;
+  /** As they are to be undone. */
+  readonly filters: readonly Filter[];
+  /** Bytes. */
+  readonly dictionary: number;
+}
+
+async function readBlockHeader(bytes: ByteReader, size: Buffer, where: string): Promise<BlockHeader> {
+  const length = ((size[0] as number) + 1) * 4;
+  const rest = await bytes.take(length - 1);
+  const header = Buffer.concat([size, rest.subarray(0, -4)]);
+  verifyCrc32(header, rest.readUInt32LE(rest.length - 4));
+  const fields = new Fields(header.subarray(2));
+  const flags = header[1] as number;
+  const packed = (flags & 0x40) === 0 ? undefined : fields.number();
+  const unpacked = (flags & 0x80) === 0 ? undefined : fields.number();
+  const filters: Filter[] = [];
+  for (let left = flags & 3; left > 0; left -= 1) {
+    const filter = makeFilter(fields.number(), fields.take(fields.number()));
+    if (filter === undefined) throw lacks('this filter', where);
+    filters.unshift(filter);
+  }
+  const isLzma2 = fields.number() === LZMA2;
+  const [code = 0] = fields.take(fields.number());
+  if (!isLzma2 || (flags & 0x3c) !== 0 || fields.rest().some((byte) => byte !== 0)) throw lacks('this filter', where);
+  const dictionary = (2 | (code & 1)) * 2 ** ((code >> 1) + 11);
+  if (dictionary > MOST_DICTIONARY_BYTES) throw lacks('a dictionary of more than 64 MiB', where);
+  return { packed, unpacked, filters, dictionary };
+}
+
+async function* filtered(chunks: AsyncIterable<Buffer>, filters: readonly Filter[]): AsyncGenerator<Buffer> {
+  const undo = (chunk: Buffer, isLast: boolean): Buffer =>
+    filters.reduce((bytes, filter) => filter(bytes, isLast), chunk);
+  for await (const chunk of chunks) yield undo(chunk, false);
+  if (filters.length > 0) yield undo(Buffer.alloc(0), true);
+}
+
+/** What the index of a stream must hold: it repeats the sizes of the blocks. */
+class Records {
+  #count = 0;
+  #length = 0;
+  #crc = 0;
+
+  add(unpadded: number, unpacked: number): void {
+    const record = Buffer.concat([encodeNumber(unpadded), encodeNumber(unpacked)]);
+    this.#crc = crc32(record, this.#crc);
+    this.#length += record.length;
+    this.#count += 1;
+  }
+
+  /** Reads an index after its first byte. @returns how long it is @throws Error when it does not fit */
+  async compare(bytes: ByteReader): Promise<number> {
+    const head = Buffer.concat([Buffer.alloc(1), encodeNumber(this.#count)]);
+    const misfit = new Error('its index does not fit its content');
+    if (!(await bytes.take(head.length - 1)).equals(head.subarray(1))) throw misfit;
+    let own = 0;
+    let whole = crc32(head);
+    for await (const part of new Section(bytes, this.#length)) {
+      own = crc32(part, own);
+      whole = crc32(part, whole);
+    }
+    if (own !== this.#crc) throw misfit;
+    const padding = Buffer.alloc(-(head.length + this.#length) & 3);
+    if (!(await bytes.take(padding.length)).equals(padding)) throw misfit;
+    if ((await bytes.take(4)).readUInt32LE() !== crc32(padding, whole)) throw new Error(BAD_CHECKSUM);
+    return head.length + this.#length + padding.length + 4;
   }
 }
 
-/** The package is CommonJS in a wrapper: bundled, its names are there; loaded by Node as it is, they are under `default`. */
-async function loadDecoder(): Promise<typeof import('xz-decompress')> {
-  const library: typeof import('xz-decompress') & { readonly default?: typeof import('xz-decompress') } = await import(
-    'xz-decompress'
-  );
-  return library.default ?? library;
-}
+/** Reads the parts of a block's header. */
+class Fields {
+  readonly #bytes: Buffer;
+  #at = 0;
 
-function decoderError(error: unknown, where: string): unknown {
-  const code = error instanceof Error ? /error code (\d+)/.exec(error.message)?.[1] : undefined;
-  if (code !== undefined && code in LACKS) {
-    return new Problem(`the xz decoder does not support ${LACKS[code]}`, {
-      where,
-      hint: 'make the file by plain xz -6',
-      cause: error,
-    });
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
-  if (code !== undefined) return new Error(REASONS[code] ?? `error ${code} of the xz decoder`);
-  // Asked for more input at the end of it, the decoder trips over null.
-  return error instanceof TypeError ? new EndedEarly() : error;
-}
 
-/** Walks from the end of the file to its start, over the footer and index of each stream. */
-async function findStreams(file: RandomAccess): Promise<Extent[]> {
-  const extents: Extent[] = [];
-  for (let end = await withoutPadding(file, file.size); end > 0; end = await withoutPadding(file, end)) {
-    if (end < HEADER_BYTES + FOOTER_BYTES) throw new EndedEarly();
-    const footer = await file.read(end - FOOTER_BYTES, FOOTER_BYTES);
-    if (footer.toString('latin1', 10) !== 'YZ') throw new EndedEarly();
-    const indexSize = (footer.readUInt32LE(4) + 1) * 4;
-    if (indexSize > MOST_INDEX_BYTES || indexSize > end - HEADER_BYTES - FOOTER_BYTES)
-      throw new Error('its index is out of bounds');
-    const indexStart = end - FOOTER_BYTES - indexSize;
-    const start = indexStart - blockBytes(await file.read(indexStart, indexSize)) - HEADER_BYTES;
-    if (start < 0 || !(await file.read(start, HEADER_MAGIC.length)).equals(HEADER_MAGIC))
-      throw new Error('its index does not fit its content');
-    extents.unshift({ start, end });
-    end = start;
-  }
-  return extents;
-}
-
-/** Streams may be followed by zeros, four at a time. */
-async function withoutPadding(file: RandomAccess, end: number): Promise<number> {
-  let position = end;
-  while (position >= 4 && (await file.read(position - 4, 4)).readUInt32LE() === 0) position -= 4;
-  return position;
-}
-
-/** The bytes that the blocks of a stream take, from its index (xz file format, section 4). */
-function blockBytes(index: Buffer): number {
-  let at = 1;
-  const number = (): number => {
+  /** A number of 7 bits a byte, the lowest first. */
+  number(): number {
     let value = 0;
-    for (let weight = 1; ; weight *= 128) {
-      const byte = index[at++];
-      if (byte === undefined || value > Number.MAX_SAFE_INTEGER / 2) throw new Error('its index is out of bounds');
+    for (let weight = 1; weight < 2 ** 53; weight *= 128) {
+      const [byte = 0x80] = this.take(1);
+      if (byte === 0 && weight > 1) break; // one byte too many
       value += (byte & 0x7f) * weight;
-      if (byte < 0x80) return value;
+      if (byte < 0x80 && Number.isSafeInteger(value)) return value;
     }
-  };
-  if (index[0] !== 0) throw new Error('its index is missing');
-  let total = 0;
-  for (let left = number(); left > 0; left -= 1) {
-    total += Math.ceil(number() / 4) * 4;
-    number(); // the unpacked size
+    throw new Error(BAD_HEADER);
   }
-  return total;
+
+  take(count: number): Buffer {
+    this.#at += count;
+    if (this.#at > this.#bytes.length) throw new Error(BAD_HEADER);
+    return this.#bytes.subarray(this.#at - count, this.#at);
+  }
+
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#at);
+  }
+}
+
+function encodeNumber(value: number): Buffer {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 0x80; left = Math.floor(left / 128)) bytes.push((left % 128) | 0x80);
+  return Buffer.from([...bytes, left]);
+}
+
+function startCrc32(): Checksum {
+  let crc = 0;
+  return {
+    update(bytes) {
+      crc = crc32(bytes, crc);
+    },
+    digest() {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32LE(crc);
+      return bytes;
+    },
+  };
+}
+
+function verifyCrc32(bytes: Buffer, written: number): void {
+  if (crc32(bytes) !== written) throw new Error(BAD_CHECKSUM);
+}
+
+function lacks(what: string, where: string): Problem {
+  return new Problem(`the xz decoder does not support ${what}`, { where, hint: 'make the file by plain xz -6' });
 }

@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
-import { createZstdDecompress } from 'node:zlib';
+import { createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { errnoOf, Problem } from '../../errors.ts';
 import { ByteReader, Section } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
@@ -10,6 +10,8 @@ const SKIPPABLE_FRAME = 0x184d2a50;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const REPEATED_BYTE_BLOCK = 1;
+const SMALL_BYTES = 64 * 1024;
+const MOST_AT_ONCE = 2 ** 20;
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 
 /**
@@ -37,15 +39,50 @@ async function* decodeFrames(bytes: ByteReader): AsyncGenerator<Buffer> {
     for (let magic = await bytes.takeIfAny(4); magic !== undefined; magic = await bytes.takeIfAny(4)) {
       const kind = magic.readUInt32LE();
       if (kind === FRAME) {
-        const decoder = createZstdDecompress({ rejectGarbageAfterEnd: true });
-        pipeline(Readable.from(frameBytes(magic, bytes)), decoder, () => {});
-        yield* decoder;
+        yield* decodeFrame(frameBytes(magic, bytes));
       } else if ((kind & 0xfffffff0) >>> 0 === SKIPPABLE_FRAME) {
         await new Section(bytes, (await bytes.take(4)).readUInt32LE()).skip();
       } else throw new Error('something else follows the compressed data');
     }
   } finally {
     await bytes.close();
+  }
+}
+
+/** A small frame is decoded at once: to make a stream for each of thousands takes long. */
+async function* decodeFrame(frame: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  let next = await frame.next();
+  for (; next.done !== true && length <= SMALL_BYTES; next = await frame.next()) {
+    parts.push(next.value);
+    length += next.value.length;
+  }
+  const isWhole = next.done === true;
+  const unpacked = isWhole ? decodeSmall(Buffer.concat(parts)) : undefined;
+  if (unpacked !== undefined) {
+    if (unpacked.length > 0) yield unpacked;
+    return;
+  }
+  const packed = Readable.from(
+    (async function* () {
+      yield* parts;
+      if (next.done !== true) yield next.value;
+      yield* frame;
+    })(),
+  );
+  const decoder = createZstdDecompress({ rejectGarbageAfterEnd: true });
+  pipeline(packed, decoder, () => {});
+  yield* decoder;
+}
+
+/** The content of a frame, or undefined when it is large. */
+function decodeSmall(frame: Buffer): Buffer | undefined {
+  try {
+    return zstdDecompressSync(frame, { maxOutputLength: MOST_AT_ONCE });
+  } catch (error) {
+    if (errnoOf(error) === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw error;
   }
 }
 
