@@ -3,6 +3,7 @@ import type { Entry, ZipFile } from 'yauzl';
 import { Problem } from '../../errors.ts';
 import type { Budget } from './budget.ts';
 import { type ArchiveEntry, damagedArchive, guarded, keptMode, refusedEntry, tidyName, usableTime } from './entry.ts';
+import { zipName, zipTime } from './zip-fields.ts';
 
 const MADE_ON_UNIX: ReadonlySet<number> = new Set([3, 19]);
 const DOS_DIRECTORY = 0x10;
@@ -27,7 +28,7 @@ export async function* readZip(path: string, where: string, budget: Budget): Asy
   const { openPromise } = await import('yauzl');
   let zip: ZipFile;
   try {
-    zip = await openPromise(path, { autoClose: false });
+    zip = await openPromise(path, { autoClose: false, decodeStrings: false });
   } catch (error) {
     throw damagedArchive(where, error);
   }
@@ -46,19 +47,12 @@ async function* entriesOf(zip: ZipFile, where: string): AsyncGenerator<Entry> {
   try {
     yield* zip.eachEntry();
   } catch (error) {
-    const said =
-      error instanceof Error
-        ? /^(?:absolute path|invalid relative path|invalid characters in fileName): ([\s\S]*)$/.exec(error.message)
-        : null;
-    if (said !== null) throw refusedEntry(said[1] ?? '', 'leads out of the destination', where);
     throw damagedArchive(where, error);
   }
 }
 
 async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Budget): Promise<ArchiveEntry> {
-  const raw = entry.fileName;
-  if (raw === '') throw refusedEntry(raw, 'has no name', where);
-  if (raw.includes('\0')) throw refusedEntry(raw, 'has a NUL in its name', where);
+  const raw = zipName(entry, where);
   const unix = MADE_ON_UNIX.has(entry.versionMadeBy >> 8) ? entry.externalFileAttributes >>> 16 : 0;
   const isMarkedDirectory = raw.endsWith('/') || (unix === 0 && (entry.externalFileAttributes & DOS_DIRECTORY) !== 0);
   const kind = isMarkedDirectory ? 'directory' : TYPES.get(unix & TYPE_BITS);
@@ -66,7 +60,7 @@ async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Bu
   const common = {
     name: tidyName(raw),
     mode: keptMode(unix) || (kind === 'directory' ? DEFAULT_DIRECTORY_MODE : DEFAULT_FILE_MODE),
-    modified: usableTime(entry.getLastModDate()),
+    modified: usableTime(zipTime(entry)),
   };
   if (kind === 'directory') return { ...common, kind };
   if (entry.isEncrypted()) {
@@ -84,19 +78,19 @@ async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Bu
       },
     );
   }
-  const content = budget.count(guarded(readContent(zip, entry), where));
+  const content = budget.count(guarded(readContent(zip, entry, raw), where));
   if (kind === 'file') return { ...common, kind, content };
   return { ...common, kind, target: await readTarget(content, raw, where) };
 }
 
 /** The content of an entry. yauzl checks its length but not its checksum. */
-async function* readContent(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+async function* readContent(zip: ZipFile, entry: Entry, name: string): AsyncGenerator<Buffer> {
   let crc = 0;
   for await (const chunk of await zip.openReadStreamPromise(entry)) {
     crc = crc32(chunk as Buffer, crc);
     yield chunk as Buffer;
   }
-  if (crc !== entry.crc32) throw new Error(`bad checksum of ${JSON.stringify(entry.fileName)}`);
+  if (crc !== entry.crc32) throw new Error(`bad checksum of ${JSON.stringify(name)}`);
 }
 
 async function readTarget(content: AsyncIterable<Buffer>, name: string, where: string): Promise<string> {

@@ -82,11 +82,18 @@ export function makePax(records: Readonly<Record<string, string>>): Buffer {
 }
 
 export interface ZipEntry {
-  readonly name: string;
+  readonly name: string | Buffer;
   readonly content?: string;
   /** With the type bits; none: not made on Unix. */
   readonly unixMode?: number;
+  /** The system it was made on, where no mode says so. */
+  readonly host?: number;
   readonly flags?: number;
+  /** Of DOS: the date above the time. */
+  readonly time?: number;
+  readonly extra?: Buffer;
+  /** No mark that the name is UTF-8. */
+  readonly isUnmarked?: boolean;
   readonly method?: number;
   readonly crc?: number;
 }
@@ -97,27 +104,28 @@ export function makeZip(entries: readonly ZipEntry[]): Buffer {
   const directory: Buffer[] = [];
   let offset = 0;
   for (const entry of entries) {
-    const name = Buffer.from(entry.name);
+    const name = Buffer.from(entry.name as string);
+    const extra = entry.extra ?? Buffer.alloc(0);
     const content = Buffer.from(entry.content ?? '');
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
-    common.writeUInt16LE((entry.flags ?? 0) | 0x800, 2);
+    common.writeUInt16LE((entry.flags ?? 0) | (entry.isUnmarked === true ? 0 : 0x800), 2);
     common.writeUInt16LE(entry.method ?? 0, 4);
-    common.writeUInt16LE(0, 6);
-    common.writeUInt16LE(((2001 - 1980) << 9) | (9 << 5) | 9, 8);
+    common.writeUInt32LE(entry.time ?? (((2001 - 1980) << 9) | (9 << 5) | 9) * 2 ** 16, 6);
     common.writeUInt32LE(entry.crc ?? crc32(content), 10);
     common.writeUInt32LE(content.length, 14);
     common.writeUInt32LE(content.length, 18);
     common.writeUInt16LE(name.length, 22);
+    common.writeUInt16LE(extra.length, 24);
     const central = Buffer.alloc(46);
     central.writeUInt32LE(0x02014b50, 0);
-    central.writeUInt16LE(entry.unixMode === undefined ? 20 : (3 << 8) | 20, 4);
+    central.writeUInt16LE(((entry.host ?? (entry.unixMode === undefined ? 0 : 3)) << 8) | 20, 4);
     common.copy(central, 6);
     central.writeUInt32LE(((entry.unixMode ?? 0) << 16) >>> 0, 38);
     central.writeUInt32LE(offset, 42);
-    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, name, content]);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, name, extra, content]);
     parts.push(local);
-    directory.push(central, name);
+    directory.push(central, name, extra);
     offset += local.length;
   }
   const central = Buffer.concat(directory);
