@@ -14,6 +14,7 @@ export const SETTINGS = [
   'compat',
   'follow',
   'lock-timeout',
+  'most-unpacked-bytes',
   'package-lock-timeout',
   'service-timeout',
   'service-watch',
@@ -60,10 +61,7 @@ export function booleanSetting(settings: Settings, name: SettingName, otherwise:
   return value ?? otherwise;
 }
 
-/**
- * A setting in whole seconds. Anything else counts as `otherwise`, with a warning.
- * @param bounds what makes sense
- */
+/** A setting in whole seconds, as wholeSetting. */
 export function secondsSetting(
   settings: Settings,
   name: SettingName,
@@ -71,11 +69,25 @@ export function secondsSetting(
   log: Log,
   { least = 0, most = 999_999 }: { readonly least?: number; readonly most?: number } = {},
 ): number {
+  return wholeSetting(settings, name, otherwise, log, { of: 'seconds', least, most });
+}
+
+/**
+ * A setting that is a whole number. Anything else counts as `otherwise`, with a warning.
+ * @param bounds what makes sense, and what is counted
+ */
+export function wholeSetting(
+  settings: Settings,
+  name: SettingName,
+  otherwise: number,
+  log: Log,
+  { of, least, most }: { readonly of: string; readonly least: number; readonly most: number },
+): number {
   const text = settings.get(name);
   if (text === undefined) return otherwise;
-  const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds >= least && seconds <= most) return seconds;
-  log.warning(`${name} is not a number of seconds: ${paths.settings}: using ${otherwise}`);
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  log.warning(`${name} is not a number of ${of}: ${paths.settings}: using ${otherwise}`);
   return otherwise;
 }
 

@@ -14,16 +14,25 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
-import { closeMade, type Directory, type Made, openDirectoryBelow, pathOfHandle, removeMade } from './directory.ts';
+import {
+  closeMade,
+  type Directory,
+  type Made,
+  openChild,
+  openDirectoryBelow,
+  pathOfHandle,
+  removeMade,
+} from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { type Attributes, flushDirectory, giveAttributes } from './staged-file.ts';
-import type { Root } from './unsafe-path.ts';
+import { type Root, refuseUnsafeDirectory } from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const HANDLES = '/proc/self/fd/';
 const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
+const NO_DIRECTORY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 /** A directory opened for work on what lies directly in it. */
 export interface OpenDirectory extends Directory {
@@ -33,6 +42,8 @@ export interface OpenDirectory extends Directory {
   realPath(): string;
   /** What stands at the name itself (a link is not followed), or undefined. */
   entry(name: string): Entry | undefined;
+  /** Opens a directory that lies directly in it; undefined where a link, something else or nothing stands. @throws Problem */
+  openChild(name: string): OpenDirectory | undefined;
   /** The text of a symbolic link. */
   linkTarget(name: string): string;
   /** True when the regular file of that name has the same bytes as the open file at the path `other`. */
@@ -56,7 +67,7 @@ export interface MadeDirectory extends OpenDirectory {
 /** Opens a directory below the root. @throws Problem */
 export function openDirectory(root: Root, path: string): OpenDirectory {
   try {
-    return workOn(openDirectoryBelow(root, path, false), path);
+    return workOn(root, openDirectoryBelow(root, path, false), path);
   } catch (error) {
     throw fileProblem('cannot open the directory', path, error);
   }
@@ -78,7 +89,7 @@ export function makeDirectory(root: Root, path: string, isPrivate = false): Made
     throw fileProblem('cannot make the directory', path, error);
   }
   return {
-    ...workOn(directory, path),
+    ...workOn(root, directory, path),
     isNew: made.length > 0,
     removeMade: () => removeMade(made),
     close() {
@@ -88,7 +99,7 @@ export function makeDirectory(root: Root, path: string, isPrivate = false): Made
   };
 }
 
-function workOn(directory: Directory, path: string): OpenDirectory {
+function workOn(root: Root, directory: Directory, path: string): OpenDirectory {
   const guard = <T>(verb: string, name: string, work: () => T): T => {
     try {
       return work();
@@ -105,6 +116,11 @@ function workOn(directory: Directory, path: string): OpenDirectory {
         const stats = lstatSync(directory.at(name), { throwIfNoEntry: false });
         return stats === undefined ? undefined : entryOf(stats);
       }),
+    openChild: (name) => {
+      const below = `${path === '/' ? '' : path}/${name}`;
+      const child = guard('cannot open the directory', name, () => openStep(root, directory, name, [path, below]));
+      return child === undefined ? undefined : workOn(root, child, below);
+    },
     linkTarget: (name) => guard('cannot read the link', name, () => readlinkSync(directory.at(name))),
     isSame: (name, other) => guard('cannot read', name, () => isSameFile(directory, name, other)),
     makeChild: (name, attributes) =>
@@ -119,6 +135,23 @@ function workOn(directory: Directory, path: string): OpenDirectory {
     removeChild: (name) => removeChild(directory, name),
     flush: () => guard('cannot flush', '', () => flushDirectory(directory)),
   };
+}
+
+function openStep(root: Root, parent: Directory, name: string, paths: [string, string]): Directory | undefined {
+  let child: Directory;
+  try {
+    child = openChild(parent, name);
+  } catch (error) {
+    if (NO_DIRECTORY.has(errnoOf(error))) return undefined;
+    throw error;
+  }
+  try {
+    refuseUnsafeDirectory(root, parent.uid, child.uid, () => paths);
+    return child;
+  } catch (error) {
+    child.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readSettings } from '../../src/settings.ts';
+import type { Log } from '../../src/log.ts';
+import { readSettings, type Settings, wholeSetting } from '../../src/settings.ts';
 import { temporaryRoot } from './temporary-root.ts';
 
 it('has no settings without a file', async () => {
@@ -18,4 +19,20 @@ it.each<[text: string, settings: Record<string, string>]>([
   mkdirSync(`${root}/etc/cfn`, { recursive: true });
   writeFileSync(`${root}/etc/cfn/cfntools.conf`, text);
   expect(Object.fromEntries(await readSettings(files))).toEqual(settings);
+});
+
+it.each<[text: string, value: number, warnings: number]>([
+  ['1000', 1000, 0],
+  ['17179869184', 17_179_869_184, 0],
+  ['0', 5, 1],
+  ['16G', 5, 1],
+  ['-1', 5, 1],
+  ['99999999999999999', 5, 1],
+])('a whole number of bytes: %j', (text, value, warnings) => {
+  const said: string[] = [];
+  const log = { warning: (line: string) => said.push(line) } as unknown as Log;
+  const settings: Settings = new Map([['most-unpacked-bytes', text]]);
+  const bounds = { of: 'bytes', least: 1, most: Number.MAX_SAFE_INTEGER };
+  expect(wholeSetting(settings, 'most-unpacked-bytes', 5, log, bounds)).toBe(value);
+  expect(said).toHaveLength(warnings);
 });

@@ -1,7 +1,8 @@
 import { errnoOf, Problem } from '../../errors.ts';
 import type { Attributes, FileSystem, OpenDirectory, Scratch } from '../../system/file-system.ts';
 import type { Leaf, Tree } from './contents.ts';
-import { isWithin, pathOf } from './place.ts';
+import { pathOf } from './place.ts';
+import { Walk } from './walk.ts';
 
 /** The mode of directories that the archive has no entry for. */
 const IMPLIED_DIRECTORY_MODE = 0o755;
@@ -34,31 +35,29 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
     if (taken !== undefined) throw inTheWay(destination, taken.kind, 'the destination');
     return;
   }
+  const walk = new Walk(files, top, destination);
   try {
     const present = new Set(['']);
     for (const [place, branch] of tree) {
       if (!present.has(place)) continue;
-      const directory = openWithin(files, top, pathOf(destination, place));
-      try {
-        for (const name of branch.directories) {
-          const entry = directory.entry(name);
-          const path = pathOf(directory.path, name);
-          if (entry === undefined) continue;
-          if (entry.kind === 'symlink' ? !leadsToDirectory(files, path) : entry.kind !== 'directory') {
-            throw inTheWay(path, entry.kind, 'a directory');
-          }
-          present.add(place === '' ? name : `${place}/${name}`);
+      const directory = walk.to(place);
+      for (const name of branch.directories) {
+        const entry = directory.entry(name);
+        const path = pathOf(directory.path, name);
+        if (entry === undefined) continue;
+        if (entry.kind === 'symlink' ? !leadsToDirectory(files, path) : entry.kind !== 'directory') {
+          throw inTheWay(path, entry.kind, 'a directory');
         }
-        for (const [name, leaf] of branch.leaves) {
-          const taken = directory.entry(name)?.kind;
-          if (taken === 'directory' || taken === 'other')
-            throw inTheWay(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
-        }
-      } finally {
-        directory.close();
+        present.add(place === '' ? name : `${place}/${name}`);
+      }
+      for (const [name, leaf] of branch.leaves) {
+        const taken = directory.entry(name)?.kind;
+        if (taken === 'directory' || taken === 'other')
+          throw inTheWay(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
       }
     }
   } finally {
+    walk.close();
     top.close();
   }
 }
@@ -71,26 +70,24 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
 export function mergeTree(merge: Merge): Merged {
   const { files, tree, destination } = merge;
   const top = files.openMadeDirectory(destination);
+  const walk = new Walk(files, top, destination);
   const done: Done[] = [];
   try {
     for (const place of tree.keys()) {
-      const directory = openWithin(files, top, pathOf(destination, place));
+      const directory = walk.to(place);
       const merged: Done = { place, changed: [], unchanged: 0 };
       done.push(merged);
-      try {
-        mergeDirectory(merge, directory, merged);
-        if (merged.changed.length > 0) directory.flush();
-      } finally {
-        directory.close();
-      }
+      mergeDirectory(merge, directory, merged);
+      if (merged.changed.length > 0) directory.flush();
     }
   } catch (error) {
     if (top.isNew) {
-      removeMerged(merge, top, done);
+      removeMerged(walk, done);
       top.removeMade();
     }
     throw error;
   } finally {
+    walk.close();
     top.close();
   }
   const changed = done.flatMap(({ place, changed }) =>
@@ -108,17 +105,16 @@ interface Done {
 }
 
 /** Takes back what was put into a destination that was made for it. */
-function removeMerged({ files, destination }: Merge, top: OpenDirectory, done: readonly Done[]): void {
+function removeMerged(walk: Walk, done: readonly Done[]): void {
   for (const { place, changed } of done.toReversed()) {
     if (changed.length === 0) continue;
     let directory: OpenDirectory;
     try {
-      directory = openWithin(files, top, pathOf(destination, place));
+      directory = walk.to(place);
     } catch {
       continue; // it is no longer where we made it
     }
     for (const name of changed) directory.removeChild(name);
-    directory.close();
   }
 }
 
@@ -144,21 +140,6 @@ function isInPlace(scratch: Scratch, directory: OpenDirectory, name: string, lea
   if (present?.kind !== leaf.kind) return false;
   if (leaf.kind === 'symlink') return directory.linkTarget(name) === leaf.target;
   return present.mode === leaf.mode && directory.isSame(name, scratch.at(leaf.staged));
-}
-
-/** Opens a directory by a path that may hold links, and asks the kernel where that is. */
-function openWithin(files: FileSystem, top: OpenDirectory, path: string): OpenDirectory {
-  const directory = files.openDirectory(path);
-  try {
-    if (isWithin(directory.realPath(), top.realPath())) return directory;
-    throw new Problem('a symbolic link on the way leads out of the destination', {
-      where: path,
-      hint: `remove the link, or unpack below ${directory.realPath()} itself`,
-    });
-  } catch (error) {
-    directory.close();
-    throw error;
-  }
 }
 
 function openIfPresent(files: FileSystem, path: string): OpenDirectory | undefined {

@@ -1,7 +1,12 @@
 import type { SourceEntry } from '../../config/config.ts';
+import { readSettings, wholeSetting } from '../../settings.ts';
+import { ARCHIVE_LIMITS } from '../../system/archive/budget.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Section } from '../step.ts';
+
+const MOST_BYTES = 'most-unpacked-bytes';
+const BYTES = { of: 'bytes', least: 1, most: Number.MAX_SAFE_INTEGER };
 
 /** Unpacks archives into directories. What is there already is only known after the download. */
 export const sourcesSection: Section<SourceEntry> = {
@@ -14,8 +19,9 @@ export const sourcesSection: Section<SourceEntry> = {
   },
 
   async apply(entry, world) {
-    const { system } = world;
+    const { system, log } = world;
     const { unpackArchive } = await import('./unpack.ts');
+    const bytes = wholeSetting(await readSettings(system.files), MOST_BYTES, ARCHIVE_LIMITS.bytes, log, BYTES);
     // On the destination's file system: /tmp may be a small one in memory.
     const scratch = system.files.openScratch(entry.name, 'download');
     try {
@@ -26,6 +32,7 @@ export const sourcesSection: Section<SourceEntry> = {
           archive: download.path,
           url: entry.url,
           destination: entry.name,
+          limits: { ...ARCHIVE_LIMITS, bytes },
         });
         if (changed.length === 0) return { state: 'unchanged' };
         return { state: 'changed', what: `${changed.length} new or changed, from ${shownUrl(entry.url)}` };

@@ -1,5 +1,5 @@
 import { Problem } from '../../errors.ts';
-import { ARCHIVE_LIMITS, type ArchiveLimits } from '../../system/archive/budget.ts';
+import { ARCHIVE_LIMITS, type ArchiveLimits, tooManyEntries } from '../../system/archive/budget.ts';
 import { type ArchiveEntry, refusedEntry } from '../../system/archive/entry.ts';
 import { readArchive } from '../../system/archive/read.ts';
 import type { FileSystem, Scratch } from '../../system/file-system.ts';
@@ -93,6 +93,7 @@ async function stageContents(
       scratch.duplicate(original.staged, staged);
       contents.addLeaf(place, { ...original, staged });
     }
+    if (contents.tree.size > limits.entries) throw tooManyEntries(limits, where);
   }
   return contents;
 }

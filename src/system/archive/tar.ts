@@ -50,6 +50,7 @@ export async function* readTar(bytes: ByteReader, where: string, budget: Budget)
     const kind = name.endsWith('/') && KINDS[type] === 'file' ? 'directory' : KINDS[type];
     const hasContent = kind === 'file' || type === GNU_DUMP_DIRECTORY;
     const size = checkSize(hasContent ? (extension.size ?? header.size) : 0, where);
+    budget.announce(size);
     const body = new Section(bytes, size);
     if (kind === 'file') yield { ...common, kind, content: guarded(body, where) };
     else if (kind === 'directory') yield { ...common, kind };

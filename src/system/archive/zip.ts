@@ -78,6 +78,7 @@ async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Bu
       },
     );
   }
+  budget.announce(entry.uncompressedSize);
   const content = budget.count(guarded(readContent(zip, entry, raw), where));
   if (kind === 'file') return { ...common, kind, content };
   return { ...common, kind, target: await readTarget(content, raw, where) };

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
+import { ARCHIVE_LIMITS } from '../../../../src/system/archive/budget.ts';
 import { createFileSystem } from '../../../../src/system/file-system.ts';
 import { makeTar, type TarEntry, temporaryDirectory } from '../../system/archive/samples.ts';
 
@@ -8,10 +9,16 @@ export const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0
 export const URL = 'https://h/a.tar?secret=1';
 
 /** Unpacks into `/opt/app` below a root of its own. */
-export async function unpack(root: string, archive: Buffer | readonly TarEntry[], url = URL, destination = '/opt/app') {
+export async function unpack(
+  root: string,
+  archive: Buffer | readonly TarEntry[],
+  url = URL,
+  destination = '/opt/app',
+  limits = ARCHIVE_LIMITS,
+) {
   const path = join(temporaryDirectory(), 'archive');
   writeFileSync(path, Buffer.isBuffer(archive) ? archive : makeTar(archive as readonly TarEntry[]));
-  return unpackArchive({ files: createFileSystem(root), self }, { archive: path, url, destination });
+  return unpackArchive({ files: createFileSystem(root), self }, { archive: path, url, destination, limits });
 }
 
 /** One line for everything below a directory, in order. */
