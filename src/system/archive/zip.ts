@@ -1,7 +1,9 @@
+import { close, closeSync, createReadStream, fstatSync, openSync, read } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { Problem } from '../../errors.ts';
 import type { Budget } from './budget.ts';
+import { EndedEarly } from './byte-reader.ts';
 import { type ArchiveEntry, damagedArchive, guarded, keptMode, refusedEntry, tidyName, usableTime } from './entry.ts';
 import { zipName, zipTime } from './zip-fields.ts';
 
@@ -25,10 +27,9 @@ const MOST_TARGET_BYTES = 4096;
  * @throws Problem when it is damaged, cut short, encrypted, or holds what is no file, directory or link
  */
 export async function* readZip(path: string, where: string, budget: Budget): AsyncGenerator<ArchiveEntry> {
-  const { openPromise } = await import('yauzl');
   let zip: ZipFile;
   try {
-    zip = await openPromise(path, { autoClose: false, decodeStrings: false });
+    zip = await openBounded(await import('yauzl'), path);
   } catch (error) {
     throw damagedArchive(where, error);
   }
@@ -40,6 +41,36 @@ export async function* readZip(path: string, where: string, budget: Budget): Asy
     }
   } finally {
     zip.close();
+  }
+}
+
+/** Opens the file with a reader of our own: the library's throws, where nobody catches it, for a place far out of the file. */
+async function openBounded({ RandomAccessReader, ...yauzl }: typeof import('yauzl'), path: string): Promise<ZipFile> {
+  const fd = openSync(path, 'r');
+  const { size } = fstatSync(fd);
+  class Reader extends RandomAccessReader {
+    override _readStreamForRange(start: number, end: number) {
+      return createReadStream(path, { start, end: end - 1 }); // whoever ends it early closes it
+    }
+    override read(
+      buffer: Buffer,
+      offset: number,
+      length: number,
+      position: number,
+      callback: (error: Error | null, count?: number) => void,
+    ): void {
+      if (position + length <= size) read(fd, buffer, offset, length, position, callback);
+      else setImmediate(callback, new EndedEarly());
+    }
+    override close(callback: (error: Error | null) => void): void {
+      close(fd, callback);
+    }
+  }
+  try {
+    return await yauzl.fromRandomAccessReaderPromise(new Reader(), size, { autoClose: false, decodeStrings: false });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 

@@ -244,6 +244,14 @@ describe('a zip archive', () => {
     await expect(listArchive(makeZip([entry]), URL)).rejects.toThrow(message);
   });
 
+  test('whose zip64 directory lies out of the file is refused', async () => {
+    const locator = Buffer.alloc(20, 0xff);
+    locator.writeUInt32LE(0x07064b50);
+    const packed = makeZip([{ name: 'a', content: 'x' }]);
+    const bad = Buffer.concat([packed.subarray(0, -22), locator, packed.subarray(-22)]);
+    await expect(listArchive(bad, URL)).rejects.toThrow('damaged or cut short');
+  });
+
   test.each([0.2, 0.6, 0.99])('cut at %s is refused', async (part) => {
     const packed = makeZip([
       { name: 'a', content: 'x'.repeat(3000) },
