@@ -16,6 +16,7 @@ import { errnoOf, Problem } from '../errors.ts';
 import { type Directory, linkOf, openDirectoryBelow, splitPath } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
+import { keepOpen } from './kept-open.ts';
 import { isSameFile, type MadeDirectory, makeDirectory, type OpenDirectory, openDirectory } from './open-directory.ts';
 import { rotate } from './rotate.ts';
 import { openScratch, type Scratch } from './scratch.ts';
@@ -29,7 +30,7 @@ import {
   stageFile,
   sweepTemporaries,
 } from './staged-file.ts';
-import { createRoot, isPlanted, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
+import { createRoot, isPlanted, isSafeDirectory, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
 
 export type { Attributes, Entry, MadeDirectory, OpenDirectory, Scratch, StagedFile };
 
@@ -87,7 +88,7 @@ export interface FileSystem {
   /** Changes owner and mode of the file or directory itself. */
   setAttributes(path: string, attributes: Attributes): void;
   /**
-   * Appends to a file that only we can read; made when it is not there.
+   * Appends to a file that only we can read; made when it is not there. A link is followed where none but root can change it.
    * @param mostBytes a file that has more is first renamed to `path`.1, and begun anew
    */
   append(path: string, text: string, mode: number, mostBytes?: number): void;
@@ -168,6 +169,37 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       const target = passed < MOST_LINKS ? linkOf(root, parent, name)?.target : undefined;
       if (target === undefined) return undefined;
       return identity(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, passed + 1);
+    });
+
+  const appending = keepOpen();
+
+  const openToAppend = (path: string, mode: number, mostBytes: number, links = 0): number =>
+    inParent('cannot write', path, false, (parent, name) => {
+      const open = (): number =>
+        openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
+      let fd: number;
+      try {
+        fd = open();
+      } catch (error) {
+        const link = errnoOf(error) === 'ELOOP' && links < MOST_LINKS ? linkOf(root, parent, name) : undefined;
+        if (link === undefined) throw error;
+        const { target, owners } = link;
+        if (!isSafeDirectory(root, lstatSync(parent.at('.'))) || owners.length > 0)
+          throw new Problem('will not follow the symbolic link', { hint: 'others than root can change it: remove it' });
+        const next = target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`;
+        return openToAppend(next, mode, mostBytes, links + 1);
+      }
+      try {
+        const now = fstatSync(fd);
+        if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
+        if (!now.isFile() || now.size <= mostBytes || !rotate(parent, name, mostBytes)) return fd;
+        closeSync(fd);
+        fd = -1;
+        return open();
+      } catch (error) {
+        if (fd >= 0) closeSync(fd);
+        throw error;
+      }
     });
 
   return {
@@ -291,23 +323,14 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       });
     },
     append(path, text, mode, mostBytes = Number.POSITIVE_INFINITY) {
-      inParent('cannot write', path, false, (parent, name) => {
-        const open = (): number =>
-          openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
-        let fd = open();
-        try {
-          const now = fstatSync(fd);
-          if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
-          if (now.isFile() && now.size > mostBytes && rotate(parent, name, mostBytes)) {
-            closeSync(fd);
-            fd = -1;
-            fd = open();
-          }
-          writeSync(fd, text);
-        } finally {
-          if (fd >= 0) closeSync(fd);
-        }
-      });
+      const fd = appending.take(path, mode, mostBytes) ?? openToAppend(path, mode, mostBytes);
+      try {
+        writeSync(fd, text);
+      } catch (error) {
+        throw fileProblem('cannot write', path, error);
+      } finally {
+        appending.keep(path, fd);
+      }
     },
     makeDirectory(path) {
       const directory = makeDirectory(root, path);

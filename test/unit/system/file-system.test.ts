@@ -7,6 +7,8 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -316,12 +318,36 @@ describe('directories, attributes, appending, removing', () => {
     expect(bits(`${root}/log`)).toBe('600');
   });
 
-  it('does not append through a link', () => {
+  it('appends through a link that nobody else can change, and through no other', () => {
     const { root, files } = temporaryRoot();
+    mkdirSync(`${root}/var/elsewhere`, { recursive: true });
+    symlinkSync('elsewhere/log', `${root}/var/log`);
+    files.append('/var/log', 'one\n', 0o600);
+    files.append('/var/log', 'two\n', 0o600);
+    expect(readFileSync(`${root}/var/elsewhere/log`, 'utf8')).toBe('one\ntwo\n');
+    expect(bits(`${root}/var/elsewhere/log`)).toBe('600');
+    mkdirSync(`${root}/shared`);
+    chmodSync(`${root}/shared`, 0o775);
     writeFileSync(`${root}/precious`, 'x');
-    symlinkSync('precious', `${root}/log`);
-    expect(() => files.append('/log', 'y', 0o600)).toThrow(Problem);
+    symlinkSync('../precious', `${root}/shared/log`);
+    expect(problemOf(() => files.append('/shared/log', 'y', 0o600)).line).toMatch(
+      /^cannot write: will not follow the symbolic link: \/shared\/log: others than root can change it/,
+    );
     expect(readFileSync(`${root}/precious`, 'utf8')).toBe('x');
+    symlinkSync('loop', `${root}/loop`);
+    expect(() => files.append('/loop', 'y', 0o600)).toThrow(Problem);
+  });
+
+  it('appends to the file that has the name, also when that was renamed or removed a moment ago', async () => {
+    const { root, files } = temporaryRoot();
+    files.append('/log', 'one\n', 0o600);
+    rmSync(`${root}/log`);
+    files.append('/log', 'two\n', 0o600);
+    expect(readFileSync(`${root}/log`, 'utf8')).toBe('two\n');
+    renameSync(`${root}/log`, `${root}/log.1`);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    files.append('/log', 'three\n', 0o600);
+    expect(readFileSync(`${root}/log`, 'utf8')).toBe('three\n');
   });
 
   it('removes a file or a link, not what a link leads to, and no directory', () => {
