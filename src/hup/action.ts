@@ -59,7 +59,7 @@ export async function runAction(
     if (user === undefined)
       throw new Problem(`no user ${hook.runas}`, { where: hook.file, hint: 'runas names who the action runs as' });
     const isOther = user.uid !== system.self.uid;
-    const { exitCode, output, cut } = await system.exec.command(hook.action, {
+    const { exitCode, output, reason, cut } = await system.exec.command(hook.action, {
       cwd: '/',
       env: actionEnvironment(hook, cause, { ...user, isOther }, system.environment, log),
       umask: settings.umask,
@@ -71,7 +71,9 @@ export async function runAction(
     if (cut === 'timeout')
       return `it ran longer than ${settings.actionTimeout / 1000} s and was ended: action-timeout is the bound`;
     if (cut === 'abort') return 'it was ended, since cfn-hup was told to stop';
-    return exitCode === 0 ? undefined : `it ended with exit code ${exitCode}: ${lastLine(printed)}`;
+    if (exitCode === 0) return undefined;
+    const why = reason === undefined ? '' : `: ${redactor.redact(reason)}`;
+    return `it ended with exit code ${exitCode}: ${lastLine(printed)}${why}`;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return redactor.redact(describeError(error));

@@ -4,6 +4,7 @@ import { Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
 import { timerDelay } from './clock.ts';
 import { startProblem } from './file-problem.ts';
+import { type LinesListener, tellLines } from './output-lines.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
 import { gatherLines } from './whole-lines.ts';
@@ -23,6 +24,8 @@ export interface CommandResult {
   readonly exitCode: number;
   /** The end of what the command printed, stdout and stderr as they came. */
   readonly output: string;
+  /** Why a program in it did not start, where what it printed hides that (see whyCommandFailed). */
+  readonly reason?: string;
   /** Why it was ended before its time; absent when it ended by itself. */
   readonly cut?: 'timeout' | 'abort';
 }
@@ -69,6 +72,8 @@ export interface ToolOptions {
    * After the minute it is left to itself.
    */
   readonly onAbort?: 'ask' | 'wait';
+  /** Hears its lines as they come. */
+  readonly onLines?: LinesListener;
 }
 
 export interface QueryBounds {
@@ -92,6 +97,8 @@ export interface CommandOptions {
   readonly timeout?: number;
   /** Ends the command in the same way as soon as it is aborted. */
   readonly abort?: AbortSignal;
+  /** Hears its lines as they come. */
+  readonly onLines?: LinesListener;
   /** Another user to run as: real, effective and saved ids, and just these groups. Needs root, and setpriv of util-linux. */
   readonly as?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
 }
@@ -159,7 +166,9 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
           ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
         }),
       );
-      const output = gatherLines(running.stdout, running.stderr);
+      const streams = [running.stdout, running.stderr];
+      const output = gatherLines(...streams);
+      const endLines = options.onLines === undefined ? undefined : tellLines(streams, options.onLines);
       // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
       let drained: NodeJS.Timeout | undefined;
       running.nodeChildProcess.once('exit', () => {
@@ -170,6 +179,7 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       });
       const result = await (aborted === undefined ? running : aborted(running.nodeChildProcess.pid, running));
       clearTimeout(drained);
+      endLines?.();
       if (result.exitCode === undefined && result.signal === undefined) throw startProblem(program, result);
       return {
         exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
@@ -183,14 +193,18 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       abort?.signal.throwIfAborted();
       const { as, ...others } = options;
       const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+      const env = { ...(options.env ?? (as === undefined ? environment : withoutCredentials(environment))) };
       const result = await runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
         ...(abort === undefined ? {} : { abort: abort.signal }),
         ...others,
-        env: { ...(options.env ?? (as === undefined ? environment : withoutCredentials(environment))) },
+        env,
       });
       const reason: unknown = result.cut === 'abort' && options.abort === undefined ? abort?.signal.reason : undefined;
       if (reason instanceof Interrupted) throw new Interrupted(reason.signal, result.output);
-      return result;
+      if (result.exitCode === 0) return result;
+      const { whyCommandFailed } = await import('./start-failure.ts');
+      const why = whyCommandFailed(result.exitCode, result.output, { cwd: options.cwd, path: env['PATH'] });
+      return why === undefined ? result : { ...result, reason: why };
     },
   };
 }

@@ -4,11 +4,13 @@ import { describeError, errnoOf, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type CommandOptions, type CommandResult } from './exec.ts';
 import { reasonOf } from './file-problem.ts';
+import { tellLines } from './output-lines.ts';
 import { OutputTail } from './output-tail.ts';
 import { endGroup, groupGrace } from './process-group.ts';
 import { exitCodeOfSignal } from './signals.ts';
+import { whyNotStarted } from './start-failure.ts';
 
-export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort'> {
+export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort' | 'onLines'> {
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -19,7 +21,7 @@ export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'time
  */
 export function runToExit(command: readonly string[], options: RunOptions): Promise<CommandResult> {
   const [file = '', ...args] = command;
-  const { cwd, env, timeout, abort } = options;
+  const { cwd, env, timeout, abort, onLines } = options;
   const isBounded = timeout !== undefined || abort !== undefined;
   if (isBounded) groupGrace();
   return new Promise((resolve, reject) => {
@@ -37,7 +39,7 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
       child = withUmask(options.umask, start);
     } catch (error) {
       // Some errors of the start are thrown, the others are events.
-      reject(cannotStart(file, cwd, error));
+      reject(cannotStart(file, options, error));
       return;
     }
     let drained: NodeJS.Timeout | undefined;
@@ -73,12 +75,14 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
       if (isOver) return;
       release();
       await groupEnd;
+      endLines?.();
       resolve({ exitCode: exitCode ?? 1, output: tail.text(), ...(cut === undefined ? {} : { cut }) });
     };
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => tail.add(chunk, stream));
+    const endLines = onLines === undefined ? undefined : tellLines([child.stdout, child.stderr], onLines);
     child.on('error', (error) => {
       release();
-      reject(cannotStart(file, cwd, error));
+      reject(cannotStart(file, options, error));
     });
     child.on('exit', (code, signal) => {
       exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
@@ -87,6 +91,15 @@ export function runToExit(command: readonly string[], options: RunOptions): Prom
     child.on('close', finish);
   });
 }
+
+/** By errno. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such program, or its cwd is missing',
+  EACCES: 'permission denied',
+  E2BIG: 'the command is too long; put it into a file',
+};
+/** Characters of a name; a whole script may have been given as one. */
+const LONGEST_WHERE = 300;
 
 /** The mask is the process's: it is ours again before anything else can run. */
 function withUmask<T>(umask: number | undefined, start: () => T): T {
@@ -99,29 +112,10 @@ function withUmask<T>(umask: number | undefined, start: () => T): T {
   }
 }
 
-function cannotStart(file: string, cwd: string | undefined, error: unknown): Problem {
+function cannotStart(file: string, { cwd, env }: RunOptions, error: unknown): Problem {
   const code = errnoOf(error);
-  if (code === 'ENOENT')
-    return new Problem('cannot run the command', {
-      where: file,
-      hint: 'no such program, or its interpreter or cwd is missing',
-      cause: error,
-    });
-  if (code === 'EACCES')
-    return new Problem('cannot run the command', {
-      where: cwd === undefined ? file : `${file} in ${cwd}`,
-      hint: 'permission denied',
-      cause: error,
-    });
-  if (code === 'E2BIG')
-    return new Problem('cannot run the command', {
-      where: file.slice(0, 80),
-      hint: 'the command is too long; put it into a file',
-      cause: error,
-    });
-  return new Problem('cannot run the command', {
-    where: file,
-    hint: code === undefined ? describeError(error) : reasonOf(code),
-    cause: error,
-  });
+  const where = code === 'EACCES' && cwd !== undefined ? `${file} in ${cwd}` : file;
+  const why = whyNotStarted(file, code, { cwd, path: env['PATH'] });
+  const hint = why ?? HINTS[code ?? ''] ?? (code === undefined ? describeError(error) : reasonOf(code));
+  return new Problem('cannot run the command', { where: where.slice(0, LONGEST_WHERE), hint, cause: error });
 }

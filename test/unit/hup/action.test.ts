@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ActionCause, runAction } from '../../../src/hup/action.ts';
 import { createLog } from '../../../src/log.ts';
@@ -19,6 +22,13 @@ const act = (wish: HookWish, cause: Partial<ActionCause> = {}, settings = SETTIN
   });
 
 describe('runAction', () => {
+  it('a script with Windows line ends says so', async () => {
+    const script = `${mkdtempSync(join(tmpdir(), 'cfntools-'))}/on-change`;
+    writeFileSync(script, '#!/bin/sh\r\ntrue\r\n', { mode: 0o755 });
+    expect(await act({ action: script })).toMatch(/exit code 12[67]: .*: \S+\/on-change has Windows line ends/);
+    rmSync(dirname(script), { recursive: true });
+  });
+
   it.each<[action: string, reason: string | undefined]>([
     ['true', undefined],
     ['exit 7', 'it ended with exit code 7: it printed nothing'],

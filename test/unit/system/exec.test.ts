@@ -225,7 +225,7 @@ describe('command', () => {
   it.each<[command: string | string[], options: object, says: RegExp]>([
     [['no-such-tool-at-all'], {}, /no-such-tool-at-all.*no such program/],
     [['/nowhere/program', 'x'], {}, /\/nowhere\/program.*no such program/],
-    [['/etc/passwd'], {}, /\/etc\/passwd.*denied/],
+    [['/etc/passwd'], {}, /\/etc\/passwd is not executable/],
     ['true', { cwd: '/nowhere' }, /cwd is missing/],
   ])('%j that cannot start is a problem', async (command, options, says) => {
     const failure = exec.command(command, options);
