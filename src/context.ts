@@ -5,7 +5,7 @@ import { journalSink } from './logging/journal-sink.ts';
 import { lastRunSink } from './logging/last-run-sink.ts';
 import type { Progress } from './logging/progress.ts';
 import { createScreen, type Output, type Tone } from './logging/screen.ts';
-import { visibleLine } from './logging/visible.ts';
+import { visible, visibleLine } from './logging/visible.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
@@ -30,6 +30,10 @@ export interface Context {
   readonly insist: (line: string) => void;
   /** Says an error that the log has already on stderr, unless the command is a quiet one. */
   readonly remind: (line: string) => void;
+  /** Says on stderr what is no error and what the log has already. */
+  readonly notice: (text: string) => void;
+  /** The file that the log goes to; undefined where it cannot be written. */
+  readonly logPath: () => string | undefined;
   readonly verbose: boolean;
   /** For a configuration that wants what -v does; -v itself stays in force. */
   readonly setVerbose: (isWanted: boolean) => void;
@@ -70,6 +74,9 @@ const STDERR = 2;
 /** A guard, where no logrotate is at work. */
 const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
+/** Why an ordinary user, or a small or read-only system, has no log. */
+const OUT_OF_REACH: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT', 'EMFILE'];
+
 /** Builds the outside world: the only place that does. */
 export function createContext(options: ContextOptions): Context {
   const { command, verbose, root = '/', proxies = {}, stack, resource } = options;
@@ -98,7 +105,7 @@ export function createContext(options: ContextOptions): Context {
   redactor.addEnvironment(environment);
   redactor.addEnvironment({ http_proxy: proxies.http, https_proxy: proxies.https });
   const redact = (text: string): string => redactor.redact(text);
-  const show = (line: string): string => visibleLine(redact(line));
+  const show = (line: string): string => visibleLine(redact(visible(line)));
   const { output, paint, progress } = createScreen(
     options.output,
     environment,
@@ -113,7 +120,8 @@ export function createContext(options: ContextOptions): Context {
       if (!isQuiet) terminal.write(level, text, about);
     },
   };
-  const file = fileSink(command, process.pid, systemClock.now, logFile(system, command));
+  const logTo = logFile(system, command, (text) => unlessQuiet.write('WARNING', redact(text)));
+  const file = fileSink(command, process.pid, systemClock.now, logTo.append);
   const journal = journalSink({ command, processId: process.pid, stack, resource }, redact, createJournal(environment));
   const lastRun = command === 'cfn-init' ? [lastRunSink(system)] : [];
   const log = createLog(redactor, [unlessQuiet, file, journal, ...lastRun]);
@@ -127,6 +135,8 @@ export function createContext(options: ContextOptions): Context {
     remind: (line) => {
       if (!isQuiet) terminal.write('ERROR', show(line));
     },
+    notice: (text) => output.stderr(`${paint.stderr('detail', `${command}: ${visible(redact(visible(text)))}`)}\n`),
+    logPath: logTo.path,
     verbose,
     setVerbose: (isWanted) => {
       isQuiet = isQuietAtFirst && !isWanted;
@@ -146,16 +156,29 @@ export function mustWrite({ stdout }: Output, text: string): void {
   throw new Problem('cannot write to stdout', { hint: 'it is closed, its disk is full, or nobody reads it any more' });
 }
 
-/** The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. */
-function logFile({ files }: System, command: string): (text: string) => void {
+/**
+ * The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. What only
+ * an administrator can have put there, a link say, is told.
+ */
+function logFile(
+  { files }: System,
+  command: string,
+  warn: (text: string) => void,
+): { readonly append: (text: string) => void; readonly path: () => string | undefined } {
+  const path = `${paths.logDirectory}/${command}.log`;
   let works = true;
-  return (text) => {
-    if (!works) return;
-    try {
-      files.append(`${paths.logDirectory}/${command}.log`, text, 0o600, MOST_LOG_BYTES);
-    } catch {
-      works = false;
-    }
+  return {
+    append(text) {
+      if (!works) return;
+      try {
+        files.append(path, text, 0o600, MOST_LOG_BYTES);
+      } catch (error) {
+        works = false;
+        const problem = fileProblem('cannot write', path, error);
+        if (!OUT_OF_REACH.includes(errnoOf(problem.cause) ?? '')) warn(`there is no log: ${problem.line}`);
+      }
+    },
+    path: () => (works ? path : undefined),
   };
 }
 

@@ -1,7 +1,7 @@
 import { isoTime } from './iso-time.ts';
 import type { About } from './logging/events.ts';
 import { type Paint, plain, type Tone } from './logging/screen.ts';
-import { shortened, visible } from './logging/visible.ts';
+import { shortened, visible, withShortLines } from './logging/visible.ts';
 import type { Redactor } from './redact.ts';
 
 export type Level = 'TRACE' | 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
@@ -25,9 +25,10 @@ export interface Log {
 /** Joins sinks into a log whose every line passes the redactor first. */
 export function createLog(redactor: Redactor, sinks: readonly Sink[]): Log {
   const write = (level: Level, text: string, about?: About): void => {
-    const whole = visible(redactor.redact(text));
+    // First without the sequences of a terminal: they may stand in the middle of a secret.
+    const whole = visible(redactor.redact(visible(text)));
     // What programs print is in the log as a whole.
-    const clean = level === 'DEBUG' || level === 'TRACE' ? whole : shortened(whole);
+    const clean = level === 'DEBUG' || level === 'TRACE' ? withShortLines(whole) : shortened(whole);
     for (const sink of sinks) sink.write(level, clean, about);
   };
   return {

@@ -25,25 +25,28 @@ export interface Report {
 
 const STATES = ['changed', 'unchanged', 'skipped', 'failed'] as const;
 
-/** One line a step, as in `files     /etc/motd  changed  created, 0644 root:root  2 ms`. */
+/**
+ * One line a step, as in `files     /etc/motd  changed  created, 0644 root:root  2 ms`. Why a step failed is not in it: the
+ * line that ends the run says so.
+ */
 export function stepLine({ step, state, what, duration }: StepResult): string {
-  const columns = [
-    step.section.padEnd(8),
-    state.padEnd(9),
-    step.entry.name,
-    what === '' ? '' : `(${what})`,
-    formatDuration(duration),
-  ];
+  return stepColumns(step, state, state === 'failed' ? '' : what, formatDuration(duration));
+}
+
+/** The line of a step: its section, how it is with it, its name, more about that, and a time. */
+export function stepColumns({ section, entry }: Step, state: string, what?: string, time = ''): string {
+  const columns = [section.padEnd(8), state.padEnd(9), entry.name, what ? `(${what})` : '', time];
   return columns.filter((column) => column !== '').join('  ');
 }
 
 /** The same as data, for the journal: an event only when the step changed something or failed. */
-export function stepAbout({ step: { section, config, entry }, state }: StepResult): About {
+export function stepAbout({ step: { section, config, entry }, state, what }: StepResult): About {
   return {
     event: state === 'changed' ? 'stepDone' : state === 'failed' ? 'stepFailed' : undefined,
     severity: state === 'failed' ? 'ERROR' : undefined,
     tone: state,
     state,
+    reason: state === 'failed' ? what : undefined,
     section,
     config,
     entry: entry.name,
@@ -59,6 +62,8 @@ export function summaryLine({ results, notRun, duration }: Report): string {
   return `${counts.length === 0 ? 'nothing to do' : counts.join(', ')} in ${formatDuration(duration)}`;
 }
 
-function formatDuration(milliseconds: number): string {
+/** `12 ms`, `1.2 s`, `3 min`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds >= 60_000 && milliseconds % 60_000 === 0) return `${milliseconds / 60_000} min`;
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }

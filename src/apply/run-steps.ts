@@ -2,12 +2,14 @@ import type { SectionName } from '../config/config.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BoundStep } from '../sections/index.ts';
+import { awaitedLock } from '../sections/packages/package-locks.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
 import { MissingAccount } from '../system/accounts.ts';
 import { machineProblem } from '../system/file-problem.ts';
 import { Interrupted } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { type Report, type StepResult, stepAbout, stepLine } from './report.ts';
+import { type StepWatch, watchStep } from './step-watch.ts';
 
 export interface RunOptions {
   readonly system: System;
@@ -22,8 +24,10 @@ export interface RunOptions {
   readonly transportTo?: World['transportTo'];
   /** Called with what a file holds that others may not read, before anything else is printed. */
   readonly onPrivateText?: World['onPrivateText'];
-  /** Hears of each step before anything is done. */
-  readonly onStep?: (step: Step) => void;
+  /** Hears of each step before anything is done, with what tells what it waits for. */
+  readonly onStep?: (step: Step, wait: () => string | undefined) => void;
+  /** Hears a line each minute that a step lasts; the log has it already. */
+  readonly onLasting?: (line: string) => void;
   /** Hears of each step as it ends. */
   readonly onResult: (result: StepResult) => void;
 }
@@ -53,7 +57,20 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
 export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
   const { system, log, roleCredentials, transportTo, onPrivateText } = options;
   const changes = new RecordedChanges();
-  const world: World = { system, log, changes, roleCredentials, transportTo, onPrivateText };
+  let watch: StepWatch | undefined;
+  let hasPrinted = false;
+  const world: World = {
+    system,
+    log,
+    changes,
+    roleCredentials,
+    transportTo,
+    onPrivateText,
+    onPrinted: () => {
+      hasPrinted = true;
+    },
+    onWait: (what) => watch?.waitsFor(what),
+  };
   const results: StepResult[] = [];
   const begin = system.clock.elapsed();
   let stoppedBy: Problem | undefined;
@@ -83,7 +100,10 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       log.info(stepLine(result), isPassed ? about : { event, ...about });
       options.onResult(result);
     };
-    options.onStep?.(step);
+    hasPrinted = false;
+    const current = watchStep(step, { log, findWait: awaitedLock, onLasting: options.onLasting });
+    watch = current;
+    options.onStep?.(step, current.wait);
     try {
       const outcome = await runStep(step, world, options.isOtherRoot);
       if (outcome.state === 'changed') changes.add(step.section, outcome.changes ?? [step.entry.name]);
@@ -97,7 +117,9 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
         thrown instanceof Interrupted ? endedBySignal(thrown, step, left - 1) : (machineProblem(thrown) ?? thrown);
       if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
       finish('failed', error.line, error);
-      if (error.output !== undefined && error.output.trim() !== '') log.info(`it printed\n${error.output.trimEnd()}`);
+      // What a command or a package tool printed is in the log by now.
+      const output = error.output?.trimEnd() ?? '';
+      if (output !== '' && !hasPrinted) log.info(`it printed\n${output}`);
       if (options.tolerated.has(step.section) && !(thrown instanceof Interrupted)) {
         const { section, config, entry } = step;
         const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
@@ -106,6 +128,8 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
         stoppedBy = error;
         break;
       }
+    } finally {
+      current.end();
     }
   }
   return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };

@@ -108,9 +108,13 @@ async function applyMetadata(request: Request, context: Context, interruption: I
     transportTo: async (url) =>
       (await import('../metadata/heat-transport.ts')).transportTo(url, { files: system.files, log, redactor }),
     onPrivateText: (text) => redactor.addPrivateTexts([{ text, isExecutable: false }]),
-    onStep: ({ section, entry }) => {
+    onStep: ({ section, entry }, wait) => {
       interruption.during(`${section} ${entry.name}`);
-      progress?.begin(`${section} ${entry.name}`);
+      progress?.begin(`${section} ${entry.name}`, wait);
+    },
+    // A terminal that shows the seconds needs no line a minute.
+    onLasting: (line) => {
+      if (!verbose && progress === undefined) context.notice(line);
     },
     // With -v the log says the same on stderr.
     onResult: (result) => {
@@ -123,9 +127,25 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
-  const { line, exitCode } = report.stoppedBy;
-  log.error(line, { event: 'runEnded', exitCode });
+  const { line, exitCode, output } = report.stoppedBy;
+  const isToldOf = output !== undefined && system.abort?.aborted !== true;
+  if (isToldOf && !verbose) showOutput(output, context);
+  const path = isToldOf ? context.logPath() : undefined;
+  log.error(path === undefined ? line : `${line}: see ${path}`, { event: 'runEnded', exitCode });
   return exitCode;
+}
+
+/** Lines of a failed program that are shown. */
+const LAST_LINES = 10;
+/** Characters of each. */
+const WIDEST = 300;
+
+/** Shows the end of what a failed program printed. The last line alone is in the error. */
+function showOutput(output: string, { redactor, notice }: Context): void {
+  const lines = redactor.redact(output).trimEnd().split('\n');
+  if (lines.length < 2) return;
+  const shown = lines.slice(-LAST_LINES).map((line) => (line.length > WIDEST ? `${line.slice(0, WIDEST)}...` : line));
+  notice([`the last ${shown.length} lines that it printed:`, ...shown].join('\n    '));
 }
 
 /** Warns of hooks that cannot work when they are written: whoever updates the stack later may not look at this machine. */

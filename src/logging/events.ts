@@ -10,6 +10,10 @@ export const MESSAGE_IDS = {
   runBegun: '9b0d71c67425446fbd101b9b056001bc',
   /** A command is done or has failed: CFN_EXIT_CODE. One that only looks, or has signalled, says this of a failure only. */
   runEnded: '71d9e0551f134a71bb94d3e9dbe88ab3',
+  /** A step has begun, and has not ended within a second. */
+  stepBegun: 'a74bca09bc71250b7467b74f8d5ccd86',
+  /** A step goes on: each minute. */
+  stepLasts: '70a23fe51bc93461eb4525707c9c7264',
   /** A step has changed the machine. */
   stepDone: 'ec2e1d49da3246409021f78175ac0d1f',
   stepFailed: '9f0267ee038a46ac87b2d833ff0b9a85',
@@ -34,6 +38,8 @@ export interface About {
   readonly severity?: Level | undefined;
   /** Its colour on a terminal. */
   readonly tone?: Tone | undefined;
+  /** Why, where the line leaves that to a later one: an entry of the journal may be read alone. */
+  readonly reason?: string | undefined;
   /** CFN_STATE. */
   readonly state?: string | undefined;
   /** CFN_SECTION, CFN_CONFIG, and the name of the entry in it: CFN_STEP is `files /etc/motd`. */

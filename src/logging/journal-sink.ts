@@ -15,6 +15,8 @@ const PRIORITIES: Readonly<Record<Level, number>> = { ERROR: 3, WARNING: 4, INFO
 /** Characters; the log file has the whole. */
 const LONGEST_MESSAGE = 16 * 1024;
 const LONGEST_FIELD = 1024;
+/** Milliseconds that the entry of a step's begin waits: that of its end is enough for a step which ends before. */
+const BEGIN_DELAY = 1000;
 
 /**
  * Entries for the journal: errors, warnings, and lines that tell of an event. Of the rest there is no trace in it, since an
@@ -22,12 +24,18 @@ const LONGEST_FIELD = 1024;
  * @param redact for what comes besides the text, which is clean already
  */
 export function journalSink(origin: JournalOrigin, redact: (text: string) => string, journal: Journal): Sink {
+  let begin: NodeJS.Timeout | undefined;
   return {
     write(level, text, about = {}) {
+      if (about.section !== undefined) clearTimeout(begin);
       if (about.event === undefined && level !== 'WARNING' && level !== 'ERROR') return;
       if (!journal.isThere()) return;
       const priority = PRIORITIES[about.severity ?? level];
-      journal.send(entryText(origin, priority, text, about, redact), priority >= PRIORITIES.INFO);
+      const message = about.reason === undefined ? text : `${text}: ${redact(about.reason)}`;
+      const send = (): void =>
+        journal.send(entryText(origin, priority, message, about, redact), priority >= PRIORITIES.INFO);
+      if (about.event === 'stepBegun') begin = setTimeout(send, BEGIN_DELAY).unref();
+      else send();
     },
   };
 }

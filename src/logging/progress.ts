@@ -1,7 +1,10 @@
 /** One line that is drawn over itself while a long step runs. */
 export interface Progress {
-  /** Milliseconds are counted from here; nothing is seen for the first second. */
-  begin(label: string): void;
+  /**
+   * Milliseconds are counted from here; nothing is seen for the first second.
+   * @param wait tells what is waited for
+   */
+  begin(label: string, wait?: () => string | undefined): void;
   end(): void;
 }
 
@@ -14,6 +17,8 @@ export interface HideableProgress extends Progress {
 const PACE = 1000;
 /** Back to the first column, and the rest of the line away. */
 const CLEAR = '\r\x1b[K';
+/** Characters of the step's name that stay when it is cut. */
+const SHORTEST_NAME = 20;
 const CONTROLS = /[\0-\x1f\x7f-\x9f]/g;
 
 /** @param columns of the terminal: a longer line would break, and could not be drawn over */
@@ -34,14 +39,18 @@ export function createProgress(
     hide();
   };
   return {
-    begin(label) {
+    begin(label, wait) {
       end();
       let seconds = 0;
-      const text = redact(label).replaceAll(CONTROLS, ' ');
+      const show = (text: string): string => redact(text).replaceAll(CONTROLS, ' ');
+      const text = show(label);
       timer = setInterval(() => {
         seconds += PACE / 1000;
-        const time = ` ... ${seconds} s`;
-        write(`${CLEAR}${cut(text, columns - 1 - time.length)}${time}`);
+        const what = wait?.();
+        const time = ` ... ${seconds} s${what === undefined ? '' : `: ${show(what)}`}`;
+        // What is waited for says more than all of a long name.
+        const name = cut(text, Math.max(columns - 1 - time.length, SHORTEST_NAME));
+        write(`${CLEAR}${cut(`${name}${time}`, columns - 1)}`);
         isSeen = true;
       }, PACE).unref();
     },

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Characters of a line that are shown. The names in a document, and what a server says, may have megabytes. */
 const LONGEST = 4000;
+const TOO_LONG = new RegExp(`([^\\n]{${LONGEST}})[^\\n]+`, 'g');
 /** Control characters but for tab and line feed, and those that turn the direction of what follows. */
 const HIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 const EACH_HIDDEN = new RegExp(HIDDEN, 'g');
@@ -20,6 +21,11 @@ export function visible(text: string): string {
 /** The same for one line: line feeds are spelled out, too, and of a long one the middle is left out. */
 export function visibleLine(text: string): string {
   return shortened(visible(text)).replaceAll('\n', '\\n');
+}
+
+/** A text of several lines, none of which is very long. */
+export function withShortLines(text: string): string {
+  return text.length <= LONGEST ? text : text.replaceAll(TOO_LONG, '$1...');
 }
 
 /** A text without its middle, when it is long: the beginning says what it is about, the end what to do. */

@@ -11,6 +11,7 @@ const patterns = once(() => ({
   header:
     /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
+  keyMark: /-----(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   keyEnd: /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   /** The parameters of a URL, or of a part of one: `GET /v1/container/object?temp_url_sig=...`. */
   query: /([?#])([^\s'"<>?#]*=[^\s'"<>]*)/g,
@@ -145,6 +146,17 @@ function hidePrivateKeys(text: string): string {
       copied = to;
     }
   }
+}
+
+/**
+ * Whether a private key goes on behind a line, for lines that come one by one.
+ * @param before whether it goes on into this line
+ */
+export function isInPrivateKey(line: string, before: boolean): boolean {
+  let isInside = before;
+  if (line.includes('PRIVATE KEY'))
+    for (const [mark] of line.matchAll(patterns().keyMark)) isInside = mark.startsWith('-----BEGIN');
+  return isInside;
 }
 
 function nextMatch(pattern: RegExp, text: string, from: number): RegExpExecArray | null {

@@ -35,6 +35,10 @@ export interface World {
   readonly log: Log;
   /** Called with what a file holds that others may not read: it must not be seen in what later steps print. */
   readonly onPrivateText?: ((text: string) => void) | undefined;
+  /** Hears that what a program of the step printed is in the log. */
+  readonly onPrinted?: (() => void) | undefined;
+  /** Hears what the step waits for, as in `process 12 (apt-get)`; undefined when it waits no longer. */
+  readonly onWait?: ((what: string | undefined) => void) | undefined;
   /** What has changed in this run so far. */
   readonly changes: Changes;
   /** The credentials of a role of this instance; undefined where there is no way to ask. @throws Problem */

@@ -360,8 +360,7 @@ describe('a failing command', () => {
   test('names itself, its exit code and the last line that it printed', async () => {
     const { code, stderr } = await apply({ '02 it': { command: 'echo first; echo the cause >&2; echo; exit 42' } });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^cfn-init: [^\n]*\b42\b[^\n]*commands "02 it"[^\n]*the cause[^\n]*\n$/);
-    expect(stderr).not.toContain('first');
+    expect(stderr).toMatch(/\ncfn-init: [^\n]*\b42\b[^\n]*commands "02 it"[^\n]*the cause[^\n]*\n$/);
   });
 
   test.each([['yes'], ['true'], ['TRUE'], [true], [1], ['1']])(
@@ -431,7 +430,11 @@ describe('time', () => {
   test('a flood of output neither blocks nor fills the memory', async () => {
     const command = `head -c 200000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 1`;
     const { code, stderr } = await apply({ a: { command } });
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cfn-init: [^\n]*the end\n$/) });
+    expect(stderr.length).toBeLessThan(2_000);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/\ncfn-init: [^\n]*the end: see [^\n]*\n$/),
+    });
   });
 
   test('a last line of any length is told, cut', async () => {
@@ -444,7 +447,8 @@ describe('time', () => {
 describe('the log', () => {
   const view = useSandbox();
 
-  test('names each step with its duration, and holds the tail of what a failed command printed', async () => {
+  test('names each step with its duration, and holds what a failed command printed', async () => {
+    await view().run('rm -f /var/log/cfn-init.log*');
     await cfnInit(view(), {
       files: { '/etc/cfntools-a': { content: 'a' } },
       commands: {
@@ -456,8 +460,7 @@ describe('the log', () => {
     expect(log).toMatch(/files +changed +\/etc\/cfntools-a .*\d ms/);
     expect(log).toMatch(/commands +changed +01_ok .*\d m?s/);
     expect(log).toMatch(/commands +failed +02_bad .*\d m?s/);
-    expect(log).toContain('line 4999');
-    expect(log).not.toMatch(/line 1\n/);
+    for (const line of ['line 1\n', 'line 4999\n']) expect(log).toContain(line);
     expect((await view().run(['stat', '-c', '%a', '/var/log/cfn-init.log'])).stdout).toMatch(/^6[04]0\n$/);
   });
 });

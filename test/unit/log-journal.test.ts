@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createLog, type Log } from '../../src/log.ts';
 import { MESSAGE_IDS } from '../../src/logging/events.ts';
 import { type JournalOrigin, journalSink } from '../../src/logging/journal-sink.ts';
@@ -22,6 +22,24 @@ const origin = [
 ];
 
 describe('what becomes an entry', () => {
+  it('the begin of a step does when it lasts longer than a second; the entry of a failure says why', () => {
+    vi.useFakeTimers();
+    const step = { section: 'commands', config: 'config', entry: 'x' };
+    const sent: string[] = [];
+    const journal = { isThere: () => true, send: (entry: string) => void sent.push(entry.split('\n')[0] ?? '') };
+    const log = createLog(new Redactor(), [journalSink(ORIGIN, (text) => text, journal)]);
+    log.info('quick begins', { event: 'stepBegun', ...step });
+    log.debug('it prints');
+    log.info('quick unchanged', { state: 'unchanged', ...step });
+    vi.advanceTimersByTime(5000);
+    expect(sent).toEqual([]);
+    log.info('slow begins', { event: 'stepBegun', ...step });
+    vi.advanceTimersByTime(1500);
+    log.info('slow failed', { event: 'stepFailed', reason: 'it broke', ...step });
+    expect(sent).toEqual(['MESSAGE=slow begins', 'MESSAGE=slow failed: it broke']);
+    vi.useRealTimers();
+  });
+
   it('an error and a warning do, news and details do not', () => {
     const got = entries((log) => {
       log.trace('a');

@@ -2,10 +2,11 @@ import { resolve } from 'node:path';
 import type { CommandEntry } from '../../config/config.ts';
 import { errnoOf, lastLine, Problem } from '../../errors.ts';
 import { type CommandOptions, type CommandResult, commandEnvironment } from '../../system/exec.ts';
+import { logPrinted } from '../printed.ts';
 import type { Section, World } from '../step.ts';
 
 /** What a shell makes of a program that is not there, or that it may not run. */
-const NOT_STARTED: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126 };
+const NOT_STARTED: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126, ETXTBSY: 126 };
 
 /** Runs commands in the order of their names. There is no telling what one does, so each counts as a change. */
 export const commandsSection: Section<CommandEntry> = {
@@ -17,23 +18,26 @@ export const commandsSection: Section<CommandEntry> = {
     const options = await commandOptions(entry, world);
     if (options.as !== undefined) await tryUser(entry, options.as, world);
     if (entry.test === undefined) return { state: 'differs', what: 'ran' };
-    const { exitCode, output } = await run(entry.test, options, world);
+    const { exitCode, reason, problem } = await run(entry.test, options, world, `the test of ${entry.name}`);
     if (exitCode === 0) return { state: 'differs', what: 'ran, its test allowed it' };
-    world.log.debug(`the test of ${entry.pointer} ended with exit code ${exitCode}\n${output}`);
-    return { state: 'skipped', reason: `its test ended with exit code ${exitCode}` };
+    const why = reason ?? problem?.hint;
+    return {
+      state: 'skipped',
+      reason: `its test ended with exit code ${exitCode}${why === undefined ? '' : `: ${why}`}`,
+    };
   },
 
   async apply(entry, world) {
-    const { exitCode, output, problem } = await run(entry.command, await commandOptions(entry, world), world);
+    const options = await commandOptions(entry, world);
+    const { exitCode, output, reason, problem } = await run(entry.command, options, world, entry.name);
     if (exitCode !== 0 && !entry.ignoreErrors) {
       if (problem !== undefined) throw problem;
       throw new Problem(`the command ended with exit code ${exitCode}`, {
         where: entry.pointer,
-        hint: lastLine(output),
+        hint: reason === undefined ? lastLine(output) : `${lastLine(output)}: ${reason}`,
         output,
       });
     }
-    if (output.trim() !== '') world.log.debug(`${entry.pointer} printed\n${output.trimEnd()}`);
     if (entry.waitAfterCompletion > 0) await world.system.clock.sleep(entry.waitAfterCompletion * 1000);
     return { state: 'changed', what: exitCode === 0 ? 'ran' : `ran, exit code ${exitCode} ignored` };
   },
@@ -44,10 +48,21 @@ interface Ran extends CommandResult {
   readonly problem?: Problem;
 }
 
-/** A list whose program cannot be run ends as the same command does in a shell, so that `test` and `ignoreErrors` hold. */
-async function run(command: CommandEntry['command'], options: CommandOptions, { system }: World): Promise<Ran> {
+/**
+ * A list whose program cannot be run ends as the same command does in a shell, so that `test` and `ignoreErrors` hold.
+ * @param name for its lines in the log
+ */
+async function run(
+  command: CommandEntry['command'],
+  options: CommandOptions,
+  world: World,
+  name: string,
+): Promise<Ran> {
+  const printed = logPrinted(name, world);
   try {
-    return await system.exec.command(command, options);
+    const result = await world.system.exec.command(command, { ...options, onLines: printed.onLines });
+    printed.end(result.output);
+    return result;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const exitCode = NOT_STARTED[errnoOf(error.cause) ?? ''];
@@ -93,7 +108,6 @@ async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']
     where: `${entry.pointer}, runas`,
     // The setpriv of BusyBox knows no users, and explains itself on a page.
     hint: /busybox/i.test(output) ? 'install the setpriv of util-linux' : lastLine(output),
-    output,
   });
 }
 

@@ -2,7 +2,9 @@ import { ExitCode, lastLine, Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
 import type { Environment, ToolResult } from '../../system/exec.ts';
+import { logPrinted } from '../printed.ts';
 import type { World } from '../step.ts';
+import { holderName, packageLockHolder } from './package-locks.ts';
 
 /** How a package tool says what is the matter; each looks at what a failed call printed. */
 export interface ToolSigns {
@@ -42,24 +44,36 @@ export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>
  */
 export async function callPackageTool(call: ToolCall, world: World): Promise<ToolResult> {
   const { system, log } = world;
+  const [program] = call.command;
   const patience = await lockTimeout(world);
   const begin = system.clock.elapsed();
-  let told = false;
+  let told: string | undefined;
+  // What it says of the lock at each attempt is logged once.
+  let logged: ReadonlySet<string> = new Set();
   let troubles = 0;
   for (;;) {
+    const printed = logPrinted(program, world);
     const result = await system.exec.tool(call.command, {
-      onAbort: DEAF_TOOLS.has(call.command[0]) ? 'wait' : 'ask',
+      onAbort: DEAF_TOOLS.has(program) ? 'wait' : 'ask',
       ...(call.env === undefined ? {} : { env: call.env }),
+      onLines: (lines, stream) =>
+        printed.onLines(
+          lines.filter((line) => !logged.has(line)),
+          stream,
+        ),
     });
+    printed.end(result.output);
     if (result.exitCode === 0) return result;
     if (call.signs.isLocked(result.output)) {
-      if (system.clock.elapsed() - begin >= patience * 1000) throw lockProblem(call, patience, result);
-      if (!told)
-        log.info(
-          `${call.signs.lockHolder?.(result.output) ?? 'another program'} holds the lock of ${call.command[0]}, waiting for it`,
-        );
-      told = true;
+      const holder = holderOf(call, result);
+      if (system.clock.elapsed() - begin >= patience * 1000) throw lockProblem(program, holder, patience, call, result);
+      const said = `${holder} holds the lock of ${program}`;
+      if (said !== told) log.info(`${said}, waiting for it`);
+      told = said;
+      logged = new Set(result.output.split('\n'));
+      world.onWait?.(`waiting for ${holder}, which holds the lock of ${program}`);
       await system.clock.sleep(LOCK_PAUSE);
+      world.onWait?.(undefined);
       continue;
     }
     const pause = REPOSITORY_PAUSES[troubles];
@@ -91,12 +105,18 @@ export function notInstalled(manager: string): Problem {
   });
 }
 
+/** Who holds the lock: as the tool says, or else as the kernel does. */
+function holderOf({ command: [program], signs }: ToolCall, { output }: ToolResult): string {
+  return signs.lockHolder?.(output) ?? holderName(packageLockHolder([program])) ?? 'another program';
+}
+
 function lockProblem(
-  { manager, command: [program], signs }: ToolCall,
+  program: string,
+  holder: string,
   seconds: number,
+  { manager }: ToolCall,
   { output }: ToolResult,
 ): Problem {
-  const holder = signs.lockHolder?.(output) ?? 'another program';
   return new Problem(`${holder} has held the lock of ${program} for ${seconds} seconds`, {
     where: `packages ${manager}`,
     hint: `wait for it, or set package-lock-timeout in ${paths.settings}`,

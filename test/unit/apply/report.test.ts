@@ -18,7 +18,7 @@ describe('stepLine', () => {
     ],
     [result('unchanged', '', 0.4), ['files', 'unchanged', '/etc/motd', '0 ms']],
     [result('skipped', 'the test failed', 1234), ['files', 'skipped', '/etc/motd', '(the test failed)', '1.2 s']],
-    [result('failed', 'no such user', 61_000), ['files', 'failed', '/etc/motd', '(no such user)', '61.0 s']],
+    [result('failed', 'no such user', 61_000), ['files', 'failed', '/etc/motd', '61.0 s']],
   ])('is one line of columns', (one, parts) => {
     expect(stepLine(one).split(/ {2,}/)).toEqual(parts);
   });

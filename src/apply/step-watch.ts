@@ -1,0 +1,52 @@
+import type { Log } from '../log.ts';
+import type { Step } from '../sections/step.ts';
+import { formatDuration, stepColumns } from './report.ts';
+
+/** A step while it lasts. */
+export interface StepWatch {
+  /** Takes what the step waits for; undefined when it waits no longer. */
+  waitsFor(what: string | undefined): void;
+  /** What it waits for, as far as that is known. */
+  wait(): string | undefined;
+  end(): void;
+}
+
+export interface WatchTools {
+  readonly log: Log;
+  /** Finds what a step waits for that has not told it itself. */
+  readonly findWait: () => string | undefined;
+  /** Hears each line that tells of a step that lasts. */
+  readonly onLasting?: ((line: string) => void) | undefined;
+}
+
+/** Milliseconds between two lines about a step that lasts. */
+const MINUTE = 60_000;
+/** Milliseconds that what was found counts. */
+const FRESH = 5_000;
+
+/** Logs that a step begins and, each minute, that it lasts and what it waits for. */
+export function watchStep(step: Step, { log, findWait, onLasting }: WatchTools): StepWatch {
+  const about = { section: step.section, config: step.config, entry: step.entry.name };
+  log.info(stepColumns(step, 'begins'), { event: 'stepBegun', tone: 'detail', state: 'begun', ...about });
+  let told: string | undefined;
+  let found: { readonly wait: string | undefined; readonly at: number } | undefined;
+  let minutes = 0;
+  const wait = (): string | undefined => {
+    if (told !== undefined) return told;
+    if (found === undefined || Date.now() - found.at >= FRESH) found = { wait: findWait(), at: Date.now() };
+    return found.wait;
+  };
+  const timer = setInterval(() => {
+    minutes += 1;
+    const line = stepColumns(step, 'lasts', wait(), formatDuration(minutes * MINUTE));
+    log.info(line, { event: 'stepLasts', tone: 'detail', state: 'lasting', ...about });
+    onLasting?.(line);
+  }, MINUTE).unref();
+  return {
+    waitsFor: (what) => {
+      told = what;
+    },
+    wait,
+    end: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { ancestorsOf, liveProc, processStat } from './processes.ts';
+
+/** A process that holds a lock. */
+export interface LockHolder {
+  readonly pid: number;
+  /** As in ps: the first 15 characters of its program. */
+  readonly name: string;
+  /** What it has locked. */
+  readonly path: string;
+}
+
+/**
+ * Who holds a lock on a file, by fcntl(2) or flock(2), or by its number in the file (dnf, yum, zypper).
+ * @returns undefined where nobody does, or only we and what we run, or a process that cannot be seen
+ */
+export function lockHolderOf(path: string): LockHolder | undefined {
+  const file = statOf(path);
+  if (file === undefined) return undefined;
+  const locked = [...liveProc('locks').matchAll(/^\d+: (?!->)(?:\S+ +){3}(\d+) [\da-f]+:[\da-f]+:(\d+) /gm)]
+    // The number of a file's device there is another one than stat's, on overlayfs say.
+    .filter(([, , inode]) => Number(inode) === file.ino)
+    .map(([, pid]) => Number(pid))
+    .filter((pid) => hasOpen(pid, file));
+  const written = path.endsWith('.pid') ? [Number.parseInt(textOf(path), 10)] : [];
+  const pid = [...locked, ...written].find((one) => one > 0 && processStat(one) !== undefined && !isOurs(one));
+  return pid === undefined ? undefined : { pid, name: liveProc(`${pid}/comm`).trim(), path };
+}
+
+function isOurs(pid: number): boolean {
+  return pid === process.pid || ancestorsOf(pid).some((ancestor) => ancestor.pid === process.pid);
+}
+
+function hasOpen(pid: number, { dev, ino }: Stats): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const open = statOf(`/proc/${pid}/fd/${fd}`);
+      return open?.dev === dev && open.ino === ino;
+    });
+  } catch {
+    return false;
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
