@@ -128,7 +128,9 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
   const { line, exitCode, output } = report.stoppedBy;
-  const isToldOf = output !== undefined && system.abort?.aborted !== true;
+  // What package tools and the like print is explained in the error; a command of the metadata's author only its author knows.
+  const isCommand = report.results.at(-1)?.step.section === 'commands';
+  const isToldOf = isCommand && output !== undefined && system.abort?.aborted !== true;
   if (isToldOf && !verbose) showOutput(output, context);
   const path = isToldOf ? context.logPath() : undefined;
   log.error(path === undefined ? line : `${line}: see ${path}`, { event: 'runEnded', exitCode });
