@@ -278,7 +278,7 @@ X
         const result = await dnf({ 'cfn-other': [] });
         expect({ code: result.code, complaints: complaints(result) }).toEqual({
           code: 75,
-          complaints: [expect.stringMatching(/another program has held the lock of dnf/)],
+          complaints: [expect.stringMatching(/process \d+ \((?:dnf|rpm)\S*\) has held the lock of dnf/)],
         });
       });
       await view().run('rm /etc/cfn/cfntools.conf');

@@ -159,7 +159,7 @@ describe('rpm', () => {
       const result = await rpm({ any: file('cfn-other-1.0-1') });
       expect({ code: result.code, complaints: complaints(result) }).toEqual({
         code: 75,
-        complaints: [expect.stringMatching(/another program has held the lock of rpm/)],
+        complaints: [expect.stringMatching(/process \d+ \((?:dnf|rpm)\S*\) has held the lock of rpm/)],
       });
     });
     await view().run('rm /etc/cfn/cfntools.conf');

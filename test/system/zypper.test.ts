@@ -186,7 +186,7 @@ describe('zypper', () => {
         const result = await zypper({ 'cfn-other': [] });
         expect({ code: result.code, complaints: complaints(result) }).toEqual({
           code: 75,
-          complaints: [expect.stringMatching(/another program has held the lock of zypper/)],
+          complaints: [expect.stringMatching(/process \d+ \((?:zypper|rpm)\S*\) has held the lock of zypper/)],
         });
       });
       await view().run('rm /etc/cfn/cfntools.conf');
