@@ -30,6 +30,8 @@ export function pack(names: readonly string[], directory: string, withCode: bool
   for (const name of names) {
     const file = `${name}.cjs`;
     const source = readFileSync(join(directory, file));
+    // src/packed.ts reads one byte as one character.
+    if (source.some((byte) => byte > 0x7f)) throw new Error(`${file} is not ASCII: write \\u escapes in its patterns`);
     if (COMPRESSED.has(name)) add(`${file}.br`, brotliCompressSync(source));
     else add(file, source);
     if (withCode && !WITHOUT_CODE.has(name)) add(`${name}.cache`, codeOf(name, directory));

@@ -161,7 +161,7 @@ async function signalBehind(failure: unknown, { abort, clock }: System): Promise
 function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: Step, left: number): Problem {
   const others = left === 0 ? '' : `${left} step${left === 1 ? ' was' : 's were'} not run; `;
   return new Problem(message, {
-    where: entry.pointer,
+    where: entry.place,
     hint: `${others}run cfn-init again`,
     exitCode,
     ...(output === undefined ? {} : { output }),

@@ -8,7 +8,7 @@ export type SectionName = 'packages' | 'groups' | 'users' | 'sources' | 'files' 
 export interface EntryPlace {
   readonly name: string;
   /** For people: placeOf. */
-  readonly pointer: string;
+  readonly place: string;
 }
 
 export type PackageManagerName =

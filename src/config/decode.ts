@@ -8,6 +8,7 @@ import {
 import type {
   CommandEntry,
   Config,
+  EntryPlace,
   FileEntry,
   GroupEntry,
   PackagesEntry,
@@ -28,7 +29,7 @@ import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import { decodeContent, type RawFile, textOf } from './decode-content.ts';
 import type { Finding } from './findings.ts';
 import { JsonSpans } from './json-span.ts';
-import { withNumbersAsWritten } from './literal-numbers.ts';
+import { withCredentialsAsWritten, withNumbersAsWritten } from './literal-numbers.ts';
 import { isExecutableMode, isPrivateMode } from './mode.ts';
 import { openTextsOf } from './open-texts.ts';
 import { parseConfig } from './parse-config.ts';
@@ -78,8 +79,8 @@ export function decodeMetadata(
   if (!isRecord(init))
     return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
 
-  const authentications = decodeAuthentications(value);
   const spans = new JsonSpans(text);
+  const authentications = decodeAuthentications(withCredentialsAsWritten(value, spans));
   const selection = selectConfigs(init, wanted);
   const findings = [
     ...selection.findings,
@@ -119,9 +120,9 @@ export function decodeMetadata(
  */
 export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts' | 'openTexts'> {
   if (!isRecord(value)) return { secrets: [], privateTexts: [], openTexts: [] };
-  const authentications = decodeAuthentications(value);
-  const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
   const spans = new JsonSpans(text);
+  const authentications = decodeAuthentications(withCredentialsAsWritten(value, spans));
+  const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
   const privateTexts = Object.entries(init).flatMap(([name, config]) =>
     privateTextsOf(name, config, spans, authentications),
   );
@@ -172,19 +173,19 @@ function decodeConfig(
 
 function decodePackages(config: string, { packages }: RawConfig): PackagesEntry[] {
   return entriesOf(packages).map(([manager, list]) => ({
-    ...place(config, 'packages', manager),
+    ...entryAt(config, 'packages', manager),
     name: manager as PackagesEntry['name'],
     packages: Object.entries(list as Record<string, string[]>).map(([name, versions]) => ({ name, versions })),
   }));
 }
 
 function decodeGroups(config: string, { groups }: RawConfig): GroupEntry[] {
-  return entriesOf(groups).map(([name, { gid }]) => ({ ...place(config, 'groups', name), gid: gid ?? undefined }));
+  return entriesOf(groups).map(([name, { gid }]) => ({ ...entryAt(config, 'groups', name), gid: gid ?? undefined }));
 }
 
 function decodeUsers(config: string, { users }: RawConfig): UserEntry[] {
   return entriesOf(users).map(([name, user]) => ({
-    ...place(config, 'users', name),
+    ...entryAt(config, 'users', name),
     uid: user.uid ?? undefined,
     groups: user.groups ?? undefined,
     home: user.homeDir ?? undefined,
@@ -193,7 +194,7 @@ function decodeUsers(config: string, { users }: RawConfig): UserEntry[] {
 
 function decodeSources(config: string, { sources }: RawConfig, { byName }: Authentications): SourceEntry[] {
   return entriesOf(sources).map(([name, url]) => ({
-    ...place(config, 'sources', name),
+    ...entryAt(config, 'sources', name),
     url,
     authentication: authenticationFor(url, undefined, byName),
   }));
@@ -201,7 +202,7 @@ function decodeSources(config: string, { sources }: RawConfig, { byName }: Authe
 
 function decodeCommands(config: string, { commands }: RawConfig): CommandEntry[] {
   return entriesOf(commands).map(([name, entry]) => ({
-    ...place(config, 'commands', name),
+    ...entryAt(config, 'commands', name),
     command: entry.command,
     test: entry.test ?? undefined,
     env: entry.env ?? undefined,
@@ -216,7 +217,7 @@ function decodeServices(config: string, { services }: RawConfig): ServiceEntry[]
   return entriesOf(services).flatMap(([manager, list]) =>
     Object.entries(list as Record<string, NonNullable<NonNullable<RawConfig['services']>['systemd']>[string]>).map(
       ([name, service]) => ({
-        ...place(config, 'services', manager, name),
+        ...entryAt(config, 'services', manager, name),
         manager: manager as ServiceEntry['manager'],
         enabled: service?.enabled ?? undefined,
         ensureRunning: service?.ensureRunning ?? undefined,
@@ -270,7 +271,7 @@ function decodeFiles(
     }
     return [
       {
-        ...place(config, 'files', path),
+        ...entryAt(config, 'files', path),
         content,
         mode: file.mode ?? undefined,
         owner: file.owner ?? undefined,
@@ -310,10 +311,10 @@ function privateTextsIn(files: readonly FileEntry[]): PrivateText[] {
   );
 }
 
-function place(config: string, section: string, ...names: readonly string[]): { name: string; pointer: string } {
+function entryAt(config: string, section: string, ...names: readonly string[]): EntryPlace {
   return {
     name: names[names.length - 1] as string,
-    pointer: placeOf(pointerOf([INIT_KEY, config, section, ...names])),
+    place: placeOf(pointerOf([INIT_KEY, config, section, ...names])),
   };
 }
 

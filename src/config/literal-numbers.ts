@@ -1,3 +1,4 @@
+import { AUTHENTICATION_KEY } from './authentication.ts';
 import { INIT_KEY } from './config-sets.ts';
 import type { JsonSpans } from './json-span.ts';
 import { parseJsonNumbers } from './json-text.ts';
@@ -29,6 +30,13 @@ export function withNumbersAsWritten(
     return [[section, takeLiteral(part, written, depth, keys)] as const];
   });
   return entries.length === 0 ? value : { ...value, ...Object.fromEntries(entries) };
+}
+
+/** A document whose credentials are texts: a password of digits may be longer than JSON.parse keeps. */
+export function withCredentialsAsWritten(value: Record<string, unknown>, spans: JsonSpans): Record<string, unknown> {
+  const span = hasNumber(value[AUTHENTICATION_KEY]) ? spans.textAt([AUTHENTICATION_KEY]) : undefined;
+  if (span === undefined) return value;
+  return { ...value, [AUTHENTICATION_KEY]: parseJsonNumbers(span, (_, digits) => digits) };
 }
 
 /** The value with what is as deep, below these keys, taken from the other one of the same form. */

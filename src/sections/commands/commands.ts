@@ -33,7 +33,7 @@ export const commandsSection: Section<CommandEntry> = {
     if (exitCode !== 0 && !entry.ignoreErrors) {
       if (problem !== undefined) throw problem;
       throw new Problem(`the command ended with exit code ${exitCode}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: reason === undefined ? lastLine(output) : `${lastLine(output)}: ${reason}`,
         output,
       });
@@ -80,7 +80,7 @@ async function commandOptions(entry: CommandEntry, { system }: World): Promise<C
   const cwd = absolutePath(entry.cwd.replace(/^~(?=\/|$)/, env['HOME'] || '/'));
   // Not through the file door's own answer for links: a cwd may well be a link to a directory.
   if (!isDirectory(cwd, system.files))
-    throw new Problem('no such directory', { where: `${entry.pointer}, cwd`, hint: `create ${cwd} first` });
+    throw new Problem('no such directory', { where: `${entry.place}, cwd`, hint: `create ${cwd} first` });
   return { ...common, cwd };
 }
 
@@ -88,10 +88,10 @@ async function commandOptions(entry: CommandEntry, { system }: World): Promise<C
  * @returns undefined where the command runs as the user that we are ourselves
  * @throws Problem for a user that does not exist, or that only root can run it as
  */
-async function otherUser({ runas, pointer }: CommandEntry, { accounts, self }: World['system']) {
+async function otherUser({ runas, place }: CommandEntry, { accounts, self }: World['system']) {
   if (runas === undefined) return undefined;
   const user = await accounts.user(runas);
-  const where = `${pointer}, runas`;
+  const where = `${place}, runas`;
   if (user === undefined)
     throw new Problem(`no user ${JSON.stringify(runas)}`, { where, hint: 'create it under "users"' });
   if (user.uid === self.uid) return undefined;
@@ -105,7 +105,7 @@ async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']
   const { exitCode, output } = await system.exec.command(':', { as, cwd: '/' });
   if (exitCode === 0) return;
   throw new Problem(`cannot run it as ${entry.runas}`, {
-    where: `${entry.pointer}, runas`,
+    where: `${entry.place}, runas`,
     // The setpriv of BusyBox knows no users, and explains itself on a page.
     hint: /busybox/i.test(output) ? 'install the setpriv of util-linux' : lastLine(output),
   });

@@ -40,7 +40,7 @@ export const filesSection: Section<FileEntry> = {
     const bytes =
       entry.content.kind === 'inline'
         ? Buffer.from(entry.content.bytes)
-        : await renderDownload(entry.content, entry.pointer, world);
+        : await renderDownload(entry.content, entry.place, world);
     const difference = await compare(entry, bytes, world);
     if (difference.state !== 'differs') return difference;
     if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
@@ -116,7 +116,7 @@ function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): numb
   // The kernel's own name for it, which needs no account.
   if (name === 'root') return 0;
   throw new MissingAccount(`no ${kind} ${JSON.stringify(name)}`, {
-    where: `${entry.pointer}, ${kind === 'user' ? 'owner' : 'group'}`,
+    where: `${entry.place}, ${kind === 'user' ? 'owner' : 'group'}`,
     hint: `create it under "${kind}s"`,
   });
 }

@@ -13,14 +13,14 @@ export const groupsSection: Section<GroupEntry> = {
     if (present !== undefined) {
       if (entry.gid === undefined || entry.gid === present.gid) return { state: 'unchanged' };
       throw new Problem(`group ${entry.name} has gid ${present.gid}, not ${entry.gid}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: 'change the gid in the template or the group on the machine',
       });
     }
     const holder = entry.gid === undefined ? undefined : await accounts.groupNumbered(entry.gid);
     if (holder !== undefined) {
       throw new Problem(`gid ${entry.gid} belongs to group ${holder.name}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: `choose another gid for ${entry.name}`,
       });
     }

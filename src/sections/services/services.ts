@@ -36,7 +36,7 @@ export const servicesSection: Section<PlannedService> = {
     const actions = await thenWatch(entry, world, async () => {
       const status = await look(entry, await managerOf(world), world);
       if (entry.enabled === true && status.notEnabled !== undefined && !status.isEnabled)
-        world.log.warning(`${status.id} cannot be enabled: ${entry.pointer}: ${status.notEnabled}`);
+        world.log.warning(`${status.id} cannot be enabled: ${entry.place}: ${status.notEnabled}`);
       return neededActions(entry, status, world);
     });
     if (actions.length > 0) return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
@@ -110,7 +110,7 @@ async function look(entry: ServiceEntry, manager: ServiceManager, world: World):
   if (fresh.isKnown || !isMissed) return refuseMasked(entry, fresh, isWanted);
   const near = nearestNames(entry.name, await manager.names());
   throw new Problem(`no service ${JSON.stringify(entry.name)}`, {
-    where: entry.pointer,
+    where: entry.place,
     hint:
       near.length > 0
         ? `did you mean ${near.join(' or ')}?`
@@ -118,11 +118,11 @@ async function look(entry: ServiceEntry, manager: ServiceManager, world: World):
   });
 }
 
-function refuseMasked({ pointer }: ServiceEntry, status: ServiceStatus, isWanted: boolean): ServiceStatus {
+function refuseMasked({ place }: ServiceEntry, status: ServiceStatus, isWanted: boolean): ServiceStatus {
   const { id, isMasked = false } = status;
   if (isMasked !== false && isWanted)
     throw new Problem(`${id} is masked`, {
-      where: pointer,
+      where: place,
       hint: `run systemctl unmask ${isMasked === 'runtime' ? '--runtime ' : ''}${id}, or do not ask for it`,
     });
   return status;
@@ -143,17 +143,17 @@ function neededActions(entry: ServiceEntry, status: ServiceStatus, { changes }: 
   return actions;
 }
 
-function notNow({ name, pointer }: ServiceEntry, action: Action, isEnabled: boolean): string {
+function notNow({ name, place }: ServiceEntry, action: Action, isEnabled: boolean): string {
   const later = isEnabled ? 'it starts at the next boot' : 'it is not enabled, so that no boot starts it either';
-  return `${name} is not ${DONE[action]}, no init system runs here: ${pointer}: ${later}`;
+  return `${name} is not ${DONE[action]}, no init system runs here: ${place}: ${later}`;
 }
 
 function orderedWords(action: Action, { after, isDone }: Ordered): string {
   return isDone ? `${DONE[action]} although it is ordered after ${after}` : `to be ${DONE[action]} after ${after}`;
 }
 
-function notYet({ name, pointer }: ServiceEntry, id: string, { after }: Ordered): string {
-  return `${name} is not waited for: ${pointer}: it is ordered after ${after}, in which this runs, and systemd starts it then: see systemctl status ${id}`;
+function notYet({ name, place }: ServiceEntry, id: string, { after }: Ordered): string {
+  return `${name} is not waited for: ${place}: it is ordered after ${after}, in which this runs, and systemd starts it then: see systemctl status ${id}`;
 }
 
 async function tellOfUnitFiles(manager: ServiceManager, { changes }: World): Promise<void> {

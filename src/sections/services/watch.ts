@@ -70,9 +70,9 @@ async function watchSeconds({ system, log }: World): Promise<number> {
   return secondsSetting(await readSettings(system.files), 'service-watch', WATCH_SECONDS, log, { most: 9999 });
 }
 
-function problemOf({ name, pointer }: ServiceEntry, { what, hint, output }: Trouble): Problem {
+function problemOf({ name, place }: ServiceEntry, { what, hint, output }: Trouble): Problem {
   return new Problem(`service ${JSON.stringify(name)} ${what}`, {
-    where: pointer,
+    where: place,
     hint,
     ...(output === undefined ? {} : { output }),
   });

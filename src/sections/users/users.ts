@@ -24,7 +24,7 @@ export const usersSection: Section<UserEntry> = {
     }
     if (entry.uid !== undefined && entry.uid !== present.uid) {
       throw new Problem(`user ${entry.name} has uid ${present.uid}, not ${entry.uid}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: 'change the uid in the template or the user on the machine',
       });
     }
@@ -65,7 +65,7 @@ async function difference(
   if (entry.home !== undefined && bare(entry.home) !== bare(present.home)) {
     if (!present.isLocal) {
       throw new Problem(`the home of user ${entry.name} is ${present.home}, not ${entry.home}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: 'the user comes from another name service: change it there, or leave homeDir out',
       });
     }
@@ -109,7 +109,7 @@ async function localGroups(
   }
   if (missing.length > 0) {
     throw new MissingAccount(`no group${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`, {
-      where: entry.pointer,
+      where: entry.place,
       hint: 'list what is missing under groups, or correct the name',
     });
   }
@@ -119,7 +119,7 @@ async function localGroups(
     const out = foreign.filter(({ gid, members }) => !gids.includes(gid) && !members.includes(entry.name));
     if (out.length > 0) {
       throw new Problem(`user ${entry.name} is not in ${out.map(({ name }) => name).join(', ')}`, {
-        where: entry.pointer,
+        where: entry.place,
         hint: 'the group comes from another name service: add the user there',
       });
     }
@@ -131,7 +131,7 @@ async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void
   const holder = entry.uid === undefined ? undefined : await system.accounts.userNumbered(entry.uid);
   if (holder === undefined) return;
   throw new Problem(`uid ${entry.uid} belongs to user ${holder.name}`, {
-    where: entry.pointer,
+    where: entry.place,
     hint: `choose another uid for ${entry.name}`,
   });
 }

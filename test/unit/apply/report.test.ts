@@ -3,7 +3,7 @@ import { type Report, type StepResult, stepLine, summaryLine } from '../../../sr
 
 function result(state: StepResult['state'], what = '', duration = 2): StepResult {
   return {
-    step: { section: 'files', config: 'config', entry: { name: '/etc/motd', pointer: '/x' } },
+    step: { section: 'files', config: 'config', entry: { name: '/etc/motd', place: '/x' } },
     state,
     what,
     duration,

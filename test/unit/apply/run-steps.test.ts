@@ -28,7 +28,7 @@ function step(section: SectionName, name: string, { worksOnRoot = true, apply }:
   return {
     section,
     config: 'config',
-    entry: { name, pointer: `/${section}/${name}` },
+    entry: { name, place: `/${section}/${name}` },
     worksOnRoot,
     probe: async () => ({ state: 'differs', what: 'to be done' }),
     apply: async ({ changes }) => apply?.(changes) ?? { state: 'changed', what: 'done' },

@@ -3,7 +3,7 @@ import { type StepWatch, watchStep } from '../../../src/apply/step-watch.ts';
 import { createLog } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 
-const STEP = { section: 'packages', config: 'config', entry: { name: 'apt', pointer: '/x' } } as const;
+const STEP = { section: 'packages', config: 'config', entry: { name: 'apt', place: '/x' } } as const;
 let logged: string[] = [];
 let lasting: string[] = [];
 let looks = 0;

@@ -37,7 +37,7 @@ describe('packages', () => {
     [{}, []],
   ])('%j', (list, expected) => {
     const [entry] = configOf({ packages: { yum: list } }).packages;
-    expect(entry).toMatchObject({ name: 'yum', pointer: 'packages yum' });
+    expect(entry).toMatchObject({ name: 'yum', place: 'packages yum' });
     expect(entry?.packages.map(({ name, versions }) => [name, versions])).toEqual(expected);
   });
 
@@ -94,7 +94,7 @@ describe('groups and users', () => {
     [{ gid: ' 45 ' }, 45],
     [{ gid: 0 }, 0],
   ])('group %j', (group, gid) => {
-    expect(configOf({ groups: { g: group } }).groups).toEqual([{ name: 'g', pointer: 'groups "g"', gid }]);
+    expect(configOf({ groups: { g: group } }).groups).toEqual([{ name: 'g', place: 'groups "g"', gid }]);
   });
 
   it.each<[user: unknown, expected: object]>([
@@ -137,7 +137,7 @@ describe('groups and users', () => {
 describe('sources', () => {
   it.each(['http://h/a.tgz', 'https://h/a?x=%2f', 'file:///a.zip', '/srv/a.zip'])('takes %s', (url) => {
     expect(configOf({ sources: { '/opt/x': url } }).sources).toEqual([
-      { name: '/opt/x', pointer: 'sources "/opt/x"', url, authentication: undefined },
+      { name: '/opt/x', place: 'sources "/opt/x"', url, authentication: undefined },
     ]);
   });
 
@@ -250,7 +250,7 @@ describe('services', () => {
       expect.objectContaining({
         name: 's',
         manager: 'sysvinit',
-        pointer: 'services sysvinit "s"',
+        place: 'services sysvinit "s"',
         ...expected,
       }),
     ]);

@@ -36,4 +36,15 @@ describe('numbers keep their digits', () => {
       'b/cwd',
     ]);
   });
+
+  it('as credentials, which are hidden with all their digits', () => {
+    const block = '{"type": "basic", "username": 7, "password": 12345678901234567890, "uris": ["http://h"]}';
+    const text = `{"${INIT}": {"config": {"files": {"/a": {"source": "http://h/a"}}}},
+      "AWS::CloudFormation::Authentication": {"web": ${block}}}`;
+    const { configs, secrets } = decodeText(text);
+    expect(configs[0]?.files[0]?.content).toMatchObject({
+      authentication: { username: '7', password: '12345678901234567890' },
+    });
+    expect(secrets).toContain('12345678901234567890');
+  });
 });

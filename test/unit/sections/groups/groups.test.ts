@@ -8,7 +8,7 @@ import { createAccounts } from '../../../../src/system/accounts.ts';
 import { createExec } from '../../../../src/system/exec.ts';
 import { temporaryRoot } from '../../temporary-root.ts';
 
-const pointer = '/AWS::CloudFormation::Init/config/groups/g';
+const place = '/AWS::CloudFormation::Init/config/groups/g';
 
 test.each<[string, number | undefined, string]>([
   ['adm', undefined, 'unchanged'],
@@ -17,8 +17,8 @@ test.each<[string, number | undefined, string]>([
   ['fresh', 8, 'created with gid 8'],
   // A group whose name is the number does not take it.
   ['fresh', 20, 'created with gid 20'],
-  ['fresh', 7, `gid 7 belongs to group adm: ${pointer}: choose another gid for fresh`],
-  ['adm', 8, `group adm has gid 7, not 8: ${pointer}: change the gid in the template or the group on the machine`],
+  ['fresh', 7, `gid 7 belongs to group adm: ${place}: choose another gid for fresh`],
+  ['adm', 8, `group adm has gid 7, not 8: ${place}: change the gid in the template or the group on the machine`],
 ])('group %s with gid %s', async (name, gid, expected) => {
   const { root, files } = temporaryRoot();
   mkdirSync(join(root, 'etc'));
@@ -27,7 +27,7 @@ test.each<[string, number | undefined, string]>([
   const world = { system: { accounts } } as unknown as World;
   let said: string;
   try {
-    const probe = await groupsSection.probe({ name, pointer, gid }, world);
+    const probe = await groupsSection.probe({ name, place, gid }, world);
     said = probe.state === 'differs' ? probe.what : probe.state;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -53,7 +53,7 @@ async function apply(
   };
   const entries = Object.entries(wishes).map(
     ([name, wish]): ServiceEntry => ({
-      ...{ name, pointer: `/services/${name}`, manager: 'sysvinit', enabled: undefined, ensureRunning: undefined },
+      ...{ name, place: `/services/${name}`, manager: 'sysvinit', enabled: undefined, ensureRunning: undefined },
       restartOn: { files: [FILE], sources: [], commands: [], packages: [] },
       ...wish,
     }),
@@ -61,7 +61,7 @@ async function apply(
   const none = { packages: [], groups: [], users: [], sources: [], commands: [] };
   const config = { name: 'config', ...none, files: [], services: entries } as unknown as Config;
   const changed = Object.keys(files).map((name) => ({
-    ...{ section: 'files', config: 'config', entry: { name, pointer: name }, worksOnRoot: true },
+    ...{ section: 'files', config: 'config', entry: { name, place: name }, worksOnRoot: true },
     probe: async () => ({ state: 'differs', what: '' }),
     apply: async () => ({ state: 'changed', what: '' }),
   })) as unknown as ReturnType<typeof planSteps>;

@@ -8,7 +8,7 @@ import { createAccounts } from '../../../../src/system/accounts.ts';
 import { createExec } from '../../../../src/system/exec.ts';
 import { temporaryRoot } from '../../temporary-root.ts';
 
-const pointer = '/AWS::CloudFormation::Init/config/users/web';
+const place = '/AWS::CloudFormation::Init/config/users/web';
 
 /** What a look at the accounts says about an entry. */
 async function look(entry: { uid?: number; groups?: string[]; home?: string }, name = 'web'): Promise<string> {
@@ -20,7 +20,7 @@ async function look(entry: { uid?: number; groups?: string[]; home?: string }, n
   const world = { system: { accounts } } as unknown as World;
   const { uid, groups, home } = entry;
   try {
-    const probe = await usersSection.probe({ name, pointer, uid, groups, home }, world);
+    const probe = await usersSection.probe({ name, place, uid, groups, home }, world);
     return probe.state === 'differs' ? probe.what : probe.state;
   } catch (error) {
     if (error instanceof Problem) return error.line;
@@ -43,17 +43,17 @@ describe('an existing user', () => {
     [
       'another uid',
       { uid: 501 },
-      `user web has uid 500, not 501: ${pointer}: change the uid in the template or the user on the machine`,
+      `user web has uid 500, not 501: ${place}: change the uid in the template or the user on the machine`,
     ],
     [
       'one missing group',
       { groups: ['adm', 'no'] },
-      `no group "no": ${pointer}: list what is missing under groups, or correct the name`,
+      `no group "no": ${place}: list what is missing under groups, or correct the name`,
     ],
     [
       'missing groups',
       { groups: ['no', 'adm', '99', '-x'] },
-      `no groups "no", "99", "-x": ${pointer}: list what is missing under groups, or correct the name`,
+      `no groups "no", "99", "-x": ${place}: list what is missing under groups, or correct the name`,
     ],
   ])('%s', async (_, entry, expected) => {
     expect(await look(entry)).toBe(expected);
@@ -65,11 +65,11 @@ describe('a new user', () => {
     ['no wish', {}, 'created'],
     ['all there is', { uid: 70_000, groups: ['adm'], home: '/h' }, 'created, uid 70000, groups adm, home /h'],
     ['the group that is made for it', { groups: ['fresh', 'adm'] }, 'created, groups fresh,adm'],
-    ['a taken uid', { uid: 500 }, `uid 500 belongs to user web: ${pointer}: choose another uid for fresh`],
+    ['a taken uid', { uid: 500 }, `uid 500 belongs to user web: ${place}: choose another uid for fresh`],
     [
       'missing groups',
       { groups: ['no', 'no2'] },
-      `no groups "no", "no2": ${pointer}: list what is missing under groups, or correct the name`,
+      `no groups "no", "no2": ${place}: list what is missing under groups, or correct the name`,
     ],
   ])('%s', async (_, entry, expected) => {
     expect(await look(entry, 'fresh')).toBe(expected);
