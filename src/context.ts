@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { ExitCode, errnoOf, Problem } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
+import { consoleSink } from './logging/console-sink.ts';
 import { journalSink } from './logging/journal-sink.ts';
 import { lastRunSink } from './logging/last-run-sink.ts';
 import type { Progress } from './logging/progress.ts';
@@ -10,6 +11,7 @@ import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { createAccounts } from './system/accounts.ts';
 import { clockUntil, systemClock } from './system/clock.ts';
+import { writeToConsole } from './system/console.ts';
 import { createExec } from './system/exec.ts';
 import { fileProblem } from './system/file-problem.ts';
 import { createFileSystem } from './system/file-system.ts';
@@ -124,7 +126,13 @@ export function createContext(options: ContextOptions): Context {
   const file = fileSink(command, process.pid, systemClock.now, logTo.append);
   const journal = journalSink({ command, processId: process.pid, stack, resource }, redact, createJournal(environment));
   const lastRun = command === 'cfn-init' ? [lastRunSink(system)] : [];
-  const log = createLog(redactor, [unlessQuiet, file, journal, ...lastRun]);
+  const console = consoleSink(
+    command,
+    system,
+    () => isTerminal(STDERR),
+    (text) => writeToConsole(paths.console, text),
+  );
+  const log = createLog(redactor, [unlessQuiet, file, journal, ...lastRun, console]);
   return {
     system,
     systemUntil: buildSystem,

@@ -12,6 +12,8 @@ export const paths = {
   /** Written at each stage of cloud-init's boot, and the other one at the end of the last. */
   cloudInitStatus: '/run/cloud-init/status.json',
   cloudInitResult: '/run/cloud-init/result.json',
+  /** What a cloud shows of a machine that nobody can log in to. */
+  console: '/dev/console',
   /** Exists while a cfn-init works on this machine. */
   initLock: '/run/cfn-init/run.lock',
   /** udev's links from the label of a file system to its device. */

@@ -23,13 +23,17 @@ export function lastRunSink({ files, clock, self }: System): Sink {
         const directory = paths.lastRun.slice(0, paths.lastRun.lastIndexOf('/'));
         files.makePrivateDirectory(directory);
         const bootId = files.readIfPresent(paths.bootId)?.toString('utf8').trim();
-        // Half of a pair of surrogates at the end would be no text for the stack's database.
-        const line = text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();
-        const note = { exitCode, line, elapsed: clock.elapsed(), bootId };
+        const note = { exitCode, line: plainLine(text), elapsed: clock.elapsed(), bootId };
         files.write(paths.lastRun, Buffer.from(`${JSON.stringify(note)}\n`), { mode: 0o600, ...self });
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
       }
     },
   };
+}
+
+/** An error as one line of text for a place that is no terminal of ours: no control characters, and not too long. */
+export function plainLine(text: string): string {
+  // Half of a pair of surrogates at the end would be no text for the stack's database.
+  return text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();
 }

@@ -216,3 +216,54 @@ describe('what is handed to the journal', () => {
     expect((await view().run(left)).stdout).toBe('');
   });
 });
+
+describe('the console of a machine whose cloud-init is under way', () => {
+  const LINE =
+    'the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing';
+  const STATUS = '/run/cloud-init/status.json';
+  /** Makes a pseudo terminal the console, runs its argument, and prints what is on the console then. */
+  const ON_CONSOLE = `
+import os, pty, select, subprocess, sys
+screen, console = pty.openpty()
+subprocess.run(['mount', '--bind', os.ttyname(console), '/dev/console'], check=True)
+try:
+    subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
+finally:
+    subprocess.run(['umount', '/dev/console'], check=True)
+while select.select([screen], [], [], 0)[0]:
+    sys.stdout.write(os.read(screen, 4096).decode())
+`;
+  const onConsole = async (words: readonly string[]): Promise<string> =>
+    (await view().run(['python3', '-c', ON_CONSOLE, ...words])).stdout;
+
+  beforeEach(async () => {
+    await view().run(`mkdir -p ${STATUS.slice(0, -12)} /srv; echo {} >${STATUS}; cat >/srv/document.json`, {
+      input: metadata(QUICK),
+    });
+    return async () => void (await view().run(`rm ${STATUS}`));
+  });
+
+  test.runIf(isInstalled('python3'))('has the error of cfn-init and of cfn-signal', async () => {
+    expect(await onConsole([binary('cfn-init'), '/srv/document.json'])).toBe(`cfn-init: ${LINE}\r\n`);
+    expect(await onConsole([binary('cfn-signal'), '-e', '0', 'ftp://nowhere/'])).toMatch(/^cfn-signal: [^\n]+\r\n$/);
+    const document = '{"AWS::CloudFormation::Init": {"config": {}}}';
+    expect(await onConsole(['sh', '-c', `echo '${document}' | ${binary('cfn-init')} -`])).toBe('');
+    expect(await onConsole([binary('cfn-init'), '--root', '/srv', '/srv/missing.json'])).toBe('');
+  });
+
+  test.each([
+    ['that nobody reads', ''],
+    // The reader has it open and takes nothing.
+    [
+      'that is full',
+      'exec 9<>/srv/console; dd if=/dev/zero of=/srv/console oflag=nonblock bs=64k count=2 2>/dev/null;',
+    ],
+  ])('holds nothing up when it is one %s', async (_, fill) => {
+    const { code, stderr } = await view().run(
+      `mkfifo /srv/console; mount --bind /srv/console /dev/console; ${fill}
+      timeout -s KILL 30 ${binary('cfn-init')} /srv/document.json; code=$?
+      umount /dev/console; rm /srv/console; exit $code`,
+    );
+    expect({ code, stderr }).toEqual({ code: 1, stderr: `cfn-init: ${LINE}\n` });
+  });
+});

@@ -1,0 +1,18 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+
+/** Without waiting for a carrier or a full buffer, and without taking the device as our terminal; never made when it is missing. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NOCTTY | constants.O_NONBLOCK;
+
+/** Writes a text to the machine's console as far as that takes it at once. It never waits and never fails. */
+export function writeToConsole(path: string, text: string): void {
+  try {
+    const fd = openSync(path, FLAGS);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // There is none, or nobody takes what it is given: the log has the line.
+  }
+}
