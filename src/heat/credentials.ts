@@ -1,4 +1,5 @@
 import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
+import { once } from '../once.ts';
 import { type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
@@ -13,6 +14,8 @@ export interface CredentialWish {
   readonly secretKey: string | undefined;
   /** --role */
   readonly role: string | undefined;
+  /** The role comes before all others, as in aws-cfn-bootstrap's cfn-hup.conf; they do where there is no such role. */
+  readonly isRoleFirst?: boolean;
   /** --strict: refuse a credential file that is not private to root and the caller. */
   readonly isStrict: boolean;
   readonly namedBy: NamedBy;
@@ -31,8 +34,9 @@ export interface CredentialTools {
 
 /**
  * The credentials (contract sections 5 and 7.3): the credential file, the two flags, the environment, AWS's names before
- * keystone's, the instance role; the first that is given.
- * @throws Problem with exit code 2 for one flag without the other, or one that cannot be sent; Problem for a credential file that cannot be used;
+ * keystone's, the instance role, which may also come first; the first that is given.
+ * @throws Problem with exit code 2 for one flag without the other, or one that cannot be sent; Problem for a credential file
+ * that cannot be used;
  * Unasked when there are none
  */
 export async function findCredentials(
@@ -40,12 +44,15 @@ export async function findCredentials(
   tools: CredentialTools,
 ): Promise<Credentials | KeystoneCredentials> {
   const fromFlags = decodeFlags(wish);
+  const { credentialFile, role, isRoleFirst, isStrict } = wish;
+  const ofRole = once(async () => (isFilled(role) ? fromRole(role, tools) : undefined));
   const credentials =
-    (isFilled(wish.credentialFile) ? await fromFile(wish.credentialFile, wish.isStrict, tools) : undefined) ??
+    (isRoleFirst === true ? await ofRole().catch(unlessUnasked) : undefined) ??
+    (isFilled(credentialFile) ? await fromFile(credentialFile, isStrict, tools) : undefined) ??
     fromFlags ??
     fromEnvironment(tools) ??
     (await fromOpenStackEnvironment(tools)) ??
-    (isFilled(wish.role) ? await fromRole(wish.role, tools) : undefined);
+    (await ofRole());
   if (credentials === undefined) throw noCredentials(wish.namedBy);
   if (isOfKeystone(credentials)) {
     tools.onSecret(secretOf(credentials));
@@ -239,6 +246,11 @@ function checked(credentials: Credentials, names: Partial<PartNames>, where: str
   const fault = credentialsFault(credentials, { ...NAMES, ...names });
   if (fault !== undefined) throw new UnfitKey(fault, { where, hint: CHECK_CHARACTERS });
   return credentials;
+}
+
+/** A stack that came from AWS may name a role that its cloud does not have. */
+function unlessUnasked(error: unknown): undefined {
+  if (!(error instanceof Unasked)) throw error;
 }
 
 function isFilled(text: string | undefined): text is string {

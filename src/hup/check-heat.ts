@@ -17,6 +17,8 @@ const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 interface Found {
   readonly isOfKeystone: boolean;
   readonly problems: readonly string[];
+  /** They are in the environment of this call and nowhere else. */
+  readonly isOfCaller?: boolean;
 }
 
 /**
@@ -29,18 +31,13 @@ export async function checkHeatAccess(
   main: ConfigSection,
 ): Promise<Remarks> {
   const remarks: Remarks = { problems: [], warnings: [] };
-  const file = valueIn(main, 'credential-file');
-  const isFile = file !== undefined && file.value !== '';
-  const ofUnit = isFile ? undefined : await lookAtUnit(system);
-  const found = isFile
-    ? await lookAtFile(system, file)
-    : ((await lookAtVariables(system.environment, undefined)) ?? ofUnit);
+  const role = await lookAtRole(system, main);
+  const found = role === 'there' ? undefined : await lookForKeys(system, main);
   const host = found?.isOfKeystone === true ? undefined : checkAddress(system, main, remarks);
   if (found?.isOfKeystone === true) remarks.warnings.push(...doubtsAboutUrl(main));
-  const role = valueIn(main, 'role');
   if (found !== undefined) {
     remarks.problems.push(...found.problems);
-    if (!isFile && ofUnit === undefined)
+    if (found.isOfCaller === true)
       remarks.warnings.push(
         remark(
           found.isOfKeystone ? 'OS_AUTH_URL' : 'AWS_ACCESS_KEY_ID',
@@ -48,18 +45,38 @@ export async function checkHeatAccess(
           `put them into ${paths.unitEnvironment}, or give ${BY_HUP_CONFIG.credentials}`,
         ),
       );
-  } else if (role !== undefined && role.value !== '') {
-    try {
-      await roleCredentials(system, role.value, undefined, BY_HUP_CONFIG.insteadOfRole);
-    } catch (error) {
-      remarks.problems.push(remark(role.place, lineOf(error)));
-    }
+  } else if (role !== undefined) {
+    if (role !== 'there') remarks.problems.push(role);
   } else {
     const isAws = host?.endsWith('.amazonaws.com') === true || host?.endsWith('.amazonaws.com.cn') === true;
     const hint = isAws ? 'give role=, the role of this instance, or credential-file=' : 'give credential-file=';
     remarks.problems.push(remark(placeOf(main), 'no credentials for heat-api-cfn', hint));
   }
   return remarks;
+}
+
+/** @returns 'there' for a role that the instance has, what is wrong with another one, undefined when none is named */
+async function lookAtRole(system: Pick<System, 'http' | 'clock'>, main: ConfigSection): Promise<string | undefined> {
+  const role = valueIn(main, 'role');
+  if (role === undefined || role.value === '') return undefined;
+  try {
+    await roleCredentials(system, role.value, undefined, BY_HUP_CONFIG.insteadOfRole);
+    return 'there';
+  } catch (error) {
+    return remark(role.place, lineOf(error));
+  }
+}
+
+/** Credentials that need no role. */
+async function lookForKeys(
+  system: Pick<System, 'files' | 'self' | 'environment'>,
+  main: ConfigSection,
+): Promise<Found | undefined> {
+  const file = valueIn(main, 'credential-file');
+  if (file !== undefined && file.value !== '') return lookAtFile(system, file);
+  const ofUnit = await lookAtUnit(system);
+  const ofCaller = await lookAtVariables(system.environment, undefined);
+  return ofCaller === undefined ? ofUnit : { ...ofCaller, isOfCaller: ofUnit === undefined };
 }
 
 /** A url= that was right for access keys is not for keystone, which knows the address itself. */

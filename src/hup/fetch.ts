@@ -57,6 +57,7 @@ export async function fetchResources(
     const { url, region, credentialFile, role } = settings;
     const wish = {
       ...{ url, region, credentialFile, role, accessKey: undefined, secretKey: undefined },
+      isRoleFirst: true,
       isStrict: false,
       namedBy: BY_HUP_CONFIG,
     };

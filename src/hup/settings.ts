@@ -118,7 +118,13 @@ export function decodeSettings(
     );
   const role = text('role');
   if (role !== undefined && credentialFile !== undefined)
-    warnings.push(remark(settingPlace(section, 'role'), 'role is passed over', 'credential-file is there too'));
+    warnings.push(
+      remark(
+        settingPlace(section, 'credential-file'),
+        'credential-file is used only where there is no such role',
+        'role is there too',
+      ),
+    );
   const settings = {
     stack: stack ?? '',
     credentialFile,

@@ -59,6 +59,8 @@ describe('the order', () => {
     ['the flags', { ...all, credentialFile: undefined }, environment, 'from-flags'],
     ['the environment', { ...NONE, role: 'r' }, environment, 'from-environment'],
     ['the role', { ...NONE, role: 'r' }, {}, 'from-role'],
+    ['the role, where it comes first', { ...all, isRoleFirst: true }, environment, 'from-role'],
+    ['no role that could come first', { ...all, role: '', isRoleFirst: true }, environment, 'from-file'],
     [
       'empty ones count as not given',
       { ...NONE, credentialFile: '', accessKey: '', secretKey: '', role: 'r' },
@@ -116,6 +118,23 @@ it.each([{ AWS_ACCESS_KEY_ID: 'a' }, { AWS_SECRET_ACCESS_KEY: 's3cret' }])(
     expect(warnings[0]).not.toContain('s3cret');
   },
 );
+
+it.each<[what: string, more: Partial<CredentialWish>, accessKey: string | undefined]>([
+  ['the file is used', { credentialFile: '/f' }, 'from-file'],
+  ['nothing else is named', {}, undefined],
+])('a role that comes first, and that there is not: %s', async (_, more, accessKey) => {
+  let asked = 0;
+  const { tools } = rig({
+    roleCredentials: async () => {
+      asked++;
+      throw new Problem('no such role', { where: 'r' });
+    },
+  });
+  const found = await findKeys({ ...NONE, role: 'r', isRoleFirst: true, ...more }, tools).catch((error) => error);
+  if (accessKey === undefined) expect(found).toMatchObject({ hint: 'no such role: r' });
+  else expect(found).toMatchObject({ accessKey });
+  expect(asked).toBe(1);
+});
 
 it('a role that cannot be had counts as no credentials, and says why', async () => {
   const { tools } = rig({

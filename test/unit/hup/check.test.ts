@@ -24,6 +24,7 @@ async function check(
   programs: readonly string[] = ['setpriv'],
   { environment = {}, roles = '' }: { readonly environment?: Environment; readonly roles?: string } = {},
 ) {
+  const credentials = { AccessKeyId: 'a', SecretAccessKey: 'b' };
   const { root, files } = temporaryRoot();
   // Root's number is that of the one who runs the tests: hooks of root run without a change of user.
   const passwd = `root:x:${us.uid}:${us.gid}::/root:/bin/sh\nother:x:4711:4711::/:/bin/sh\n`;
@@ -43,9 +44,9 @@ async function check(
     clock: systemClock,
     http: {
       exchange: async ({ url }) => ({
-        status: url.endsWith('/security-credentials/') ? 200 : 404,
+        status: url.endsWith('/security-credentials/') || url.endsWith('/there') ? 200 : 404,
         headers: {},
-        body: roles,
+        body: url.endsWith('/there') ? JSON.stringify(credentials) : roles,
       }),
       download: () => Promise.reject(new Error('not expected')),
     },
@@ -278,6 +279,20 @@ describe('what it takes to ask Heat', () => {
       'region=eu-central-1\nrole=web\n',
       ['the metadata service has no such role: the role "web": there is: db'],
       { roles: 'db' },
+    ],
+    ['a role that the instance has', 'region=eu-central-1\nrole=there\n', []],
+    [
+      'a role that the instance has, before a file that is not read then',
+      'region=eu-central-1\nrole=there\ncredential-file=/etc/cfn/missing\n',
+      ['credential-file is used only where there is no such role: role is there too'],
+    ],
+    [
+      'a file where there is no such role',
+      'region=eu-central-1\nrole=web\ncredential-file=/etc/cfn/missing\n',
+      [
+        'there is no file /etc/cfn/missing: make it, or correct credential-file',
+        'credential-file is used only where there is no such role: role is there too',
+      ],
     ],
     [
       'half of the credentials',

@@ -150,7 +150,10 @@ describe('warnings', () => {
       `interval=${zero}`,
       `cfn-hup.conf:3: interval is ${zero}: the default of 1 minute is used`,
     ]),
-    ['role=r\ncredential-file=/b', 'cfn-hup.conf:3: role is passed over: credential-file is there too'],
+    [
+      'role=r\ncredential-file=/b',
+      'cfn-hup.conf:4: credential-file is used only where there is no such role: role is there too',
+    ],
   ])('%j', (lines, warning) => {
     const { settings, warnings } = decoded(`[main]\nstack=s\n${lines}`);
     expect(settings).toMatchObject({ stack: 's', interval: DEFAULTS.interval });
