@@ -10,6 +10,7 @@ make_deb() {
   # As policy wants it, without directories, whose size is a matter of the file system that we build on.
   size=$(find "$root" -path "$root/DEBIAN" -prune -o -type f -printf '%s\n' | awk '{ n += int(($1 + 1023) / 1024) } END { print n }')
   sed -e "s/@VERSION@/$version/" -e "s/@DEB_ARCH@/$deb_arch/" -e "s/@INSTALLED_SIZE@/$size/" \
+    -e "s,@HOMEPAGE@,$homepage," -e "s,@REPOSITORY@,$repository," -e "s,@BROWSER@,${repository%.git}," \
     "$project/packaging/deb/control.in" >"$root/DEBIAN/control"
   install -m 755 "$project"/packaging/deb/{postinst,prerm,postrm} "$root/DEBIAN/"
   (cd "$root" && find etc -type f | sort | sed 's,^,/,') >"$root/DEBIAN/conffiles"

@@ -10,6 +10,9 @@ make_rpm() {
   trap "rm -rf '$top'" EXIT
   spec=$(<"$project/packaging/rpm/cfntools.spec.in")
   spec=${spec//@VERSION@/$version}
+  spec=${spec//@LICENCES@/$licences}
+  spec=${spec//@HOMEPAGE@/$homepage}
+  spec=${spec//@REPOSITORY@/$repository}
   printf '%s\n' "${spec//@STAGE@/"$root"}" >"$top/cfntools.spec"
   # The binary is stripped already, and must not be again. Everything that differs from one build to the next is fixed.
   rpmbuild -bb --quiet --target "$rpm_arch" \

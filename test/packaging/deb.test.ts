@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
+import { project } from '../support/binary.ts';
 import { type Packages, packagesFor } from '../support/packages.ts';
 import { type DebianRoot, debianBase, openDebian } from '../support/packages-root.ts';
 import { run } from '../support/process.ts';
@@ -90,10 +91,25 @@ describe('the deb, installed in a new Debian 12', () => {
         '/etc/cfn/hooks.d',
         '/usr/share/doc/cfntools/copyright',
         '/usr/share/doc/cfntools/NOTICES.gz',
+        '/usr/share/doc/cfntools/README.md.gz',
+        '/usr/share/doc/cfntools/docs/migration.md.gz',
+        '/usr/share/doc/cfntools/examples/server.yaml',
       ]),
     );
     expect(await debian.must("dpkg-query -W -f='${Conffiles}' cfntools | awk '{print $1}'")).toBe(
       '/etc/default/cfn-hup\n/etc/logrotate.d/cfntools',
+    );
+  });
+
+  test('brings examples that can be tried as they are, and says where it is from', async () => {
+    const examples = '/usr/share/doc/cfntools/examples';
+    expect(
+      await debian.must(`mkdir /tmp/try; cfn-init --root /tmp/try ${examples}/hello.json; cat /tmp/try/srv/hello/index.html`),
+    ).toMatch(/Hello/);
+    const { homepage, repository } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+    const vcs = repository.replace(/^git\+/, '');
+    expect((await run(['dpkg-deb', '--field', packages.deb, 'Homepage', 'Vcs-Git', 'Vcs-Browser'])).stdout).toBe(
+      `Homepage: ${homepage}\nVcs-Git: ${vcs}\nVcs-Browser: ${vcs.replace(/\.git$/, '')}\n`,
     );
   });
 
@@ -135,7 +151,8 @@ describe('the deb, installed in a new Debian 12', () => {
     await debian.must('rm /var/lib/cloud/data/cfn-init-data');
   });
 
-  test('enables nothing', async () => {
+  test('enables nothing, nor does the preset of a first boot', async () => {
+    await debian.must('systemctl preset cfn-hup.service cfn-hup.timer');
     const states = await debian.must(`systemctl is-enabled ${UNITS.join(' ')} || true`);
     expect(states.split('\n')).toEqual(['disabled', 'static', 'disabled']);
   });
@@ -161,14 +178,18 @@ describe('the deb, installed in a new Debian 12', () => {
   });
 
   test('installed again: what an administrator has written stays, what is broken is mended', async () => {
-    await debian.must('echo "#mine" >>/etc/default/cfn-hup; rm /usr/bin/cfn-init /opt/aws/bin/cfn-signal');
+    await debian.must(
+      'systemctl enable cfn-hup.service; echo "#mine" >>/etc/default/cfn-hup; rm /usr/bin/cfn-init /opt/aws/bin/cfn-signal',
+    );
     await install(debian, '--reinstall');
     expect(await debian.must('tail -n 1 /etc/default/cfn-hup; cfn-init --version')).toBe(`#mine\n${VERSION}`);
     expect(await debian.must('/opt/aws/bin/cfn-signal --version')).toBe(VERSION);
+    expect(await debian.must('systemctl is-enabled cfn-hup.service')).toBe('enabled');
   });
 
-  test('followed by the next version: conffiles and state stay', async () => {
+  test('followed by the next version: conffiles, state and what was disabled stay', async () => {
     await debian.must(`
+      systemctl disable cfn-hup.service
       (umask 077; echo kept >/var/lib/cfn-hup/state)
       dpkg-deb -R '${packages.deb}' /tmp/next
       sed -i 's/^Version: .*/Version: 0.1.1/' /tmp/next/DEBIAN/control
@@ -178,6 +199,7 @@ describe('the deb, installed in a new Debian 12', () => {
       rm -rf /tmp/next /tmp/next.deb`);
     expect(await debian.must("dpkg-query -W -f='${Version}' cfntools")).toBe('0.1.1');
     expect(await debian.must('tail -n 1 /etc/default/cfn-hup; cat /var/lib/cfn-hup/state')).toBe('#mine\nkept');
+    expect(await debian.must('systemctl is-enabled cfn-hup.service cfn-hup.timer || true')).toBe('disabled\ndisabled');
     expect(await modeOf(debian, ...STATE)).toBe('700 root:root');
   });
 });
@@ -227,6 +249,8 @@ describe('the deb, taken away', () => {
       umask 077
       for directory in ${STATE.join(' ')}; do echo data >$directory/data; done
       touch ${LOG} ${LOG}.1 /var/log/cfn-hup.log
+      systemctl enable cfn-hup.service cfn-hup.timer
+      systemctl add-requires graphical.target cfn-hup.service
       echo '[main]' >/etc/cfn/cfn-hup.conf`);
   });
 
@@ -246,6 +270,11 @@ describe('the deb, taken away', () => {
       '/etc/default/cfn-hup',
     ])
       expect([path, await exists(path)]).toEqual([path, 'yes']);
+  });
+
+  test('installed after that: what was enabled is so again', async () => {
+    await install(debian);
+    expect(await debian.must('systemctl is-enabled cfn-hup.service cfn-hup.timer')).toBe('enabled\nenabled');
   });
 
   test('purged: all that is ours goes, what templates have written stays', async () => {

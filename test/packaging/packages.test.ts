@@ -43,6 +43,13 @@ describe('scripts/package', () => {
     expect(statSync(packages.tarball).size).toBeLessThanOrEqual(34 * MB);
   });
 
+  test('takes as much room as the README says', async () => {
+    const readme = readFileSync(join(project, 'README.md'), 'utf8');
+    const [, disk, fetched] = /It takes (\d+) MB on disk and (\d+) MB to fetch/.exec(readme) ?? [];
+    const { size } = statSync(join(await unpackedTarball(), 'usr/bin/cfntools'));
+    expect([Math.round(size / MB), Math.round(statSync(packages.deb).size / MB)]).toEqual([Number(disk), Number(fetched)]);
+  });
+
   test('dates and owns every file alike, in the tarball too', async () => {
     const { stdout } = await bash(`TZ=UTC tar --numeric-owner --full-time -tvJf ${basename(packages.tarball)}`);
     const kinds = stdout

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
@@ -118,6 +119,10 @@ describe('the rpm', () => {
     expect(await query('--obsoletes cfntools')).toEqual(['heat-cfntools < 2']);
     expect(await query('--conflicts cfntools')).toEqual(['heat-cfntools']);
     expect(await query('--requires cfntools')).toEqual(expect.arrayContaining(['glibc >= 2.28', 'libstdc++ >= 5']));
+    const { homepage, repository } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+    expect(await query("--queryformat '%{URL} %{VCS} %{LICENSE}' cfntools")).toEqual([
+      `${homepage} ${repository.replace(/^git\+/, 'git:')} Apache-2.0 AND BSD-2-Clause AND BSD-3-Clause AND BlueOak-1.0.0 AND ISC AND MIT AND Unicode-3.0 AND Zlib`,
+    ]);
     expect(await query('--configfiles cfntools')).toEqual(['/etc/default/cfn-hup', '/etc/logrotate.d/cfntools']);
     expect(await query(`--queryformat '%{ARCH} %{VERSION} %{BUILDHOST}' -p ${packages.rpm}`)).toEqual([
       'x86_64 0.1.0 localhost',
@@ -138,8 +143,14 @@ describe('the rpm', () => {
     expect(await must(`umask 022; rm -f ${COPY}; echo '{}' >${COPY}; stat -c %a ${COPY}`)).toBe('600');
   });
 
-  test('enables nothing', async () => {
+  test('enables nothing, but what a preset of the image asks for', async () => {
     expect(await must('find /etc/systemd -name "cfn-*"')).toBe('');
+    const preset = '/etc/systemd/system-preset/10-image.preset';
+    await must(`mkdir -p ${preset.slice(0, -16)}; echo 'enable cfn-hup.timer' >${preset}`);
+    expect(await rpm('-e cfntools')).toMatchObject({ code: 0 });
+    expect(await rpm(`-i ${packages.rpm}`)).toMatchObject({ code: 0 });
+    expect(await must('cd /etc/systemd/system; ls *.wants/cfn-*')).toBe('timers.target.wants/cfn-hup.timer');
+    await must(`rm ${preset}; systemctl --root=/ disable cfn-hup.timer 2>&1`);
   });
 
   test('installed again: what an administrator has written stays, what is broken is mended', async () => {
@@ -150,9 +161,12 @@ describe('the rpm', () => {
   });
 
   test('erased: commands and units go, metadata, logs and configuration stay', async () => {
-    await must('echo line >/var/log/cfn-init.log; echo "[main]" >/etc/cfn/cfn-hup.conf');
+    await must(
+      'echo line >/var/log/cfn-init.log; echo "[main]" >/etc/cfn/cfn-hup.conf; systemctl --root=/ enable cfn-hup',
+    );
     const { code } = await rpm('-e cfntools');
     expect(code).toBe(0);
+    expect(await must('find /etc/systemd -name "cfn-*"')).toBe('');
     const gone = ['/usr/bin/cfntools', '/usr/bin/cfn-init', '/opt/aws', '/usr/lib/systemd/system/cfn-hup.service'];
     expect(await must(`ls -d ${[...gone, '/var/lib/cfn-hup'].join(' ')} 2>/dev/null || true`)).toBe('');
     expect(await must('cat /var/lib/heat-cfntools/cfn-init-data /var/log/cfn-init.log /etc/cfn/cfn-hup.conf')).toBe(
