@@ -8,10 +8,10 @@ import { plainLine } from './last-run-sink.ts';
 const COMMANDS: ReadonlySet<string> = new Set(['cfn-init', 'cfn-signal']);
 
 /**
- * Says on the machine's console by which error a command of user data ended. With HEAT_CFNTOOLS, Heat's part handler keeps all
- * output of user data to itself until its end, and then in a file of the guest; the console is what `openstack console log
- * show` shows of a guest that nobody can log in to. Only while cloud-init is under way, as root, and where stderr is no
- * terminal: a person who calls us reads it there.
+ * Says on the machine's console by which error a command of user data ended: the console is what a cloud shows of a guest that
+ * nobody can log in to. With HEAT_CFNTOOLS, Heat's own script keeps what user data prints until its end, and then writes all of
+ * it as one line, to a file of the guest and, if cloud-init is set up so, to the console. Only while cloud-init is under way, as
+ * root, and where stderr is no terminal, since a person who calls us reads it there.
  * @param write gets what is to be shown; it must neither wait nor fail
  */
 export function consoleSink(
