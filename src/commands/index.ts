@@ -144,7 +144,10 @@ export const commands: readonly CommandSpec[] = [
     name: 'cfn-create-aws-symlinks',
     summary: 'Link the commands into the directory where CloudFormation templates expect them.',
     options: [
-      { flags: '-t, --target <directory>', description: 'directory of the links, such as /usr/local/bin (default: /opt/aws/bin)' },
+      {
+        flags: '-t, --target <directory>',
+        description: 'directory of the links, such as /usr/local/bin (default: /opt/aws/bin)',
+      },
       { flags: '-s, --source <directory>', description: 'directory of the commands (default: /usr/bin)' },
       { flags: '-f, --force', description: 'replace what stands in the way' },
     ],

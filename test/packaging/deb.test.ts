@@ -104,7 +104,9 @@ describe('the deb, installed in a new Debian 12', () => {
   test('brings examples that can be tried as they are, and says where it is from', async () => {
     const examples = '/usr/share/doc/cfntools/examples';
     expect(
-      await debian.must(`mkdir /tmp/try; cfn-init --root /tmp/try ${examples}/hello.json; cat /tmp/try/srv/hello/index.html`),
+      await debian.must(
+        `mkdir /tmp/try; cfn-init --root /tmp/try ${examples}/hello.json; cat /tmp/try/srv/hello/index.html`,
+      ),
     ).toMatch(/Hello/);
     const { homepage, repository } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
     const vcs = repository.replace(/^git\+/, '');

@@ -47,7 +47,10 @@ describe('scripts/package', () => {
     const readme = readFileSync(join(project, 'README.md'), 'utf8');
     const [, disk, fetched] = /It takes (\d+) MB on disk and (\d+) MB to fetch/.exec(readme) ?? [];
     const { size } = statSync(join(await unpackedTarball(), 'usr/bin/cfntools'));
-    expect([Math.round(size / MB), Math.round(statSync(packages.deb).size / MB)]).toEqual([Number(disk), Number(fetched)]);
+    expect([Math.round(size / MB), Math.round(statSync(packages.deb).size / MB)]).toEqual([
+      Number(disk),
+      Number(fetched),
+    ]);
   });
 
   test('dates and owns every file alike, in the tarball too', async () => {
