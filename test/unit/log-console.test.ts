@@ -45,7 +45,7 @@ describe('the error by which a command of user data ended, on the console', () =
   it.each<[what: string, text: string, line: string]>([
     ['one line', 'exit code 7', 'cfn-init: exit code 7\n'],
     ['without secrets', 'it printed 5ecre7-of-the-stack', 'cfn-init: it printed [redacted]\n'],
-    ['without control characters', '\x1b[31mred\x1b[0m\x07\x1b]0;title\nx', 'cfn-init: red  ]0;title x\n'],
+    ['without control characters', '\x1b[31mred\x1b[0m\x07\x1b]0;title\nx', 'cfn-init: red\\x07itle x\n'],
     ['of a bounded length', 'x'.repeat(100_000), `cfn-init: ${'x'.repeat(1000)}\n`],
   ])('%s', (_, text, line) => {
     expect(shown(text, FAILED)).toBe(line);
