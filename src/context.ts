@@ -77,7 +77,9 @@ const STDERR = 2;
 const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
 /** Why an ordinary user, or a small or read-only system, has no log. */
-const OUT_OF_REACH: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT', 'EMFILE'];
+const OUT_OF_REACH: readonly string[] = [
+  ...['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ENOSPC', 'EDQUOT', 'EMFILE'],
+];
 
 /** Builds the outside world: the only place that does. */
 export function createContext(options: ContextOptions): Context {
