@@ -10,12 +10,14 @@ export interface Credentials {
 export type PartNames = { readonly [part in keyof Credentials]-?: string };
 
 /**
- * What is wrong with credentials that no server can accept, as their requests cannot even be sent: a character that no key
- * has and no header can hold, as a line break. In words without any of the value; undefined for good ones.
+ * What is wrong with credentials that no server can accept: a character that no header can hold, as a line break. A secret key
+ * is not sent, so it may be of any script; a control character in it comes from copying. In words without any of the value;
+ * undefined for good ones.
  */
 export function credentialsFault(credentials: Credentials, names: PartNames): string | undefined {
   for (const part of ['accessKey', 'secretKey', 'sessionToken'] as const) {
-    const odd = unsendable(credentials[part] ?? '');
+    const value = credentials[part] ?? '';
+    const odd = part === 'secretKey' ? named(/\p{Cc}/u.exec(value)) : unsendable(value);
     if (odd !== undefined) return `${names[part]} has a character that no key has, ${odd}`;
   }
   return undefined;
@@ -23,6 +25,10 @@ export function credentialsFault(credentials: Credentials, names: PartNames): st
 
 /** Names the first character that is not printable ASCII, as `U+000A`. */
 export function unsendable(text: string): string | undefined {
-  const odd = /[^\x20-\x7e]/u.exec(text)?.[0].codePointAt(0);
+  return named(/[^\x20-\x7e]/u.exec(text));
+}
+
+function named(found: RegExpExecArray | null): string | undefined {
+  const odd = found?.[0].codePointAt(0);
   return odd === undefined ? undefined : `U+${odd.toString(16).toUpperCase().padStart(4, '0')}`;
 }

@@ -100,9 +100,13 @@ describe('a unit', () => {
     expect(summary(await apply(services))).toBe('1 unchanged');
   });
 
-  test('that was stopped is not started by a change of its files alone', async () => {
-    await apply({ dummy: { files: ['/etc/dummy.conf'] } }, { '/etc/dummy.conf': { content: 'z' } });
+  test('that is down is started by a change of its files, unless it is to be down', async () => {
+    const files = ['/etc/dummy.conf'];
+    await apply({ dummy: { files, ensureRunning: false } }, { '/etc/dummy.conf': { content: 'y' } });
     expect(await state()).toBe('disabled inactive');
+    await apply({ dummy: { files } }, { '/etc/dummy.conf': { content: 'z' } });
+    expect(await state()).toBe('disabled active');
+    await view().run('systemctl stop dummy');
   });
 
   test('of a template, and a socket', async () => {
@@ -229,7 +233,7 @@ describe('run by user data, in a unit that is still being started,', () => {
       later.map((name) =>
         expect.stringMatching(
           new RegExp(
-            `^cfn-init: warning: ${name} is not waited for: /\\S+/${name}: .*final.service.*systemctl status ${name}`,
+            `^cfn-init: warning: ${name} is not waited for: services systemd "${name}": .*final.service.*systemctl status ${name}`,
           ),
         ),
       ),

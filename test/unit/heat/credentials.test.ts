@@ -174,13 +174,13 @@ describe('a key that no header can hold is an error at once, with its place and 
       /^AWS_ACCESS_KEY_ID .* U\+20AC: the environment: /,
     ],
     ['a token', {}, { environment: { ...AWS, AWS_SESSION_TOKEN: 's3cret\t' } }, 1, /^AWS_SESSION_TOKEN .* U\+0009: /],
-    ...(['AWSAccessKeyId=a\0b\nAWSSecretKey=s3cret', 'AWSAccessKeyId=ab\nAWSSecretKey=s3cret\u201d'] as const).map(
+    ...(['AWSAccessKeyId=a\0b\nAWSSecretKey=s3cret', 'AWSAccessKeyId=ab\nAWSSecretKey=s3c\x07ret'] as const).map(
       (text): [string, Partial<CredentialWish>, Partial<CredentialTools>, number, RegExp] => [
         JSON.stringify(text),
         { credentialFile: '/f' },
         { readSecretFile: () => ({ text, exposure: undefined }) },
         1,
-        /^AWS(AccessKeyId|SecretKey) has .* U\+(0000|201D): \/f: /,
+        /^AWS(AccessKeyId|SecretKey) has .* U\+(0000|0007): \/f: /,
       ],
     ),
     [
