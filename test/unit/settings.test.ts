@@ -1,11 +1,16 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Log } from '../../src/log.ts';
-import { readSettings, type Settings, wholeSetting } from '../../src/settings.ts';
+import { readSettings, SETTINGS, type Settings, wholeSetting } from '../../src/settings.ts';
 import { temporaryRoot } from './temporary-root.ts';
 
 it('has no settings without a file', async () => {
   expect((await readSettings(temporaryRoot().files)).size).toBe(0);
+});
+
+it.each(SETTINGS)('%s is in the documentation and in the man page', (name) => {
+  expect(readFileSync('docs/configuration.md', 'utf8')).toContain(`| \`${name}\` |`);
+  expect(readFileSync('packaging/man/cfn-hup.conf.5', 'utf8')).toContain(`.B ${name.replaceAll('-', '\\-')}\n`);
 });
 
 it.each<[text: string, settings: Record<string, string>]>([
