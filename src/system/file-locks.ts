@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { ancestorsOf, liveProc, processStat } from './processes.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { ancestorsOf, hasOpen, liveProc, processStat } from './processes.ts';
 
 /** A process that holds a lock. */
 export interface LockHolder {
@@ -15,7 +15,7 @@ export interface LockHolder {
  * @returns undefined where nobody does, or only we and what we run, or a process that cannot be seen
  */
 export function lockHolderOf(path: string): LockHolder | undefined {
-  const file = statOf(path);
+  const file = inodeOf(path);
   if (file === undefined) return undefined;
   const locked = [...liveProc('locks').matchAll(/^\d+: (?!->)(?:\S+ +){3}(\d+) [\da-f]+:[\da-f]+:(\d+) /gm)]
     // The number of a file's device there is another one than stat's, on overlayfs say.
@@ -31,17 +31,6 @@ function isOurs(pid: number): boolean {
   return pid === process.pid || ancestorsOf(pid).some((ancestor) => ancestor.pid === process.pid);
 }
 
-function hasOpen(pid: number, { dev, ino }: Stats): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      const open = statOf(`/proc/${pid}/fd/${fd}`);
-      return open?.dev === dev && open.ino === ino;
-    });
-  } catch {
-    return false;
-  }
-}
-
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -50,7 +39,7 @@ function textOf(path: string): string {
   }
 }
 
-function statOf(path: string): Stats | undefined {
+function inodeOf(path: string): { readonly dev: number; readonly ino: number } | undefined {
   try {
     return statSync(path);
   } catch {

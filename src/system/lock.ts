@@ -6,7 +6,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   type Stats,
   statSync,
@@ -16,6 +15,7 @@ import { dirname } from 'node:path';
 import { Problem } from '../errors.ts';
 import { systemClock } from './clock.ts';
 import { fileProblem } from './file-problem.ts';
+import { hasOpen } from './processes.ts';
 import { findProgram, searchPath } from './search-path.ts';
 
 export interface HeldLock {
@@ -88,17 +88,7 @@ export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
 export function holderOf(path: string): number | undefined {
   const pid = lastHolder(path);
   const file = fileAt(path);
-  if (pid === undefined || file === undefined) return undefined;
-  try {
-    const isOpen = readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      const open = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
-      return open?.ino === file.ino && open.dev === file.dev;
-    });
-    return isOpen ? pid : undefined;
-  } catch {
-    // It has ended.
-    return undefined;
-  }
+  return pid !== undefined && file !== undefined && hasOpen(pid, file) ? pid : undefined;
 }
 
 /** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */

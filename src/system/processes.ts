@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { Problem } from '../errors.ts';
 import type { FileSystem } from './file-system.ts';
 
@@ -134,6 +134,18 @@ export function allProcesses(): readonly number[] {
     .map(Number);
 }
 
+/** Whether a process has a file open; false also for a process that has ended, or is hidden from us. */
+export function hasOpen(pid: number, { dev, ino }: Pick<Stats, 'dev' | 'ino'>): boolean {
+  return entriesOf(`/proc/${pid}/fd`).some((fd) => {
+    try {
+      const open = statSync(`/proc/${pid}/fd/${fd}`);
+      return open.dev === dev && open.ino === ino;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Whether a process runs the same executable as we do. */
 export function isSameProgram(pid: number): boolean {
   try {
@@ -154,6 +166,7 @@ export function serviceOf(pid: number, proc = liveProc): string | undefined {
   return innermostService(unitsOf(pid, proc));
 }
 
+/** The last of the units that is a service. */
 export function innermostService(units: readonly string[]): string | undefined {
   return units.findLast((unit) => unit.endsWith('.service'));
 }
@@ -174,10 +187,15 @@ export function parseUnits(cgroup: string): readonly string[] {
 }
 
 function childrenOf(pid: number): readonly number[] {
+  return entriesOf(`/proc/${pid}/task`).flatMap((task) =>
+    liveProc(`${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+  );
+}
+
+/** The names in a directory of /proc; none for a process that has ended, or is hidden from us. */
+function entriesOf(directory: string): readonly string[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      liveProc(`${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
-    );
+    return readdirSync(directory);
   } catch {
     return [];
   }
