@@ -36,10 +36,10 @@ function onlyCommands(wanted: readonly string[]): Plugin {
 /** Commands that never use the network. */
 const OFFLINE: readonly string[] = ['cfn-create-aws-symlinks', 'cfn-push-stats'];
 
-/** Leaves out what no command uses: the network, or of it what only cfn-init uses. */
-function networkWithout(filter: RegExp): Plugin {
+/** Leaves out the network, or a part of it, where no command of a file uses that. @param filter of paths that are imported dynamically */
+function leaveOut(filter: RegExp): Plugin {
   return {
-    name: 'network-without',
+    name: 'leave-out',
     setup(bundler) {
       bundler.onResolve({ filter }, ({ path, kind }) =>
         kind === 'dynamic-import' ? { path, namespace: 'left-out' } : undefined,
@@ -140,10 +140,8 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     // cfn-init runs programs all the time, the others hardly ever.
     plugins: [
       commanderWithoutPrograms,
-      ...(wanted.every((command) => OFFLINE.includes(command))
-        ? [networkWithout(/^\.\/(?:proxy|http-[a-z]+)\.ts$/)]
-        : []),
-      ...(wanted.includes('cfn-init') ? [] : [networkWithout(/^\.\/http-download\.ts$/)]),
+      ...(wanted.every((command) => OFFLINE.includes(command)) ? [leaveOut(/^\.\/(?:proxy|http-[a-z]+)\.ts$/)] : []),
+      ...(wanted.includes('cfn-init') ? [] : [leaveOut(/^\.\/http-download\.ts$/)]),
       onlyCommands(wanted),
       apart(name === 'cfn-init' ? [PROXIES, 'saxes'] : [PROXIES, 'saxes', 'execa']),
     ],

@@ -16,7 +16,7 @@ import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';
 
-/** Of each kind; more would fill a console. */
+/** How many errors are shown, and how many warnings: more would fill a console. */
 const MOST_FINDINGS = 50;
 
 /** What the command line and the settings ask for. */
@@ -128,7 +128,7 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
   const { line, exitCode, output } = report.stoppedBy;
-  // What package tools and the like print is explained in the error; a command of the metadata's author only its author knows.
+  // The errors of tools that we know say what their output means; what a command prints only its author can tell.
   const isCommand = report.results.at(-1)?.step.section === 'commands';
   const isToldOf = isCommand && output !== undefined && system.abort?.aborted !== true;
   if (isToldOf && !verbose) showOutput(output, context);
@@ -165,11 +165,11 @@ async function warnOfHooks(
   for (const line of doubtsOfWritten(system, written, { value, resource })) log.warning(line);
 }
 
-/** All problems are said at once, before anything on the machine changes; of very many, the first. */
+/** All problems are said at once, before anything on the machine changes; where there are very many, the first ones. */
 function reportFindings(findings: readonly Finding[], isStrict: boolean, { log }: Context): void {
-  const [errors, warnings] = [true, false].map((isWanted) =>
-    findings.filter((finding) => (isStrict || isError(finding)) === isWanted),
-  ) as [Finding[], Finding[]];
+  const isRefused = (finding: Finding): boolean => isStrict || isError(finding);
+  const errors = findings.filter(isRefused);
+  const warnings = findings.filter((finding) => !isRefused(finding));
   for (const finding of warnings.slice(0, MOST_FINDINGS)) log.warning(findingLine(finding));
   if (warnings.length > MOST_FINDINGS) log.warning(`and ${warnings.length - MOST_FINDINGS} more warnings`);
   const more = errors.splice(MOST_FINDINGS).length;

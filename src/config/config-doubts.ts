@@ -67,11 +67,12 @@ export function whatItIs(value: unknown): string {
 /** Says where the Init is, when it is not where it should be: in a template, or one level down. */
 export function whereItMayBe(value: Record<string, unknown>): string {
   const metadata = value['Metadata'] ?? value['metadata'];
-  if (isRecord(metadata) && metadata[INIT_KEY] !== undefined) return 'it is below "Metadata": give what stands there';
+  if (isRecord(metadata) && metadata[INIT_KEY] !== undefined)
+    return 'it is below "Metadata": give the value of that key';
   const resources = value['Resources'] ?? value['resources'];
   if (isRecord(resources)) return 'this is a whole template: give the metadata of one of its resources';
   if (value['config'] !== undefined || value['configSets'] !== undefined)
-    return `this is what stands below it: write { "${INIT_KEY}": { ... } } around it`;
+    return `this is what belongs below it: write { "${INIT_KEY}": { ... } } around it`;
   const keys = Object.keys(value);
   const near = keys.find((key) => nearestName(key, [INIT_KEY]) !== undefined);
   if (near !== undefined) return `${JSON.stringify(near)} is spelled otherwise: write ${INIT_KEY}`;
@@ -100,7 +101,7 @@ export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selec
   return [...misspelled(value, AUTHENTICATION_KEY), ...(isRecord(init) ? misspelled(init, SETS_KEY, INIT_KEY) : [])];
 }
 
-/** Keys of the selected configs that stand twice. What is in an object content is written as it stands. */
+/** Keys of the selected configs that occur twice. The content of a file is written as it is, so its keys do not count. */
 export function doubtsAboutKeys(text: string, selected: readonly string[]): Finding[] {
   return repeatedKeys(text).flatMap(({ path, lines: [first, again] }): Finding[] => {
     const [top, config = '', section, , part] = path;
@@ -110,7 +111,7 @@ export function doubtsAboutKeys(text: string, selected: readonly string[]): Find
     return [
       {
         severity: 'warning',
-        what: `${JSON.stringify(path[path.length - 1])} stands twice, ${where}`,
+        what: `${JSON.stringify(path[path.length - 1])} occurs twice, ${where}`,
         pointer: pointerOf(path),
         hint: 'the second one counts',
       },

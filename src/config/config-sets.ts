@@ -13,8 +13,8 @@ export interface Selection {
   readonly findings: readonly Finding[];
 }
 
-/** Of configs to apply and references to follow together. More are a mistake: sets that name each other double them. */
-const MOST = 10_000;
+/** How many configs and references to sets are followed. More are a mistake: sets that name each other twice double them. */
+const MOST_FOLLOWED = 10_000;
 /** Names of sets that are shown of a cycle. */
 const LONGEST_TRAIL = 10;
 
@@ -87,13 +87,13 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
         open.pop();
         continue;
       }
-      if (++followed > MOST && findings.length === 0) return tooMany();
+      if (++followed > MOST_FOLLOWED && findings.length === 0) return tooMany();
       const member = set.members[index];
       const here = set.isList ? [SETS_KEY, set.name, index] : [SETS_KEY, set.name];
       const reference = referenceOf(member);
+      const called = unresolved(member);
       if (reference !== undefined) enter(reference, [...here, 'ConfigSet']);
-      else if (unresolved(member) !== undefined)
-        findings.push(error(`${unresolved(member)} was not resolved`, unresolvedHint(unresolved(member) ?? ''), here));
+      else if (called !== undefined) findings.push(error(`${called} was not resolved`, unresolvedHint(called), here));
       else if (typeof member !== 'string')
         findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', '', here));
       else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)
@@ -105,7 +105,7 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
 }
 
 function tooMany(): Selection {
-  const what = `the config sets come to more than ${MOST} configs`;
+  const what = `the config sets come to more than ${MOST_FOLLOWED} configs`;
   return refuse([], what, 'sets that name other sets twice double them each time', [SETS_KEY]);
 }
 

@@ -11,7 +11,12 @@ import { doubtAbout, renderTemplate } from './template.ts';
 export type RawFile = NonNullable<RawConfig['files']>[string];
 
 /** Takes a finding about a file, at one of its keys; the hint may be left out. */
-export type Report = (severity: Finding['severity'], key: string | undefined, what: string, hint?: string) => undefined;
+export type ReportFinding = (
+  severity: Finding['severity'],
+  key: string | undefined,
+  what: string,
+  hint?: string,
+) => undefined;
 
 /** What a file is made of; undefined when that is an error, which is reported. */
 export function decodeContent(
@@ -20,7 +25,7 @@ export function decodeContent(
   file: RawFile,
   spans: JsonSpans,
   authentications: Authentications,
-  report: Report,
+  report: ReportFinding,
 ): FileContent | undefined {
   const { content, source } = file;
   const context = file.context ? contextAsWritten(file.context, config, path, spans) : undefined;

@@ -1,6 +1,6 @@
 import { skipBlanks, stringEnd } from './json-span.ts';
 
-/** A key that stands twice in one object, of which the last one counts. */
+/** A key that occurs twice in one object: the last one counts. */
 export interface RepeatedKey {
   /** Keys and indexes that lead to it. */
   readonly path: readonly string[];
@@ -9,7 +9,7 @@ export interface RepeatedKey {
 }
 
 interface Open {
-  /** The keys of an object and where they stand; undefined for a list. */
+  /** The keys of an object and where they are; undefined for a list. */
   readonly keys: Map<string, number> | undefined;
   /** The key whose value is read. */
   key: string;
@@ -18,7 +18,7 @@ interface Open {
 }
 
 /**
- * Finds keys that stand twice, of which JSON.parse takes the last one without a word. Reads the text once.
+ * Finds keys that occur twice: JSON.parse takes the last one without a word. Reads the text once.
  * @param text valid JSON
  */
 export function repeatedKeys(text: string): readonly RepeatedKey[] {

@@ -37,7 +37,7 @@ export interface World {
   readonly onPrivateText?: ((text: string) => void) | undefined;
   /** Hears that what a program of the step printed is in the log. */
   readonly onPrinted?: (() => void) | undefined;
-  /** Hears what the step waits for, as in `process 12 (apt-get)`; undefined when it waits no longer. */
+  /** Hears what the step waits for, as in `waiting for process 12 (apt-get), which holds ...`; undefined when it waits no longer. */
   readonly onWait?: ((what: string | undefined) => void) | undefined;
   /** What has changed in this run so far. */
   readonly changes: Changes;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs';
 
-/** A file that stays open for a moment: the next line of a log comes soon, and to open it again would cost more than to write. */
+/** A file that stays open for a moment: the next line of a log comes soon, and opening it again would cost more than writing. */
 export interface KeptOpen {
   /** Its descriptor; undefined where it has to be opened anew: it was closed or removed, or is no longer as it should be. */
   take(path: string, mode: number, mostBytes: number): number | undefined;
@@ -12,6 +12,7 @@ const MOMENT = 500;
 
 const PERMISSIONS = 0o7777;
 
+/** Keeps the file that was written last open for half a second. */
 export function keepOpen(): KeptOpen {
   let kept: { readonly path: string; readonly fd: number; readonly since: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -33,7 +34,7 @@ export function keepOpen(): KeptOpen {
       if (kept?.fd === fd) return;
       close();
       kept = { path, fd, since: performance.now() };
-      // For who writes no more: the file system may have to be unmounted.
+      // Also where nothing more is written: the file system may have to be unmounted.
       timer = setTimeout(close, MOMENT).unref();
     },
   };

@@ -71,7 +71,7 @@ export class ByteReader {
     return chunk;
   }
 
-  /** Passes over zeros, as many as there are. */
+  /** Skips zeros, as many as there are. */
   async skipZeros(): Promise<void> {
     for (let next = await this.peek(ZEROS.length); next.length > 0; next = await this.peek(ZEROS.length)) {
       const zeros = next.equals(ZEROS.subarray(0, next.length)) ? next.length : next.findIndex((byte) => byte !== 0);

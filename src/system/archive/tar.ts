@@ -20,7 +20,7 @@ interface Extension {
 
 /**
  * Reads the entries of a tar archive: v7, ustar, pax and GNU, with their long names. Blank blocks are ignored, so archives
- * that were appended to each other are read whole. Labels of volumes are passed over.
+ * that were appended to each other are read whole. Labels of volumes are ignored.
  * @throws Problem when the archive is damaged, cut short or holds what is no file, directory or link
  */
 export async function* readTar(bytes: ByteReader, where: string, budget: Budget): AsyncGenerator<ArchiveEntry> {

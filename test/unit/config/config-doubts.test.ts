@@ -86,7 +86,7 @@ describe('a name for which a context has nothing', () => {
   });
 });
 
-describe('a key that stands twice', () => {
+describe('a key that occurs twice', () => {
   const text = (config: string): string => `{\n"${INIT}": {\n"config": ${config},\n"other": {"a": 1, "a": 2}}}`;
 
   it.each<[config: string, place: string, where: string]>([
@@ -97,7 +97,7 @@ describe('a key that stands twice', () => {
   ])('%s', (config, place, where) => {
     const decoded = decodeText(text(config));
     expect(places(decoded)).toEqual([`warning ${place}`]);
-    expect(decoded.findings[0]?.what).toContain(`stands twice, ${where}`);
+    expect(decoded.findings[0]?.what).toContain(`occurs twice, ${where}`);
   });
 
   it.each([
@@ -111,14 +111,14 @@ describe('a key that stands twice', () => {
 
 describe('metadata that is not where it should be', () => {
   it.each<[value: object, hint: string]>([
-    [{ Metadata: { [INIT]: {} } }, 'it is below "Metadata": give what stands there'],
-    [{ metadata: { [INIT]: {} } }, 'it is below "Metadata": give what stands there'],
+    [{ Metadata: { [INIT]: {} } }, 'it is below "Metadata": give the value of that key'],
+    [{ metadata: { [INIT]: {} } }, 'it is below "Metadata": give the value of that key'],
     [{ Resources: { a: {} } }, 'this is a whole template: give the metadata of one of its resources'],
     [
       { heat_template_version: '2018-08-31', resources: {} },
       'this is a whole template: give the metadata of one of its resources',
     ],
-    [{ config: {} }, `this is what stands below it: write { "${INIT}": { ... } } around it`],
+    [{ config: {} }, `this is what belongs below it: write { "${INIT}": { ... } } around it`],
     [{ other: 1 }, 'it has: other'],
     [{}, 'it is empty'],
   ])('%j', (value, hint) => {
