@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { descendantCommands } from '../../src/system/processes.ts';
 import { binary } from '../support/binary.ts';
 import { cfnInit, metadata } from '../support/cfn-init.ts';
 import { type Answer, startServer, type TestServer, unusedPort } from '../support/http-server.ts';
@@ -19,27 +20,20 @@ afterAll(async () => {
   for (const server of servers) await server.close();
 });
 
-/** A server that, when it is asked, looks at the command lines of everything that runs. */
-async function serve(answer: Answer): Promise<TestServer & { readonly commandLines: string[] }> {
+interface WatchingServer extends TestServer {
+  /** The command lines of what the test has started, a text for each time that it was asked. */
+  readonly commandLines: string[];
+}
+
+/** A server that, when it is asked, looks at the command lines of what this test has started: others may run the same at once. */
+async function serve(answer: Answer): Promise<WatchingServer> {
   const commandLines: string[] = [];
   const server = await startServer(() => {
-    commandLines.push(...allCommandLines());
+    commandLines.push(descendantCommands(process.pid).join('\n'));
     return answer;
   });
   servers.push(server);
   return Object.assign(server, { commandLines });
-}
-
-function allCommandLines(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      } catch {
-        return ''; // it has just ended
-      }
-    });
 }
 
 /** All that others may come to see of a run: what it printed, and what it logged. */
@@ -50,6 +44,12 @@ function seen({ stdout, stderr }: Ended): string {
         .map((name) => machine().read(join('/var/log', name)))
     : [];
   return [stdout, stderr, ...logs].join('\n');
+}
+
+/** What a server has seen of the command lines: each time, that of cfn-init was among them. */
+function watched({ commandLines }: WatchingServer): string {
+  for (const lines of commandLines) expect(lines).toContain('cfn-init');
+  return commandLines.join('\n');
 }
 
 /** A file that a download may be for. */
@@ -81,7 +81,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     const result = await init({ files: { [target()]: { source } } });
     expect(result.code).toBe(1);
     expect(server.requests).toHaveLength(1);
-    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-signature', 'AKIA4711EXAMPLE']);
+    expectHidden(seen(result) + watched(server), ['5ecre7-signature', 'AKIA4711EXAMPLE']);
   });
 
   test('user and password in a URL', async () => {
@@ -89,7 +89,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     const source = server.url.replace('//', '//deploy:5ecre7-password@');
     const result = await init({ files: { [target()]: { source } } });
     expect(result.code).toBe(1);
-    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7-password']);
+    expectHidden(seen(result) + watched(server), ['5ecre7-password']);
   });
 
   test.each([
@@ -114,7 +114,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     ][login.length % 3] as object;
     const result = await init(document);
     expect(result.code).toBe(1);
-    expectHidden(seen(result) + server.commandLines.join('\n'), ['5ecre7', 'word@', 'pass@']);
+    expectHidden(seen(result) + watched(server), ['5ecre7', 'word@', 'pass@']);
   });
 
   test.each([
@@ -154,7 +154,7 @@ describe.each([[[]], [['-v']]])('cfn-init %j', (options: string[]) => {
     const echo = `echo "${Object.values(secrets).join(' ')}"; echo "login ${secrets.password} failed" >&2; exit 1`;
     const command = await init({ commands: { a: { command: echo } } }, authentication);
     for (const result of [download, command])
-      expectHidden(seen(result) + server.commandLines.join('\n'), [...Object.values(secrets), basic]);
+      expectHidden(seen(result) + watched(server), [...Object.values(secrets), basic]);
   });
 
   test.each([
