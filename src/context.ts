@@ -46,9 +46,9 @@ export interface Context {
    * Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see.
    * @throws Problem when it cannot be written
    */
-  readonly give: (text: string) => void;
+  readonly write: (text: string) => void;
   /** The same for lines, with secrets taken out. */
-  readonly giveLines: (lines: readonly string[]) => void;
+  readonly writeLines: (lines: readonly string[]) => void;
   /** Shows on a terminal what takes long; undefined where there is none. */
   readonly progress: Progress | undefined;
 }
@@ -154,8 +154,8 @@ export function createContext(options: ContextOptions): Context {
     },
     redactor,
     print: (line, tone) => void output.stdout(`${paint.stdout(tone, show(line))}\n`),
-    give: (text) => mustWrite(output, text),
-    giveLines: (lines) => mustWrite(output, lines.map((line) => `${show(line)}\n`).join('')),
+    write: (text) => mustWrite(output, text),
+    writeLines: (lines) => mustWrite(output, lines.map((line) => `${show(line)}\n`).join('')),
     progress,
   };
 }

@@ -89,7 +89,7 @@ function rootOption(args: ParsedArguments): string {
 
 /** The binary called by its own name, without a command. */
 function runBare([first]: readonly string[], output: Output, redactor: Redactor): ExitCode {
-  const give = (text: string): ExitCode => {
+  const write = (text: string): ExitCode => {
     try {
       mustWrite(output, text);
       return ExitCode.done;
@@ -98,7 +98,7 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
       return ExitCode.failed;
     }
   };
-  if (first === '--version') return give(`cfntools ${VERSION}\n`);
+  if (first === '--version') return write(`cfntools ${VERSION}\n`);
   const help = [
     'Usage: cfntools <command> [options]',
     '',
@@ -108,7 +108,7 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
     'See <command> --help. Each command can also be called by a link of its name.',
     '',
   ].join('\n');
-  if (first === '--help' || first === '-h' || first === 'help') return give(help);
+  if (first === '--help' || first === '-h' || first === 'help') return write(help);
   output.stderr(
     first === undefined
       ? help

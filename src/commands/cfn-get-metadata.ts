@@ -13,7 +13,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     if (wish[name] === undefined) throw usageProblem(`--${name} is missing`, 'give --stack and --resource');
   const document = await findMetadata(wish, chainTools(context));
   const text = valueAt(document.text, textOption(args, 'key'), wish.resource ?? '');
-  context.give(`${flagOption(args, 'raw') && text.startsWith('"') ? bare(text) : jsonLikePython(text)}\n`);
+  context.write(`${flagOption(args, 'raw') && text.startsWith('"') ? bare(text) : jsonLikePython(text)}\n`);
   return ExitCode.done;
 }
 

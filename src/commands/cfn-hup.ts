@@ -19,7 +19,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (flagOption(args, 'check')) {
     const { checkConfig } = await import('../hup/check.ts');
     const { lines, exitCode } = await checkConfig(system, option);
-    context.giveLines(lines);
+    context.writeLines(lines);
     return exitCode;
   }
   if (system.self.uid !== 0)
@@ -37,7 +37,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (flagOption(args, 'status')) {
     const { statusOf } = await import('../hup/status.ts');
     const { lines, exitCode, problem } = await statusOf(loadConfig, system, option);
-    context.giveLines(lines);
+    context.writeLines(lines);
     if (problem !== undefined) throw problem;
     return exitCode;
   }

@@ -201,8 +201,8 @@ function fromEnvironment({ environment, warn }: CredentialTools): Credentials | 
       'the environment',
     );
   }
-  if (isFilled(accessKey)) warn('AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY in the environment: passed over');
-  if (isFilled(secretKey)) warn('AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID in the environment: passed over');
+  if (isFilled(accessKey)) warn('AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY in the environment: ignored');
+  if (isFilled(secretKey)) warn('AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID in the environment: ignored');
   return undefined;
 }
 

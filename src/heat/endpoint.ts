@@ -75,7 +75,7 @@ const AWS_REGION = /^[a-z]{2}(-[a-z]+)+-\d+$/;
 export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
   const warnings: string[] = [];
   const boto = sources.botoConfig === undefined ? undefined : decodeBotoConfig(sources.botoConfig.text);
-  for (const oddity of boto?.oddities ?? []) warnings.push(`${oddity}: ${sources.botoConfig?.path}: passed over`);
+  for (const oddity of boto?.oddities ?? []) warnings.push(`${oddity}: ${sources.botoConfig?.path}: ignored`);
   const base = baseUrl(sources, boto, warnings);
   const settings: ConnectionSettings = {
     validatesCertificates: boto?.validatesCertificates ?? true,
@@ -119,12 +119,12 @@ function baseUrl(
   if (metadataServer !== undefined) {
     const normal = normalUrl(metadataServer.text.trim());
     if (normal !== undefined) return { url: withHeatPath(normal), from: metadataServer.path };
-    warnings.push(`not the URL of a server: ${metadataServer.path}: passed over`);
+    warnings.push(`not the URL of a server: ${metadataServer.path}: ignored`);
   }
   if (botoConfig !== undefined && boto?.regionEndpoint !== undefined) {
     const normal = normalUrl(regionUrl(boto.regionEndpoint, boto.isSecure === true));
     if (normal !== undefined) return { url: withHeatPath(normal), from: botoConfig.path };
-    warnings.push(`cfn_region_endpoint is not a host: ${botoConfig.path}: passed over`);
+    warnings.push(`cfn_region_endpoint is not a host: ${botoConfig.path}: ignored`);
   }
   if (region !== undefined && AWS_REGION.test(region)) {
     const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';

@@ -196,7 +196,7 @@ function hookFileNames(files: FileSystem, directory: string, self: number, { pro
       .filter((path) => {
         const kind = files.entry(path)?.kind;
         if (kind !== 'other' && !isDirectory(files, path)) return kind !== undefined;
-        warnings.push(remark(path, kind === 'other' ? 'not a regular file' : 'a directory', 'passed over'));
+        warnings.push(remark(path, kind === 'other' ? 'not a regular file' : 'a directory', 'ignored'));
         return false;
       });
   } catch (error) {

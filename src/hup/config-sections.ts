@@ -139,12 +139,10 @@ export function warnOfUnknownKeys(section: ConfigSection, known: readonly string
     const name = key.replaceAll('_', '-');
     if (known.includes(name)) {
       if (name !== key && section.settings.has(name))
-        warnings.push(remark(placeOf(setting), `${key} is passed over`, `${name} is there too`));
+        warnings.push(remark(placeOf(setting), `${key} is ignored`, `${name} is there too`));
       continue;
     }
     const near = nearestName(name, known);
-    warnings.push(
-      remark(placeOf(setting), `unknown key ${key}`, near === undefined ? 'passed over' : `is ${near} meant?`),
-    );
+    warnings.push(remark(placeOf(setting), `unknown key ${key}`, near === undefined ? 'ignored' : `is ${near} meant?`));
   }
 }

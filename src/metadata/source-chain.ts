@@ -52,7 +52,7 @@ export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promi
 function findLocally(resource: string | undefined, instead: string | undefined, tools: ChainTools): MetadataDocument {
   const { system, log } = tools;
   const { found, broken, foreign } = readLocalMetadata(system.files, resource, system.clock.now());
-  for (const line of broken) log.warning(`${line}: passed over`);
+  for (const line of broken) log.warning(`${line}: ignored`);
   for (const line of foreign)
     log.warning(`${line}: ignored, since this machine may be made from an image of a running guest`);
   if (found === undefined) {

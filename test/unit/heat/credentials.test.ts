@@ -110,7 +110,7 @@ it.each([{ accessKey: 'a' }, { secretKey: 's3cret' }, { accessKey: 'a', secretKe
 );
 
 it.each([{ AWS_ACCESS_KEY_ID: 'a' }, { AWS_SECRET_ACCESS_KEY: 's3cret' }])(
-  'half of an environment is passed over with a warning: %j',
+  'half of an environment is ignored with a warning: %j',
   async (environment) => {
     const { tools, warnings } = rig({ environment });
     await expect(findCredentials(NONE, tools)).rejects.toBeInstanceOf(Unasked);

@@ -137,6 +137,6 @@ num_retries = 2\nmax_retry_delay = 3\nproxy = p\nproxy_port = 4\nproxy_user = u\
 
   it('says which file an oddity is in', () => {
     const { warnings } = decodeEndpoint(sources({ url: 'http://h/', boto: 'num_retries = x' }));
-    expect(warnings).toEqual([`num_retries is not a number of retries: ${BOTO}: passed over`]);
+    expect(warnings).toEqual([`num_retries is not a number of retries: ${BOTO}: ignored`]);
   });
 });

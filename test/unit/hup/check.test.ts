@@ -142,7 +142,7 @@ it.each<Check>([
       '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": is post.update meant?',
       '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: make the user, or correct runas',
       '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: make the user, or correct runas',
-      'warning: /etc/cfn/hooks.conf:10: unknown key x: passed over',
+      'warning: /etc/cfn/hooks.conf:10: unknown key x: ignored',
       '7 problems, 1 hook in order',
     ],
     1,
@@ -333,7 +333,7 @@ describe('what it takes to ask Heat', () => {
     [
       'an address that is none',
       '',
-      [`${NO_ADDRESS}`, 'not the URL of a server: /var/lib/heat-cfntools/cfn-metadata-server: passed over'],
+      [`${NO_ADDRESS}`, 'not the URL of a server: /var/lib/heat-cfntools/cfn-metadata-server: ignored'],
       { files: { ...READY, '/var/lib/heat-cfntools/cfn-metadata-server': 'nonsense' } },
     ],
   ])('%s', async (_, main, found, { files = {}, environment = {}, roles = '' } = {}) => {

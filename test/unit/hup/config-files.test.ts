@@ -294,7 +294,7 @@ describe('hooks', () => {
     const { hooks, problems, warnings } = read();
     expect(hooks).toMatchObject([{ name: 'linked', file: '/etc/cfn/hooks.d/link' }]);
     expect(problems).toEqual(['/etc/cfn/hooks.d/nothing: a link to nothing: mend or remove it']);
-    expect(warnings).toEqual(['/etc/cfn/hooks.d/sub: a directory: passed over']);
+    expect(warnings).toEqual(['/etc/cfn/hooks.d/sub: a directory: ignored']);
   });
 
   it.each<[what: string, path: string, mode: number, problem: string, hooks: string[]]>([

@@ -173,7 +173,7 @@ describe('the text of a state', () => {
     expect(typeof decodeHookState(text)).toBe('string');
   });
 
-  it('with a time that is none: the time is passed over', () => {
+  it('with a time that is none: the time is ignored', () => {
     const text = JSON.stringify({ ...sound, nextAttempt: 'tomorrow' });
     expect(decodeHookState(text)).toEqual(known);
   });

@@ -141,10 +141,10 @@ describe('warnings', () => {
     ['intervall=1', 'cfn-hup.conf:3: unknown key intervall: is interval meant?'],
     ['regoin=r', 'cfn-hup.conf:3: unknown key regoin: is region meant?'],
     ['credentials-file=/c', 'cfn-hup.conf:3: unknown key credentials-file: is credential-file meant?'],
-    ['proxy=h', 'cfn-hup.conf:3: unknown key proxy: passed over'],
+    ['proxy=h', 'cfn-hup.conf:3: unknown key proxy: ignored'],
     [
       'credential_file=/a\ncredential-file=/b',
-      'cfn-hup.conf:3: credential_file is passed over: credential-file is there too',
+      'cfn-hup.conf:3: credential_file is ignored: credential-file is there too',
     ],
     ...['0', '0m', '0s', '0h', '0.0', '00'].map((zero): [string, string] => [
       `interval=${zero}`,
