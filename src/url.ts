@@ -91,7 +91,13 @@ export function shownUrl(url: string): string {
   return /^\.{0,2}\//.test(url) ? url : url.replace(/^.*@/s, '');
 }
 
-const LONGEST_TARGET = 300;
+const LONGEST_SHOWN = 300;
+
+/** What a server says, as it may be shown: on one line, without control characters, at most 300 characters of it. */
+export function shownLine(text: string): string {
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}...` : line;
+}
 
 /**
  * Where a redirect leads, as it may be shown: as shownUrl, without control characters, and not longer than a line.
@@ -100,9 +106,7 @@ const LONGEST_TARGET = 300;
  */
 export function shownTarget(location: string, url?: string): string {
   const target = URL.parse(location, url);
-  const shown = shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, '');
-  const line = shown.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > LONGEST_TARGET ? `${line.slice(0, LONGEST_TARGET)}...` : line;
+  return shownLine(shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, ''));
 }
 
 /** A text as it may be shown: the URLs in it without user and password. */

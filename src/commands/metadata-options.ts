@@ -31,6 +31,7 @@ export function heatWish(args: ParsedArguments): HeatWish {
   };
 }
 
+/** What the look-up of metadata needs of the context of a command. */
 export function chainTools({ system, log, redactor }: Context): ChainTools {
   return {
     system,

@@ -14,6 +14,7 @@ export function findingLine({ what, pointer, hint }: Finding): string {
   return [what, placeOf(pointer), hint].filter((part) => part !== undefined && part !== '').join(': ');
 }
 
+/** Whether a finding keeps the document from being applied. */
 export function isError(finding: Finding): boolean {
   return finding.severity === 'error';
 }

@@ -63,6 +63,7 @@ export async function findCredentials(
   return credentials;
 }
 
+/** Whether credentials are keystone's, and not an access key. */
 export function isOfKeystone(credentials: Credentials | KeystoneCredentials): credentials is KeystoneCredentials {
   return 'authUrl' in credentials;
 }

@@ -27,6 +27,7 @@ export interface NativeMemory {
   readonly stacks: Map<string, string>;
 }
 
+/** A memory without a token or a stack. */
 export function createNativeMemory(): NativeMemory {
   const stacks = new Map<string, string>();
   let kept: { readonly of: string; readonly token: Token | undefined } | undefined;

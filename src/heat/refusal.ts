@@ -1,12 +1,12 @@
 import { describeAge } from '../age.ts';
 import type { HttpResponse } from '../system/http.ts';
-import { serverOf } from '../url.ts';
+import { serverOf, shownLine } from '../url.ts';
 import type { Answer } from './answer.ts';
 import { callForbiddenByPolicy, denialHint, GUEST_CALL, isPolicyMessage, policyHint } from './denial.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
-import { oneLine, redirectHint } from './server-message.ts';
+import { redirectHint } from './server-message.ts';
 
 /** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
 const WORTH_A_WORD = 5 * 60_000;
@@ -29,9 +29,9 @@ export function refusalOf(
   const what =
     status >= 200 && status < 300
       ? answer.kind === 'error'
-        ? `heat-api-cfn refused: ${oneLine(said ?? 'it does not say why')}`
+        ? `heat-api-cfn refused: ${shownLine(said ?? 'it does not say why')}`
         : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
-      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${oneLine(said)})`}`;
+      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${shownLine(said)})`}`;
   const code = codeOf(answer);
   const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
   const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;

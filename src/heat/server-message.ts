@@ -1,9 +1,7 @@
 import { parseJson } from '../config/json-text.ts';
 import { isRecord } from '../config/record.ts';
 import type { HttpResponse } from '../system/http.ts';
-import { shownTarget } from '../url.ts';
-
-const LONGEST = 300;
+import { shownLine, shownTarget } from '../url.ts';
 
 /**
  * What a service of OpenStack, or AWS, says of a refusal, in one line: XML of the query API or JSON. A page of HTML, as of a
@@ -11,14 +9,7 @@ const LONGEST = 300;
  */
 export function messageOf(body: string): string | undefined {
   const message = /<Message>([^<]*)<\/Message>/i.exec(body)?.[1] ?? inJson(body);
-  const line = oneLine(message ?? '');
-  return line === '' ? undefined : line;
-}
-
-/** What a server says, bounded and without what would move the cursor of a terminal. */
-export function oneLine(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
+  return shownLine(message ?? '') || undefined;
 }
 
 /** The same in brackets, to stand behind `HTTP 403`; empty where the body says nothing. */

@@ -79,6 +79,7 @@ export function judge({ success, exitCode }: SignalOptions): Verdict {
   return { status: Number(text) === 0 ? 'SUCCESS' : 'FAILURE', warning: undefined };
 }
 
+/** The body of a signal, with the words of aws-cfn-bootstrap where the caller gives none. */
 export function signalOf(options: SignalOptions, status: Signal['Status'], uniqueId: string): Signal {
   return {
     Status: status,

@@ -40,6 +40,7 @@ export function remark(place: string, what: string, hint?: string): string {
   return [place, what, ...(hint === undefined ? [] : [hint])].join(': ').replace(/\s*\n\s*/g, ' ');
 }
 
+/** Where a section or a setting is, as `FILE:LINE`, or `FILE` where the line is not known. */
 export function placeOf({ file, line }: { readonly file: string; readonly line: number | undefined }): string {
   return line === undefined ? file : `${file}:${line}`;
 }

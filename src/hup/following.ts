@@ -85,6 +85,7 @@ export function noteRunning(system: System, { name, file }: { readonly name: str
   writeRunNotes(system, paths.hupRunning, { ...othersRunning(system), [process.pid]: note });
 }
 
+/** Removes the note of the action that this process runs. */
 export function forgetRunning(system: System): void {
   const others = othersRunning(system);
   writeRunNotes(system, paths.hupRunning, Object.keys(others).length === 0 ? undefined : others);

@@ -163,6 +163,7 @@ function digestOf(value: Observation): string {
   return value === null ? 'nothing' : sha256Hex(value);
 }
 
+/** The text of a state for its file; decodeHookState reads it. */
 export function encodeHookState(state: HookState): string {
   return `${JSON.stringify({ version: VERSION, ...state })}\n`;
 }

@@ -66,6 +66,7 @@ const NOT_YET: PassResult = {
   ...{ unkept: undefined, trouble: undefined, nextAttempt: 10_000 },
 };
 
+/** The memory of a process that has made no pass yet. */
 export function createPassMemory(): PassMemory {
   return {
     complaints: new Complaints(),

@@ -14,6 +14,7 @@ export interface RunningActions {
   abortQueries(): void;
 }
 
+/** Wraps the door to programs, so that what was started through it can be counted and ended. */
 export function watchActions(exec: Exec): RunningActions {
   const controller = new AbortController();
   const queries = new AbortController();

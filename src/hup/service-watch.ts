@@ -20,6 +20,7 @@ export interface ServiceMemory {
   readonly failures: Map<string, { readonly count: number; readonly notBefore: number }>;
 }
 
+/** The memory of a daemon that has watched no service yet. */
 export function createServiceMemory(): ServiceMemory {
   return { services: new Map(), failures: new Map() };
 }

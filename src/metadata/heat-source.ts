@@ -122,6 +122,7 @@ export function addressOf(access: HeatAccess): string {
   return access.url ?? `heat, by the catalogue of ${access.credentials.authUrl}`;
 }
 
+/** How often Heat is asked, and for how long, whichever of its APIs that is. */
 export function boundsOf(access: HeatAccess): Bounds {
   return access.kind === 'query' ? access.endpoint : access.bounds;
 }

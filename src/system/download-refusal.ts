@@ -1,12 +1,11 @@
 import { brotliDecompressSync, constants, unzipSync } from 'node:zlib';
 import { Problem } from '../errors.ts';
-import { shownTarget, shownUrl } from '../url.ts';
+import { shownLine, shownTarget, shownUrl } from '../url.ts';
 
 /** Bytes of an answer that are read for what they say of an error. */
 export const MOST_ERROR_BYTES = 16 * 1024;
 /** Milliseconds in which they have to come. */
 export const ERROR_PATIENCE = 2000;
-const LONGEST = 300;
 
 const OTHER_REGION = 'the bucket is in another region: give its URL with the region in it';
 /** What to do about codes of S3. Source: Amazon S3 API reference, "Error responses". */
@@ -183,7 +182,5 @@ function wordsInJson(body: string): Words {
 }
 
 function oneLine(text: string | undefined): string | undefined {
-  const line = text?.replace(/[\s\p{Cc}]+/gu, ' ').trim() ?? '';
-  if (line === '') return undefined;
-  return line.length > LONGEST ? `${line.slice(0, LONGEST)}...` : line;
+  return shownLine(text ?? '') || undefined;
 }

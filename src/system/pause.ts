@@ -8,6 +8,7 @@ export interface Pause {
   wake(): void;
 }
 
+/** A wait that can be ended from elsewhere. */
 export function createPause(): Pause {
   let isWoken = false;
   let end: (() => void) | undefined;

@@ -39,6 +39,7 @@ export class ProxyFaultError extends Error {
   }
 }
 
+/** For what a proxy may do the next time. */
 export function passingFault(hint: string, cause?: unknown): ProxyFaultError {
   return new ProxyFaultError({ hint, isPassing: true }, cause);
 }

@@ -270,6 +270,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** Brings the names in a directory to the disk, where we may read it. @throws the system's error */
 export function flushDirectory(parent: Directory): void {
   let fd: number;
   try {

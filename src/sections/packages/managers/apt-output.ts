@@ -62,6 +62,7 @@ export function isIndexOld(output: string): boolean {
   );
 }
 
+/** Whether apt-get has refused to work, since a dpkg was killed half way. */
 export function isInterrupted(output: string): boolean {
   return output.includes("you must manually run 'dpkg --configure -a'");
 }
