@@ -167,8 +167,8 @@ export function mustWrite({ stdout }: Output, text: string): void {
 }
 
 /**
- * The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. What only
- * an administrator can have put there, a link say, is told.
+ * The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. Any
+ * other cause, a link that an administrator has put there for example, is a warning.
  */
 function logFile(
   { files }: System,

@@ -12,8 +12,8 @@ const PAUSE = 10;
 
 /**
  * Writes all of a text at once; making process.stdout would cost each start 2 ms of CPU. What cannot be written (the
- * reader has gone away, as in `cfn-init | head`) must not end a run half way: who prints a result asks.
- * @returns what tells whether all of a text was written
+ * reader has gone away, as in `cfn-init | head`) must not end a run half way; whoever prints a result looks at what this returns.
+ * @returns a function that returns whether all of its text was written
  */
 function writer(fd: number): (text: string) => boolean {
   return (text) => {

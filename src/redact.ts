@@ -16,7 +16,7 @@ export { REDACTED };
 
 /** Characters of a private file that are read. Settings are at the beginning; what follows is data. */
 const LONGEST_TEXT = 4 * 1024 * 1024;
-/** Characters. What is longer, and the values of a longer file, are not registered in all encodings, only as they are. */
+/** Characters. A longer text, and a value in a longer file, is registered as it is, and not in all encodings. */
 const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 
 /**

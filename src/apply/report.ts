@@ -33,7 +33,7 @@ export function stepLine({ step, state, what, duration }: StepResult): string {
   return stepColumns(step, state, state === 'failed' ? '' : what, formatDuration(duration));
 }
 
-/** The line of a step: its section, how it is with it, its name, more about that, and a time. */
+/** A line about a step: its section, its state, its name, what there is to say of the state, and a time. */
 export function stepColumns({ section, entry }: Step, state: string, what?: string, time = ''): string {
   const columns = [section.padEnd(8), state.padEnd(9), entry.name, what ? `(${what})` : '', time];
   return columns.filter((column) => column !== '').join('  ');

@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly transportTo?: World['transportTo'];
   /** Called with what a file holds that others may not read, before anything else is printed. */
   readonly onPrivateText?: World['onPrivateText'];
-  /** Hears of each step before anything is done, with what tells what it waits for. */
+  /** Called with each step before anything is done. `wait` says what the step waits for at the moment, if that is known. */
   readonly onStep?: (step: Step, wait: () => string | undefined) => void;
   /** Hears a line each minute that a step lasts; the log has it already. */
   readonly onLasting?: (line: string) => void;

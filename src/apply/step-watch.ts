@@ -13,7 +13,7 @@ export interface StepWatch {
 
 export interface WatchTools {
   readonly log: Log;
-  /** Finds what a step waits for that has not told it itself. */
+  /** Finds what a step waits for, where the step has not said so itself. */
   readonly findWait: () => string | undefined;
   /** Hears each line that tells of a step that lasts. */
   readonly onLasting?: ((line: string) => void) | undefined;
@@ -21,7 +21,7 @@ export interface WatchTools {
 
 /** Milliseconds between two lines about a step that lasts. */
 const MINUTE = 60_000;
-/** Milliseconds that what was found counts. */
+/** Milliseconds for which an answer of findWait is used again. */
 const FRESH = 5_000;
 
 /** Logs that a step begins and, each minute, that it lasts and what it waits for. */

@@ -74,7 +74,7 @@ function wordEnd(text: string, start: number): number {
   return index;
 }
 
-/** Where the values of the object that begins at `start` begin; of a repeated key, the last one. Empty for another value. */
+/** Where the value of each key begins, in the object that begins at `start`; the last one counts. Empty for another value. */
 function membersOf(text: string, start: number): ReadonlyMap<string, number> {
   const members = new Map<string, number>();
   if (text[start] !== '{') return members;

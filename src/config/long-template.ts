@@ -10,7 +10,7 @@ export interface Shortened {
   readonly restore: (rendered: string) => string;
 }
 
-/** Takes the long texts between the tags out of a template, and its comments, so that it may have many megabytes. */
+/** Replaces the long texts of a template by marks, and empties its comments, so that it may have many megabytes. */
 export function shorten(template: string, context: unknown): Shortened {
   // With delimiters of its own it is taken as it is.
   if (template.length < LONG_TEXT || template.includes('{{=')) return { short: template, restore: (text) => text };

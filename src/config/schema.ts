@@ -79,7 +79,7 @@ const id = v.pipe(
   v.transform(Number),
   v.maxValue(0xffff_fffe, message('an id out of range', 'at most 4294967294')),
 );
-/** A check by one of the rules for names. @param words makes the message, of a name when left out */
+/** A check by one of the rules for names. @param words makes the message; left out, that of a name */
 const follows = (fault: (name: string) => NameFault | undefined, words = (found: NameFault) => nameMessage(found)) =>
   v.rawCheck<string>(({ dataset, addIssue }) => {
     // What has been complained about already is not reported twice.

@@ -15,7 +15,7 @@ const PRIORITIES: Readonly<Record<Level, number>> = { ERROR: 3, WARNING: 4, INFO
 /** Characters; the log file has the whole. */
 const LONGEST_MESSAGE = 16 * 1024;
 const LONGEST_FIELD = 1024;
-/** Milliseconds that the entry of a step's begin waits: that of its end is enough for a step which ends before. */
+/** Milliseconds until the journal is told that a step has begun: of one that ends earlier, the end is enough. */
 const BEGIN_DELAY = 1000;
 
 /**

@@ -138,7 +138,7 @@ export function isShortWord(value: string): boolean {
 const OUR_WORDS =
   'packages groups sources commands services changed unchanged skipped failed created resource metadata content warning password secret credentials authentication default command service package config configsets cfn-init cfn-hup cfn-signal cfn-get-metadata file mode owner linked printed download downloaded ended exit code stack signal';
 
-/** True for a secret that is a part of a word of ours: a gap in the place of `changed` would tell it, and spoil what we say. */
+/** True for a secret that is part of one of our own words: a gap instead of `changed` would spoil our lines, and give it away. */
 export function isOurWord(value: string): boolean {
   return /^[a-z-]+$/.test(value) && OUR_WORDS.includes(value);
 }

@@ -14,8 +14,8 @@ const ONE_WORD = /^[A-Za-z]?[a-z]{1,11}$/;
 const WORD = /[^\s:,;="'<>()[\]{}|]{8,200}/g;
 
 /**
- * The lines of a private file that nobody may see, without the blanks around them. A script has none but those of keys: it is private
- * so that it can be executed, `set -x` prints all of it, and what is secret in it has a name.
+ * The lines of a private file that nobody may see, without the blanks around them. Of a script these are only the lines of
+ * private keys: it has its mode to be executable, `set -x` prints all of it, and what is secret in it has a telling name.
  */
 export function hiddenLines(text: string, isExecutable: boolean): readonly string[] {
   const isScript = text.startsWith('#!');
@@ -38,7 +38,7 @@ function isComment(line: string): boolean {
   );
 }
 
-/** Takes out of each set what stands in one of the texts, as a line or between blanks, quotes and separators. */
+/** Removes from each set what is also in one of the texts, as a line or as a word between blanks, quotes and separators. */
 export function withoutOpen(sets: readonly Set<string>[], texts: readonly string[]): void {
   if (sets.every(({ size }) => size === 0)) return;
   const remove = (part: string): void => {

@@ -79,7 +79,7 @@ export function secretsNamedIn(text: string): readonly string[] {
   return found;
 }
 
-/** What stands in a private file without the name of a secret, and is not ordinary. */
+/** The values in a private file that have no telling name, but are not ordinary either. */
 export function telltalesIn(content: string): readonly string[] {
   const found: string[] = [];
   const text = content
@@ -99,7 +99,7 @@ export function telltalesIn(content: string): readonly string[] {
 
 /**
  * The secrets of a document: what has the name of a secret, is in the environment of a command or in a URL, or follows
- * `password=` and the like in a text. What is a name elsewhere in it, or the value of a user or a host, stands in the open.
+ * `password=` and the like in a text. A value is no secret when it is also a name in the document, or the value of a user or a host.
  */
 export function secretsInDocument(document: unknown): readonly string[] {
   const named: string[] = [];
@@ -126,7 +126,7 @@ export function secretsInDocument(document: unknown): readonly string[] {
   return [...found, ...named.filter((value) => !open.has(value))];
 }
 
-/** The numbers with the name of a secret in the text of a JSON document, as they are written: JSON.parse rounds long ones. */
+/** The numbers in the text of a JSON document that are named like a secret, as they are written: JSON.parse rounds long ones. */
 export function secretNumbersIn(text: string): readonly string[] {
   return [...text.matchAll(patterns().namedNumber)].flatMap(([, name = '', digits = '']) =>
     isSecretName(name) ? [digits] : [],

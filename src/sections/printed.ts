@@ -4,10 +4,10 @@ import type { World } from './step.ts';
 
 /** Characters of what one program prints that go to the log as they come. */
 const MOST_LOGGED = 1024 * 1024;
-/** Characters of the end of what it prints, where that is more. */
+/** Characters of its end that are logged as well, where it prints more than that. */
 const MOST_AT_END = 16 * 1024;
 
-/** Progress that is written over: all before a carriage return, but where that ends a name that is told (`a\r: not found`). */
+/** What a terminal would write over: all before a carriage return. One before a colon belongs to a name (`a\r: not found`). */
 const WRITTEN_OVER = /^[\s\S]*\r(?!['\u2019"]?:)/;
 
 /** What a program prints, on its way to the log. */

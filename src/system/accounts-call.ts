@@ -57,7 +57,7 @@ function lockFile(output: string): string | undefined {
   return name === undefined ? undefined : `${name}.lock`;
 }
 
-/** Why a lock cannot be made, by whom ever: nothing of the last line, which asks to try again later. */
+/** Why nobody can make the lock. The last line does not say it: that asks to try again later. */
 function causeOf(output: string, lock: string): string | undefined {
   return whyNotWritable(dirname(lock)) ?? output.split('\n').find((line) => CAUSE.test(line));
 }

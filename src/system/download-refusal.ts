@@ -24,7 +24,7 @@ const S3_HINTS: ReadonlyMap<string, string> = new Map(
     NoSuchKey: 'check the path behind the bucket in the URL',
   }),
 );
-/** Of the codes above those that a signature in the URL, and no block of the document, is to blame for. */
+/** The codes above whose cause is the signature in the URL, where it has one, and not an authentication block. */
 const OF_A_SIGNED_URL = /^(?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AuthenticationFailed)$/;
 /** The parameters that sign a URL for S3, Google, Azure and Swift. */
 const SIGNED_URL = /[?&](?:x-(?:amz|goog)-signature|signature|sig|temp_url_sig)=/i;

@@ -2,7 +2,7 @@ import { describeError, errnoOf, Problem } from '../errors.ts';
 
 /** What an errno name means, for a hint; the name itself where there is no more to say. */
 export function reasonOf(code: string): string {
-  // Met at each start, where a file is not there: what else there is has no place in the code cache.
+  // Each start meets this one. The others are a function of their own, so that they are not in the code cache.
   return code === 'ENOENT' ? 'no such file or directory' : rarerReasonOf(code);
 }
 

@@ -21,7 +21,7 @@ export function tellLines(streams: readonly Readable[], onLines: LinesListener):
   const ends = streams.map((stream, index) => {
     const decoder = new StringDecoder('utf8');
     let line = '';
-    // The beginning of the line was told, since it is too long: the rest of it is dropped.
+    // The line is too long, and its beginning was told: the rest is dropped.
     let isTold = false;
     /** @returns what can be told by now */
     const extend = (text: string, isWhole: boolean): readonly string[] => {

@@ -109,7 +109,7 @@ function writeOver(path: string, from: number, attributes: Attributes, modified:
   const to = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
   let length = 0;
   try {
-    // Who may read neither the old nor the new file reads none of the new one.
+    // At no moment can somebody read the new content who may not read the new file.
     const isGiven = present.uid !== attributes.uid || present.gid !== attributes.gid;
     fchmodSync(to, isGiven ? 0 : present.mode & attributes.mode & PERMISSIONS);
     const chunk = Buffer.allocUnsafe(PIECE);

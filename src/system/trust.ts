@@ -104,7 +104,7 @@ function certificatesBelow(directory: string): string {
   return [...texts].join('\n');
 }
 
-/** False for what is not there; where nobody can tell, who reads it hears why. */
+/** False for what is not there. True where that cannot be found out: reading it then fails with the reason. */
 function mayBeFile(path: string): boolean {
   try {
     return isFile(path);

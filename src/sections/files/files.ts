@@ -45,7 +45,7 @@ export const filesSection: Section<FileEntry> = {
     if (difference.state !== 'differs') return difference;
     if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
     else
-      tellHow(
+      warnIfWrittenOver(
         files.write(entry.name, bytes, await wantedAttributes(entry, files.entry(entry.name), world)),
         entry,
         world,
@@ -54,8 +54,8 @@ export const filesSection: Section<FileEntry> = {
   },
 };
 
-/** Warns of a file that was there half at some moment. */
-function tellHow(placed: Placed, { name }: FileEntry, { log }: World): void {
+/** Warns of a file that was not replaced in one step. */
+function warnIfWrittenOver(placed: Placed, { name }: FileEntry, { log }: World): void {
   if (placed === 'written over')
     log.warning(`${name} is a mount point, which cannot be replaced: its content was written over`);
 }
@@ -145,7 +145,7 @@ async function applyDownload(entry: FileEntry, content: Download, world: World):
         ? differenceOf(files.isSame(entry.name, staged.path), present, wanted, entry)
         : { state: 'differs', what: `created, ${describe(wanted, entry)}` };
     if (difference.state !== 'differs') return difference;
-    tellHow(staged.commit(wanted), entry, world);
+    warnIfWrittenOver(staged.commit(wanted), entry, world);
     return { state: 'changed', what: `${difference.what}, from ${shownUrl(content.url)}` };
   } finally {
     staged.discard();

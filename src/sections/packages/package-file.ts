@@ -40,7 +40,7 @@ export async function withPackageFiles<T>(
   }
 }
 
-/** @returns the path of the file, whose name is near the one that it has at its origin, which the tools show */
+/** @returns the path of the file; the tools show its name, which is therefore as near as possible to the original one */
 async function download(
   address: string,
   ending: string,

@@ -51,7 +51,7 @@ export const servicesSection: Section<PlannedService> = {
   },
 };
 
-/** Does the work of an entry. When that of the last one fails, those that were started are looked at all the same. */
+/** Does the work of an entry. Where that fails for the last one, the services that were started are looked at all the same. */
 async function thenWatch<T>(entry: PlannedService, world: World, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,6 +1,6 @@
 /** CRC-64 of ECMA-182, reflected: xz's own checksum. */
 const POLYNOMIAL = 0xc96c5795d7870f42n;
-/** By so many bytes at a time. */
+/** Bytes that are taken at a time. */
 const STEP = 4;
 
 /** For each of the bytes of a step, the low and the high halves of the remainders. */
