@@ -6,7 +6,7 @@ import { jsonTokens, stringEnd } from './json-span.ts';
 import { describeSyntaxError } from './json-syntax.ts';
 
 /** Deeper than any template; keeps a hostile document from exhausting memory. */
-export const DEEPEST_NESTING = 200;
+const DEEPEST_NESTING = 200;
 
 export type JsonResult = { readonly value: unknown } | { readonly problem: string };
 

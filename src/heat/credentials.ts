@@ -75,7 +75,7 @@ function secretOf({ identity }: KeystoneCredentials): string {
 const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file';
 
 /** Nothing names credentials. */
-export function noCredentials({ credentials }: NamedBy): Unasked {
+function noCredentials({ credentials }: NamedBy): Unasked {
   return new Unasked(
     'no credentials for heat-api-cfn',
     credentials === undefined ? {} : { hint: `give ${credentials}` },

@@ -56,7 +56,7 @@ function settledBy(
 }
 
 /** The parameters of the call (API reference of CloudFormation, SignalResource): it takes no reason and no data. */
-export function signalResourceCall(
+function signalResourceCall(
   { Status, UniqueId }: Signal,
   stack: string,
   resource: string,

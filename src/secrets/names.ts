@@ -92,7 +92,7 @@ export function isOrdinary(value: string): boolean {
 }
 
 /** True for an ordinary value that is no phrase: a number, a locale, a single word, a place. */
-export function isPlainValue(value: string): boolean {
+function isPlainValue(value: string): boolean {
   const { numbers, locale } = patterns();
   return isPlace(value) || isShortWord(value) || numbers.test(value) || locale.test(value);
 }

@@ -57,7 +57,7 @@ export function secretsInUrls(text: string): readonly string[] {
 }
 
 /** The values that a text names as a password, a token or a key, and the secrets of its URLs. */
-export function secretsInText(text: string): readonly string[] {
+function secretsInText(text: string): readonly string[] {
   const found = [...secretsInUrls(text)];
   if (!mayNameSecrets(text)) return found;
   for (const { name, value } of settingsOf(text))

@@ -25,7 +25,7 @@ export interface Scope {
 }
 
 /** The time as it stands in X-Amz-Date: 20150830T123600Z. */
-export function amzDate(time: Date): string {
+function amzDate(time: Date): string {
   return isoTime(time).replace(/[:-]|\.\d{3}/g, '');
 }
 

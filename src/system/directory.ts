@@ -146,7 +146,7 @@ export function pathOfHandle(fd: number, path: string): string {
 }
 
 /** Opens the root directory itself. @throws Problem */
-export function openRoot(root: Root): Directory {
+function openRoot(root: Root): Directory {
   try {
     return handleOf(openSync(root.path, O_PATH | O_DIRECTORY), root.path);
   } catch (error) {

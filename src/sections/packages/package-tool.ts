@@ -33,7 +33,7 @@ const DEAF_TOOLS: ReadonlySet<string> = new Set(['apk', 'dpkg']);
 export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
 /** Seconds that a package tool's lock is waited for: `package-lock-timeout` in cfntools.conf, or 300. */
-export async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Promise<number> {
+async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Promise<number> {
   return secondsSetting(await readSettings(system.files), 'package-lock-timeout', LOCK_TIMEOUT, log);
 }
 
