@@ -218,8 +218,7 @@ describe('what is handed to the journal', () => {
 });
 
 describe('the console of a machine whose cloud-init is under way', () => {
-  const LINE =
-    'the command ended with exit code 3: /AWS::CloudFormation::Init/config/commands/03_bad: it printed nothing';
+  const LINE = 'the command ended with exit code 3: commands "03_bad": it printed nothing: see /var/log/cfn-init.log';
   const STATUS = '/run/cloud-init/status.json';
   /** Makes a pseudo terminal the console, runs its argument, and prints what is on the console then. */
   const ON_CONSOLE = `
