@@ -155,7 +155,8 @@ function decodeConfig(
   const doubts = doubtsAbout(name, value);
   const problems: Finding[] = [];
   const result = parseConfig(name, withNumbersAsWritten(value, name, spans), tolerated, problems);
-  findings.push(...doubts, ...withoutEchoes(doubts, problems));
+  // One by one: as arguments of one call, a hundred thousand would overflow the stack.
+  for (const finding of [...doubts, ...withoutEchoes(doubts, problems)]) findings.push(finding);
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = result ?? {};
   const filesFrom = result === undefined ? soundFiles(value) : raw.files;

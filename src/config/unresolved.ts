@@ -58,7 +58,8 @@ export function unresolvedInContent(content: unknown): Unresolved | undefined {
     if (name !== undefined && /^Ref$|::|_/.test(name)) return { path, name };
     if (typeof value !== 'object' || value === null) continue;
     const children = Object.entries(value).map(([key, child]) => ({ value: child as unknown, path: [...path, key] }));
-    rest.push(...children.reverse());
+    // One by one: as arguments of one call, a hundred thousand would overflow the stack.
+    for (const child of children.reverse()) rest.push(child);
   }
   return undefined;
 }

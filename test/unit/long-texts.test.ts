@@ -119,3 +119,24 @@ describe('a document is read once', () => {
     expect(decoded(1000, file)).toBeLessThan(20 * Math.max(decoded(1, file), LEAST));
   });
 });
+
+// More than a call takes as arguments.
+describe('a document is read to its end, however many things it holds', () => {
+  const MANY = 130_000;
+  const named = (name: string): object => Object.fromEntries(Array.from({ length: MANY }, (_, at) => [name + at, {}]));
+  const findings = (config: object): number =>
+    decodeMetadata({ value: { 'AWS::CloudFormation::Init': { config } }, text: '' }, []).findings.length;
+
+  it('keys of a content', () => {
+    expect(findings({ files: { '/a': { content: named('k') } } })).toBe(0);
+  });
+
+  it('functions that nobody resolved, each told once', () => {
+    const files = Array.from({ length: 30_000 }, (_, at) => [`/a${at}`, { content: 'x', owner: { Ref: 'a' } }]);
+    expect(findings({ files: Object.fromEntries(files) })).toBe(30_000);
+  });
+
+  it('unknown keys', () => {
+    expect(findings(named('a key that is like none of those known '))).toBe(MANY);
+  });
+});
