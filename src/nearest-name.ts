@@ -9,6 +9,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   if (same !== undefined) return same;
   const most = Math.min(2, Math.floor((name.length - 1) / 2));
   return known
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= most)
     .map((candidate) => ({ candidate, strokes: editDistance(name, candidate) }))
     .filter(({ strokes }) => strokes <= most)
     .sort((one, other) => one.strokes - other.strokes)[0]?.candidate;

@@ -54,8 +54,13 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
 
 /** Findings without those that a coarser one has said already: what is wrong within a function nobody has resolved. */
 export function withoutEchoes(doubts: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
-  const said = doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer);
-  return findings.filter(({ pointer }) => !said.some((one) => pointer === one || pointer.startsWith(`${one}/`)));
+  const said = new Set(doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer));
+  const isSaid = (pointer: string): boolean => {
+    for (let end = pointer.length; end > 0; end = pointer.lastIndexOf('/', end - 1))
+      if (said.has(pointer.slice(0, end))) return true;
+    return false;
+  };
+  return findings.filter(({ pointer }) => !isSaid(pointer));
 }
 
 /** Says what a document is that is no object. */
@@ -86,11 +91,12 @@ export function whereItMayBe(value: Record<string, unknown>): string {
  * @param selected configs, whose names are free
  */
 export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selected: readonly string[]): Finding[] {
+  const configs = new Set(selected);
   const misspelled = (keys: object, known: string, ...path: readonly string[]): Finding[] =>
     Object.hasOwn(keys, known)
       ? []
       : Object.keys(keys)
-          .filter((key) => !selected.includes(key) && nearestName(key, [known]) !== undefined)
+          .filter((key) => !configs.has(key) && nearestName(key, [known]) !== undefined)
           .map((key) => ({
             severity: 'warning',
             what: `unknown key ${JSON.stringify(key)} is ignored`,
