@@ -184,7 +184,9 @@ class RecordedChanges implements Changes {
   readonly #names = new Map<SectionName, string[]>();
 
   add(section: SectionName, names: readonly string[]): void {
-    this.#names.set(section, [...this.names(section), ...names]);
+    const known = this.#names.get(section) ?? [];
+    for (const name of names) known.push(name);
+    this.#names.set(section, known);
   }
 
   names(section: SectionName): readonly string[] {

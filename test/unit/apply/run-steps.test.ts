@@ -247,6 +247,17 @@ describe('changes', () => {
     expect(seen).toEqual({ 1: [], 2: ['files /a', 'packages yum:httpd', 'packages yum:php', 'commands 1'] });
   });
 
+  it('cost no more the more there are', async () => {
+    const cpuOf = async (count: number): Promise<number> => {
+      const before = process.threadCpuUsage();
+      await run(Array.from({ length: count }, (_, at) => step('files', `/f${at}`)));
+      const { user, system } = process.threadCpuUsage(before);
+      return (user + system) / 1000;
+    };
+    await cpuOf(4000); // compiles it
+    expect(await cpuOf(32_000)).toBeLessThan(4 * 8 * Math.max(await cpuOf(4000), 50));
+  });
+
   it('are asked for by name', async () => {
     const answers: boolean[] = [];
     const look = step('services', 's', {
