@@ -87,8 +87,15 @@ const NO_FILES: Readonly<Record<string, string>> = {
   M: 'the rest of a file from another volume',
 };
 
+/** How the list of names begins that pixz puts behind a tar. */
+const PIXZ_INDEX = Buffer.from('a64c322ed614aedb', 'hex');
+
 async function nextBlock(bytes: ByteReader, where: string): Promise<Buffer | undefined> {
   const block = await bytes.peek(BLOCK_BYTES);
+  if (block.subarray(0, PIXZ_INDEX.length).equals(PIXZ_INDEX)) {
+    for await (const _ of bytes.rest()); // to its end: that it is damaged has to be seen
+    return undefined;
+  }
   // Zeros behind the end, however many, are padding.
   if (block.length < BLOCK_BYTES && !isBlank(block)) throw damagedArchive(where, new EndedEarly());
   return block.length === 0 ? undefined : await bytes.take(block.length);

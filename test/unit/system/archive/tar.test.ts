@@ -88,6 +88,11 @@ describe('what follows the end', () => {
     expect(await listArchive(gzipSync(padded), URL)).toEqual(['file 0644 a: x']);
   });
 
+  test.each([8, 100, 505, 2000])("pixz's list of names, of %i bytes, is passed over", async (count) => {
+    const index = Buffer.concat([Buffer.from('a64c322ed614aedb', 'hex'), Buffer.alloc(count, './n')]);
+    expect(await listArchive(gzipSync(Buffer.concat([tar, index])), URL)).toEqual(['file 0644 a: x']);
+  });
+
   test.each([
     ['text', Buffer.from('more of it?')],
     ['noise', Buffer.from(Array.from({ length: 2000 }, (_, at) => (Math.imul(at + 1, 2654435761) >>> 24) & 0xff))],
