@@ -41,15 +41,20 @@ export function zipName(entry: Entry, where: string): string {
 
 /** When the file was changed last: in UTC where a field says so, else by the clock on the wall here. */
 export function zipTime(entry: Entry): Date {
-  const timestamp = field(entry, TIMESTAMP, 5);
-  if (timestamp !== undefined && ((timestamp[0] ?? 0) & HAS_MODIFIED) !== 0) {
-    return new Date(timestamp.readInt32LE(1) * 1000);
-  }
-  const old = field(entry, OLD_TIMESTAMP, 8);
-  if (old !== undefined) return new Date(old.readInt32LE(4) * 1000);
   const { lastModFileDate: date, lastModFileTime: time } = entry;
+  const year = 1980 + (date >> 9);
   const month = Math.max(((date >> 5) & 0xf) - 1, 0);
-  return new Date(1980 + (date >> 9), month, date & 0x1f, time >> 11, (time >> 5) & 0x3f, (time & 0x1f) * 2);
+  const local = new Date(year, month, date & 0x1f, time >> 11, (time >> 5) & 0x3f, (time & 0x1f) * 2);
+  const seconds = secondsOf(entry);
+  // Below zero it overflowed in 2038, or is from before 1970 and not believed.
+  if (seconds === undefined || (seconds < 0 && year < 2038)) return local;
+  return new Date((seconds >>> 0) * 1000);
+}
+
+function secondsOf(entry: Entry): number | undefined {
+  const timestamp = field(entry, TIMESTAMP, 5);
+  if (timestamp !== undefined && ((timestamp[0] ?? 0) & HAS_MODIFIED) !== 0) return timestamp.readInt32LE(1);
+  return field(entry, OLD_TIMESTAMP, 8)?.readInt32LE(4);
 }
 
 function field(entry: Entry, id: number, least: number): Buffer | undefined {

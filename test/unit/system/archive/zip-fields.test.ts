@@ -77,6 +77,16 @@ describe('a time', () => {
     ['of DOS, by the local clock', { time: dos }, new Date(2020, 6, 1, 12, 34, 56)],
     ['beside one of NTFS', { time: dos, extra: ntfs }, new Date(2020, 6, 1, 12, 34, 56)],
     ['in UTC', { time: dos, extra: timestamp }, new Date(1_000_000_000_000)],
+    [
+      'in UTC, after 2038',
+      { time: ((2100 - 1980) << 25) >>> 0, extra: field(0x5455, Buffer.from('01015786f4', 'hex')) },
+      new Date('2100-01-01T00:00:01Z'),
+    ],
+    [
+      'in UTC, before 1970',
+      { time: dos, extra: field(0x5455, Buffer.from('01f0f1ffff', 'hex')) },
+      new Date(2020, 6, 1, 12, 34, 56),
+    ],
     ['in UTC, behind one of NTFS', { time: dos, extra: Buffer.concat([ntfs, timestamp]) }, new Date(1e12)],
     ['in an old field', { time: dos, extra: old }, new Date(1_000_000_000_000)],
     ['that is none', { time: 0 }, new Date(1979, 11, 31)],
