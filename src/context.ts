@@ -77,9 +77,7 @@ const STDERR = 2;
 const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
 /** Why an ordinary user, or a small or read-only system, has no log. */
-const OUT_OF_REACH: readonly string[] = [
-  ...['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ENOSPC', 'EDQUOT', 'EMFILE'],
-];
+const OUT_OF_REACH: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT', 'EMFILE'];
 
 /** Builds the outside world: the only place that does. */
 export function createContext(options: ContextOptions): Context {
@@ -185,7 +183,9 @@ function logFile(
       } catch (error) {
         works = false;
         const problem = fileProblem('cannot write', path, error);
-        if (!OUT_OF_REACH.includes(errnoOf(problem.cause) ?? '')) warn(`there is no log: ${problem.line}`);
+        // Another root may be unusable as a whole, which is an error of its own.
+        const isTold = files.root === '/' && !OUT_OF_REACH.includes(errnoOf(problem.cause) ?? '');
+        if (isTold) warn(`there is no log: ${problem.line}`);
       }
     },
     path: () => (works ? path : undefined),

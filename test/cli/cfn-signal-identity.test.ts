@@ -130,7 +130,7 @@ describe('the reason of a failure, when none is given', () => {
 
   test('is text for a database: no colours, no half of a character', async () => {
     expect(await init({ commands: { a: { command: "printf '\\033[31mred\\033[0m\\001\\n'; exit 7" } } })).toBe(1);
-    expect(await sent(['-e', '1'])).toMatch(/ red $/);
+    expect(await sent(['-e', '1'])).toMatch(/ red\\x01: see /);
     for (const begin of ['/', '/a']) {
       expect((await view().run([binary('cfn-init'), begin + '\u{1F600}'.repeat(900)])).code).toBe(1);
       const reason = String(await sent(['-e', '1']));
