@@ -1,4 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
+import { systemClock } from './clock.ts';
 
 /** A file that stays open for a moment: the next line of a log comes soon, and opening it again would cost more than writing. */
 export interface KeptOpen {
@@ -26,14 +27,14 @@ export function keepOpen(): KeptOpen {
       if (kept === undefined) return undefined;
       const now = fstatSync(kept.fd);
       const isFit = now.nlink > 0 && now.size <= mostBytes && (now.mode & PERMISSIONS & ~mode) === 0;
-      if (isFit && kept.path === path && performance.now() - kept.since < MOMENT) return kept.fd;
+      if (isFit && kept.path === path && systemClock.elapsed() - kept.since < MOMENT) return kept.fd;
       close();
       return undefined;
     },
     keep(path, fd) {
       if (kept?.fd === fd) return;
       close();
-      kept = { path, fd, since: performance.now() };
+      kept = { path, fd, since: systemClock.elapsed() };
       // Also where nothing more is written: the file system may have to be unmounted.
       timer = setTimeout(close, MOMENT).unref();
     },
