@@ -37,8 +37,15 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   const findings: Finding[] = [];
   const blocks = document[AUTHENTICATION_KEY];
   if (!isRecord(blocks)) return { byName, secrets, findings };
+  const whole = unresolved(blocks);
+  if (whole !== undefined) findings.push(unresolvedAt(whole));
   for (const [name, block] of Object.entries(blocks)) {
-    if (!isRecord(block)) continue;
+    if (!isRecord(block) || whole !== undefined) continue;
+    const instead = unresolved(block);
+    if (instead !== undefined) {
+      findings.push(unresolvedAt(instead, name));
+      continue;
+    }
     for (const [key, value] of Object.entries(block)) {
       if (!NOT_SECRET.has(key)) for (const text of textsIn(value)) secrets.push(text);
       const near = KNOWN.includes(key) ? undefined : nearestName(key, KNOWN);
@@ -53,13 +60,7 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
         .flat()
         .map(unresolved)
         .find((one) => one !== undefined);
-      if (called !== undefined)
-        findings.push({
-          severity: 'error',
-          what: `${called} was not resolved`,
-          pointer: pointerOf([AUTHENTICATION_KEY, name, key]),
-          hint: unresolvedHint(called),
-        });
+      if (called !== undefined) findings.push(unresolvedAt(called, name, key));
     }
     const given = block['type'];
     const type = typeof given === 'string' ? given.trim().toLowerCase() : undefined;
@@ -85,6 +86,15 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
     });
   }
   return { byName, secrets, findings };
+}
+
+function unresolvedAt(called: string, ...path: readonly string[]): Finding {
+  return {
+    severity: 'error',
+    what: `${called} was not resolved`,
+    pointer: pointerOf([AUTHENTICATION_KEY, ...path]),
+    hint: unresolvedHint(called),
+  };
 }
 
 /** The credentials for a URL: those that are named, else those whose `uris` or `buckets` the URL lies in. */

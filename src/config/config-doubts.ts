@@ -16,7 +16,11 @@ import { unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.
 export function doubtsAbout(name: string, value: Readonly<Record<string, unknown>>): Finding[] {
   const at = (...path: readonly string[]): string => pointerOf([INIT_KEY, name, ...path]);
   const findings: Finding[] = [];
+  const functions = unresolvedIn(value);
+  const isOfFunction = (path: readonly string[]): boolean =>
+    functions.some((one) => one.path.every((key, index) => key === path[index]));
   for (const { path, known } of unknownKeys(value)) {
+    if (isOfFunction(path)) continue;
     const key = path[path.length - 1] ?? '';
     findings.push({
       severity: 'warning',
@@ -32,7 +36,7 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
       pointer: at(...path),
       hint: 'choose another',
     });
-  for (const { path, name: called } of unresolvedIn(value))
+  for (const { path, name: called } of functions)
     findings.push({
       severity: 'error',
       what: `${called} was not resolved`,

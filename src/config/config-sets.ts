@@ -27,6 +27,8 @@ type Path = readonly (string | number)[];
  * @param wanted config sets of the command line; empty: `default`
  */
 export function selectConfigs(init: Record_, wanted: readonly string[]): Selection {
+  const called = unresolved(init);
+  if (called !== undefined) return refuse([], `${called} was not resolved`, unresolvedHint(called), []);
   const sets = init[SETS_KEY];
   const hasSets = isRecord(sets) && Object.keys(sets).length > 0;
   if (sets !== undefined && sets !== null && !isRecord(sets)) {

@@ -155,18 +155,19 @@ function decodeConfig(
   const doubts = doubtsAbout(name, value);
   const problems: Finding[] = [];
   const result = parseConfig(name, withNumbersAsWritten(value, name, spans), tolerated, problems);
-  // One by one: as arguments of one call, a hundred thousand would overflow the stack.
-  for (const finding of [...doubts, ...withoutEchoes(doubts, problems)]) findings.push(finding);
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = result ?? {};
   const filesFrom = result === undefined ? soundFiles(value) : raw.files;
+  const files = decodeFiles(name, filesFrom, spans, authentications, problems);
+  // One by one: as arguments of one call, a hundred thousand would overflow the stack.
+  for (const finding of [...doubts, ...withoutEchoes(doubts, problems)]) findings.push(finding);
   return {
     name,
     packages: decodePackages(name, raw),
     groups: decodeGroups(name, raw),
     users: decodeUsers(name, raw),
     sources: decodeSources(name, raw, authentications),
-    files: decodeFiles(name, filesFrom, spans, authentications, findings),
+    files,
     commands: decodeCommands(name, raw),
     services: decodeServices(name, raw),
   };

@@ -13,7 +13,13 @@ const OF_HOT = new Set([
   ...['equals', 'if', 'not', 'and', 'or', 'filter', 'make_url', 'list_concat', 'list_concat_unique', 'contains'],
 ]);
 
-/** Maps whose keys the author chooses: one that is called like a function of Heat's is a name there. */
+/**
+ * What the keys of an object are: names that the author chooses, in the depth of such an object, names of entries, or what the schema
+ * knows.
+ */
+type Keys = 'free' | 'deep' | 'names' | 'known';
+
+/** Keys of entries whose value has names of the author's: one that is called like a function of Heat's is a name there. */
 const FREE_KEYS = new Set(['env', 'context']);
 
 /**
@@ -23,24 +29,25 @@ const FREE_KEYS = new Set(['env', 'context']);
  */
 export function unresolvedIn(config: Readonly<Record<string, unknown>>): readonly Unresolved[] {
   const found: Unresolved[] = [];
-  const look = (value: unknown, path: readonly string[], isFree: boolean, depth: number): void => {
-    const name = functionIn(value, isFree);
+  const look = (value: unknown, path: readonly string[], keys: Keys): void => {
+    const name = functionIn(value, keys);
     if (name !== undefined) found.push({ path, name });
     else if (Array.isArray(value))
-      for (const [index, item] of value.entries()) look(item, [...path, String(index)], false, depth + 1);
+      for (const [index, item] of value.entries())
+        look(item, [...path, String(index)], keysAt([...path, String(index)]));
     else if (isRecord(value))
       for (const [key, child] of Object.entries(value)) {
-        if (isContent([...path, key])) continue;
-        look(child, [...path, key], isMap(path, key, depth), depth + 1);
+        const inner = [...path, key];
+        if (!isContent(inner)) look(child, inner, keysAt(inner));
       }
   };
-  look(config, [], true, 0);
+  look(config, [], 'known');
   return found;
 }
 
 /** The function that a value is instead of text. */
 export function unresolved(value: unknown): string | undefined {
-  return functionIn(value, false);
+  return functionIn(value, 'known');
 }
 
 /**
@@ -76,22 +83,28 @@ function isContent(path: readonly string[]): boolean {
   return path.length === 3 && path[0] === 'files' && path[2] === 'content';
 }
 
-/** Whether the value at a key is a map of names: sections, entries of a section, and what has keys of the author's own. */
-function isMap(path: readonly string[], key: string, depth: number): boolean {
-  const section = path[0] ?? key;
-  if (depth === 0) return true;
-  // A source and the versions of a package are values.
-  if (section === 'sources') return false;
-  if (section === 'packages') return depth < 2;
-  if (section === 'services') return depth < 3 || key === 'packages';
-  return depth < 2 || FREE_KEYS.has(key);
+/** What the keys of the object at a path are. Packages and services stand under their managers. */
+function keysAt(path: readonly string[]): Keys {
+  const [section] = path;
+  const key = path.at(-1) ?? '';
+  if (path.length === 1 || (path.length === 2 && (section === 'packages' || section === 'services'))) return 'names';
+  if (section === 'services') return path.length === 4 && key === 'packages' ? 'names' : 'known';
+  if (path.length === 3) return FREE_KEYS.has(key) ? 'free' : 'known';
+  return path[2] === 'context' ? 'deep' : 'known';
 }
 
-function functionIn(value: unknown, isFree: boolean): string | undefined {
+function functionIn(value: unknown, keys: Keys): string | undefined {
   if (!isRecord(value)) return undefined;
   const [name, ...others] = Object.keys(value);
   if (name === undefined || others.length > 0) return undefined;
   if (/^Fn::[A-Z]/.test(name)) return name;
-  if (isFree) return undefined;
-  return name === 'Ref' || OF_HOT.has(name) ? name : undefined;
+  const isTelling = /^Ref$|_/.test(name);
+  const mayBeName =
+    keys === 'free' || (keys === 'names' && !isArgument(value[name])) || (keys !== 'known' && !isTelling);
+  return !mayBeName && (name === 'Ref' || OF_HOT.has(name)) ? name : undefined;
+}
+
+/** What a function is given, and no entry has as its value. */
+function isArgument(value: unknown): boolean {
+  return typeof value === 'string' ? value.trim() !== '' : Array.isArray(value) && value.length > 0;
 }

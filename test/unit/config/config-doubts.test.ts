@@ -20,6 +20,14 @@ describe('a function of a template that nobody has resolved', () => {
     [{ services: { systemd: { a: { enabled: { Ref: 'b' } } } } }, 'services/systemd/a/enabled'],
     [{ services: { systemd: { a: { files: { 'Fn::Split': [',', 'a'] } } } } }, 'services/systemd/a/files'],
     [{ users: { a: { groups: [{ Ref: 'b' }] } } }, 'users/a/groups/0'],
+    [{ packages: { yum: { Ref: 'Packages' } } }, 'packages/yum'],
+    [{ packages: { yum: { get_attr: ['a', 'b'] } } }, 'packages/yum'],
+    [{ services: { systemd: { a: { packages: { Ref: 'b' } } } } }, 'services/systemd/a/packages'],
+    [{ services: { systemd: { a: { get_param: 'b' } } } }, 'services/systemd/a'],
+    [{ files: { '/a': { Ref: 'b' } } }, 'files/~1a'],
+    [{ files: { Ref: 'b' } }, 'files'],
+    [{ commands: { a: { get_file: 'b' } } }, 'commands/a'],
+    [{ files: { '/a': { content: 'x', context: { a: { b: [{ get_param: 'b' }] } } } } }, 'files/~1a/context/a/b/0'],
   ])('%j is one error', (config, place) => {
     expect(places(decodeConfig(config)).filter((line) => line.startsWith('error'))).toEqual([`error ${place}`]);
   });
@@ -49,6 +57,26 @@ describe('a function of a template that nobody has resolved', () => {
     },
   );
 
+  it.each<[config: object]>([
+    [{ 'Fn::If': ['a', 'b', 'c'] }],
+    [{ Ref: 'a' }],
+    [{ files: { 'Fn::Transform': { Name: 'AWS::Include' } } }],
+    [{ commands: { a: { Ref: 'b' } } }],
+  ])('%j is said once', (config) => {
+    expect(saidOf(decodeConfig(config))).toEqual([expect.stringContaining('was not resolved')]);
+  });
+
+  it.each([{ Ref: 'a' }, { 'Fn::If': ['a', {}, {}] }, { get_param: 'a' }])(
+    '%j as the Init, or as the authentications',
+    (value) => {
+      expect(saidOf(decodeText(JSON.stringify({ [INIT]: value })))).toEqual([
+        expect.stringContaining('was not resolved'),
+      ]);
+      const decoded = decodeConfig({}, { 'AWS::CloudFormation::Authentication': value });
+      expect(saidOf(decoded)).toEqual([expect.stringContaining('was not resolved')]);
+    },
+  );
+
   it('in a config set it is an error', () => {
     const { findings } = decodeText(JSON.stringify({ [INIT]: { configSets: { default: [{ Ref: 'Set' }] } } }));
     expect(findings.map(({ what }) => what)).toEqual(['Ref was not resolved']);
@@ -65,6 +93,10 @@ describe('a function of a template that nobody has resolved', () => {
     [{ files: { '/a': { content: { Resources: { a: { Ref: 'b' } } } } } }],
     [{ files: { '/a': { content: { Ref: 'b', more: 1 } } } }],
     [{ files: { '/a': { content: '{{if}}', context: { if: 'x' } } } }],
+    [{ files: { '/a': { content: '{{a.filter}}', context: { a: { filter: 'x' } } } } }],
+    [{ files: { '/a': { content: '{{#a}}{{digest}}{{/a}}', context: { a: [{ digest: 'x' }] } } } }],
+    [{ commands: { Ref: { command: 'true' } } }],
+    [{ packages: { yum: { Ref: [] } } }],
   ])('%j has none', (config) => {
     expect(decodeConfig(config).findings).toEqual([]);
   });
