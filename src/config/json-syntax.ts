@@ -9,17 +9,26 @@ export function describeSyntaxError(error: unknown, text: string): string {
   if (other !== undefined) return other;
   const before = text.slice(0, position).split('\n');
   const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
-  return `${habitAt(text, position) ?? `unexpected ${shown(text, position)}`} ${place}`;
+  const what = faultByMessage(messageOf(error), text, position) ?? habitAt(text, position);
+  return `${what ?? `unexpected ${shown(text, position)}`} ${place}`;
 }
 
 /** A line that begins with a key and a colon, or with a dash. */
 const YAML = /^(?:---\s*$|[\w"'.:/-]+:(?:\s|$)|- )/m;
 const TEMPLATE = /^(?:AWSTemplateFormatVersion|heat_template_version|[Rr]esources):/m;
 
+/** Characters that tell what a text is. */
+const FIRST = 10_000;
+
 /** What the text is instead, when it is wrong from its first character on. */
 function otherLanguage(text: string, position: number): string | undefined {
-  const begin = text.trimStart();
-  const isYaml = /^(?:---|#cloud-config)/.test(begin);
+  const begin = text
+    .slice(0, FIRST)
+    .replace(/^(?:[ \t\r]*(?:#(?!!|cloud-config)[^\n]*)?\n)+/, '')
+    .trimStart();
+  if (begin.startsWith('#!')) return 'it does not begin like JSON; it looks like a script';
+  const isYaml =
+    /^(?:---|- |%YAML|#cloud-config)/.test(begin) || (/^\s*#/.test(text) && /^[^[{]/.test(begin) && YAML.test(begin));
   if (!isYaml && (text.slice(0, position).trim() !== '' || /^['/#]/.test(text.slice(position)))) return undefined;
   if (TEMPLATE.test(text)) return 'it is a template in YAML: give the metadata of one of its resources, as JSON';
   if (isYaml || YAML.test(text)) return 'it does not begin like JSON; it looks like YAML: write it as JSON';
@@ -51,6 +60,15 @@ function habitAt(text: string, position: number): string | undefined {
   return undefined;
 }
 
+/** What V8 tells by its message: an escape that JSON has not, such as those of `C:\Users` and of patterns, and a number like 0644. */
+function faultByMessage(said: string, text: string, position: number): string | undefined {
+  if (said.startsWith('Bad escaped')) return `a backslash before ${shown(text, position)}, which JSON writes as \\\\,`;
+  if (said.startsWith('Bad Unicode escape')) return '\\u without four hexadecimal digits behind it';
+  return said.startsWith('Unexpected number') && text[position - 1] === '0'
+    ? 'a number that begins with 0, which JSON does not allow: put it into quotes,'
+    : undefined;
+}
+
 function isWhole(text: string): boolean {
   try {
     JSON.parse(text);
@@ -69,7 +87,7 @@ function shown(text: string, position: number): string {
 
 /** Where JSON.parse stumbled; behind the text when only its end is missing. */
 function errorPosition(error: unknown, text: string): number {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const position = /at position (\d+)/.exec(message)?.[1];
   if (/Unexpected end|Unterminated string/.test(message)) return text.length;
   if (position !== undefined) return Number(position);
@@ -88,7 +106,10 @@ function isOnlyCut(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return !message.startsWith('Unexpected token');
+    return !messageOf(error).startsWith('Unexpected token');
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

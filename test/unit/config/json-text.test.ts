@@ -81,7 +81,17 @@ describe('parseJson', () => {
     ['{"a": {} "b": 2}', 'a comma is missing at line 1, column 10'],
     ['{"a": 1} {"b": 2}', 'more text behind the end of the document, at line 1, column 10'],
     ['{"a": \u201cx\u201d}', '\u201c, where JSON has a plain double quote, at line 1, column 7'],
-    ['{"a": 01}', 'unexpected 1 at line 1, column 8'],
+    ['{"a": 0644}', 'a number that begins with 0, which JSON does not allow: put it into quotes, at line 1, column 8'],
+    ['{"a": "C:\\Users"}', 'a backslash before U, which JSON writes as \\\\, at line 1, column 11'],
+    [`{"a": "it\\'s"}`, "a backslash before ', which JSON writes as \\\\, at line 1, column 11"],
+    ['{"a": "\\\\\\."}', 'a backslash before ., which JSON writes as \\\\, at line 1, column 11'],
+    ['{"a": "\\u12"}', '\\u without four hexadecimal digits behind it at line 1, column 12'],
+    ['# a\n\n# b\nAWS::CloudFormation::Init:\n  config: {}\n', 'it does not begin like JSON; it looks like YAML'],
+    ['# a\n{\n"a": 1\n}', 'a comment, which JSON does not have, at line 1, column 1'],
+    ['- a\n- b\n', 'it does not begin like JSON; it looks like YAML'],
+    ['  - a\n  - b\n', 'it does not begin like JSON; it looks like YAML'],
+    ['# a\nResources:\n  a: {}\n', 'it is a template in YAML'],
+    ['#!/bin/sh\ntrue\n', 'it does not begin like JSON; it looks like a script'],
     ['<html></html>', 'it does not begin like JSON; it looks like HTML or XML'],
     ['#cloud-config\na: 1\n', 'it does not begin like JSON; it looks like YAML'],
     ['resources:\n  a: 1\n', 'it is a template in YAML: give the metadata of one of its resources, as JSON'],
@@ -103,6 +113,10 @@ describe('parseJson', () => {
       expect(problemOf(text)).toMatch(/begin/);
     },
   );
+
+  it('tells it of very many lines', () => {
+    expect(problemOf(`${'#\n'.repeat(3_000_000)}x`)).toContain('a comment');
+  });
 
   it.each([1_000_000, 201])('refuses %d levels', (levels) => {
     expect(problemOf('['.repeat(levels))).toMatch(/deep/);
