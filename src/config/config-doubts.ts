@@ -75,11 +75,14 @@ export function whatItIs(value: unknown): string {
 
 /** Says where the Init is, when it is not where it should be: in a template, or one level down. */
 export function whereItMayBe(value: Record<string, unknown>): string {
-  const metadata = value['Metadata'] ?? value['metadata'];
-  if (isRecord(metadata) && metadata[INIT_KEY] !== undefined)
-    return 'it is below "Metadata": give the value of that key';
   const resources = value['Resources'] ?? value['resources'];
-  if (isRecord(resources)) return 'this is a whole template: give the metadata of one of its resources';
+  if (isRecord(resources)) {
+    const names = Object.keys(resources).filter((name) => pathToInit(resources[name]) !== undefined);
+    return `this is a whole template: give the metadata of one of its resources${names.length === 0 ? '' : `: ${shownNames(names)}`}`;
+  }
+  const path = pathToInit(value);
+  if (path !== undefined)
+    return `it is below ${path.map((key) => JSON.stringify(key)).join(', ')}: give the value of that key`;
   if (value['config'] !== undefined || value['configSets'] !== undefined)
     return `this is what belongs below it: write { "${INIT_KEY}": { ... } } around it`;
   const keys = Object.keys(value);
@@ -87,7 +90,27 @@ export function whereItMayBe(value: Record<string, unknown>): string {
   if (near !== undefined) return `${JSON.stringify(near)} is spelled otherwise: write ${INIT_KEY}`;
   if (keys.some(isSection))
     return `these are the sections of a config: write { "${INIT_KEY}": { "config": { ... } } } around them`;
-  return keys.length === 0 ? 'it is empty' : `it has: ${keys.slice(0, 8).join(', ')}`;
+  return keys.length === 0 ? 'it is empty' : `it has: ${shownNames(keys)}`;
+}
+
+function shownNames(names: readonly string[]): string {
+  return names.slice(0, 8).join(', ');
+}
+
+/** Levels of answers and templates around the metadata of a resource. */
+const DEEPEST = 5;
+
+/** The keys that lead to the object with the Init, the nearest first. */
+function pathToInit(value: unknown): readonly string[] | undefined {
+  let level = [{ value, path: [] as readonly string[] }];
+  for (let depth = 0; depth <= DEEPEST; depth++) {
+    const found = level.find((one) => isRecord(one.value) && Object.hasOwn(one.value, INIT_KEY));
+    if (found !== undefined) return found.path;
+    level = level.flatMap(({ value: outer, path }) =>
+      isRecord(outer) ? Object.entries(outer).map(([key, child]) => ({ value: child, path: [...path, key] })) : [],
+    );
+  }
+  return undefined;
 }
 
 /**

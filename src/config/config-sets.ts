@@ -1,6 +1,8 @@
+import { nearestName } from '../nearest-name.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
+import { isSection } from './schema.ts';
 import { unresolved, unresolvedHint } from './unresolved.ts';
 
 export const INIT_KEY = 'AWS::CloudFormation::Init';
@@ -70,8 +72,7 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
       if (shown.length > LONGEST_TRAIL) shown.splice(LONGEST_TRAIL / 2, shown.length - LONGEST_TRAIL, '...');
       findings.push(error(`config set cycle ${shown.join(' -> ')}`, 'remove one of the references', where));
     } else if (!Object.hasOwn(sets, name)) {
-      const known = Object.keys(sets).join(', ');
-      findings.push(error(`no config set ${JSON.stringify(name)}`, `there are: ${known}`, where));
+      findings.push(error(`no config set ${JSON.stringify(name)}`, nearOr(name, Object.keys(sets)), where));
     } else if (!seen.has(name) || findings.length === 0) {
       const members = sets[name];
       const isList = Array.isArray(members);
@@ -97,9 +98,9 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
       if (reference !== undefined) enter(reference, [...here, 'ConfigSet']);
       else if (called !== undefined) findings.push(error(`${called} was not resolved`, unresolvedHint(called), here));
       else if (typeof member !== 'string')
-        findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', '', here));
+        findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', 'write one of them', here));
       else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)
-        findings.push(error(`no config ${JSON.stringify(member)}`, `there are: ${configNames(init)}`, here));
+        findings.push(error(`no config ${JSON.stringify(member)}`, nearOr(member, configNames(init)), here));
       else configs.push(member);
     }
   }
@@ -124,7 +125,7 @@ function withoutSets(init: Record_, wanted: readonly string[]): Selection {
   if (Object.keys(init).length === 0) return { configs: [], findings: [] };
   return LONE_CONFIG in init
     ? refuse([], 'config is not an object', '', [LONE_CONFIG])
-    : refuse([], 'neither "config" nor "configSets"', `name one of them; there are: ${configNames(init)}`, []);
+    : refuse([], 'neither "config" nor "configSets"', whatElse(init), []);
 }
 
 function referenceOf(member: unknown): string | undefined {
@@ -133,12 +134,23 @@ function referenceOf(member: unknown): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-function configNames(init: Record_): string {
-  return (
-    Object.keys(init)
-      .filter((name) => name !== SETS_KEY)
-      .join(', ') || 'none'
-  );
+function configNames(init: Record_): string[] {
+  return Object.keys(init).filter((name) => name !== SETS_KEY);
+}
+
+/** The name that may have been meant, or all there are. */
+function nearOr(name: string, known: readonly string[]): string {
+  const near = nearestName(name, known);
+  return near === undefined ? `there are: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
+}
+
+/** What to do about an Init that has neither of the keys that are read. */
+function whatElse(init: Record_): string {
+  const keys = Object.keys(init);
+  if (keys.some(isSection)) return 'these are the sections of a config: write "config": { ... } around them';
+  const near = keys.find((key) => nearestName(key, [LONE_CONFIG, SETS_KEY]) !== undefined);
+  if (near === undefined) return `name one of them; there are: ${keys.join(', ')}`;
+  return `${JSON.stringify(near)} is not read: did you mean ${nearestName(near, [LONE_CONFIG, SETS_KEY])}?`;
 }
 
 function refuse(configs: readonly string[], what: string, hint: string, path: Path): Selection {

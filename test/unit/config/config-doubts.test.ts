@@ -144,7 +144,19 @@ describe('a key that occurs twice', () => {
 describe('metadata that is not where it should be', () => {
   it.each<[value: object, hint: string]>([
     [{ Metadata: { [INIT]: {} } }, 'it is below "Metadata": give the value of that key'],
-    [{ metadata: { [INIT]: {} } }, 'it is below "Metadata": give the value of that key'],
+    [{ metadata: { [INIT]: {} } }, 'it is below "metadata": give the value of that key'],
+    [{ Web: { Type: 'x', Metadata: { [INIT]: {} } } }, 'it is below "Web", "Metadata": give the value of that key'],
+    [
+      { resource: { attributes: {}, metadata: { [INIT]: {} } } },
+      'it is below "resource", "metadata": give the value of that key',
+    ],
+    [
+      { Resources: { Db: {}, Web: { Metadata: { [INIT]: {} } } } },
+      'this is a whole template: give the metadata of one of its resources: Web',
+    ],
+    [{ [INIT]: { files: {} } }, 'these are the sections of a config: write "config": { ... } around them'],
+    [{ [INIT]: { Config: {} } }, '"Config" is not read: did you mean config?'],
+    [{ [INIT]: { setup: {} } }, 'name one of them; there are: setup'],
     [{ Resources: { a: {} } }, 'this is a whole template: give the metadata of one of its resources'],
     [
       { heat_template_version: '2018-08-31', resources: {} },
@@ -155,6 +167,17 @@ describe('metadata that is not where it should be', () => {
     [{}, 'it is empty'],
   ])('%j', (value, hint) => {
     expect(decodeText(JSON.stringify(value)).findings[0]?.hint).toBe(hint);
+  });
+});
+
+describe('a name of a config or a set that is nearly right', () => {
+  it.each<[init: object, hint: string]>([
+    [{ configSets: { default: ['Setup'] }, setup: {} }, 'did you mean setup?'],
+    [{ configSets: { default: [{ ConfigSet: 'instal' }], install: [] } }, 'did you mean install?'],
+    [{ configSets: { default: ['other'] }, setup: {} }, 'there are: setup'],
+    [{ configSets: { default: ['other'] } }, 'there are: none'],
+  ])('%j', (init, hint) => {
+    expect(decodeText(JSON.stringify({ [INIT]: init })).findings[0]?.hint).toBe(hint);
   });
 });
 

@@ -57,7 +57,7 @@ it.each<[lines: string, warning: string, stack?: string]>([
   ],
   [
     `${PATH}\naction=cfn-init -r Web -c update,updat`,
-    '/f:3: hook [h]: the action fails with the metadata of Web: no config set "updat": there are: update, broken',
+    '/f:3: hook [h]: the action fails with the metadata of Web: no config set "updat": did you mean update?',
   ],
   [
     `${PATH}\naction=cfn-init -r Web`,
