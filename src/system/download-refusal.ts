@@ -14,6 +14,8 @@ const S3_HINTS: ReadonlyMap<string, string> = new Map(
     AccessDenied: 'the credentials may not read it, or there is no such object; see "authentication" of the file',
     InvalidAccessKeyId: 'check accessKeyId in the authentication',
     SignatureDoesNotMatch: 'check secretKey in the authentication',
+    InvalidObjectState: 'the object is archived: restore it first',
+    InvalidToken: 'the server does not accept the session token of the role',
     ExpiredToken: "the role's credentials have expired; is the clock of this machine right?",
     RequestTimeTooSkewed: 'the clock of this machine is off: set it, signatures carry the time',
     AuthorizationHeaderMalformed: OTHER_REGION,
@@ -49,7 +51,7 @@ export function refusedDownload(refusal: Refusal): Problem {
   const { url, status, body, location, proxy } = refusal;
   const { code, message, place } = wordsOf(body);
   const said = [code, message].filter((part) => part !== undefined).join(': ');
-  const hint = hintFor(refusal, code) + (place === undefined ? '' : `: ${place}`);
+  const hint = hintFor(refusal, code, said !== '') + (place === undefined ? '' : `: ${place}`);
   const leads = location === undefined ? '' : `; it leads to ${shownTarget(location, url)}`;
   return new Problem(`the download failed with HTTP ${status}${said === '' ? '' : ` (${said})`}`, {
     where: shownUrl(url),
@@ -71,7 +73,7 @@ export function textOfAnswer(said: Buffer, encoding: string | undefined): string
   }
 }
 
-function hintFor({ url, status, credentials, keptFor }: Refusal, code: string | undefined): string {
+function hintFor({ url, status, credentials, keptFor }: Refusal, code: string | undefined, isSaid: boolean): string {
   const isDenied = status === 401 || status === 403;
   if (credentials === undefined && SIGNED_URL.test(url) && (code === undefined ? isDenied : OF_A_SIGNED_URL.test(code)))
     return 'the signature in the URL is wrong or has expired: have a new URL made';
@@ -82,7 +84,11 @@ function hintFor({ url, status, credentials, keptFor }: Refusal, code: string | 
     return 'the server does not accept the credentials; see "authentication" of the file';
   if (isDenied && keptFor !== undefined)
     return `the credentials are for ${keptFor}, which redirects here, and were not sent on`;
-  if (isDenied) return 'the server wants credentials; see "authentication" of the file';
+  // A code or a reason of its own may be about anything else.
+  if (isDenied && code === undefined && (status === 401 || !isSaid))
+    return 'the server wants credentials; see "authentication" of the file';
+  if (isDenied && code === undefined)
+    return 'the server refuses to give it; if it wants credentials, see "authentication" of the file';
   if (status === 404 || status === 410) return 'there is nothing at this address';
   return 'the server did not give the file';
 }

@@ -26,6 +26,13 @@ it.each<[status: number, body: string, says: string]>([
   [401, '{"error":"invalid_token","error_description":"Token was revoked"}', 'HTTP 401 (Token was revoked)'],
   [401, '{"error":{"message":"no\\u001b[31m"}}', 'HTTP 401 (no [31m)'],
   [403, '<html><body>Forbidden</body></html>', 'HTTP 403: https://h/b/k: the server wants credentials'],
+  [403, s3('InvalidObjectState'), 'restore it first'],
+  [403, s3('AllAccessDisabled'), 'the server did not give the file'],
+  [
+    403,
+    '{"title":"Forbidden","detail":"quota used up"}',
+    '(quota used up): https://h/b/k: the server refuses to give it',
+  ],
   [403, '{"message":', 'HTTP 403: https://h/b/k'],
   [403, '', 'HTTP 403: https://h/b/k'],
 ])('%d %s', (status, body, says) => {
