@@ -6,7 +6,7 @@ import type { SectionName } from '../config/config.ts';
 import { decodeMetadata, type MetadataDocument } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
 import { type Context, isStream, readGiven } from '../context.ts';
-import { ExitCode, Problem, usageProblem } from '../errors.ts';
+import { ExitCode, lastLine, Problem, usageProblem } from '../errors.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
 import { planSteps } from '../sections/index.ts';
@@ -127,7 +127,9 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
-  const { line, exitCode, output } = report.stoppedBy;
+  const { exitCode, output } = report.stoppedBy;
+  // By itself: what is hidden up to the end of its line, or of a key, must not take our own words with it.
+  const line = report.stoppedBy.line.replace(lastLine(output ?? ''), () => lastLine(redactor.redact(output ?? '')));
   // The errors of tools that we know say what their output means; what a command prints only its author can tell.
   const isCommand = report.results.at(-1)?.step.section === 'commands';
   const isToldOf = isCommand && output !== undefined && system.abort?.aborted !== true;

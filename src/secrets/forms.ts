@@ -8,8 +8,9 @@ export const REDACTED = '[redacted]';
 /** Made on demand: most lines need none of them. */
 const patterns = once(() => ({
   encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>]){1,999}%40/gi,
+  /** Up to the end of the line; what is hidden already may stand within a sentence of ours. */
   header:
-    /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=][ \t]*)[^\r\n]+/gi,
+    /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=](?![ \t]*\[redacted\](?:: |$))[ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   keyMark: /-----(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
   keyEnd: /-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,

@@ -120,6 +120,11 @@ describe('a step that takes its time', () => {
 });
 
 describe('a failure', () => {
+  test('behind a line that is hidden to its end says where the log is', async () => {
+    const { stderr } = await cfnInit(view(), { commands: { a: { command: 'echo X-Auth-Token: abc; exit 3' } } });
+    expect(stderr).toMatch(/: it printed last: X-Auth-Token: \[redacted\]: see \/var\/log\/cfn-init\.log\n$/);
+  });
+
   test('is told once, with the last ten lines that the command printed, and where the log is', async () => {
     const command = 'for i in $(seq 15); do echo "line $i."; done; exit 3';
     const { stdout, stderr } = await cfnInit(view(), { commands: { '03_bad': { command } } });

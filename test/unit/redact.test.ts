@@ -23,6 +23,8 @@ describe('what is recognised by its form', () => {
     ['Authorization: AWS4-HMAC-SHA256 Credential=AK/1, Signature=00', 'Authorization: [redacted]'],
     ['proxy-authorization: Basic Zm9vOmJhcg==\nHost: h', 'proxy-authorization: [redacted]\nHost: h'],
     ['X-Auth-Token: gAAAAAB', 'X-Auth-Token: [redacted]'],
+    ['last: X-Auth-Token: [redacted]: see /log', 'last: X-Auth-Token: [redacted]: see /log'],
+    ['Cookie: [redacted]; b=2', 'Cookie: [redacted]'],
     ['secret_key = x', 'secret_key = [redacted]'],
     ['secret-key=abc', 'secret-key=[redacted]'],
     ['AWSSecretKey=abc/def+ghi', 'AWSSecretKey=[redacted]'],
