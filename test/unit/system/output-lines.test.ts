@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { tellLines } from '../../../src/system/output-lines.ts';
 
 /** What is told of chunks that come on two streams. */
@@ -90,4 +90,33 @@ describe('tellLines', () => {
     end();
     expect(count).toBe(1);
   });
+});
+
+it('a line that does not go on is told once before it ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const stream = new PassThrough();
+    const lines: string[] = [];
+    const end = tellLines([stream], (some) => {
+      lines.push(...some);
+      return true;
+    });
+    const write = async (text: string, pause: number): Promise<void> => {
+      stream.write(text);
+      await new Promise((resolve) => setImmediate(resolve));
+      vi.advanceTimersByTime(pause);
+    };
+    await write('one\nGo', 3000);
+    await write(' on? ', 4000);
+    expect(lines).toEqual(['one']);
+    await write('[y]', 60_000);
+    expect(lines).toEqual(['one', 'Go on? [y]...']);
+    await write(' y', 60_000);
+    await write('\nmore', 10_000);
+    end();
+    vi.advanceTimersByTime(60_000);
+    expect(lines).toEqual(['one', 'Go on? [y]...', 'Go on? [y] y', 'more...', 'more']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
