@@ -17,10 +17,9 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
   const at = (...path: readonly string[]): string => pointerOf([INIT_KEY, name, ...path]);
   const findings: Finding[] = [];
   const functions = unresolvedIn(value);
-  const isOfFunction = (path: readonly string[]): boolean =>
-    functions.some((one) => one.path.every((key, index) => key === path[index]));
+  const places = new Set(functions.map(({ path }) => at(...path)));
   for (const { path, known } of unknownKeys(value)) {
-    if (isOfFunction(path)) continue;
+    if (liesWithin(at(...path), places)) continue;
     const key = path[path.length - 1] ?? '';
     findings.push({
       severity: 'warning',
@@ -59,12 +58,14 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
 /** Findings without those that a coarser one has said already: what is wrong within a function nobody has resolved. */
 export function withoutEchoes(doubts: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
   const said = new Set(doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer));
-  const isSaid = (pointer: string): boolean => {
-    for (let end = pointer.length; end > 0; end = pointer.lastIndexOf('/', end - 1))
-      if (said.has(pointer.slice(0, end))) return true;
-    return false;
-  };
-  return findings.filter(({ pointer }) => !isSaid(pointer));
+  return findings.filter(({ pointer }) => !liesWithin(pointer, said));
+}
+
+/** Whether a place is one of these, or within one. */
+function liesWithin(pointer: string, places: ReadonlySet<string>): boolean {
+  for (let end = pointer.length; end > 0; end = pointer.lastIndexOf('/', end - 1))
+    if (places.has(pointer.slice(0, end))) return true;
+  return false;
 }
 
 /** Says what a document is that is no object. */
