@@ -7,7 +7,9 @@ import { project } from './binary.ts';
 const PARTS = [
   '.npmrc',
   'LICENSE',
+  'README.md',
   'docs',
+  'examples',
   'package-lock.json',
   'package.json',
   'packaging',
