@@ -60,6 +60,11 @@ export function describeError(error: unknown): string {
   return oneLine(error instanceof Error ? error.message : String(error));
 }
 
+/** Where a thrown value comes from, for the log. */
+export function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
+}
+
 /** The errno name (`ENOENT`) of a system error, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;

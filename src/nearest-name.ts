@@ -15,8 +15,8 @@ export function nearestName(name: string, known: readonly string[]): string | un
     .sort((one, other) => one.strokes - other.strokes)[0]?.candidate;
 }
 
-/** What to say of a name that is not among the known ones. */
-export function suggestName(name: string, known: readonly string[]): string {
+/** What to say of a name that is not among the known ones. @param otherwise before the list of these, where none is near */
+export function suggestName(name: string, known: readonly string[], otherwise = 'known'): string {
   const near = nearestName(name, known);
-  return near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
+  return near === undefined ? `${otherwise}: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
 }

@@ -2,7 +2,7 @@ import { type CommandSpec, flagOption, type ParsedArguments, textOption } from '
 import { commands } from './commands/index.ts';
 import { parseArguments } from './commands/parse-arguments.ts';
 import { type Context, createContext, mustWrite, type Output } from './context.ts';
-import { describeError, ExitCode, Problem, usageProblem } from './errors.ts';
+import { describeError, ExitCode, Problem, traceOf, usageProblem } from './errors.ts';
 import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
@@ -134,8 +134,4 @@ function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: C
   );
   log.trace(traceOf(error));
   return ExitCode.bug;
-}
-
-function traceOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }

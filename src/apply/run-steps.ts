@@ -101,7 +101,7 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       options.onResult(result);
     };
     hasPrinted = false;
-    const current = watchStep(step, { log, findWait: awaitedLock, onLasting: options.onLasting });
+    const current = watchStep(step, { log, clock: system.clock, findWait: awaitedLock, onLasting: options.onLasting });
     watch = current;
     options.onStep?.(step, current.wait);
     try {

@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts';
 import type { Step } from '../sections/step.ts';
+import type { Clock } from '../system/clock.ts';
 import { formatDuration, stepColumns } from './report.ts';
 
 /** A step while it lasts. */
@@ -13,6 +14,8 @@ export interface StepWatch {
 
 export interface WatchTools {
   readonly log: Log;
+  /** Not the time of day: that is often set while a machine boots. */
+  readonly clock: Pick<Clock, 'elapsed'>;
   /** Finds what a step waits for, where the step has not said so itself. */
   readonly findWait: () => string | undefined;
   /** Hears each line that tells of a step that lasts. */
@@ -25,7 +28,7 @@ const MINUTE = 60_000;
 const FRESH = 5_000;
 
 /** Logs that a step begins and, each minute, that it lasts and what it waits for. */
-export function watchStep(step: Step, { log, findWait, onLasting }: WatchTools): StepWatch {
+export function watchStep(step: Step, { log, clock, findWait, onLasting }: WatchTools): StepWatch {
   const about = { section: step.section, config: step.config, entry: step.entry.name };
   log.info(stepColumns(step, 'begins'), { event: 'stepBegun', tone: 'detail', state: 'begun', ...about });
   let told: string | undefined;
@@ -33,7 +36,8 @@ export function watchStep(step: Step, { log, findWait, onLasting }: WatchTools):
   let minutes = 0;
   const wait = (): string | undefined => {
     if (told !== undefined) return told;
-    if (found === undefined || Date.now() - found.at >= FRESH) found = { wait: findWait(), at: Date.now() };
+    const now = clock.elapsed();
+    if (found === undefined || now - found.at >= FRESH) found = { wait: findWait(), at: now };
     return found.wait;
   };
   const timer = setInterval(() => {

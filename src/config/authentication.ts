@@ -1,8 +1,8 @@
-import { nearestName } from '../nearest-name.ts';
-import type { Finding } from './findings.ts';
+import { nearestName, suggestName } from '../nearest-name.ts';
+import { type Finding, unknownKey } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
-import { unresolved, unresolvedHint } from './unresolved.ts';
+import { unresolved, unresolvedError } from './unresolved.ts';
 
 export const AUTHENTICATION_KEY = 'AWS::CloudFormation::Authentication';
 
@@ -38,29 +38,24 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   const blocks = document[AUTHENTICATION_KEY];
   if (!isRecord(blocks)) return { byName, secrets, findings };
   const whole = unresolved(blocks);
-  if (whole !== undefined) findings.push(unresolvedAt(whole));
+  if (whole !== undefined) findings.push(unresolvedError(whole, pointerOf([AUTHENTICATION_KEY])));
   for (const [name, block] of Object.entries(blocks)) {
     if (!isRecord(block) || whole !== undefined) continue;
     const instead = unresolved(block);
     if (instead !== undefined) {
-      findings.push(unresolvedAt(instead, name));
+      findings.push(unresolvedError(instead, pointerOf([AUTHENTICATION_KEY, name])));
       continue;
     }
     for (const [key, value] of Object.entries(block)) {
       if (!NOT_SECRET.has(key)) for (const text of textsIn(value)) secrets.push(text);
-      const near = KNOWN.includes(key) ? undefined : nearestName(key, KNOWN);
-      if (near !== undefined)
-        findings.push({
-          severity: 'warning',
-          what: `unknown key ${JSON.stringify(key)} is ignored`,
-          pointer: pointerOf([AUTHENTICATION_KEY, name, key]),
-          hint: `did you mean ${near}?`,
-        });
+      const pointer = pointerOf([AUTHENTICATION_KEY, name, key]);
+      if (!KNOWN.includes(key) && nearestName(key, KNOWN) !== undefined)
+        findings.push(unknownKey(key, pointer, suggestName(key, KNOWN)));
       const called = [value]
         .flat()
         .map(unresolved)
         .find((one) => one !== undefined);
-      if (called !== undefined) findings.push(unresolvedAt(called, name, key));
+      if (called !== undefined) findings.push(unresolvedError(called, pointer));
     }
     const given = block['type'];
     const type = typeof given === 'string' ? given.trim().toLowerCase() : undefined;
@@ -86,15 +81,6 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
     });
   }
   return { byName, secrets, findings };
-}
-
-function unresolvedAt(called: string, ...path: readonly string[]): Finding {
-  return {
-    severity: 'error',
-    what: `${called} was not resolved`,
-    pointer: pointerOf([AUTHENTICATION_KEY, ...path]),
-    hint: unresolvedHint(called),
-  };
 }
 
 /** The credentials for a URL: those that are named, else those whose `uris` or `buckets` the URL lies in. */

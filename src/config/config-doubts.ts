@@ -1,12 +1,12 @@
 import { nearestName, suggestName } from '../nearest-name.ts';
 import { AUTHENTICATION_KEY } from './authentication.ts';
 import { INIT_KEY, SETS_KEY } from './config-sets.ts';
-import type { Finding } from './findings.ts';
+import { type Finding, unknownKey } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { repeatedKeys } from './repeated-keys.ts';
 import { isSection, reservedNames, unknownKeys } from './schema.ts';
-import { unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
+import { unresolvedError, unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 
 /**
  * What is odd about a config beside the form of its values: keys that nobody reads, names that JavaScript keeps for itself,
@@ -21,12 +21,7 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
   for (const { path, known } of unknownKeys(value)) {
     if (liesWithin(at(...path), places)) continue;
     const key = path[path.length - 1] ?? '';
-    findings.push({
-      severity: 'warning',
-      what: `unknown key ${JSON.stringify(key)} is ignored`,
-      pointer: at(...path),
-      hint: suggestName(key, known),
-    });
+    findings.push(unknownKey(key, at(...path), suggestName(key, known)));
   }
   for (const path of reservedNames(value))
     findings.push({
@@ -35,13 +30,7 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
       pointer: at(...path),
       hint: 'choose another',
     });
-  for (const { path, name: called } of functions)
-    findings.push({
-      severity: 'error',
-      what: `${called} was not resolved`,
-      pointer: at(...path),
-      hint: unresolvedHint(called),
-    });
+  for (const { path, name: called } of functions) findings.push(unresolvedError(called, at(...path)));
   for (const [path, file] of Object.entries(isRecord(value['files']) ? value['files'] : {})) {
     const found = isRecord(file) ? unresolvedInContent(file['content']) : undefined;
     if (found !== undefined)
@@ -125,12 +114,7 @@ export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selec
       ? []
       : Object.keys(keys)
           .filter((key) => !configs.has(key) && nearestName(key, [known]) !== undefined)
-          .map((key) => ({
-            severity: 'warning',
-            what: `unknown key ${JSON.stringify(key)} is ignored`,
-            pointer: pointerOf([...path, key]),
-            hint: `did you mean ${known}?`,
-          }));
+          .map((key) => unknownKey(key, pointerOf([...path, key]), suggestName(key, [known])));
   const init = value[INIT_KEY];
   return [...misspelled(value, AUTHENTICATION_KEY), ...(isRecord(init) ? misspelled(init, SETS_KEY, INIT_KEY) : [])];
 }

@@ -1,9 +1,9 @@
-import { nearestName } from '../nearest-name.ts';
+import { nearestName, suggestName } from '../nearest-name.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
 import { isRecord } from './record.ts';
 import { isSection } from './schema.ts';
-import { unresolved, unresolvedHint } from './unresolved.ts';
+import { unresolved, unresolvedError } from './unresolved.ts';
 
 export const INIT_KEY = 'AWS::CloudFormation::Init';
 export const SETS_KEY = 'configSets';
@@ -30,7 +30,7 @@ type Path = readonly (string | number)[];
  */
 export function selectConfigs(init: Record_, wanted: readonly string[]): Selection {
   const called = unresolved(init);
-  if (called !== undefined) return refuse([], `${called} was not resolved`, unresolvedHint(called), []);
+  if (called !== undefined) return { configs: [], findings: [unresolvedError(called, pointerOf([INIT_KEY]))] };
   const sets = init[SETS_KEY];
   const hasSets = isRecord(sets) && Object.keys(sets).length > 0;
   if (sets !== undefined && sets !== null && !isRecord(sets)) {
@@ -72,7 +72,9 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
       if (shown.length > LONGEST_TRAIL) shown.splice(LONGEST_TRAIL / 2, shown.length - LONGEST_TRAIL, '...');
       findings.push(error(`config set cycle ${shown.join(' -> ')}`, 'remove one of the references', where));
     } else if (!Object.hasOwn(sets, name)) {
-      findings.push(error(`no config set ${JSON.stringify(name)}`, nearOr(name, Object.keys(sets)), where));
+      findings.push(
+        error(`no config set ${JSON.stringify(name)}`, suggestName(name, Object.keys(sets), 'there are'), where),
+      );
     } else if (!seen.has(name) || findings.length === 0) {
       const members = sets[name];
       const isList = Array.isArray(members);
@@ -96,11 +98,13 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
       const reference = referenceOf(member);
       const called = unresolved(member);
       if (reference !== undefined) enter(reference, [...here, 'ConfigSet']);
-      else if (called !== undefined) findings.push(error(`${called} was not resolved`, unresolvedHint(called), here));
+      else if (called !== undefined) findings.push(unresolvedError(called, pointerOf([INIT_KEY, ...here])));
       else if (typeof member !== 'string')
         findings.push(error('neither the name of a config nor a {"ConfigSet": NAME}', 'write one of them', here));
       else if (!Object.hasOwn(init, member) || !isRecord(init[member]) || member === SETS_KEY)
-        findings.push(error(`no config ${JSON.stringify(member)}`, nearOr(member, configNames(init)), here));
+        findings.push(
+          error(`no config ${JSON.stringify(member)}`, suggestName(member, configNames(init), 'there are'), here),
+        );
       else configs.push(member);
     }
   }
@@ -136,12 +140,6 @@ function referenceOf(member: unknown): string | undefined {
 
 function configNames(init: Record_): string[] {
   return Object.keys(init).filter((name) => name !== SETS_KEY);
-}
-
-/** The name that may have been meant, or all there are. */
-function nearOr(name: string, known: readonly string[]): string {
-  const near = nearestName(name, known);
-  return near === undefined ? `there are: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
 }
 
 /** What to do about an Init that has neither of the keys that are read. */

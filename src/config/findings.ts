@@ -15,6 +15,11 @@ export function findingLine({ what, pointer, hint }: Finding): string {
 }
 
 /** Whether a finding keeps the document from being applied. */
+/** The warning about a key that nobody reads. */
+export function unknownKey(key: string, pointer: string, hint: string): Finding {
+  return { severity: 'warning', what: `unknown key ${JSON.stringify(key)} is ignored`, pointer, hint };
+}
+
 export function isError(finding: Finding): boolean {
   return finding.severity === 'error';
 }

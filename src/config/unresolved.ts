@@ -1,3 +1,4 @@
+import type { Finding } from './findings.ts';
 import { isRecord } from './record.ts';
 
 /** A function of a template that nobody has resolved: where it stands, counted from the config, and its name. */
@@ -69,6 +70,11 @@ export function unresolvedInContent(content: unknown): Unresolved | undefined {
     for (const child of children.reverse()) rest.push(child);
   }
   return undefined;
+}
+
+/** The error about a function in the place of a value. @param pointer to that place */
+export function unresolvedError(name: string, pointer: string): Finding {
+  return { severity: 'error', what: `${name} was not resolved`, pointer, hint: unresolvedHint(name) };
 }
 
 /** What may be done about it. */

@@ -1,6 +1,6 @@
 import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
 import { once } from '../once.ts';
-import { type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
+import { CHECK_KEY, type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
 import { Unasked } from './failures.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
@@ -183,7 +183,7 @@ function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | un
       { accessKey, secretKey },
       { ...NAMES, accessKey: 'the access key (--access-key)', secretKey: 'the secret key (--secret-key)' },
     );
-    if (fault !== undefined) throw usageProblem(fault, CHECK_CHARACTERS);
+    if (fault !== undefined) throw usageProblem(fault, CHECK_KEY);
     return { accessKey, secretKey };
   }
   if (!isFilled(accessKey) && !isFilled(secretKey)) return undefined;
@@ -237,7 +237,6 @@ const NAMES: PartNames = {
   secretKey: 'the secret key',
   sessionToken: 'the session token',
 };
-const CHECK_CHARACTERS = 'is it whole, without a line break, and copied as plain text?';
 
 /** Credentials that cannot be sent. */
 class UnfitKey extends Problem {}
@@ -245,7 +244,7 @@ class UnfitKey extends Problem {}
 /** @param names of the parts, as their source calls them @throws UnfitKey */
 function checked(credentials: Credentials, names: Partial<PartNames>, where: string): Credentials {
   const fault = credentialsFault(credentials, { ...NAMES, ...names });
-  if (fault !== undefined) throw new UnfitKey(fault, { where, hint: CHECK_CHARACTERS });
+  if (fault !== undefined) throw new UnfitKey(fault, { where, hint: CHECK_KEY });
   return credentials;
 }
 

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { describeError, ExitCode, Problem } from '../errors.ts';
+import { describeError, ExitCode, Problem, traceOf } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { endProcess } from '../system/end-process.ts';
 import { machineProblem } from '../system/file-problem.ts';
@@ -281,7 +281,7 @@ class Daemon {
     const problem = error instanceof Problem ? error : machineProblem(error);
     if (problem !== undefined) return this.#complain('pass', problem.line);
     this.#complain('pass', `a bug in cfntools: ${describeError(error)}: please report it`);
-    this.#tools.log.trace(error instanceof Error ? (error.stack ?? '') : String(error));
+    this.#tools.log.trace(traceOf(error));
     return undefined;
   }
 

@@ -32,7 +32,7 @@ export function lastRunSink({ files, clock, self }: System): Sink {
   };
 }
 
-/** An error as one line of text for a place that is no terminal of ours: no control characters, and not too long. */
+/** An error as one line of at most 1,000 characters, for cfn-signal and the console. */
 export function plainLine(text: string): string {
   // Half of a pair of surrogates at the end would be no text for the stack's database.
   return text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();

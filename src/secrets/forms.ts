@@ -8,7 +8,7 @@ export const REDACTED = '[redacted]';
 /** Made on demand: most lines need none of them. */
 const patterns = once(() => ({
   encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>]){1,999}%40/gi,
-  /** Up to the end of the line; what is hidden already may stand within a sentence of ours. */
+  /** Up to the end of the line. A value that is hidden already is left: a sentence of ours may go on behind it. */
   header:
     /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=](?![ \t]*\[redacted\](?:: |$))[ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Authentication } from '../config/authentication.ts';
 import { Problem } from '../errors.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
-import { type Credentials, credentialsFault } from '../signing/credentials.ts';
+import { CHECK_KEY, type Credentials, credentialsFault } from '../signing/credentials.ts';
 import { encodeUrl, shownUrl } from '../url.ts';
 import type { World } from './step.ts';
 
@@ -63,7 +63,7 @@ async function headersFor(
   if (fault !== undefined)
     throw new Problem(fault, {
       where: `authentication ${JSON.stringify(name)}`,
-      hint: 'is it whole, without a line break, and copied as plain text?',
+      hint: CHECK_KEY,
     });
   const { signS3Get } = await import('../signing/s3-get.ts');
   return () => signS3Get(url, credentials, system.clock.now());

@@ -23,6 +23,9 @@ export function credentialsFault(credentials: Credentials, names: PartNames): st
   return undefined;
 }
 
+/** What to do about it. */
+export const CHECK_KEY = 'is it whole, without a line break, and copied as plain text?';
+
 /** Names the first character that is not printable ASCII, as `U+000A`. */
 export function unsendable(text: string): string | undefined {
   return named(/[^\x20-\x7e]/u.exec(text));

@@ -18,13 +18,13 @@ export class Bits {
   #held = 0;
   #count = 0;
 
-  /** @param skipped how many are passed over first, less than 8 */
+  /** @param skipped how many to leave out at the beginning, less than 8 */
   constructor(bytes: Buffer, skipped: number) {
     this.#bytes = bytes;
     this.take(skipped);
   }
 
-  /** How many were passed over or taken. */
+  /** How many bits lie before the next one. */
   get position(): number {
     return this.#at * 8 - this.#count;
   }

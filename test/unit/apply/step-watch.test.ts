@@ -24,7 +24,12 @@ function watch(): StepWatch {
   const log = createLog(new Redactor(), [
     { write: (level, text, about) => void logged.push(`${level} ${about?.event} ${text}`) },
   ]);
-  return watchStep(STEP, { log, findWait, onLasting: (line) => void lasting.push(line) });
+  return watchStep(STEP, {
+    log,
+    clock: { elapsed: () => Date.now() },
+    findWait,
+    onLasting: (line) => void lasting.push(line),
+  });
 }
 
 it('tells at once that a step begins, and each minute that it lasts and what it waits for', () => {
