@@ -1,7 +1,7 @@
 import type { SectionName } from '../config/config.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { BoundStep } from '../sections/index.ts';
+import type { BoundStep, RunPlan } from '../sections/index.ts';
 import { awaitedLock } from '../sections/packages/package-locks.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
 import { MissingAccount } from '../system/accounts.ts';
@@ -51,10 +51,10 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
 ]);
 
 /**
- * Takes the steps one by one: look, change what differs, remember what changed. The first failure ends the run, and so does a
+ * Takes the steps one by one: inspect, change what differs, remember what changed. The first failure ends the run, and so does a
  * signal (see System.abort): the step that runs is ended, and no other begins.
  */
-export async function runSteps(steps: readonly BoundStep[], options: RunOptions): Promise<Report> {
+export async function runSteps({ steps, finish: finishSections }: RunPlan, options: RunOptions): Promise<Report> {
   const { system, log, roleCredentials, transportTo, onPrivateText } = options;
   const changes = new RecordedChanges();
   let watch: StepWatch | undefined;
@@ -109,7 +109,7 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       if (outcome.state === 'changed') changes.add(step.section, outcome.changes ?? [step.entry.name]);
       finish(
         outcome.state,
-        outcome.state === 'changed' ? outcome.what : outcome.state === 'skipped' ? outcome.reason : '',
+        outcome.state === 'changed' ? (outcome.what ?? '') : outcome.state === 'skipped' ? outcome.reason : '',
       );
     } catch (caught) {
       const thrown = await signalBehind(caught, system);
@@ -132,6 +132,7 @@ export async function runSteps(steps: readonly BoundStep[], options: RunOptions)
       current.end();
     }
   }
+  if (system.abort?.aborted !== true) await finishSections(world);
   return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };
 }
 
@@ -171,8 +172,10 @@ function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: St
 async function runStep(step: BoundStep, world: World, isOtherRoot: boolean): Promise<Outcome> {
   if (isOtherRoot && !step.worksOnRoot) return { state: 'skipped', reason: 'not done under --root' };
   try {
-    const probe = await step.probe(world);
-    return probe.state === 'differs' ? await step.apply(world) : probe;
+    const found = await step.inspect(world);
+    if (found.state !== 'differs') return found;
+    const outcome = await found.apply();
+    return outcome.state === 'changed' ? { ...outcome, what: outcome.what ?? found.what } : outcome;
   } catch (error) {
     // Packages bring accounts along, and are not installed there.
     if (isOtherRoot && error instanceof MissingAccount) return { state: 'skipped', reason: error.message };

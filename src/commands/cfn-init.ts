@@ -9,7 +9,7 @@ import { type Context, isStream, readGiven } from '../context.ts';
 import { ExitCode, lastLine, Problem, usageProblem } from '../errors.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
-import { planSteps } from '../sections/index.ts';
+import { planRun } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings, settingPlace } from '../settings.ts';
 import { makeRootDirectory } from '../system/root-directory.ts';
 import { Interrupted } from '../system/signals.ts';
@@ -92,10 +92,11 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   redactor.addPrivateTexts(privateTexts, openTexts);
   reportFindings(findings, request.isStrict, context);
 
-  const steps = planSteps(configs);
+  const plan = planRun(configs);
+  const { steps } = plan;
   const count = `${steps.length} step${steps.length === 1 ? '' : 's'}`;
   log.trace(`applying ${count} of ${configs.map(({ name }) => name).join(', ')}`, { event: 'runBegun' });
-  const report = await runSteps(steps, {
+  const report = await runSteps(plan, {
     system,
     log,
     tolerated,

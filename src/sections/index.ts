@@ -5,36 +5,63 @@ import { groupsSection } from './groups/groups.ts';
 import { packagesSection } from './packages/packages.ts';
 import { servicesSection } from './services/services.ts';
 import { sourcesSection } from './sources/sources.ts';
-import type { Outcome, Probe, Section, Step, World } from './step.ts';
+import type { Inspection, Outcome, Section, Step, World } from './step.ts';
 import { usersSection } from './users/users.ts';
+
+/** What a look at the machine says of a step. */
+export type StepInspection =
+  | Exclude<Inspection<unknown>, { readonly state: 'differs' }>
+  | {
+      readonly state: 'differs';
+      readonly what: string;
+      /** Carries out what was planned. */
+      apply(): Promise<Outcome>;
+    };
 
 /** A step with the code that carries it out. */
 export interface BoundStep extends Step {
   readonly worksOnRoot: boolean;
-  probe(world: World): Promise<Probe>;
-  apply(world: World): Promise<Outcome>;
+  inspect(world: World): Promise<StepInspection>;
 }
 
-/** All steps of the configs, in the order in which they are applied. The order of sections is AWS's documented one. */
-export function planSteps(configs: readonly Config[]): readonly BoundStep[] {
-  return configs.flatMap((config) => [
+/** All that a run is to do. */
+export interface RunPlan {
+  /** In the order in which they are applied. */
+  readonly steps: readonly BoundStep[];
+  /** Lets each section finish (see Section.finish). */
+  finish(world: World): Promise<void>;
+}
+
+/** Plans a run: all steps of the configs. The order of sections is AWS's documented one. */
+export function planRun(configs: readonly Config[]): RunPlan {
+  const files = filesSection();
+  const steps = configs.flatMap((config) => [
     ...bind(packagesSection, config.name, config.packages),
     ...bind(groupsSection, config.name, config.groups),
     ...bind(usersSection, config.name, config.users),
     ...bind(sourcesSection, config.name, config.sources),
-    ...bind(filesSection, config.name, config.files),
+    ...bind(files, config.name, config.files),
     ...bind(commandsSection, config.name, config.commands),
     ...bind(servicesSection, config.name, config.services),
   ]);
+  return { steps, finish: async (world) => files.finish?.(world) };
 }
 
-function bind<E extends Step['entry']>(section: Section<E>, config: string, entries: readonly E[]): BoundStep[] {
-  return section.plan(entries).map((entry) => ({
+function bind<E extends Step['entry'], Plan>(
+  section: Section<E, Plan>,
+  config: string,
+  entries: readonly E[],
+): BoundStep[] {
+  return section.order(entries).map((entry) => ({
     section: section.name,
     config,
     entry,
     worksOnRoot: section.worksOnRoot,
-    probe: (world) => section.probe(entry, world),
-    apply: (world) => section.apply(entry, world),
+    async inspect(world) {
+      const found = await section.inspect(entry, world);
+      if (found.state !== 'differs') return found;
+      const { state, what, plan } = found;
+      return { state, what, apply: () => section.apply(entry, plan, world) };
+    },
   }));
 }

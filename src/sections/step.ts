@@ -11,20 +11,34 @@ export interface Step<E extends EntryPlace = EntryPlace> {
   readonly entry: E;
 }
 
+interface Unchanged {
+  readonly state: 'unchanged';
+}
+
+interface Skipped {
+  readonly state: 'skipped';
+  readonly reason: string;
+}
+
 /** What a look at the machine says, before anything is changed. */
-export type Probe =
-  | { readonly state: 'unchanged' }
-  | { readonly state: 'skipped'; readonly reason: string }
-  /** `what` tells a person what apply would do, as in "created, 0644 root:root". */
-  | { readonly state: 'differs'; readonly what: string };
+export type Inspection<Plan> =
+  | Unchanged
+  | Skipped
+  | {
+      readonly state: 'differs';
+      /** What the plan would do, for a person, as in "created, 0644 root:root". */
+      readonly what: string;
+      /** What apply carries out. It holds what was found, so that apply need not look again. */
+      readonly plan: Plan;
+    };
 
 export type Outcome =
-  | { readonly state: 'unchanged' }
-  | { readonly state: 'skipped'; readonly reason: string }
+  | Unchanged
+  | Skipped
   | {
       readonly state: 'changed';
-      /** What was done, for a person. */
-      readonly what: string;
+      /** What was done, for a person, where that is not just what inspect has said. */
+      readonly what?: string;
       /** What services may restart on; the step's own name when left out. */
       readonly changes?: readonly string[];
     };
@@ -53,13 +67,21 @@ export interface Changes {
   names(section: SectionName): readonly string[];
 }
 
-/** How a section is carried out: `plan` is pure, `probe` only reads, `apply` changes what probe found to differ. */
-export interface Section<E extends EntryPlace> {
+/** How a section is carried out. One object serves one run, and may remember what the run has done. */
+export interface Section<E extends EntryPlace, Plan> {
   readonly name: SectionName;
   /** True when the section works on another root than the running machine's (`--root`). */
   readonly worksOnRoot: boolean;
-  plan(entries: readonly E[]): readonly E[];
-  probe(entry: E, world: World): Promise<Probe>;
-  /** @throws Problem when the entry could not be put in place */
-  apply(entry: E, world: World): Promise<Outcome>;
+  /** The entries of one config in the order in which they are applied, without those that ask for nothing. Pure. */
+  order(entries: readonly E[]): readonly E[];
+  /** Looks at the machine, and changes nothing at all. A dry run is this alone. @throws Problem */
+  inspect(entry: E, world: World): Promise<Inspection<Plan>>;
+  /**
+   * Carries out what inspect has planned.
+   * @returns also `unchanged` or `skipped`, where that is only known after a download or a test command
+   * @throws Problem when the entry could not be put in place
+   */
+  apply(entry: E, plan: Plan, world: World): Promise<Outcome>;
+  /** Called once, when no step is left to run, also after a failure, but not after a signal. */
+  finish?(world: World): Promise<void>;
 }

@@ -9,26 +9,28 @@ import type { Section, World } from '../step.ts';
 const NOT_STARTED: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126, ETXTBSY: 126 };
 
 /** Runs commands in the order of their names. There is no telling what one does, so each counts as a change. */
-export const commandsSection: Section<CommandEntry> = {
+export const commandsSection: Section<CommandEntry, CommandOptions> = {
   name: 'commands',
   worksOnRoot: false,
-  plan: (entries) => [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+  order: (entries) => [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
 
-  async probe(entry, world) {
-    const options = await commandOptions(entry, world);
-    if (options.as !== undefined) await tryUser(entry, options.as, world);
-    if (entry.test === undefined) return { state: 'differs', what: 'ran' };
-    const { exitCode, reason, problem } = await run(entry.test, options, world, `the test of ${entry.name}`);
-    if (exitCode === 0) return { state: 'differs', what: 'ran, its test allowed it' };
-    const why = reason ?? problem?.hint;
-    return {
-      state: 'skipped',
-      reason: `its test ended with exit code ${exitCode}${why === undefined ? '' : `: ${why}`}`,
-    };
+  /** Its test is not run: it may do anything. */
+  async inspect(entry, world) {
+    const plan = await commandOptions(entry, world);
+    return { state: 'differs', what: entry.test === undefined ? 'ran' : 'ran, its test allowed it', plan };
   },
 
-  async apply(entry, world) {
-    const options = await commandOptions(entry, world);
+  async apply(entry, options, world) {
+    if (options.as !== undefined) await tryUser(entry, options.as, world);
+    if (entry.test !== undefined) {
+      const { exitCode, reason, problem } = await run(entry.test, options, world, `the test of ${entry.name}`);
+      const why = reason ?? problem?.hint;
+      if (exitCode !== 0)
+        return {
+          state: 'skipped',
+          reason: `its test ended with exit code ${exitCode}${why === undefined ? '' : `: ${why}`}`,
+        };
+    }
     const { exitCode, output, reason, problem } = await run(entry.command, options, world, entry.name);
     if (exitCode !== 0 && !entry.ignoreErrors) {
       if (problem !== undefined) throw problem;

@@ -8,7 +8,7 @@ import type { Attributes, Entry } from '../../system/file-system.ts';
 import type { Placed } from '../../system/staged-file.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
-import type { Outcome, Probe, Section, World } from '../step.ts';
+import type { Inspection, Outcome, Section, World } from '../step.ts';
 
 /** Whatever the umask (contract section 3, files). */
 const NEW_FILE_MODE = 0o644;
@@ -18,41 +18,61 @@ const MOST_PRIVATE_BYTES = 1024 * 1024;
 /** A template is rendered in memory; nobody writes larger ones. */
 const MOST_TEMPLATE_BYTES = 64 * 1024 * 1024;
 
+/** What is to be written. */
+type Content =
+  | { readonly kind: 'file'; readonly bytes: Buffer; readonly attributes: Attributes }
+  | { readonly kind: 'symlink'; readonly target: string };
+type FilePlan = Content | Download;
+type Download = Extract<FileContent, { kind: 'download' }>;
+
 /** Writes files and symbolic links, each in one step with its final owner and mode. */
-export const filesSection: Section<FileEntry> = {
-  name: 'files',
-  worksOnRoot: true,
-  plan: (entries) => entries,
+export function filesSection(): Section<FileEntry, FilePlan> {
+  /** A write sweeps by itself; a file that is right already may have been made so after a run that was killed. */
+  const unchanged: string[] = [];
+  return {
+    name: 'files',
+    worksOnRoot: true,
+    order: (entries) => entries,
 
-  async probe(entry, world) {
-    if (entry.content.kind === 'download')
-      return { state: 'differs', what: `downloaded from ${shownUrl(entry.content.url)}` };
-    const found = await compare(entry, Buffer.from(entry.content.bytes), world);
-    // A write sweeps by itself; a file that is right already may have been made so after a run that was killed.
-    if (found.state === 'unchanged') world.system.files.sweep(entry.name);
-    return found;
-  },
+    async inspect(entry, world) {
+      const { content } = entry;
+      if (content.kind === 'download')
+        return { state: 'differs', what: `downloaded from ${shownUrl(content.url)}`, plan: content };
+      const found = await compare(entry, Buffer.from(content.bytes), world);
+      if (found.state === 'unchanged') unchanged.push(entry.name);
+      return found;
+    },
 
-  async apply(entry, world) {
-    const { files } = world.system;
-    if (entry.content.kind === 'download' && entry.content.context === undefined)
-      return applyDownload(entry, entry.content, world);
-    const bytes =
-      entry.content.kind === 'inline'
-        ? Buffer.from(entry.content.bytes)
-        : await renderDownload(entry.content, entry.place, world);
-    const difference = await compare(entry, bytes, world);
-    if (difference.state !== 'differs') return difference;
-    if (entry.mode?.kind === 'symlink') files.writeLink(entry.name, linkTarget(bytes));
-    else
-      warnIfWrittenOver(
-        files.write(entry.name, bytes, await wantedAttributes(entry, files.entry(entry.name), world)),
-        entry,
-        world,
-      );
-    return { state: 'changed', what: difference.what };
-  },
-};
+    async apply(entry, plan, world) {
+      if (plan.kind !== 'download') {
+        put(entry, plan, world);
+        return { state: 'changed' };
+      }
+      if (plan.context === undefined) return applyDownload(entry, plan, world);
+      const found = await compare(entry, await renderDownload(plan, entry.place, world), world);
+      if (found.state !== 'differs') return found;
+      put(entry, found.plan, world);
+      return { state: 'changed', what: found.what };
+    },
+
+    async finish({ system: { files } }) {
+      for (const path of unchanged) {
+        try {
+          files.sweep(path);
+        } catch (error) {
+          // A command has moved the directory away since: what lies beside the file is no longer ours to find.
+          if (!(error instanceof Problem)) throw error;
+        }
+      }
+    },
+  };
+}
+
+function put(entry: FileEntry, content: Content, world: World): void {
+  const { files } = world.system;
+  if (content.kind === 'symlink') files.writeLink(entry.name, content.target);
+  else warnIfWrittenOver(files.write(entry.name, content.bytes, content.attributes), entry, world);
+}
 
 /** Warns of a file that was not replaced in one step. */
 function warnIfWrittenOver(placed: Placed, { name }: FileEntry, { log }: World): void {
@@ -61,33 +81,36 @@ function warnIfWrittenOver(placed: Placed, { name }: FileEntry, { log }: World):
 }
 
 /** What differs between the machine and the entry, in words. */
-async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<Probe> {
+async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<Inspection<Content>> {
   const { files } = world.system;
   const present = files.entry(entry.name);
   if (entry.mode?.kind === 'symlink') {
     const target = linkTarget(bytes);
     if (present?.kind === 'symlink' && files.linkTarget(entry.name) === target) return { state: 'unchanged' };
-    return { state: 'differs', what: `linked to ${target}` };
+    return { state: 'differs', what: `linked to ${target}`, plan: { kind: 'symlink', target } };
   }
   const wanted = await wantedAttributes(entry, present, world);
   // Private content of the document is registered already. This covers files whose mode comes from the disk.
   const isOnlyHereKnown = entry.mode === undefined || entry.content.kind === 'download';
   if (isOnlyHereKnown && isPrivateMode(wanted.mode)) world.onPrivateText?.(bytes.toString('utf8'));
-  if (present === undefined) return { state: 'differs', what: `created, ${describe(wanted, entry)}` };
-  if (present.kind !== 'file')
-    return { state: 'differs', what: `replaced a ${present.kind}, ${describe(wanted, entry)}` };
-  const isSame = present.size === bytes.length && files.read(entry.name).equals(bytes);
-  return differenceOf(isSame, present, wanted, entry);
+  const isSame = present?.kind === 'file' && present.size === bytes.length && files.read(entry.name).equals(bytes);
+  const what = differenceOf(isSame, present, wanted, entry);
+  return what === ''
+    ? { state: 'unchanged' }
+    : { state: 'differs', what, plan: { kind: 'file', bytes, attributes: wanted } };
 }
 
-function differenceOf(isSame: boolean, present: Attributes, wanted: Attributes, entry: FileEntry): Probe {
+/** For a person; empty when the file is as it is wanted. */
+function differenceOf(isSame: boolean, present: Entry | undefined, wanted: Attributes, entry: FileEntry): string {
+  if (present === undefined) return `created, ${describe(wanted, entry)}`;
+  if (present.kind !== 'file') return `replaced a ${present.kind}, ${describe(wanted, entry)}`;
   const parts = [
     ...(isSame ? [] : ['new content']),
     ...(present.mode === wanted.mode ? [] : [`mode ${octal(present.mode)} -> ${octal(wanted.mode)}`]),
     ...(present.uid === wanted.uid ? [] : [`owner ${present.uid} -> ${entry.owner ?? wanted.uid}`]),
     ...(present.gid === wanted.gid ? [] : [`group ${present.gid} -> ${entry.group ?? wanted.gid}`]),
   ];
-  return parts.length === 0 ? { state: 'unchanged' } : { state: 'differs', what: parts.join(', ') };
+  return parts.join(', ');
 }
 
 /**
@@ -121,8 +144,6 @@ function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): numb
   });
 }
 
-type Download = Extract<FileContent, { kind: 'download' }>;
-
 async function applyDownload(entry: FileEntry, content: Download, world: World): Promise<Outcome> {
   const { files } = world.system;
   const present = files.entry(entry.name);
@@ -140,13 +161,11 @@ async function applyDownload(entry: FileEntry, content: Download, world: World):
   try {
     await fetchUrl({ ...content, write, restart }, world);
     if (kept.text !== '') world.onPrivateText?.(kept.text);
-    const difference: Probe =
-      present?.kind === 'file'
-        ? differenceOf(files.isSame(entry.name, staged.path), present, wanted, entry)
-        : { state: 'differs', what: `created, ${describe(wanted, entry)}` };
-    if (difference.state !== 'differs') return difference;
+    const isSame = present?.kind === 'file' && files.isSame(entry.name, staged.path);
+    const what = differenceOf(isSame, present, wanted, entry);
+    if (what === '') return { state: 'unchanged' };
     warnIfWrittenOver(staged.commit(wanted), entry, world);
-    return { state: 'changed', what: `${difference.what}, from ${shownUrl(content.url)}` };
+    return { state: 'changed', what: `${what}, from ${shownUrl(content.url)}` };
   } finally {
     staged.discard();
   }

@@ -1,14 +1,15 @@
 import type { GroupEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
+import type { NewGroup } from '../../system/accounts.ts';
 import type { Section } from '../step.ts';
 
 /** Creates groups. One that is there with another gid is not renumbered: its files would change hands. */
-export const groupsSection: Section<GroupEntry> = {
+export const groupsSection: Section<GroupEntry, NewGroup> = {
   name: 'groups',
   worksOnRoot: true,
-  plan: (entries) => entries,
+  order: (entries) => entries,
 
-  async probe(entry, { system: { accounts } }) {
+  async inspect(entry, { system: { accounts } }) {
     const present = await accounts.groupNamed(entry.name);
     if (present !== undefined) {
       if (entry.gid === undefined || entry.gid === present.gid) return { state: 'unchanged' };
@@ -24,12 +25,12 @@ export const groupsSection: Section<GroupEntry> = {
         hint: `choose another gid for ${entry.name}`,
       });
     }
-    return { state: 'differs', what: describeNew(entry) };
+    return { state: 'differs', what: describeNew(entry), plan: { name: entry.name, gid: entry.gid } };
   },
 
-  async apply(entry, { system }) {
-    await system.accounts.createGroup({ name: entry.name, gid: entry.gid });
-    return { state: 'changed', what: describeNew(entry) };
+  async apply(_, group, { system }) {
+    await system.accounts.createGroup(group);
+    return { state: 'changed' };
   },
 };
 

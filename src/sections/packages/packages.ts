@@ -21,24 +21,31 @@ const managers: Readonly<Record<PackageManagerName, () => Promise<PackageManager
 };
 const order = Object.keys(managers);
 
+interface PackagesPlan {
+  readonly manager: PackageManager;
+  /** All that the entry asks for. */
+  readonly requests: readonly PackageRequest[];
+  readonly missing: readonly PackageRequest[];
+}
+
 /** Brings in packages, one transaction a manager. */
-export const packagesSection: Section<PackagesEntry> = {
+export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
   name: 'packages',
   worksOnRoot: false,
-  plan: (entries) =>
+  order: (entries) =>
     entries.filter((entry) => entry.packages.length > 0).sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
 
-  async probe(entry, world) {
-    const missing = await (await managers[entry.name]()).missing(entry.packages.map(withOwnPath), world);
-    if (missing.length === 0) return { state: 'unchanged' };
-    return { state: 'differs', what: `installed ${missing.map(({ name }) => name).join(', ')}` };
-  },
-
-  async apply(entry, world) {
+  async inspect(entry, world) {
     const manager = await managers[entry.name]();
     const requests = entry.packages.map(withOwnPath);
     const missing = await manager.missing(requests, world);
-    const names = missing.length === 0 ? [] : await manager.install(missing, world);
+    if (missing.length === 0) return { state: 'unchanged' };
+    const what = `installed ${missing.map(({ name }) => name).join(', ')}`;
+    return { state: 'differs', what, plan: { manager, requests, missing } };
+  },
+
+  async apply(entry, { manager, requests, missing }, world) {
+    const names = await manager.install(missing, world);
     if (names.length === 0) return { state: 'unchanged' };
     const written = new Map(requests.map(({ name }, index) => [name, entry.packages[index]?.name ?? name]));
     const changed = names.map((name) => written.get(name) ?? name);

@@ -1,6 +1,6 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import type { Outcome, Probe, Section, World } from '../step.ts';
+import type { Inspection, Outcome, Section, World } from '../step.ts';
 import { serviceTimeout } from './bounds.ts';
 import { initSystem } from './init-system.ts';
 import type { Ordered, ServiceManager, ServiceStatus } from './manager.ts';
@@ -27,24 +27,25 @@ interface PlannedService extends ServiceEntry {
 }
 
 /** Enables, starts, stops and restarts services by the init system that runs, whichever one the entry is listed under. */
-export const servicesSection: Section<PlannedService> = {
+export const servicesSection: Section<PlannedService, undefined> = {
   name: 'services',
   worksOnRoot: false,
-  plan: (entries) => entries.map((entry, index) => ({ ...entry, isLast: index === entries.length - 1 })),
+  order: (entries) => entries.map((entry, index) => ({ ...entry, isLast: index === entries.length - 1 })),
 
-  async probe(entry, world): Promise<Probe> {
+  async inspect(entry, world): Promise<Inspection<undefined>> {
     const actions = await thenWatch(entry, world, async () => {
       const status = await look(entry, await managerOf(world), world);
       if (entry.enabled === true && status.notEnabled !== undefined && !status.isEnabled)
         world.log.warning(`${status.id} cannot be enabled: ${entry.place}: ${status.notEnabled}`);
       return neededActions(entry, status, world);
     });
-    if (actions.length > 0) return { state: 'differs', what: actions.map((action) => DONE[action]).join(', ') };
+    if (actions.length > 0)
+      return { state: 'differs', what: actions.map((action) => DONE[action]).join(', '), plan: undefined };
     if (entry.isLast === true) await endWatch(world);
     return { state: 'unchanged' };
   },
 
-  async apply(entry, world) {
+  async apply(entry, _, world) {
     const outcome = await thenWatch(entry, world, () => carryOut(entry, world));
     if (entry.isLast === true) await endWatch(world);
     return outcome;

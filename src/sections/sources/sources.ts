@@ -9,16 +9,16 @@ const MOST_BYTES = 'most-unpacked-bytes';
 const BYTES = { of: 'bytes', least: 1, most: Number.MAX_SAFE_INTEGER };
 
 /** Unpacks archives into directories. What is there already is only known after the download. */
-export const sourcesSection: Section<SourceEntry> = {
+export const sourcesSection: Section<SourceEntry, undefined> = {
   name: 'sources',
   worksOnRoot: true,
-  plan: (entries) => entries,
+  order: (entries) => entries,
 
-  async probe(entry) {
-    return { state: 'differs', what: `unpacked from ${shownUrl(entry.url)}` };
+  async inspect(entry) {
+    return { state: 'differs', what: `unpacked from ${shownUrl(entry.url)}`, plan: undefined };
   },
 
-  async apply(entry, world) {
+  async apply(entry, _, world) {
     const { system, log } = world;
     const { unpackArchive } = await import('./unpack.ts');
     const bytes = wholeSetting(await readSettings(system.files), MOST_BYTES, ARCHIVE_LIMITS.bytes, log, BYTES);

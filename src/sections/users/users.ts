@@ -1,26 +1,40 @@
 import type { UserEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import { type Accounts, type Group, MissingAccount, type User, type UserChange } from '../../system/accounts.ts';
+import {
+  type Accounts,
+  type Group,
+  MissingAccount,
+  type NewUser,
+  type User,
+  type UserChange,
+} from '../../system/accounts.ts';
 import type { Section, World } from '../step.ts';
 
 /** Users are for services: no login, no home directory made (contract section 3, users). */
 const SHELL = '/sbin/nologin';
 
+type UserPlan =
+  | { readonly kind: 'create'; readonly user: NewUser }
+  | { readonly kind: 'change'; readonly present: User; readonly change: UserChange };
+
 /**
  * Creates users and brings existing ones to the groups and home that are asked for. `groups` are all the local groups
  * that list the user, besides the primary one; groups that another name service gives a user are not looked at.
  */
-export const usersSection: Section<UserEntry> = {
+export const usersSection: Section<UserEntry, UserPlan> = {
   name: 'users',
   worksOnRoot: true,
-  plan: (entries) => entries,
+  order: (entries) => entries,
 
-  async probe(entry, world) {
+  async inspect(entry, world) {
     const present = await world.system.accounts.userNamed(entry.name);
     if (present === undefined) {
       await refuseTakenUid(entry, world);
-      await localGroups(entry, undefined, world.system.accounts);
-      return { state: 'differs', what: describeNew(entry) };
+      return {
+        state: 'differs',
+        what: describeNew(entry),
+        plan: { kind: 'create', user: await newUser(entry, world) },
+      };
     }
     if (entry.uid !== undefined && entry.uid !== present.uid) {
       throw new Problem(`user ${entry.name} has uid ${present.uid}, not ${entry.uid}`, {
@@ -28,31 +42,30 @@ export const usersSection: Section<UserEntry> = {
         hint: 'change the uid in the template or the user on the machine',
       });
     }
-    const { words } = await difference(entry, present, world);
-    return words.length === 0 ? { state: 'unchanged' } : { state: 'differs', what: words.join(', ') };
+    const { words, change } = await difference(entry, present, world);
+    if (words.length === 0) return { state: 'unchanged' };
+    return { state: 'differs', what: words.join(', '), plan: { kind: 'change', present, change } };
   },
 
-  async apply(entry, world) {
-    const { accounts } = world.system;
-    const present = await accounts.userNamed(entry.name);
-    if (present === undefined) {
-      const primary = await accounts.groupNamed(entry.name);
-      const groups = await localGroups(entry, undefined, accounts);
-      await accounts.createUser({
-        name: entry.name,
-        uid: entry.uid,
-        home: entry.home,
-        shell: SHELL,
-        primary,
-        groups: (groups ?? []).filter(({ name }) => name !== primary?.name),
-      });
-      return { state: 'changed', what: describeNew(entry) };
-    }
-    const { change, words } = await difference(entry, present, world);
-    await accounts.changeUser(present, change);
-    return { state: 'changed', what: words.join(', ') };
+  async apply(_, plan, { system: { accounts } }) {
+    if (plan.kind === 'create') await accounts.createUser(plan.user);
+    else await accounts.changeUser(plan.present, plan.change);
+    return { state: 'changed' };
   },
 };
+
+async function newUser(entry: UserEntry, { system: { accounts } }: World): Promise<NewUser> {
+  const primary = await accounts.groupNamed(entry.name);
+  const groups = await localGroups(entry, undefined, accounts);
+  return {
+    name: entry.name,
+    uid: entry.uid,
+    home: entry.home,
+    shell: SHELL,
+    primary,
+    groups: (groups ?? []).filter(({ name }) => name !== primary?.name),
+  };
+}
 
 /** What of an existing user is not as the entry wants it, for the tools and for a person. */
 async function difference(

@@ -5,7 +5,7 @@ import type { SectionName } from '../../../src/config/config.ts';
 import { ExitCode, Problem } from '../../../src/errors.ts';
 import { createLog, type Level } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import type { BoundStep } from '../../../src/sections/index.ts';
+import type { BoundStep, StepInspection } from '../../../src/sections/index.ts';
 import type { Changes, Outcome } from '../../../src/sections/step.ts';
 import { MissingAccount } from '../../../src/system/accounts.ts';
 import type { Clock } from '../../../src/system/clock.ts';
@@ -30,19 +30,19 @@ function step(section: SectionName, name: string, { worksOnRoot = true, apply }:
     config: 'config',
     entry: { name, place: `/${section}/${name}` },
     worksOnRoot,
-    probe: async () => ({ state: 'differs', what: 'to be done' }),
-    apply: async ({ changes }) => apply?.(changes) ?? { state: 'changed', what: 'done' },
+    inspect: async ({ changes }) => ({
+      state: 'differs',
+      what: 'to be done',
+      apply: async () => apply?.(changes) ?? { state: 'changed', what: 'done' },
+    }),
   };
 }
 
 /** A step that a look at the machine settles. */
-function settled(section: SectionName, name: string, probe: Awaited<ReturnType<BoundStep['probe']>>): BoundStep {
+function settled(section: SectionName, name: string, inspection: StepInspection): BoundStep {
   return {
     ...step(section, name),
-    probe: async () => probe,
-    apply: async () => {
-      throw new Error('applied although nothing differs');
-    },
+    inspect: async () => inspection,
   };
 }
 
@@ -71,13 +71,17 @@ async function run(
 ): Promise<Run> {
   const heard: string[] = [];
   const logged: [Level, string][] = [];
-  const report = await runSteps(steps, {
-    system: { clock: fakeClock(), ...(abort === undefined ? {} : { abort }) } as System,
-    log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),
-    tolerated,
-    isOtherRoot,
-    onResult: ({ step: { entry }, state, what }: StepResult) => heard.push(`${entry.name} ${state} ${what}`.trimEnd()),
-  });
+  const report = await runSteps(
+    { steps, finish: async () => {} },
+    {
+      system: { clock: fakeClock(), ...(abort === undefined ? {} : { abort }) } as System,
+      log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),
+      tolerated,
+      isOtherRoot,
+      onResult: ({ step: { entry }, state, what }: StepResult) =>
+        heard.push(`${entry.name} ${state} ${what}`.trimEnd()),
+    },
+  );
   return { report, heard, logged };
 }
 
@@ -163,7 +167,7 @@ describe('a run', () => {
 
   it('fails as well when the look at the machine fails', async () => {
     const problem = new Problem('cannot read');
-    const broken = { ...step('files', 'a'), probe: () => Promise.reject(problem) };
+    const broken = { ...step('files', 'a'), inspect: () => Promise.reject(problem) };
     expect((await run([broken, step('files', 'b')])).report).toMatchObject({ stoppedBy: problem, notRun: 1 });
   });
 
@@ -275,7 +279,7 @@ describe('under another root', () => {
   it('what cannot work there is skipped without a look, and says so', async () => {
     const untouched: BoundStep = {
       ...step('commands', 'c', { worksOnRoot: false }),
-      probe: () => Promise.reject(new Error('looked at the machine')),
+      inspect: () => Promise.reject(new Error('looked at the machine')),
     };
     const { heard, report } = await run([step('files', '/a'), untouched], { isOtherRoot: true });
     expect(heard[0]).toBe('/a changed done');

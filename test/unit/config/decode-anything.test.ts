@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMetadata } from '../../../src/config/decode.ts';
 import { Redactor } from '../../../src/redact.ts';
-import { planSteps } from '../../../src/sections/index.ts';
+import { planRun } from '../../../src/sections/index.ts';
 import { INIT } from './decoding.ts';
 
 /** A document with something in each place that the decoder reads. */
@@ -63,7 +63,7 @@ describe.each(placesOf(DOCUMENT).map((path) => [path.join(' '), path] as const))
     const document = { value: JSON.parse(text) as unknown, text };
     for (const tolerated of [[], ['packages', 'services', 'users'] as const]) {
       const { configs, findings } = decodeMetadata(document, [], new Set(tolerated));
-      planSteps(configs);
+      planRun(configs);
       for (const { what, hint = '' } of findings) expect([what, hint].join(' ')).not.toContain('[object Object]');
     }
   });

@@ -27,8 +27,8 @@ test.each<[string, number | undefined, string]>([
   const world = { system: { accounts } } as unknown as World;
   let said: string;
   try {
-    const probe = await groupsSection.probe({ name, place, gid }, world);
-    said = probe.state === 'differs' ? probe.what : probe.state;
+    const found = await groupsSection.inspect({ name, place, gid }, world);
+    said = found.state === 'differs' ? found.what : found.state;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     said = error.line;

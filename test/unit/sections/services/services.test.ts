@@ -3,7 +3,7 @@ import { runSteps, TOLERATED_BY_HEAT } from '../../../../src/apply/run-steps.ts'
 import type { Config, ServiceEntry } from '../../../../src/config/config.ts';
 import { createLog } from '../../../../src/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
-import { planSteps } from '../../../../src/sections/index.ts';
+import { planRun, type RunPlan } from '../../../../src/sections/index.ts';
 import type { Exec } from '../../../../src/system/exec.ts';
 import { fakeGuest } from '../../metadata/fake-system.ts';
 
@@ -62,19 +62,22 @@ async function apply(
   const config = { name: 'config', ...none, files: [], services: entries } as unknown as Config;
   const changed = Object.keys(files).map((name) => ({
     ...{ section: 'files', config: 'config', entry: { name, place: name }, worksOnRoot: true },
-    probe: async () => ({ state: 'differs', what: '' }),
-    apply: async () => ({ state: 'changed', what: '' }),
-  })) as unknown as ReturnType<typeof planSteps>;
+    inspect: async () => ({ state: 'differs', what: '', apply: async () => ({ state: 'changed', what: '' }) }),
+  })) as unknown as RunPlan['steps'];
+  const plan = planRun([config]);
   const said: string[] = [];
-  const report = await runSteps([...changed, ...planSteps([config])], {
-    system: { ...guest.system, exec: { ...guest.system.exec, tool } },
-    log: createLog(new Redactor(), [
-      { write: (level, text) => void (/WARNING|ERROR/.test(level) && said.push(`${level} ${text}`)) },
-    ]),
-    tolerated: compat ? TOLERATED_BY_HEAT : new Set(),
-    isOtherRoot: false,
-    onResult: () => {},
-  });
+  const report = await runSteps(
+    { ...plan, steps: [...changed, ...plan.steps] },
+    {
+      system: { ...guest.system, exec: { ...guest.system.exec, tool } },
+      log: createLog(new Redactor(), [
+        { write: (level, text) => void (/WARNING|ERROR/.test(level) && said.push(`${level} ${text}`)) },
+      ]),
+      tolerated: compat ? TOLERATED_BY_HEAT : new Set(),
+      isOtherRoot: false,
+      onResult: () => {},
+    },
+  );
   const states = report.results.slice(changed.length).map(({ step, state }) => `${step.entry.name} ${state}`);
   return { told, said, states, stoppedBy: report.stoppedBy?.line };
 }

@@ -20,8 +20,8 @@ async function look(entry: { uid?: number; groups?: string[]; home?: string }, n
   const world = { system: { accounts } } as unknown as World;
   const { uid, groups, home } = entry;
   try {
-    const probe = await usersSection.probe({ name, place, uid, groups, home }, world);
-    return probe.state === 'differs' ? probe.what : probe.state;
+    const found = await usersSection.inspect({ name, place, uid, groups, home }, world);
+    return found.state === 'differs' ? found.what : found.state;
   } catch (error) {
     if (error instanceof Problem) return error.line;
     throw error;
