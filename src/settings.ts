@@ -7,7 +7,7 @@ import type { FileSystem } from './system/file-system.ts';
 /** Larger than any settings file. */
 const MOST_BYTES = 1024 * 1024;
 
-/** Every key of cfntools.conf; docs/configuration.md and cfn-hup.conf(5) say what each means. */
+/** Every key of cfntools.conf; docs/reference/configuration.md and cfn-hup.conf(5) say what each means. */
 export const SETTINGS = [
   'allow-http-redirects',
   'allow-unsafe-paths',

@@ -37,7 +37,7 @@ console.log(`back at 0.95 of them ${(((back ?? END) - UP) / 60).toFixed(1)} minu
 const changed = simulate('cfn-hup', { guests: GUESTS, length: 1800_000, change: 900_000 });
 console.log(`when all metadata changes at once: ${(peak(changed, 900, 1200) / EVEN).toFixed(2)} for three minutes\n`);
 
-const svg = join(project, 'docs/fleet.svg');
+const svg = join(project, 'docs/guides/fleet.svg');
 const panels = told.map(({ kind, seconds }) => ({ title: TITLES[kind], seconds }));
 writeFileSync(svg, plot(panels, { from: DOWN - 600, to: UP + 900, down: [DOWN, UP] }));
 

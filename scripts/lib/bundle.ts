@@ -78,7 +78,7 @@ const undici = `
   };
   lib.Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
   module.exports = lib;`;
-/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see docs/design.md). */
+/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see docs/dev/decisions.md). */
 const undiciByHttp1: Plugin = {
   name: 'undici-by-http1',
   setup(bundler) {

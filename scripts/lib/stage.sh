@@ -5,11 +5,11 @@ readonly commands=(cfn-init cfn-signal cfn-hup cfn-get-metadata cfn-create-aws-s
 
 # stage ROOT BINARY: fills ROOT. Every file is dated SOURCE_DATE_EPOCH, whoever builds.
 stage() {
-  local root=$1 binary=$2 units=usr/lib/systemd/system doc=$1/usr/share/doc/cfntools command
+  local root=$1 binary=$2 units=usr/lib/systemd/system doc=$1/usr/share/doc/cfntools command room
   rm -rf "$root"
   install -d -m 755 "$root"/{usr/bin,opt/aws/bin,etc/cfn/hooks.d,etc/default,etc/logrotate.d,usr/lib/tmpfiles.d} \
     "$root/$units/systemd-tmpfiles-setup.service.d" "$root/usr/lib/systemd/system-preset" \
-    "$root"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,doc/cfntools/{docs,examples}}
+    "$root"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,doc/cfntools/examples}
   install -d -m 700 "$root"/var/{lib/heat-cfntools,cache/heat-cfntools,lib/cfn-hup}
 
   install -m 755 "$binary" "$root/usr/bin/cfntools"
@@ -32,7 +32,8 @@ stage() {
   "$node" "$project/scripts/lib/notices.ts" summary >"$doc/copyright"
   "$node" "$project/scripts/lib/notices.ts" texts | gzip --best --no-name >"$doc/NOTICES.gz"
   install -m 644 -t "$doc" "$project/README.md"
-  install -m 644 -t "$doc/docs" "$project"/docs/*
+  install -D -m 644 -t "$doc/docs" "$project"/docs/*.md
+  for room in "$project"/docs/*/; do install -D -m 644 -t "$doc/docs/$(basename "$room")" "$room"*; done
   install -m 644 -t "$doc/examples" "$project"/examples/*
   # As Debian's policy wants it, 12.3: what is longer than 4 KiB; examples are for use as they are.
   find "$doc" -path "$doc/examples" -prune -o -name '*.md' -size +4k -exec gzip --best --no-name {} +

@@ -1,6 +1,6 @@
 /**
  * SHA-256 and HMAC, for signatures and digests. Not by Node's crypto: loading it costs each command that signs 5 ms of CPU,
- * and the daemon two megabytes of memory for as long as it runs (docs/fleet.md).
+ * and the daemon two megabytes of memory for as long as it runs (docs/dev/measurements.md).
  */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';

@@ -35,7 +35,7 @@ export interface Target {
 
 /**
  * Opens a connection through a SOCKS5 proxy (RFC 1928, and RFC 1929 for the login). Why it is not undici's own client:
- * docs/design.md.
+ * docs/dev/decisions.md.
  * @throws ProxyFaultError
  */
 export async function connectBySocks(proxy: NamedProxy, target: Target, line: Line): Promise<Socket> {

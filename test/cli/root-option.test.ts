@@ -38,7 +38,7 @@ describe('the commands to try it', () => {
 
   test.each([
     ['README.md', /`(cfn-init --root [^`]+)`/],
-    ['docs/installation.md', /^(cfn-init --root .*)$/m],
+    ['docs/start/installation.md', /^(cfn-init --root .*)$/m],
     ['packaging/man/cfn-metadata.5', /tried without harm to the machine:\n\.PP\n\.RS\n\.EX\n(.*?)\n\.EE/s],
   ])('of %s work as they are printed', async (path, pattern) => {
     if (isRoot) await machine().run('rm -rf /tmp/somewhere');

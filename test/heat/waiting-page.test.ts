@@ -14,7 +14,7 @@ const PATH = `${dirname(binary('cfn-init'))}:/usr/sbin:/usr/bin:/sbin:/bin`;
 
 /** The templates of the page, by the heading above them. */
 const templates = new Map(
-  readFileSync(join(project, 'docs/waiting.md'), 'utf8')
+  readFileSync(join(project, 'docs/guides/waiting.md'), 'utf8')
     .split(/^### /m)
     .slice(1)
     .map((part) => [part.split('\n')[0] ?? '', /```yaml\n(.*?)```/s.exec(part)?.[1] ?? '']),
@@ -27,7 +27,7 @@ test('the page has a template for each handle', () => {
   ]);
 });
 
-describe('a template of docs/waiting.md, whose user data is run in the place of a boot', () => {
+describe('a template of docs/guides/waiting.md, whose user data is run in the place of a boot', () => {
   test.each([...templates.keys()])('%s', async (heading) => {
     const cloud = heading.includes('TEMP_URL_SIGNAL') ? heatWithSwift : heat;
     const { template, server } = withoutNova(await decodeYaml(templates.get(heading) ?? ''));

@@ -92,7 +92,7 @@ describe('the deb, installed in a new Debian 12', () => {
         '/usr/share/doc/cfntools/copyright',
         '/usr/share/doc/cfntools/NOTICES.gz',
         '/usr/share/doc/cfntools/README.md.gz',
-        '/usr/share/doc/cfntools/docs/migration.md.gz',
+        '/usr/share/doc/cfntools/docs/guides/migration.md.gz',
         '/usr/share/doc/cfntools/examples/server.yaml',
       ]),
     );

@@ -9,7 +9,7 @@ it('has no settings without a file', async () => {
 });
 
 it.each(SETTINGS)('%s is in the documentation and in the man page', (name) => {
-  expect(readFileSync('docs/configuration.md', 'utf8')).toContain(`| \`${name}\` |`);
+  expect(readFileSync('docs/reference/configuration.md', 'utf8')).toContain(`| \`${name}\` |`);
   expect(readFileSync('packaging/man/cfn-hup.conf.5', 'utf8')).toContain(`.B ${name.replaceAll('-', '\\-')}\n`);
 });
 

@@ -5,9 +5,10 @@ import type { PackageManagerName } from '../../src/config/config.ts';
 import { SUITES } from '../support/debian-suites.ts';
 
 /*
- * docs/support.md: under each `##` a table of operations (rows) and tools (columns), and under each `###` with a
- * tool's name the rows that say what proves them: `FILE: TEST` in code, FILE in test/system or with its directory in test, TEST as the report of the
- * tests shows it (a row of test.each with its values, or the template), behind `DESCRIBE > ` if one likes.
+ * docs/reference/support.md and support-packages.md: under each `##` a table of operations (rows) and tools (columns),
+ * and under each `###` with a tool's name the rows that say what proves them: `FILE: TEST` in code. FILE is in
+ * test/system or has its directory in test. TEST is as the report of the tests shows it (a row of test.each with its
+ * values, or the template), behind `DESCRIBE > ` if one likes.
  */
 
 const project = join(import.meta.dirname, '../..');
@@ -141,8 +142,8 @@ function complaintsAbout({ tool, operation, text }: Proof, cells: Area['cells'])
   });
 }
 
-describe('docs/support.md', () => {
-  const areas = parseAreas(read('docs/support.md'));
+describe('docs/reference/support.md and support-packages.md', () => {
+  const areas = ['support.md', 'support-packages.md'].flatMap((page) => parseAreas(read(`docs/reference/${page}`)));
   const columns = (title: string): readonly string[] => areas.find((area) => area.title === title)?.tools ?? [];
 
   test('has every package manager of the metadata', () => {
