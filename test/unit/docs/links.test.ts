@@ -72,6 +72,11 @@ test('every file that a comment, a message or a page names below docs/ is there'
   expect(named.filter(({ target }) => !existsSync(join(project, target)))).toEqual([]);
 });
 
+test.each(pages.filter((path) => path.startsWith('docs/dev/')))('%s: each source that it names is there', (path) => {
+  const named = [...read(path).matchAll(/`((?:[\w-]+\/)*[\w.-]+\.(?:ts|sh|py))`/g)].map(([, name = '']) => name);
+  expect(named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([]);
+});
+
 test('docs/README.md leads to every page of docs/', () => {
   const listed = targetsOf(read('docs/README.md')).map((target) => normalize(join('docs', target)));
   const wanted = pages.filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
