@@ -14,7 +14,6 @@ test.each([
   'does not say that the signal was accepted',
   'nothing listens there',
   'no URL to signal',
-  'bad mode ',
   'unknown key ',
   'no metadata',
   'others can read or change ',
