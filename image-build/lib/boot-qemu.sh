@@ -57,7 +57,10 @@ guest_start() {
     # Without the notice of the shell when it is killed.
     disown "$guest_id"
     [ "$used_accelerator" = kvm ] || return 0
-    guest_shows_life && { echo yes >"$(guest_kvm_note)"; return 0; }
+    guest_shows_life && {
+      echo yes >"$(guest_kvm_note)"
+      return 0
+    }
     say 'KVM is there but the guest does not boot with it: QEMU emulates the processor'
     echo no >"$(guest_kvm_note)"
     guest_end

@@ -10,6 +10,7 @@ A pre-signed URL of a wait condition is valid for the name of the server that he
 2), which is not the one that the guest uses: for these alone, Host is what heat expects. Requests that the guest signs
 itself go through as they are.
 """
+
 import argparse
 import ctypes
 import http.client
@@ -73,8 +74,13 @@ def make_handler(target, log):
 
         def note(self, arrived, path, query, body, status):
             fields = urllib.parse.parse_qs(body.decode('latin-1') if self.command == 'POST' else query)
-            entry = {'time': arrived, 'method': self.command, 'path': path, 'status': status,
-                     'action': (fields.get('Action') or [''])[0]}
+            entry = {
+                'time': arrived,
+                'method': self.command,
+                'path': path,
+                'status': status,
+                'action': (fields.get('Action') or [''])[0],
+            }
             print(json.dumps(entry), file=log, flush=True)
 
         def log_message(self, *_):

@@ -7,6 +7,7 @@
 DIR holds data-1.json, data-2.json (see boot-stack.py; the second one only after an update) and times.json ({what: seconds}).
 With --own-template, the guest has called what its owner wanted, and has nothing to say of itself but the signal.
 """
+
 import argparse
 import json
 import pathlib
@@ -35,18 +36,28 @@ def judge_seed(report, facts, server, options):
     report.add('hostname', facts['hostname'] in (server['name'], server['hostname']), facts['hostname'])
     report.add('full name', facts['fqdn'] == server['hostname'], facts['fqdn'])
     locale = facts['locale']
-    report.add('locale', locale['lang'] != '' and locale['charmap'] == 'UTF-8', f"{locale['lang']}, {locale['charmap']}")
+    report.add(
+        'locale', locale['lang'] != '' and locale['charmap'] == 'UTF-8', f'{locale["lang"]}, {locale["charmap"]}'
+    )
     keys = facts['users']['authorized_keys']
     owners = [user for user, lines in keys.items() if user != 'root' and server['key'] in lines]
-    report.add('key in authorized_keys', owners == [options.user] if options.user else len(owners) == 1,
-               ', '.join(owners) or keys)
+    report.add(
+        'key in authorized_keys',
+        owners == [options.user] if options.user else len(owners) == 1,
+        ', '.join(owners) or keys,
+    )
     host_keys = facts['host_keys']
-    report.add('ssh host keys', bool(host_keys) and set(host_keys.values()) <= {'600', '640'},
-               ', '.join(sorted(host_keys)) or 'none')
+    report.add(
+        'ssh host keys',
+        bool(host_keys) and set(host_keys.values()) <= {'600', '640'},
+        ', '.join(sorted(host_keys)) or 'none',
+    )
     ssh = {name: facts['services'][name] for name in ('ssh', 'sshd', 'ssh.socket')}
     report.add('ssh server runs', 'active' in ssh.values(), ', '.join(f'{name} {state}' for name, state in ssh.items()))
     report.add('machine id made', facts['machine_id'], facts['machine_id'])
-    report.add('nobody has a password', facts['users']['with_password'] == [], facts['users']['with_password'] or 'none')
+    report.add(
+        'nobody has a password', facts['users']['with_password'] == [], facts['users']['with_password'] or 'none'
+    )
     judge_storage(report, facts['storage'], server, options)
 
 
@@ -60,35 +71,54 @@ def judge_storage(report, storage, server, options):
     report.add('ephemeral disk mounted', mounted == ['/mnt'], f'{device} at {mounted}')
     disk = storage['disks'].get('vda', 0)
     # The rest is the file system's own, and the ESP.
-    report.add('root has grown', storage['root_bytes'] > disk * 0.88,
-               f"{storage['root_bytes'] // MEBIBYTE} of {disk // MEBIBYTE} MiB")
+    report.add(
+        'root has grown',
+        storage['root_bytes'] > disk * 0.88,
+        f'{storage["root_bytes"] // MEBIBYTE} of {disk // MEBIBYTE} MiB',
+    )
 
 
 def judge_metadata(report, facts, greeting, when):
     """What cfn-init has made of the metadata."""
     files = facts['files']
-    expected = {'/etc/cfn/cfn-credentials': ('400', 'root:root'), '/etc/cfn/cfn-hup.conf': ('400', 'root:root'),
-                '/etc/cfn/hooks.d/boot-test.conf': ('400', 'root:root'), '/srv/private': ('600', 'root:root'),
-                '/srv/greeting': ('644', 'seed:seed')}
-    wrong = {path: files[path] for path, (mode, owner) in expected.items()
-             if files[path] is None or (files[path]['mode'], files[path]['owner']) != (mode, owner)}
+    expected = {
+        '/etc/cfn/cfn-credentials': ('400', 'root:root'),
+        '/etc/cfn/cfn-hup.conf': ('400', 'root:root'),
+        '/etc/cfn/hooks.d/boot-test.conf': ('400', 'root:root'),
+        '/srv/private': ('600', 'root:root'),
+        '/srv/greeting': ('644', 'seed:seed'),
+    }
+    wrong = {
+        path: files[path]
+        for path, (mode, owner) in expected.items()
+        if files[path] is None or (files[path]['mode'], files[path]['owner']) != (mode, owner)
+    }
     report.add(f'files {when}', not wrong, wrong or f'{len(expected)} as asked for')
     texts = {path: (files[path] or {}).get('text') for path in ('/srv/greeting', '/srv/command')}
     report.add(f'file content {when}', texts['/srv/greeting'] == greeting, texts['/srv/greeting'])
     report.add(f'command has run {when}', texts['/srv/command'] == greeting, texts['/srv/command'])
     seed = facts['users']['seed'] or {}
-    report.add(f'user and group {when}', seed.get('uid') == 4711 and 'seed' in seed.get('groups', '').split(),
-               f"uid {seed.get('uid')}, groups {seed.get('groups')}")
+    report.add(
+        f'user and group {when}',
+        seed.get('uid') == 4711 and 'seed' in seed.get('groups', '').split(),
+        f'uid {seed.get("uid")}, groups {seed.get("groups")}',
+    )
     services = {name: (facts['services'][name], facts['enabled'][name]) for name in ('boot-test-seed', 'cfn-hup')}
-    report.add(f'services {when}', all(each == ('active', 'enabled') for each in services.values()),
-               ', '.join(f'{name} {" ".join(states)}' for name, states in services.items()))
+    report.add(
+        f'services {when}',
+        all(each == ('active', 'enabled') for each in services.values()),
+        ', '.join(f'{name} {" ".join(states)}' for name, states in services.items()),
+    )
 
 
 def judge_privacy(report, facts, when):
     looked = facts['readable']['looked']
     # Without secrets to look for or files to look at, finding nothing would mean nothing.
-    report.add(f'no secret readable by nobody {when}', facts['readable']['found'] == [] and facts['secrets'] >= 3 and looked > 50,
-               facts['readable']['found'] or f"{facts['secrets']} secrets in none of {looked} files and processes")
+    report.add(
+        f'no secret readable by nobody {when}',
+        facts['readable']['found'] == [] and facts['secrets'] >= 3 and looked > 50,
+        facts['readable']['found'] or f'{facts["secrets"]} secrets in none of {looked} files and processes',
+    )
     report.add(f'known places of metadata closed {when}', facts['open'] == [], facts['open'] or 'all')
 
 
@@ -101,8 +131,11 @@ def judge_signal(report, state, server):
 def judge_cloud_init(report, result, options):
     source = {'metadata': 'DataSourceOpenStack', 'config-drive': 'DataSourceConfigDrive'}[options.source]
     report.add('data source', result is not None and source in result['datasource'], result and result['datasource'])
-    report.add('cloud-init ended without errors', result is not None and result['errors'] == [],
-               result and (result['errors'] or 'none'))
+    report.add(
+        'cloud-init ended without errors',
+        result is not None and result['errors'] == [],
+        result and (result['errors'] or 'none'),
+    )
 
 
 def load(path):
@@ -148,11 +181,14 @@ def main():
     print(options.title)
     width = max(len(line['check']) for line in report.lines)
     for line in report.lines:
-        print(f"  {line['result']:<16}  {line['check']:<{width}}  {describe(line['seen'])[:300]}")
+        print(f'  {line["result"]:<16}  {line["check"]:<{width}}  {describe(line["seen"])[:300]}')
     for name, seconds in times.items():
         print(f'  {seconds:8.1f} s  {name}')
-    print(f'{len(report.failed)} of {len(report.lines)} checks failed' if report.failed else
-          f'{len(report.lines)} checks, none failed')
+    print(
+        f'{len(report.failed)} of {len(report.lines)} checks failed'
+        if report.failed
+        else f'{len(report.lines)} checks, none failed'
+    )
     if options.json:
         options.json.write_text(json.dumps({'title': options.title, 'checks': report.lines, 'times': times}, indent=2))
     sys.exit(1 if report.failed else 0)

@@ -12,6 +12,7 @@ the guest is to get it), booted_url and hooked_url (of the signals, as the guest
 data-1.json or data-2.json: id and text of the signal.
 Exit code 75: the limit has passed.
 """
+
 import argparse
 import json
 import pathlib
@@ -30,11 +31,16 @@ TEMPLATE = pathlib.Path(__file__).with_name('boot-stack.yaml')
 class Stack:
     def __init__(self, options):
         addresses = json.loads((options.heat / 'heat.json').read_text())
-        auth = v3.Password(auth_url=addresses['keystone'], username=addresses['user'], password=addresses['password'],
-                           project_name=addresses['project'], user_domain_name='Default',
-                           project_domain_name='Default')
+        auth = v3.Password(
+            auth_url=addresses['keystone'],
+            username=addresses['user'],
+            password=addresses['password'],
+            project_name=addresses['project'],
+            user_domain_name='Default',
+            project_domain_name='Default',
+        )
         self.session = session.Session(auth=auth)
-        self.base = f"{addresses['api']}/{self.session.get_project_id()}/stacks"
+        self.base = f'{addresses["api"]}/{self.session.get_project_id()}/stacks'
         # What heat calls its interface for guests: http://ADDRESS:PORT
         self.heat_here = addresses['cfn'].rstrip('/').rsplit('/', 1)[0]
         self.options = options
@@ -49,7 +55,7 @@ class Stack:
 
     @property
     def path(self):
-        return f"/{self.state['name']}/{self.state['id']}"
+        return f'/{self.state["name"]}/{self.state["id"]}'
 
     def save(self):
         self.file.write_text(json.dumps(self.state, indent=2))
@@ -60,21 +66,29 @@ class Stack:
         return shown['stack_status'], shown['stack_status_reason'], outputs
 
     def body(self):
-        return {'template': self.state['template'], 'parameters': self.state['parameters'],
-                'timeout_mins': self.options.limit // 60 + 5}
+        return {
+            'template': self.state['template'],
+            'parameters': self.state['parameters'],
+            'timeout_mins': self.options.limit // 60 + 5,
+        }
 
     def create(self):
         self.state = {'name': f'boot{secrets.token_hex(4)}', **self.wanted()}
-        self.state['id'] = self.ask('POST', json={'stack_name': self.state['name'], **self.body()}).json()['stack']['id']
+        self.state['id'] = self.ask('POST', json={'stack_name': self.state['name'], **self.body()}).json()['stack'][
+            'id'
+        ]
         self.save()
         self.until(300, self.is_all_but_waiting)
-        metadata = self.ask('GET', f"{self.path}/resources/{self.state['server']}/metadata").json()['metadata']
+        metadata = self.ask('GET', f'{self.path}/resources/{self.state["server"]}/metadata').json()['metadata']
         (self.options.state / 'metadata.json').write_text(json.dumps(metadata))
         # The values of a resource are known to the stack a moment after its status.
-        outputs = {'user_data': boot_template.USER_DATA} if self.options.template else \
-            {'booted_url': 'booted_url', 'hooked_url': 'hooked_url'}
+        outputs = (
+            {'user_data': boot_template.USER_DATA}
+            if self.options.template
+            else {'booted_url': 'booted_url', 'hooked_url': 'hooked_url'}
+        )
         for file, name in outputs.items():
-            text = self.until(60, lambda: self.show()[2].get(name))
+            text = self.until(60, lambda name=name: self.show()[2].get(name))
             (self.options.state / file).write_text(text.replace(self.heat_here, self.options.heat_there) + '\n')
 
     def wanted(self):
@@ -83,9 +97,13 @@ class Stack:
             path = self.options.template
             template, server = boot_template.load(path, path.read_text())
             return {'template': template, 'server': server, 'parameters': dict(self.options.parameter)}
-        parameters = {'greeting': 'the first greeting\n', 'secret': f'secret-{secrets.token_hex(16)}\n',
-                      # Later than our own limit, which says more.
-                      'limit': str(self.options.limit + 120), 'interval': self.options.interval}
+        parameters = {
+            'greeting': 'the first greeting\n',
+            'secret': f'secret-{secrets.token_hex(16)}\n',
+            # Later than our own limit, which says more.
+            'limit': str(self.options.limit + 120),
+            'interval': self.options.interval,
+        }
         return {'template': yaml.safe_load(TEMPLATE.read_text()), 'server': 'server', 'parameters': parameters}
 
     def is_all_but_waiting(self):
@@ -97,9 +115,12 @@ class Stack:
         resources = self.ask('GET', f'{self.path}/resources').json()['resources']
         made = [each['resource_status'] for each in resources if not each['resource_type'].endswith('::WaitCondition')]
         template = self.state['template']
-        wanted = [each.get('type', each.get('Type')) for each in template.get('resources', template.get('Resources')).values()]
-        return len(made) >= len([kind for kind in wanted if not kind.endswith('::WaitCondition')]) and \
-            all(each == 'CREATE_COMPLETE' for each in made)
+        wanted = [
+            each.get('type', each.get('Type')) for each in template.get('resources', template.get('Resources')).values()
+        ]
+        return len(made) >= len([kind for kind in wanted if not kind.endswith('::WaitCondition')]) and all(
+            each == 'CREATE_COMPLETE' for each in made
+        )
 
     def until(self, limit, is_so):
         end = time.monotonic() + limit
@@ -127,7 +148,7 @@ class Stack:
         outputs = self.until(self.options.limit, self.is_settled)
         is_own = name in outputs
         # {"ID": "TEXT"}, as JSON in JSON.
-        (identity, text), = json.loads(outputs[name] if is_own else self.data_of_condition()).items()
+        ((identity, text),) = json.loads(outputs[name] if is_own else self.data_of_condition()).items()
         data = {'id': identity, 'data': json.loads(text) if is_own else text}
         (self.options.state / f'data-{number}.json').write_text(json.dumps(data))
         print(self.show()[0])
@@ -135,7 +156,9 @@ class Stack:
     def data_of_condition(self):
         """The data of the first wait condition, of a template that has no output of ours."""
         resources = self.ask('GET', f'{self.path}/resources').json()['resources']
-        condition = next(each['resource_name'] for each in resources if each['resource_type'].endswith('::WaitCondition'))
+        condition = next(
+            each['resource_name'] for each in resources if each['resource_type'].endswith('::WaitCondition')
+        )
         shown = self.ask('GET', f'{self.path}/resources/{condition}', params={'with_attr': 'Data'}).json()['resource']
         return shown['attributes']['Data']
 

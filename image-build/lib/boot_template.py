@@ -3,6 +3,7 @@
 A heat without Nova makes no AWS::EC2::Instance. The guest stands in for it: the metadata stays where it is, the user data
 becomes an output, in which heat has resolved everything, and addresses that only Nova knows become the guest's own.
 """
+
 import json
 import sys
 
@@ -18,7 +19,7 @@ def load(path, text):
         # As JSON has it: an unquoted date of the version is a string there.
         template = json.loads(json.dumps(yaml.safe_load(text), default=str))
     except yaml.YAMLError as error:
-        sys.exit(f"boot-stack.py: {path}: neither JSON nor YAML: {' '.join(str(error).split())}")
+        sys.exit(f'boot-stack.py: {path}: neither JSON nor YAML: {" ".join(str(error).split())}')
     resources = template.get('Resources') if isinstance(template, dict) else None
     if not isinstance(resources, dict):
         sys.exit(f'boot-stack.py: {path}: no Resources: a template of the kind of AWS is wanted')

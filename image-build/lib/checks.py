@@ -5,6 +5,7 @@
 
 What must not be readable by others is looked for as the user nobody: the secrets are read from where only root may.
 """
+
 import argparse
 import glob
 import grp
@@ -20,14 +21,31 @@ SECRETS = '/srv/private'
 CREDENTIALS = '/etc/cfn/cfn-credentials'
 SIGNAL_URL = '/srv/hook-url'
 METADATA = '/var/lib/cloud/data/cfn-init-data'
-FILES = (CREDENTIALS, '/etc/cfn/cfn-hup.conf', '/etc/cfn/hooks.d/boot-test.conf', '/srv/greeting', SECRETS,
-         '/srv/command', '/opt/aws/bin/cfn-init', '/var/lib/heat-cfntools/cfn-init-data',
-         '/var/cache/heat-cfntools/last_metadata')
+FILES = (
+    CREDENTIALS,
+    '/etc/cfn/cfn-hup.conf',
+    '/etc/cfn/hooks.d/boot-test.conf',
+    '/srv/greeting',
+    SECRETS,
+    '/srv/command',
+    '/opt/aws/bin/cfn-init',
+    '/var/lib/heat-cfntools/cfn-init-data',
+    '/var/cache/heat-cfntools/last_metadata',
+)
 # Directories that hold metadata, and every copy of it that is known.
-PRIVATE = ('/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-hup', '/var/lib/cloud/data/cfn-init-data',
-           '/var/lib/cloud/data/cfn-userdata', '/var/lib/cloud/data/cfn-boto-cfg', '/var/lib/cloud/instance/user-data.txt',
-           '/var/lib/cloud/instance/user-data.txt.i', '/var/lib/cloud/instance/obj.pkl', '/var/log/heat-provision.log',
-           '/run/cloud-init/instance-data-sensitive.json')
+PRIVATE = (
+    '/var/lib/heat-cfntools',
+    '/var/cache/heat-cfntools',
+    '/var/lib/cfn-hup',
+    '/var/lib/cloud/data/cfn-init-data',
+    '/var/lib/cloud/data/cfn-userdata',
+    '/var/lib/cloud/data/cfn-boto-cfg',
+    '/var/lib/cloud/instance/user-data.txt',
+    '/var/lib/cloud/instance/user-data.txt.i',
+    '/var/lib/cloud/instance/obj.pkl',
+    '/var/log/heat-provision.log',
+    '/run/cloud-init/instance-data-sensitive.json',
+)
 # The server, or what starts it at the first connection.
 SSH = ('ssh', 'sshd', 'ssh.socket')
 LARGEST = 16 << 20
@@ -66,8 +84,11 @@ def seen_users():
         text = read(f'{user.pw_dir}/.ssh/authorized_keys') if user.pw_dir.startswith(('/home/', '/root')) else None
         if text:
             keys[user.pw_name] = text.strip().split('\n')
-    with_password = [line.split(':')[0] for line in (read('/etc/shadow') or '').split('\n')
-                     if ':' in line and line.split(':')[1][:1] not in ('!', '*')]
+    with_password = [
+        line.split(':')[0]
+        for line in (read('/etc/shadow') or '').split('\n')
+        if ':' in line and line.split(':')[1][:1] not in ('!', '*')
+    ]
     try:
         user = pwd.getpwnam('seed')
         seed = {'uid': user.pw_uid, 'home': user.pw_dir, 'shell': user.pw_shell, 'groups': output('id', '-Gn', 'seed')}
@@ -91,7 +112,9 @@ def seen_disks():
 def secrets():
     """What nobody but root may read: a secret of the metadata, the key of the stack's user, what signals are signed with, passwords."""
     found = [line.strip() for line in (read(SECRETS) or '').split('\n')]
-    found += [line.split('=', 1)[1] for line in (read(CREDENTIALS) or '').split('\n') if line.startswith('AWSSecretKey=')]
+    found += [
+        line.split('=', 1)[1] for line in (read(CREDENTIALS) or '').split('\n') if line.startswith('AWSSecretKey=')
+    ]
     for url in (read(SIGNAL_URL), os.environ.get('SIGNAL_URL')):
         found += [part.split('=', 1)[1] for part in (url or '').strip().split('&') if part.startswith('Signature=')]
     # Of heat's own API: in a handle, and in the metadata.
@@ -189,26 +212,37 @@ def main():
     parser.add_argument('--finished', type=float, default=0)
     result = cloud_init_result(parser.parse_args().finished)
     wanted = secrets()
-    locale = [line for line in (read('/etc/default/locale') or read('/etc/locale.conf') or '').split('\n')
-              if line.startswith('LANG=')]
+    locale = [
+        line
+        for line in (read('/etc/default/locale') or read('/etc/locale.conf') or '').split('\n')
+        if line.startswith('LANG=')
+    ]
     language = (locale or ['LANG='])[0].split('=', 1)[1].strip('"')
-    print(json.dumps({
-        'hostname': output('hostname'),
-        'fqdn': output('hostname', '-f'),
-        'locale': {'lang': language, 'charmap': output('env', f'LC_ALL={language}', 'locale', 'charmap')},
-        'host_keys': {os.path.basename(path): seen_file(path)['mode'] for path in glob.glob('/etc/ssh/ssh_host_*_key')},
-        'machine_id': len((read('/etc/machine-id') or '').strip()) == 32,
-        'users': seen_users(),
-        'storage': seen_disks(),
-        'files': {path: seen_file(path) for path in FILES},
-        'services': {name: output('systemctl', 'is-active', name) for name in ('boot-test-seed', 'cfn-hup', *SSH)},
-        'enabled': {name: output('systemctl', 'is-enabled', name) for name in ('boot-test-seed', 'cfn-hup')},
-        'secrets': len(wanted),
-        'readable': readable_by_nobody(wanted),
-        'open': open_to_others() + open_for_a_while(),
-        'cloud_init': result,
-        'uptime': float(read('/proc/uptime').split()[0]),
-    }))
+    print(
+        json.dumps(
+            {
+                'hostname': output('hostname'),
+                'fqdn': output('hostname', '-f'),
+                'locale': {'lang': language, 'charmap': output('env', f'LC_ALL={language}', 'locale', 'charmap')},
+                'host_keys': {
+                    os.path.basename(path): seen_file(path)['mode'] for path in glob.glob('/etc/ssh/ssh_host_*_key')
+                },
+                'machine_id': len((read('/etc/machine-id') or '').strip()) == 32,
+                'users': seen_users(),
+                'storage': seen_disks(),
+                'files': {path: seen_file(path) for path in FILES},
+                'services': {
+                    name: output('systemctl', 'is-active', name) for name in ('boot-test-seed', 'cfn-hup', *SSH)
+                },
+                'enabled': {name: output('systemctl', 'is-enabled', name) for name in ('boot-test-seed', 'cfn-hup')},
+                'secrets': len(wanted),
+                'readable': readable_by_nobody(wanted),
+                'open': open_to_others() + open_for_a_while(),
+                'cloud_init': result,
+                'uptime': float(read('/proc/uptime').split()[0]),
+            }
+        )
+    )
 
 
 main()

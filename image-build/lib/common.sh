@@ -9,7 +9,10 @@ umask 022
 export LC_ALL=C TZ=UTC
 
 # misuse TEXT: ends a script whose command line is wrong.
-misuse() { say "$*: see --help"; exit 2; }
+misuse() {
+  say "$*: see --help"
+  exit 2
+}
 
 # need TOOL:PACKAGE...: installs the packages whose tools are missing, or ends with the names of both.
 need() {

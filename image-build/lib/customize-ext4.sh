@@ -22,7 +22,10 @@ add_to_ext4() {
   debugfs -R 'cat /usr/lib/os-release' "$place" 2>/dev/null | grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' ||
     die 'neither Debian nor Ubuntu: --with guestfs installs an rpm (libguestfs-tools)'
   # A journal that is not played back yet would undo what is written beside it.
-  e2fsck -p "$place" >"$work/fsck.log" 2>&1 || [ $? = 1 ] || { cat "$work/fsck.log" >&2; die 'the root file system is damaged'; }
+  e2fsck -p "$place" >"$work/fsck.log" 2>&1 || [ $? = 1 ] || {
+    cat "$work/fsck.log" >&2
+    die 'the root file system is damaged'
+  }
   dpkg-deb --extract "$package" "$files"
   if needs_policy && ! debugfs -R 'stat /etc/cloud/ds-identify.cfg' "$place" 2>/dev/null | grep -q '^Inode:'; then
     install -D -m 644 "$project/image-build/lib/ds-identify.cfg" "$files/etc/cloud/ds-identify.cfg"
@@ -33,10 +36,17 @@ add_to_ext4() {
     die "the root has $((free / 1024)) MiB free and $((needed / 1024 + 8)) are needed: grow it first (virt-resize), or boot it once on a larger disk"
   # What its maintainer script would do besides, the next boot does: systemd-tmpfiles.
   debugfs_commands "$files" "$place" >"$work/commands"
-  debugfs -w -f "$work/commands" "$place" >"$work/debugfs.log" 2>&1 || { tail -n 5 "$work/debugfs.log" >&2; die 'debugfs failed'; }
-  e2fsck -f -n "$place" >"$work/fsck.log" 2>&1 || { cat "$work/fsck.log" >&2; die 'the root file system came out damaged: a fault of this script'; }
+  debugfs -w -f "$work/commands" "$place" >"$work/debugfs.log" 2>&1 || {
+    tail -n 5 "$work/debugfs.log" >&2
+    die 'debugfs failed'
+  }
+  e2fsck -f -n "$place" >"$work/fsck.log" 2>&1 || {
+    cat "$work/fsck.log" >&2
+    die 'the root file system came out damaged: a fault of this script'
+  }
   # debugfs ends well whatever became of its commands.
   find "$files" -mindepth 1 -printf 'stat "/%P"\n' >"$work/commands"
+  # shellcheck disable=SC2015 # it dies when either is false
   [ "$(debugfs -f "$work/commands" "$place" 2>/dev/null | grep -c '^Inode:')" = "$(wc -l <"$work/commands")" ] &&
     debugfs -R 'stat /usr/bin/cfntools' "$place" 2>/dev/null | grep -q "Size: $(stat -c %s "$files/usr/bin/cfntools")\$" ||
     die "the agent did not arrive whole: $(grep -v '^debugfs' "$work/debugfs.log" | head -n 3)"

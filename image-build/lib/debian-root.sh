@@ -1,5 +1,5 @@
 # Sourced by image-build/jeos: the root file system as a tar archive, by mmdebstrap. No mounts, no agent yet.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of jeos
 
 # What every JeOS image has. libstdc++6 and libgcc-s1 are all that the agent needs besides; apt and grep bring them anyway. The
 # script of Heat that starts the user data is in Python: it imports pkg_resources up to 2023.2, and packaging in that release.
@@ -92,7 +92,10 @@ base_key() {
 # extra_packages.
 make_base() {
   local tar=$1 log=$1.log include options=() path
-  include=$(IFS=,; echo "${base_packages[*]},$kernel${extra_packages[*]:+,${extra_packages[*]}}")
+  include=$(
+    IFS=,
+    echo "${base_packages[*]},$kernel${extra_packages[*]:+,${extra_packages[*]}}"
+  )
   for path in "${path_excludes[@]}"; do options+=(--dpkgopt="path-exclude=$path"); done
   for path in "${path_includes[@]}"; do options+=(--dpkgopt="path-include=$path"); done
   [ -z "$keyring" ] || options+=(--keyring="$keyring")

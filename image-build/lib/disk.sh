@@ -1,5 +1,5 @@
 # Sourced by image-build/jeos: a GPT disk that boots by BIOS and by UEFI, put together from files.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of jeos
 
 disk_id=63666E74-6F6F-4C73-8000-000000000000
 sector=512
@@ -62,7 +62,10 @@ make_bios_loader() {
   chmod u+w "$work/boot.img"
   bytes $bios_start 8 | dd of="$work/boot.img" bs=1 seek=$((0x5c)) conv=notrunc status=none
   printf '\x90\x90' | dd of="$work/boot.img" bs=1 seek=$((0x66)) conv=notrunc status=none
-  { bytes $((bios_start + 1)) 8; bytes $((core_sectors - 1)) 2; } | dd of="$core" bs=1 seek=$((0x1f4)) conv=notrunc status=none
+  {
+    bytes $((bios_start + 1)) 8
+    bytes $((core_sectors - 1)) 2
+  } | dd of="$core" bs=1 seek=$((0x1f4)) conv=notrunc status=none
   dd if="$work/boot.img" of="$disk" bs=1 count=440 conv=notrunc status=none
   put "$core" $((bios_start * sector)) "$disk"
 }

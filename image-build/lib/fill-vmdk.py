@@ -5,6 +5,7 @@
 
 qemu-img can convert, too, but zlib as it calls it makes the grains of 64 KiB 4 % larger than libdeflate does. Format: VMware's "Virtual Disk Format 5.0".
 """
+
 import concurrent.futures
 import ctypes
 import os
@@ -29,8 +30,13 @@ class Compressor(threading.local):
         self.library = ctypes.CDLL('libdeflate.so.0')
         self.library.libdeflate_alloc_compressor.restype = ctypes.c_void_p
         self.library.libdeflate_zlib_compress.restype = ctypes.c_size_t
-        self.library.libdeflate_zlib_compress.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t,
-                                                          ctypes.c_char_p, ctypes.c_size_t]
+        self.library.libdeflate_zlib_compress.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+        ]
         self.state = self.library.libdeflate_alloc_compressor(LEVEL)
         self.buffer = ctypes.create_string_buffer(1 << 18)
 
@@ -72,7 +78,9 @@ def main():
     raw = os.open(raw_path, os.O_RDONLY)
     with open(vmdk_path, 'r+b') as vmdk:
         front = bytearray(vmdk.read())
-        magic, _, _, capacity, grain, descriptor, descriptor_size, entries, redundant, directory, _ = HEADER.unpack_from(front)
+        magic, _, _, capacity, grain, descriptor, descriptor_size, entries, redundant, directory, _ = (
+            HEADER.unpack_from(front)
+        )
         if magic != b'KDMV' or capacity * SECTOR < os.fstat(raw).st_size:
             sys.exit(f'fill-vmdk.py: {vmdk_path} is no VMDK for {raw_path}')
         place, end = descriptor * SECTOR, (descriptor + descriptor_size) * SECTOR
@@ -86,9 +94,13 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for number, packed in packed_grains(pool, compressor, raw, capacity * SECTOR, grain * SECTOR):
                 at = vmdk.tell()
-                vmdk.write((MARKER.pack(number * grain, len(packed)) + packed).ljust(-(-(MARKER.size + len(packed)) // SECTOR) * SECTOR, b'\0'))
+                vmdk.write(
+                    (MARKER.pack(number * grain, len(packed)) + packed).ljust(
+                        -(-(MARKER.size + len(packed)) // SECTOR) * SECTOR, b'\0'
+                    )
+                )
                 for each in (directory, redundant):
-                    table, = struct.unpack_from('<I', front, each * SECTOR + number // entries * 4)
+                    (table,) = struct.unpack_from('<I', front, each * SECTOR + number // entries * 4)
                     struct.pack_into('<I', front, table * SECTOR + number % entries * 4, at // SECTOR)
         vmdk.seek(0)
         vmdk.write(front)

@@ -25,7 +25,10 @@ CFG
   if [ -e "$root/usr/sbin/netplan" ]; then
     # cloud-init makes the configuration when systemd has decided already what this boot starts.
     in_root systemctl enable systemd-networkd.service systemd-resolved.service 2>"$work/systemctl.log" ||
-      { cat "$work/systemctl.log" >&2; die 'the services of the network could not be enabled'; }
+      {
+        cat "$work/systemctl.log" >&2
+        die 'the services of the network could not be enabled'
+      }
   fi
   echo localhost >"$root/etc/hostname"
   printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"

@@ -1,5 +1,5 @@
 # Sourced by image-build/jeos: what is in an image, and the sums of its files.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of jeos
 
 # manifest DIRECTORY NAME PACKAGES BASE PACKAGE|'' SUMS: prints JSON. PACKAGES has lines "name version architecture", SUMS those of
 # sha256sum.

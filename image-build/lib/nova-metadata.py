@@ -7,6 +7,7 @@
 FILE of --server is JSON: uuid, ec2_id, name, hostname, key (a public key of OpenSSH), disks (names of the EC2 kind, as
 ephemeral0, to devices). Versions and names are those of Nova 26; its answers to a real guest were the pattern.
 """
+
 import argparse
 import http.server
 import json
@@ -14,31 +15,75 @@ import pathlib
 import sys
 import time
 
-OPENSTACK_VERSIONS = ('2012-08-10', '2013-04-04', '2013-10-17', '2015-10-15', '2016-06-30', '2016-10-06', '2017-02-22',
-                      '2018-08-27', '2020-10-14', 'latest')
-EC2_VERSIONS = ('1.0', '2007-01-19', '2007-03-01', '2007-08-29', '2007-10-10', '2007-12-15', '2008-02-01', '2008-09-01',
-                '2009-04-04', 'latest')
+OPENSTACK_VERSIONS = (
+    '2012-08-10',
+    '2013-04-04',
+    '2013-10-17',
+    '2015-10-15',
+    '2016-06-30',
+    '2016-10-06',
+    '2017-02-22',
+    '2018-08-27',
+    '2020-10-14',
+    'latest',
+)
+EC2_VERSIONS = (
+    '1.0',
+    '2007-01-19',
+    '2007-03-01',
+    '2007-08-29',
+    '2007-10-10',
+    '2007-12-15',
+    '2008-02-01',
+    '2008-09-01',
+    '2009-04-04',
+    'latest',
+)
 
 
 def openstack_files(server, user_data):
     """The files of one version of the OpenStack kind."""
-    metadata = {'uuid': server['uuid'], 'hostname': server['hostname'], 'name': server['name'], 'launch_index': 0,
-                'availability_zone': 'nova', 'random_seed': 'c2VlZCBmb3IgYSBib290IHRlc3Q=', 'project_id': 'demo',
-                'devices': [], 'dedicated_cpus': [], 'public_keys': {'boot-test': server['key']},
-                'keys': [{'name': 'boot-test', 'type': 'ssh', 'data': server['key']}]}
-    return {'meta_data.json': json.dumps(metadata).encode(), 'user_data': user_data, 'vendor_data.json': b'{}',
-            'vendor_data2.json': b'{"static": {}}'}
+    metadata = {
+        'uuid': server['uuid'],
+        'hostname': server['hostname'],
+        'name': server['name'],
+        'launch_index': 0,
+        'availability_zone': 'nova',
+        'random_seed': 'c2VlZCBmb3IgYSBib290IHRlc3Q=',
+        'project_id': 'demo',
+        'devices': [],
+        'dedicated_cpus': [],
+        'public_keys': {'boot-test': server['key']},
+        'keys': [{'name': 'boot-test', 'type': 'ssh', 'data': server['key']}],
+    }
+    return {
+        'meta_data.json': json.dumps(metadata).encode(),
+        'user_data': user_data,
+        'vendor_data.json': b'{}',
+        'vendor_data2.json': b'{"static": {}}',
+    }
 
 
 def ec2_values(server):
     """The tree of the EC2 kind: a dict is a directory."""
-    return {'ami-id': 'ami-00000001', 'ami-launch-index': '0', 'ami-manifest-path': 'FIXED',
-            'block-device-mapping': server['disks'], 'hostname': server['hostname'], 'instance-action': 'none',
-            'instance-id': server['ec2_id'], 'instance-type': 'm1.small', 'local-hostname': server['hostname'],
-            'local-ipv4': '169.254.169.15', 'placement': {'availability-zone': 'nova'},
-            'public-hostname': server['hostname'], 'public-ipv4': '',
-            'public-keys': {'0': {'openssh-key': server['key']}}, 'reservation-id': 'r-00000001',
-            'security-groups': 'default'}
+    return {
+        'ami-id': 'ami-00000001',
+        'ami-launch-index': '0',
+        'ami-manifest-path': 'FIXED',
+        'block-device-mapping': server['disks'],
+        'hostname': server['hostname'],
+        'instance-action': 'none',
+        'instance-id': server['ec2_id'],
+        'instance-type': 'm1.small',
+        'local-hostname': server['hostname'],
+        'local-ipv4': '169.254.169.15',
+        'placement': {'availability-zone': 'nova'},
+        'public-hostname': server['hostname'],
+        'public-ipv4': '',
+        'public-keys': {'0': {'openssh-key': server['key']}},
+        'reservation-id': 'r-00000001',
+        'security-groups': 'default',
+    }
 
 
 def add_tree(pages, path, tree):
@@ -128,8 +173,12 @@ def main():
     server = json.loads(options.server.read_text())
     user_data = options.user_data.read_bytes()
     if options.what == 'serve':
-        serve(service_pages(server, user_data), options.listen, options.port_file,
-              open(options.log, 'a') if options.log else None)
+        serve(
+            service_pages(server, user_data),
+            options.listen,
+            options.port_file,
+            open(options.log, 'a') if options.log else None,
+        )
     elif options.directory is None:
         sys.exit('nova-metadata.py: write needs a DIRECTORY')
     else:

@@ -1,6 +1,6 @@
 # Sourced by image-build/jeos: the disk as a stream-optimized VMDK, and with a description of its machine as an OVA
 # (DMTF DSP0243 1.1.0, which VMware, virt-v2v and oVirt read).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of jeos
 
 # make_vmdk RAW VMDK
 make_vmdk() {

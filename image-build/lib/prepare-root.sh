@@ -19,7 +19,10 @@ in_root() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C PYTHONHASHSEED=0 
 
 if [ -n "$package" ]; then
   cp "$package" "$root/tmp/agent.deb"
-  in_root dpkg --install /tmp/agent.deb >"$work/dpkg.log" 2>&1 || { cat "$work/dpkg.log" >&2; die "$package could not be installed"; }
+  in_root dpkg --install /tmp/agent.deb >"$work/dpkg.log" 2>&1 || {
+    cat "$work/dpkg.log" >&2
+    die "$package could not be installed"
+  }
   rm "$root/tmp/agent.deb"
 fi
 guest_settings "$root"

@@ -1,5 +1,5 @@
 # Sourced by prepare-root.sh: a directory as a tar archive and as an ext4 file system, the same bytes for the same tree.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of prepare-root.sh
 
 root_uuid=6366746f-6f6c-4073-8000-000000000001
 # What every mke2fs makes the same, whatever its distribution prefers, and GRUB 2.04 and kernels from 5.4 on read.
@@ -51,6 +51,9 @@ settle_other_times() {
   last=$(dumpe2fs -h "$file" 2>/dev/null | awk '/^Inode count:/ { all = $3 } /^Free inodes:/ { free = $3 } END { print all - free }')
   seq 12 "$last" | awk -v date="@$SOURCE_DATE_EPOCH" '{ for (i = 1; i <= 2; i++)
     printf "set_inode_field <%d> %s %s\n", $1, i == 1 ? "ctime" : "atime", date }' >"$file.times"
-  debugfs -w -f "$file.times" "$file" >/dev/null 2>"$file.errors" || { cat "$file.errors" >&2; die 'debugfs could not set the times'; }
+  debugfs -w -f "$file.times" "$file" >/dev/null 2>"$file.errors" || {
+    cat "$file.errors" >&2
+    die 'debugfs could not set the times'
+  }
   rm "$file.times" "$file.errors"
 }

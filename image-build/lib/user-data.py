@@ -6,6 +6,7 @@
 It is made by heat's own code, from the installed package: the source of NovaClientPlugin.build_userdata is cut out and
 run with the little of heat around it that it uses, so neither a database nor a cloud is needed, and nothing is retyped.
 """
+
 import argparse
 import ast
 import email
@@ -34,8 +35,14 @@ CONF = types.SimpleNamespace(instance_connection_is_secure=False, instance_conne
 def load_build_userdata(directory):
     """@returns heat's function, with the names it looks up bound to the above."""
     source = (directory / 'engine/clients/os/nova.py').read_text()
-    function = next((node for node in ast.walk(ast.parse(source))
-                     if isinstance(node, ast.FunctionDef) and node.name == 'build_userdata'), None)
+    function = next(
+        (
+            node
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.FunctionDef) and node.name == 'build_userdata'
+        ),
+        None,
+    )
     if function is None:
         sys.exit(f'user-data.py: {directory}: no build_userdata: is this the heat of another release?')
     module = ast.Module(body=[function], type_ignores=[])
@@ -45,9 +52,18 @@ def load_build_userdata(directory):
         def get_data(_, path):
             return (directory / path).read_bytes()
 
-    names = {'os': os, 'email': email, 'text': text, 'multipart': multipart, 'string': string, 'urlparse': urlparse,
-             'pkgutil': Files, 'jsonutils': json, 'NovaClientPlugin': NovaClientPlugin,
-             'cfg': types.SimpleNamespace(CONF=CONF)}
+    names = {
+        'os': os,
+        'email': email,
+        'text': text,
+        'multipart': multipart,
+        'string': string,
+        'urlparse': urlparse,
+        'pkgutil': Files,
+        'jsonutils': json,
+        'NovaClientPlugin': NovaClientPlugin,
+        'cfg': types.SimpleNamespace(CONF=CONF),
+    }
     exec(compile(module, str(directory), 'exec'), names)  # pylint: disable=exec-used
     return names['build_userdata']
 
@@ -64,8 +80,9 @@ def main():
     clients = types.SimpleNamespace(client_plugin=lambda _: plugin)
     client = types.SimpleNamespace(context=types.SimpleNamespace(clients=clients))
     build = load_build_userdata(options.heat)
-    sys.stdout.write(build(client, json.loads(options.metadata.read_text()), options.script.read_text(),
-                           options.instance_user))
+    sys.stdout.write(
+        build(client, json.loads(options.metadata.read_text()), options.script.read_text(), options.instance_user)
+    )
 
 
 main()

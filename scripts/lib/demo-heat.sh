@@ -23,7 +23,10 @@ until_true() {
   local end=$((SECONDS + $1))
   shift
   until "$@"; do
-    if [ $SECONDS -ge $end ]; then echo "demo: not in time: $*" >&2; return 1; fi
+    if [ $SECONDS -ge $end ]; then
+      echo "demo: not in time: $*" >&2
+      return 1
+    fi
     sleep 0.5
   done
 }
@@ -36,7 +39,7 @@ outputs_are_known() {
   access_key=$(output access_key) secret_key=$(output secret_key) signal_url=$(output signal_url)
   [[ $access_key != @(|None) && $secret_key != @(|None) && $signal_url == http* ]]
 }
-is_settled() { case $(show -f value -c stack_status) in *_IN_PROGRESS) return 1 ;; esac; }
+is_settled() { case $(show -f value -c stack_status) in *_IN_PROGRESS) return 1 ;; esac }
 
 # make_stack NAME: the names of its outputs are those of variables.
 make_stack() {
@@ -62,6 +65,7 @@ boot_guest() {
     'cfn_region_endpoint = 127.0.0.1' >"$guest_data/cfn-boto-cfg"
   for file in cfn-metadata-server cfn-boto-cfg; do
     printf -- '--- %s\n' "$file"
+    # shellcheck disable=SC1003 # the backslash is sed's
     sed -e '$a\' "$guest_data/$file"
   done
 }
@@ -87,7 +91,8 @@ show_site() {
   inside getent passwd wordpress
   inside ls -ld /var/www/wordpress/index.php /var/www/wordpress/wp-config.php /etc/wordpress/site.json
   echo '--- /etc/wordpress/site.json'
-  inside cat /etc/wordpress/site.json; echo
+  inside cat /etc/wordpress/site.json
+  echo
 }
 
 title 'A real keystone and a real heat come up, on the loopback device of a network of their own'

@@ -24,7 +24,8 @@ title 'What is new on the machine'
 inside getent passwd wordpress
 inside ls -ld /var/www/wordpress/index.php /var/www/wordpress/wp-config.php /etc/wordpress/site.json /etc/wordpress/current /usr/local/bin/wordpress-server
 echo '--- /etc/wordpress/site.json'
-inside cat /etc/wordpress/site.json; echo
+inside cat /etc/wordpress/site.json
+echo
 inside service wordpress status && echo 'wordpress is running'
 
 title 'The same again: what is in place stays untouched'

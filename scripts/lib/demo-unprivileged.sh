@@ -31,6 +31,9 @@ require('node:http').createServer((request, response) => {
   request.on('end', () => response.end());
 }).listen(0, '127.0.0.1', function () { console.log(`http://127.0.0.1:${this.address().port}/v1/waitcondition/demo?Signature=demo`); });
 JS
-for _ in $(seq 50); do [ -s "$scratch/endpoint" ] && break; sleep 0.1; done
+for _ in $(seq 50); do
+  [ -s "$scratch/endpoint" ] && break
+  sleep 0.1
+done
 "$project/dist/linux-x64/cfn-signal" -e 0 -i demo-instance "$(cat "$scratch/endpoint")" && echo 'cfn-signal: accepted'
 echo 'The scratch directory is removed. As root the demo shows users, commands and services as well.'

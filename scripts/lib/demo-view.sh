@@ -1,13 +1,16 @@
 # Sourced by what scripts/demo runs in namespaces of its own, with $project set: makes $view, a copy-on-write view of this
 # machine, and the means to use it. What is written there goes to a tmpfs of this mount namespace and is gone with it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with what sources it
 
 title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 [ -t 1 ] || title() { printf '\n== %s\n' "$*"; }
 
 layers=$(mktemp -d)
 mount -t tmpfs tmpfs "$layers"
-rmdir_later() { umount -l "$layers" 2>/dev/null; rmdir "$layers" 2>/dev/null; }
+rmdir_later() {
+  umount -l "$layers" 2>/dev/null
+  rmdir "$layers" 2>/dev/null
+}
 trap rmdir_later EXIT
 mkdir "$layers"/{upper,work,view}
 view=$layers/view
@@ -29,7 +32,10 @@ inside() { chroot "$view" /usr/bin/env -i PATH="/usr/local/sbin:/usr/local/bin:/
 start_demo_server() {
   inside /run/project/node_modules/.bin/node /run/project/scripts/lib/demo-server.ts &
   server=$!
-  for _ in $(seq 50); do [ -s "$view/tmp/endpoint" ] && break; sleep 0.1; done
+  for _ in $(seq 50); do
+    [ -s "$view/tmp/endpoint" ] && break
+    sleep 0.1
+  done
   endpoint=$(cat "$view/tmp/endpoint")
 }
 

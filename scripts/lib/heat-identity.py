@@ -1,4 +1,5 @@
 """Run by heat-up: KEYSTONE API CFN [SWIFT]. Makes the accounts, roles and endpoints that a heat needs, and a project to use it in."""
+
 import os
 import sys
 
@@ -7,8 +8,14 @@ from keystoneauth1.identity import v3
 from keystoneclient.v3 import client
 
 keystone_url, api_url, cfn_url, *swift_urls = sys.argv[1:]
-admin = v3.Password(auth_url=keystone_url, username='admin', password=os.environ['ADMIN_PASSWORD'], project_name='admin',
-                    user_domain_name='Default', project_domain_name='Default')
+admin = v3.Password(
+    auth_url=keystone_url,
+    username='admin',
+    password=os.environ['ADMIN_PASSWORD'],
+    project_name='admin',
+    user_domain_name='Default',
+    project_domain_name='Default',
+)
 keystone = client.Client(session=session.Session(auth=admin), endpoint_override=keystone_url)
 
 # Bootstrapping has made some of them already.

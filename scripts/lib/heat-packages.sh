@@ -1,5 +1,5 @@
 # Sourced after setup.sh: the Debian packages of a real keystone and a real heat.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # project is set by setup.sh
 . "$project/scripts/lib/service-packages.sh"
 
 readonly heat_packages=(keystone heat-engine heat-api heat-api-cfn python3-openstackclient python3-heatclient)
@@ -28,6 +28,9 @@ heat_debconf_answers() {
 heat_install() {
   local reason
   reason=$(heat_reason_against packages_later)
-  [ -z "$reason" ] || { say "no heat: $reason"; return 1; }
+  [ -z "$reason" ] || {
+    say "no heat: $reason"
+    return 1
+  }
   install_without_services heat_debconf_answers "${heat_packages[@]}"
 }

@@ -7,13 +7,13 @@ and so would refuse every signature.
 A wait condition with TEMP_URL_SIGNAL fails as soon as heat looks at it: it compares what swift gives, bytes, with a text that
 says "in progress". Heat of 2026 does so still.
 """
+
 import types
 
 import requests
 from heat.api.aws import ec2token
 from heat.engine.clients.os import swift
-from keystoneauth1 import loading
-from keystoneauth1 import session
+from keystoneauth1 import loading, session
 from oslo_config import cfg
 
 service = None

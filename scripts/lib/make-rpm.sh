@@ -1,5 +1,5 @@
 # Sourced by scripts/package.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of package
 
 # make_rpm ROOT FILE: packs a staged root.
 make_rpm() {

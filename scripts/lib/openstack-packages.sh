@@ -1,5 +1,5 @@
 # Sourced after setup.sh: the Debian packages of a whole OpenStack, as scripts/lib/openstack-up brings it up.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # project is set by setup.sh
 . "$project/scripts/lib/heat-packages.sh"
 
 readonly openstack_packages=(
@@ -35,6 +35,9 @@ openstack_debconf_answers() {
 openstack_install() {
   local reason
   reason=$(openstack_reason_against packages_later)
-  [ -z "$reason" ] || { say "no OpenStack: $reason"; return 1; }
+  [ -z "$reason" ] || {
+    say "no OpenStack: $reason"
+    return 1
+  }
   install_without_services openstack_debconf_answers "${openstack_packages[@]}"
 }

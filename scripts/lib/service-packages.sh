@@ -34,7 +34,10 @@ install_without_services() {
   ours=$(mktemp)
   printf '#!/bin/sh\nexit 101\n' >"$ours"
   chmod 755 "$ours"
-  [ -e "$policy" ] || { made=$policy; : >"$policy"; }
+  [ -e "$policy" ] || {
+    made=$policy
+    : >"$policy"
+  }
   export -f say as_root can_be_root apt_install
   unshare --mount bash -euo pipefail -c 'mount --bind "$1" "$2"; mount -o remount,bind,exec "$2"; shift 2; apt_install "$@"' "${0##*/}" \
     "$ours" "$policy" "${missing[@]}" || status=$?

@@ -1,5 +1,5 @@
 # Sourced by scripts/package: lays out what a guest gets, once; the deb, the rpm and the tarball are made from it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # it shares the variables of package
 
 readonly commands=(cfn-init cfn-signal cfn-hup cfn-get-metadata cfn-create-aws-symlinks cfn-push-stats)
 

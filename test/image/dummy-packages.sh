@@ -7,7 +7,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # file NAME PATH MODE: of a package, from stdin.
-file() { mkdir -p "$(dirname "$work/$1$2")"; cat >"$work/$1$2"; chmod "$3" "$work/$1$2"; }
+file() {
+  mkdir -p "$(dirname "$work/$1$2")"
+  cat >"$work/$1$2"
+  chmod "$3" "$work/$1$2"
+}
 
 # service NAME UNIT: one that counts its starts.
 service() {

@@ -1,4 +1,5 @@
 # Run in the guest: one line for each thing that the template asks for, and what becomes of a service that dies.
+# shellcheck shell=bash
 rpm -qa --queryformat '%{NAME} %{VERSION}\n' | sort
 for unit in crond httpd mysqld; do echo "$unit $(systemctl is-active $unit) $(systemctl is-enabled $unit 2>/dev/null)"; done
 stat -c '%a %U:%G %n' /etc/cfn/{cfn-credentials,cfn-hup.conf,hooks.conf,notify-on-httpd-restarted} /tmp/{cfn-hup-crontab.txt,setup.mysql}

@@ -11,9 +11,11 @@ mkdir -p "$repository" "$root"/etc/{yum.repos.d,rpm,dnf/vars}
 # package NAME VERSION: builds it of the tree in $work/NAME. Nothing provides /bin/sh where dpkg has brought it.
 package() {
   local name=$1 version=$2 tree=$work/$1
-  { printf '%s: %s\n' Name "$name" Version "$version" Release 1 Summary 'a dummy' License none BuildArch noarch AutoReqProv no
+  {
+    printf '%s: %s\n' Name "$name" Version "$version" Release 1 Summary 'a dummy' License none BuildArch noarch AutoReqProv no
     printf '%%description\na dummy\n%%install\ncp -a %s/. %%{buildroot}/\n%%files\n' "$tree"
-    (cd "$tree" && find . -type f -printf '/%P\n'); } >"$work/$name.spec"
+    (cd "$tree" && find . -type f -printf '/%P\n')
+  } >"$work/$name.spec"
   rpmbuild -bb --quiet --define "_topdir $work/rpmbuild" --define "_rpmdir $repository" "$work/$name.spec" 2>/dev/null
 }
 

@@ -12,9 +12,11 @@ package() {
   local name=$1 version=$2 tree=$work/$1
   shift 2
   mkdir -p "$tree/DEBIAN"
-  { printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <nobody@example.test>\n' "$name" "$version"
+  {
+    printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <nobody@example.test>\n' "$name" "$version"
     [ $# = 0 ] || printf '%s\n' "$@"
-    echo 'Description: a dummy'; } >"$tree/DEBIAN/control"
+    echo 'Description: a dummy'
+  } >"$tree/DEBIAN/control"
   dpkg-deb --root-owner-group --build "$tree" "$repository/${name}_${version}_all.deb" >/dev/null
 }
 

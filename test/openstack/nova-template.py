@@ -3,6 +3,7 @@
 With the argument "native" it is the stack of image-build/boot-test with a server of nova's in the place of the one that boot-test
 boots. Its guest asks heat's own API, with the user that heat makes for it, and signals HEAT_SIGNAL handles.
 """
+
 import json
 import pathlib
 import sys
@@ -12,19 +13,19 @@ import yaml
 PROJECT = pathlib.Path(__file__).parents[2]
 LIBRARY = PROJECT / 'image-build/lib'
 CHECKS = (LIBRARY / 'checks.py').read_text()
-PREPARATION = '''umask 077
+PREPARATION = """umask 077
 mkdir -p /srv
 cat >/srv/checks <<'CHECKS'
 %checks%
 CHECKS
 echo '%hooked%' >/srv/hook-url
-'''
-USER_DATA = f'''#!/bin/bash
+"""
+USER_DATA = f"""#!/bin/bash
 {PREPARATION}export SIGNAL_URL='%booted%'
 /opt/aws/bin/cfn-init -v -s %stack% -r server --region RegionOne
 code=$?
 echo "$SIGNAL_URL" | /opt/aws/bin/cfn-signal -e "$code" -d "$(/usr/bin/python3 /srv/checks)" -
-'''
+"""
 # Where heat's part handler has put the metadata, with the credentials of the user in it.
 HANDED_OUT = '/var/lib/cloud/data/cfn-init-data'
 
@@ -66,19 +67,25 @@ def of_example(boot):
     replace(files['/etc/cfn/cfn-hup.conf'], {'interval=1\n': 'interval=INTERVAL\n'})
     files['/etc/cfn/cfn-hup.conf']['content']['str_replace']['params']['INTERVAL'] = {'get_param': 'interval'}
     services = config_of(server)['services']['systemd']
-    services.setdefault('boot-test-seed', config_of(boot['resources']['server'])['services']['systemd']['boot-test-seed'])
+    services.setdefault(
+        'boot-test-seed', config_of(boot['resources']['server'])['services']['systemd']['boot-test-seed']
+    )
     services['cfn-hup']['files'].append('/etc/cfn/hooks.d/boot-test.conf')
     resources.update({name: boot['resources'][name] for name in ('hooked', 'wait_hooked')})
     user_data = server['properties']['user_data']['str_replace']
     first, signal = '/opt/aws/bin/cfn-init', '/opt/aws/bin/cfn-signal -e $?'
     assert first in user_data['template'] and signal in user_data['template']
-    user_data['template'] = user_data['template'].replace(
-        first, f"{PREPARATION}export SIGNAL_URL='HANDLE'\n{first}", 1).replace(
-        signal, f'{signal} -d "$(/usr/bin/python3 /srv/checks)"')
+    user_data['template'] = (
+        user_data['template']
+        .replace(first, f"{PREPARATION}export SIGNAL_URL='HANDLE'\n{first}", 1)
+        .replace(signal, f'{signal} -d "$(/usr/bin/python3 /srv/checks)"')
+    )
     user_data['params'].update({'%checks%': CHECKS, '%hooked%': {'get_resource': 'hooked'}})
     server['properties'].update(name='server1', config_drive={'get_param': 'config_drive'})
-    template['parameters'].update({name: boot['parameters'][name] for name in ('secret', 'limit', 'interval', 'updated')},
-                                  config_drive={'type': 'boolean'})
+    template['parameters'].update(
+        {name: boot['parameters'][name] for name in ('secret', 'limit', 'interval', 'updated')},
+        config_drive={'type': 'boolean'},
+    )
     template['conditions'] = boot['conditions']
     template['outputs'].update(booted={'value': {'get_attr': ['wait', 'Data']}}, hooked=boot['outputs']['hooked'])
     return template
@@ -90,8 +97,9 @@ def config_of(server):
 
 def of_boot_test(template):
     """@returns the stack of boot-test with a server of nova's."""
-    template['parameters'].update({name: {'type': 'string'} for name in ('image', 'flavor', 'network', 'key')},
-                                  config_drive={'type': 'boolean'})
+    template['parameters'].update(
+        {name: {'type': 'string'} for name in ('image', 'flavor', 'network', 'key')}, config_drive={'type': 'boolean'}
+    )
     server = template['resources']['server']
     server['type'] = 'OS::Nova::Server'
     server['properties'] = {
@@ -103,11 +111,17 @@ def of_boot_test(template):
         'config_drive': {'get_param': 'config_drive'},
         # The URLs are signed anew after each signal, which is no reason for another server.
         'user_data_update_policy': 'IGNORE',
-        'user_data': {'str_replace': {
-            'template': USER_DATA,
-            'params': {'%checks%': CHECKS, '%stack%': {'get_param': 'OS::stack_name'},
-                       '%booted%': {'get_resource': 'booted'}, '%hooked%': {'get_resource': 'hooked'}},
-        }},
+        'user_data': {
+            'str_replace': {
+                'template': USER_DATA,
+                'params': {
+                    '%checks%': CHECKS,
+                    '%stack%': {'get_param': 'OS::stack_name'},
+                    '%booted%': {'get_resource': 'booted'},
+                    '%hooked%': {'get_resource': 'hooked'},
+                },
+            }
+        },
     }
     ask_natively(template)
     return template

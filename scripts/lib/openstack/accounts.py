@@ -1,10 +1,15 @@
 """Run by openstack/inside with the administrator's OS_ variables: the accounts and endpoints of the services besides heat's."""
+
 import os
 
 import openstack
 
-SERVICES = {'glance': ('image', 'http://127.0.0.1:9292'), 'placement': ('placement', 'http://127.0.0.1:8778'),
-            'nova': ('compute', 'http://127.0.0.1:8774/v2.1'), 'neutron': ('network', 'http://127.0.0.1:9696')}
+SERVICES = {
+    'glance': ('image', 'http://127.0.0.1:9292'),
+    'placement': ('placement', 'http://127.0.0.1:8778'),
+    'nova': ('compute', 'http://127.0.0.1:8774/v2.1'),
+    'neutron': ('network', 'http://127.0.0.1:9696'),
+}
 
 identity = openstack.connect().identity
 project = identity.find_project('service', ignore_missing=False)

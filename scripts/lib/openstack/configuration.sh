@@ -1,5 +1,5 @@
 # Sourced by openstack/inside: the configuration files of glance, placement, nova, neutron and libvirt.
-# shellcheck shell=bash disable=SC2154 # dir and keystone_url are those of inside
+# shellcheck shell=bash disable=SC2034,SC2154 # it shares the variables of inside
 
 # The address of the world outside of the guests' network: where they reach heat, and their gateway.
 outside=10.77.0.1
