@@ -1,15 +1,6 @@
 # Sourced after setup.sh: installs Debian packages of services without starting the services.
 # shellcheck shell=bash
 
-# missing_packages PACKAGE...: prints those that are not installed.
-missing_packages() {
-  local installed package
-  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
-  for package in "$@"; do
-    grep -qx "installed $package" <<<"$installed" || echo "$package"
-  done
-}
-
 # reason_against_packages PACKAGE...: says which ones are missing, or nothing.
 reason_against_packages() {
   local missing
@@ -38,7 +29,7 @@ install_without_services() {
     made=$policy
     : >"$policy"
   }
-  export -f say as_root can_be_root apt_install
+  export -f say as_root can_be_root missing_packages apt_install
   unshare --mount bash -euo pipefail -c 'mount --bind "$1" "$2"; mount -o remount,bind,exec "$2"; shift 2; apt_install "$@"' "${0##*/}" \
     "$ours" "$policy" "${missing[@]}" || status=$?
   installed_packages | LC_ALL=C comm -13 "$before" - | disable_services

@@ -11,6 +11,19 @@ die() {
   exit 1
 }
 
+# print_help: prints the comment at the beginning of the script that was called.
+print_help() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+# help_when_asked ARGUMENT...: ends the script with its help when that is what the first argument wants.
+help_when_asked() {
+  case ${1:-} in
+  -h | --help)
+    print_help
+    exit 0
+    ;;
+  esac
+}
+
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
@@ -19,12 +32,19 @@ can_be_root() {
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
+# missing_packages PACKAGE...: prints those that are not installed.
+missing_packages() {
+  local installed package
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    [[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || echo "$package"
+  done
+}
+
 # apt_install PACKAGE...: installs the packages that are missing; returns 1 when it may not.
 apt_install() {
-  local package missing=()
-  for package in "$@"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-  done
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} = 0 ] && return 0
   if ! command -v apt-get >/dev/null || ! can_be_root; then
     say "missing: ${missing[*]} (as root: apt-get install ${missing[*]})"
