@@ -1,5 +1,5 @@
 /**
- * usage: lint.ts [--write] [FILE...]
+ * usage: node scripts/lib/lint.ts [--write] [FILE...]
  *
  * Checks the style of the FILEs, or of all that is written here: TypeScript and JSON by biome, shell by shellcheck and
  * shfmt, Python by ruff. Prints what is wrong; the exit code is 1 when something is.
@@ -119,7 +119,7 @@ function firstDifference(left: string, right: string): number {
 }
 
 const args = process.argv.slice(2);
-if (args.includes('--help')) {
+if (['-h', '--help'].includes(args[0] ?? '')) {
   console.log(/\/\*\*\n(.*?)\n \*\//s.exec(readFileSync(import.meta.filename, 'utf8'))?.[1]?.replace(/^ \* ?/gm, ''));
   process.exit(0);
 }
