@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { VERSION } from '../../src/version.ts';
 import { startServer, type TestServer } from '../support/http-server.ts';
 import { type Packages, packagesFor } from '../support/packages.ts';
 import { useCopies } from '../support/packages-copy.ts';
@@ -42,7 +43,7 @@ const sumOf = (path: string): string => createHash('sha256').update(readFileSync
 describe('scripts/package --arch arm64', () => {
   test('names the processor in each package', async () => {
     const control = await run(['dpkg-deb', '--field', packages.deb, 'Package', 'Version', 'Architecture']);
-    expect(control.stdout).toBe('Package: cfntools\nVersion: 0.1.0\nArchitecture: arm64\n');
+    expect(control.stdout).toBe(`Package: cfntools\nVersion: ${VERSION}\nArchitecture: arm64\n`);
     const header = await run(['rpm', '-q', '--queryformat', '%{NAME} %{ARCH} %{OS}', '-p', packages.rpm]);
     expect(header.stdout).toBe('cfntools aarch64 linux');
     expect(packages.deb).toMatch(/cfntools_0\.1\.0_arm64\.deb$/);
@@ -61,7 +62,11 @@ describe('scripts/package --arch arm64', () => {
   });
 
   test('which tells its version', async () => {
-    expect(await emulated('cfntools', '--version')).toMatchObject({ code: 0, stdout: 'cfntools 0.1.0\n', stderr: '' });
+    expect(await emulated('cfntools', '--version')).toMatchObject({
+      code: 0,
+      stdout: `cfntools ${VERSION}\n`,
+      stderr: '',
+    });
   });
 
   test('and sends a signal', async () => {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
+import { VERSION } from '../../src/version.ts';
 import { project } from '../support/binary.ts';
 import { type Packages, packagesFor } from '../support/packages.ts';
 import { type DebianRoot, debianBase, openDebian } from '../support/packages-root.ts';
@@ -10,7 +11,7 @@ import { useSandbox } from '../support/use-machine.ts';
 
 const TOOLS = ['mmdebstrap', 'dpkg-deb', 'lintian'];
 const view = useSandbox({}, TOOLS);
-const VERSION = 'cfntools 0.1.0';
+const ANSWER = `cfntools ${VERSION}`;
 const names = commands.map(({ name }) => name);
 /** Directories that hold metadata, which is root's alone. */
 const STATE = ['/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-hup'];
@@ -55,7 +56,7 @@ describe('the deb, installed in a new Debian 12', () => {
       expect(await debian.must(`readlink /usr/bin/${name} /opt/aws/bin/${name} || true`)).toBe(
         `${program}/usr/bin/${name}`,
       );
-      expect(await debian.must(`/opt/aws/bin/${name} --version`)).toBe(VERSION);
+      expect(await debian.must(`/opt/aws/bin/${name} --version`)).toBe(ANSWER);
     }
   });
 
@@ -184,8 +185,8 @@ describe('the deb, installed in a new Debian 12', () => {
       'systemctl enable cfn-hup.service; echo "#mine" >>/etc/default/cfn-hup; rm /usr/bin/cfn-init /opt/aws/bin/cfn-signal',
     );
     await install(debian, '--reinstall');
-    expect(await debian.must('tail -n 1 /etc/default/cfn-hup; cfn-init --version')).toBe(`#mine\n${VERSION}`);
-    expect(await debian.must('/opt/aws/bin/cfn-signal --version')).toBe(VERSION);
+    expect(await debian.must('tail -n 1 /etc/default/cfn-hup; cfn-init --version')).toBe(`#mine\n${ANSWER}`);
+    expect(await debian.must('/opt/aws/bin/cfn-signal --version')).toBe(ANSWER);
     expect(await debian.must('systemctl is-enabled cfn-hup.service')).toBe('enabled');
   });
 
@@ -229,7 +230,7 @@ describe('the deb over heat-cfntools 1.4.2-3', () => {
       done <<'END'\n${before.join('\n')}\nEND`);
     expect(left).toBe('');
     expect(before.length).toBeGreaterThan(10);
-    expect(await debian.must('cfn-init --version; /opt/aws/bin/cfn-signal --version')).toBe(`${VERSION}\n${VERSION}`);
+    expect(await debian.must('cfn-init --version; /opt/aws/bin/cfn-signal --version')).toBe(`${ANSWER}\n${ANSWER}`);
     const kept = '/var/lib/heat-cfntools/cfn-init-data /var/cache/heat-cfntools/last_metadata /etc/cfn/cfn-hup.conf';
     expect(await debian.must(`cat ${kept}`)).toBe(`${METADATA}\n${METADATA}\n[main]`);
     expect(await modeOf(debian, ...STATE)).toBe('700 root:root');

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { VERSION } from '../../src/version.ts';
 import { project } from '../support/binary.ts';
 import { GENTLY, type Packages, packagesFor, unpackedTarball } from '../support/packages.ts';
 import { useCopies } from '../support/packages-copy.ts';
@@ -24,11 +25,11 @@ describe('scripts/package', () => {
   test('makes a deb, an rpm, a tarball, an SBOM and their sums', async () => {
     const { deb, rpm, tarball, sbom, sums } = packages;
     expect([deb, rpm, tarball, sbom, sums].map((path) => basename(path))).toEqual([
-      'cfntools_0.1.0_amd64.deb',
-      'cfntools-0.1.0-1.x86_64.rpm',
-      'cfntools-0.1.0-linux-x64.tar.xz',
-      'cfntools-0.1.0-linux-x64.cdx.json',
-      'cfntools-0.1.0-linux-x64.sha256',
+      `cfntools_${VERSION}_amd64.deb`,
+      `cfntools-${VERSION}-1.x86_64.rpm`,
+      `cfntools-${VERSION}-linux-x64.tar.xz`,
+      `cfntools-${VERSION}-linux-x64.cdx.json`,
+      `cfntools-${VERSION}-linux-x64.sha256`,
     ]);
     const { code, stdout } = await bash(`sha256sum --check --strict ${basename(sums)}`);
     expect([code, stdout.match(/: OK$/gm)?.length]).toEqual([0, 4]);

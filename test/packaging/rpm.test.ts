@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
+import { VERSION } from '../../src/version.ts';
 import { project } from '../support/binary.ts';
 import { type Packages, packagesFor } from '../support/packages.ts';
 import type { RunOptions } from '../support/process.ts';
@@ -10,7 +11,7 @@ import { useSandbox } from '../support/use-machine.ts';
 const isPossible = process.geteuid?.() === 0;
 // rpm works on the whole view, with a database of its own: so the scripts of packages run, and find a shell and systemctl.
 const view = useSandbox({}, ['rpm', 'rpmbuild', 'rpmlint']);
-const VERSION = 'cfntools 0.1.0';
+const ANSWER = `cfntools ${VERSION}`;
 const STATE = ['/var/lib/heat-cfntools', '/var/cache/heat-cfntools', '/var/lib/cfn-hup'];
 const COPY = '/var/lib/cloud/data/cfn-init-data';
 const names = commands.map(({ name }) => name);
@@ -83,7 +84,7 @@ describe('the rpm', () => {
     for (const name of names)
       expect([name, await must(`/opt/aws/bin/${name} --version; readlink /opt/aws/bin/${name}`)]).toEqual([
         name,
-        `${VERSION}\n/usr/bin/${name}`,
+        `${ANSWER}\n/usr/bin/${name}`,
       ]);
   });
 
@@ -125,7 +126,7 @@ describe('the rpm', () => {
     ]);
     expect(await query('--configfiles cfntools')).toEqual(['/etc/default/cfn-hup', '/etc/logrotate.d/cfntools']);
     expect(await query(`--queryformat '%{ARCH} %{VERSION} %{BUILDHOST}' -p ${packages.rpm}`)).toEqual([
-      'x86_64 0.1.0 localhost',
+      `x86_64 ${VERSION} localhost`,
     ]);
     const needy = await makeDummy('needy', '1', ['Requires: heat-cfntools >= 1.4']);
     expect(await rpm(`-i ${needy}`)).toMatchObject({ code: 0 });
@@ -156,7 +157,7 @@ describe('the rpm', () => {
   test('installed again: what an administrator has written stays, what is broken is mended', async () => {
     await must('echo "#mine" >>/etc/default/cfn-hup; rm /usr/bin/cfn-signal');
     expect(await rpm(`-U --force ${packages.rpm}`)).toMatchObject({ code: 0 });
-    expect(await must('tail -n 1 /etc/default/cfn-hup; cfn-signal --version')).toBe(`#mine\n${VERSION}`);
+    expect(await must('tail -n 1 /etc/default/cfn-hup; cfn-signal --version')).toBe(`#mine\n${ANSWER}`);
     expect((await query('cfntools')).length).toBe(1);
   });
 

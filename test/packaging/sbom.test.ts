@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundledPackages } from '../../scripts/lib/bundled-packages.ts';
+import { VERSION } from '../../src/version.ts';
 import { project } from '../support/binary.ts';
 import { type Packages, packagesFor, unpackedTarball } from '../support/packages.ts';
 import { run } from '../support/process.ts';
@@ -112,7 +113,7 @@ describe('the SBOM', () => {
       ref: '',
       dependsOn: [],
     };
-    expect([ref, dependsOn]).toEqual(['cfntools@0.1.0', expect.arrayContaining([node?.['bom-ref']])]);
+    expect([ref, dependsOn]).toEqual([`cfntools@${VERSION}`, expect.arrayContaining([node?.['bom-ref']])]);
   });
 
   test('tells the sum of the program that is in the packages', () => {
@@ -121,7 +122,7 @@ describe('the SBOM', () => {
       .digest('hex');
     expect(bom.metadata.component).toMatchObject({
       name: 'cfntools',
-      version: '0.1.0',
+      version: VERSION,
       hashes: [{ alg: 'SHA-256', content: sum }],
     });
   });

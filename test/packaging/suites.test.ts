@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
+import { VERSION } from '../../src/version.ts';
 import { until } from '../support/cfn-hup.ts';
 import { SUITES, suiteRoot } from '../support/debian-suites.ts';
 import { packagesFor } from '../support/packages.ts';
@@ -61,11 +62,11 @@ describe.concurrent.each(SUITES)('the deb on %s', (suite) => {
     // What Debian's own packages say is theirs to mend.
     const ours = said.split(/[\r\n]+/).filter((line) => /cfn/.test(line));
     expect(ours.filter((line) => /warning|error|fail|cannot/i.test(line))).toEqual([]);
-    expect(ours).toContain('Setting up cfntools (0.1.0) ...');
+    expect(ours).toContain(`Setting up cfntools (${VERSION}) ...`);
     expect(await must('dpkg --audit; dpkg --verify cfntools; apt-get check -qq; command -v python3 || true')).toBe('');
     expect(await must('test -s /usr/share/man/man1/cfn-init.1.gz; cat /proc/1/comm')).toBe('systemd');
     expect(await must('for command in /opt/aws/bin/*; do "$command" --version; done')).toBe(
-      commands.map(() => 'cfntools 0.1.0').join('\n'),
+      commands.map(() => `cfntools ${VERSION}`).join('\n'),
     );
   });
 
