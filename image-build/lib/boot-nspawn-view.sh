@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run by boot-nspawn.sh in a mount and network namespace of its own: boots the root directory $1 with systemd-nspawn, on an
+# Run by boot_nspawn.py in a mount and network namespace of its own: boots the root directory $1 with systemd-nspawn, on an
 # overlay that is gone afterwards. $2: metadata or config-drive. $3: the tree of a config drive. $4: the console's log.
 # Prints its id when the network is there, boots at the line "boot" on stdin, and ends the guest when stdin is closed.
 set -euo pipefail
