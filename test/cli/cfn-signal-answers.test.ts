@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Answer, unusedPort } from '../support/http-server.ts';
 import { HANDLE, useSignalRig, withoutRetries } from '../support/signal-rig.ts';
+import { expectSoon } from '../support/soon.ts';
 
 const { serve, signal } = useSignalRig();
 
@@ -68,12 +69,16 @@ describe.concurrent('tried again', () => {
 
   test('a server that comes up late', async ({ expect }) => {
     const port = await unusedPort();
-    const ended = signal([`http://127.0.0.1:${port}${HANDLE}`]);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const warned = Promise.withResolvers<void>();
+    const ended = signal([`http://127.0.0.1:${port}${HANDLE}`], {}, { onStderr: warned.resolve });
+    await warned.promise;
     const server = await serve({ status: 200 }, undefined, { port });
     const { code, stderr } = await ended;
     expect({ code, asked: server.requests.length }).toEqual({ code: 0, asked: 1 });
-    expect(stderr).toMatch(/^cfn-signal: warning: no answer: [^\n]*nothing listens[^\n]*: trying again in [^\n]+\n$/);
+    // As a rule one line; on a busy machine the second attempt may come before the server.
+    expect(stderr).toMatch(
+      /^(cfn-signal: warning: no answer: [^\n]*nothing listens[^\n]*: trying again in [^\n]+\n)+$/,
+    );
   });
 
   test.each([429, 503])('Retry-After of a %i is waited for', async (status) => {
@@ -112,7 +117,7 @@ describe('--timeout bounds the whole call: exit 75', () => {
       stderr: expect.stringMatching(/^cfn-signal: [^\n]+\n$/),
     });
     expect(milliseconds).toBeGreaterThanOrEqual(1_000);
-    expect(milliseconds).toBeLessThan(3_500);
+    await expectSoon(milliseconds, 3_500);
   });
 
   test('nobody listens', async () => {
@@ -123,7 +128,7 @@ describe('--timeout bounds the whole call: exit 75', () => {
       stderr: expect.stringMatching(/^cfn-signal: [^\n]*nothing listens[^\n]*\n$/),
     });
     expect(milliseconds).toBeGreaterThanOrEqual(1_000);
-    expect(milliseconds).toBeLessThan(3_500);
+    await expectSoon(milliseconds, 3_500);
   });
 
   test('a refusal is still exit 1', async () => {

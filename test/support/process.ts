@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly timeout?: number;
   /** Hears of the process id as soon as there is one. */
   readonly onStart?: (pid: number) => void;
+  /** Called each time it has written to stderr. */
+  readonly onStderr?: () => void;
 }
 
 const TIMEOUT = 60_000;
@@ -41,7 +43,10 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       reject(new Error(`still running after ${timeout} ms: ${command.join(' ').slice(0, 300)}\n${said()}`));
     }, timeout);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr.push(chunk);
+      options.onStderr?.();
+    });
     child.stdin.on('error', () => {}); // it need not read all of its input
     child.stdin.end(options.input ?? '');
     child.on('spawn', () => options.onStart?.(child.pid as number));

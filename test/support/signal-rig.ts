@@ -1,12 +1,12 @@
 import { afterAll } from 'vitest';
 import { binary } from './binary.ts';
 import { type Answer, type Answers, type Certificate, startServer, type TestServer } from './http-server.ts';
-import type { Ended } from './process.ts';
+import type { Ended, RunOptions } from './process.ts';
 import { useMachine } from './use-machine.ts';
 
 export interface SignalRig {
   /** Runs cfn-signal with `-i me`, without the proxies of whoever runs the tests. */
-  signal(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  signal(args: readonly string[], env?: Readonly<Record<string, string>>, options?: RunOptions): Promise<Ended>;
   /** Starts a server that ends with the tests of the file. */
   serve(answers: Answers | Answer, tls?: Certificate, place?: { readonly port: number }): Promise<TestServer>;
   /** A directory for files of the test. */
@@ -26,8 +26,11 @@ export function useSignalRig(): SignalRig {
     for (const server of servers) await server.close();
   });
   return {
-    signal: (args, env = {}) =>
-      machine().run([binary('cfn-signal'), '-i', 'me', ...args], { env: { PATH: '/usr/bin:/bin', ...env } }),
+    signal: (args, env = {}, options = {}) =>
+      machine().run([binary('cfn-signal'), '-i', 'me', ...args], {
+        ...options,
+        env: { PATH: '/usr/bin:/bin', ...env },
+      }),
     async serve(answers, tls, place) {
       const server = await startServer(answers, tls, place);
       servers.push(server);

@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ConfigDocument, cfnInit, complaints, summary } from '../support/cfn-init.ts';
+import { expectSoon } from '../support/soon.ts';
 import { property, RUNS, service, UNITS, watchFor } from '../support/systemd-units.ts';
 import { isRoot, useSandbox } from '../support/use-machine.ts';
 
@@ -289,14 +290,14 @@ describe('the wait', () => {
     const result = await cfnInit(view(), { files, services });
     expect({ code: result.code, summary: summary(result) }).toEqual({ code: 0, summary: '12 changed' });
     expect(result.milliseconds).toBeGreaterThan(SHORT * 1000);
-    expect(result.milliseconds).toBeLessThan(SHORT * 3000);
+    await expectSoon(result.milliseconds, SHORT * 3000);
   });
 
   test('is none where nothing was started', async () => {
     await cfnInit(view(), { files, services });
     const result = await cfnInit(view(), { files, services });
     expect(summary(result)).toBe('12 unchanged');
-    expect(result.milliseconds).toBeLessThan(SHORT * 1000);
+    await expectSoon(result.milliseconds, SHORT * 1000);
   });
 
   test('is three seconds, and service-watch in cfntools.conf says otherwise', async () => {
