@@ -1,10 +1,13 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
 
 const heat = 'test/heat/**/*.test.ts';
 /** These make packages and install them. */
 const packaging = 'test/packaging/{arm64,deb,packages,rpm,sbom,suites,units}.test.ts';
 /** These build and boot images. */
 const image = 'test/image/**/*.test.ts';
+/** This one compares times. */
+const measured = 'test/image/measure-boot.test.ts';
 /** These bring up a whole OpenStack, and boot images in it. */
 const openstack = 'test/openstack/**/*.test.ts';
 
@@ -14,23 +17,34 @@ const parts = process.argv.slice(3);
 const isWanted = (name: string): boolean =>
   parts.length === 0 ? process.env['CI'] === 'true' : parts.some((part) => part.includes(name));
 
-/** One boot at a time, after all else: an emulated processor needs the real ones for itself. */
-const boots = (name: string, include: string, rig: string, groupOrder: number) =>
-  isWanted(name)
+/**
+ * After all else, since an emulated processor needs a real one for itself. A test that fails is tried once more: on a busy
+ * machine, a guest that boots may run into a limit of its own. The closing lines say so.
+ */
+const boots = (name: string, include: string, more: { exclude?: string[]; rig: string; place: Place }) =>
+  isWanted(name.split(' ')[0] ?? name)
     ? [
         {
           extends: true as const,
           test: {
             name,
             include: [include],
-            globalSetup: [rig, 'test/image/images.ts'],
-            fileParallelism: false,
-            maxWorkers: 1,
-            sequence: { groupOrder },
+            exclude: [...configDefaults.exclude, ...(more.exclude ?? [])],
+            globalSetup: [more.rig, 'test/image/images.ts'],
+            retry: 1,
+            ...more.place,
           },
         },
       ]
     : [];
+
+interface Place {
+  readonly maxWorkers: number;
+  readonly sequence: { readonly groupOrder: number };
+}
+/** Two at a time: a boot has phases, and a build of an image has most of them, that keep one processor busy only. */
+const TOGETHER: Place = { maxWorkers: 2, sequence: { groupOrder: 2 } };
+const ALONE: Place = { maxWorkers: 1, sequence: { groupOrder: 3 } };
 
 export default defineConfig({
   test: {
@@ -38,6 +52,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two processes: most tests wait for the programs they start.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './scripts/lib/summary-reporter.ts'],
     projects: [
       {
@@ -66,8 +81,9 @@ export default defineConfig({
           hookTimeout: 900_000,
         },
       },
-      ...boots('image', image, 'test/heat/rig.ts', 2),
-      ...boots('openstack', openstack, 'test/openstack/rig.ts', 3),
+      ...boots('image', image, { exclude: [measured], rig: 'test/heat/rig.ts', place: TOGETHER }),
+      ...boots('openstack', openstack, { rig: 'test/openstack/rig.ts', place: TOGETHER }),
+      ...boots('image measured', measured, { rig: 'test/heat/rig.ts', place: ALONE }),
     ],
   },
 });

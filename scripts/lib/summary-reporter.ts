@@ -1,21 +1,52 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import type {} from '../../test/support/second-attempt.ts';
 
 /** Characters of a failure's message that are said again at the end: of its beginning, and of its end, where a tool's last words are. */
 const BEGINNING = 200;
 const END = 800;
 
-/** Ends a run with every skip and its reason, every failure in short, and the line `N passed, N failed, N skipped`. */
+/** Files, and seconds that one of them takes at least, to be among the slowest ones. */
+const SLOWEST = 25;
+const SLOW = 5;
+
+/**
+ * Ends a run with where its time went, what was tried twice, every skip and its reason, every failure in short, and the line
+ * `N passed, N failed, N skipped`.
+ */
 export default class SummaryReporter implements Reporter {
+  #begin = 0;
+  /** Of each project, in milliseconds since the beginning. */
+  readonly #spans = new Map<string, { readonly from: number; to: number }>();
+
+  onTestRunStart(): void {
+    this.#begin = Date.now();
+    this.#spans.clear();
+  }
+
+  onTestModuleStart({ project: { name } }: TestModule): void {
+    const now = Date.now() - this.#begin;
+    if (!this.#spans.has(name)) this.#spans.set(name, { from: now, to: now });
+  }
+
+  onTestModuleEnd({ project: { name } }: TestModule): void {
+    const span = this.#spans.get(name);
+    if (span !== undefined) span.to = Date.now() - this.#begin;
+  }
+
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 };
     const failures: string[] = [];
+    for (const [name, { from, to }] of this.#spans) console.log(`time: ${seconds(from)} to ${seconds(to)} s  ${name}`);
+    for (const line of slowest(modules)) console.log(line);
+    for (const module of modules) for (const line of secondAttempts(module)) console.log(line);
     for (const module of modules) {
       // A file that cannot be loaded, or whose preparation fails, is a failure although none of its tests is.
       const states = [...module.children.allTests()].map((test) => test.result().state);
       if (module.state() === 'failed' && !states.includes('failed')) {
         count.failed++;
-        failures.push(failure(module.relativeModuleId, module.errors()));
+        const errors = [module, ...module.children.allSuites()].flatMap((suite) => suite.errors());
+        failures.push(failure(module.relativeModuleId, errors));
       }
       for (const test of module.children.allTests()) {
         const result = test.result();
@@ -35,10 +66,44 @@ export default class SummaryReporter implements Reporter {
   }
 }
 
+const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(0).padStart(4);
+
+/** The files that took longest, with the hooks around their tests: files run at the same time, so the sum is more than the run. */
+function slowest(modules: readonly TestModule[]): string[] {
+  return modules
+    .map((module) => ({ name: module.relativeModuleId, duration: module.diagnostic().duration }))
+    .filter(({ duration }) => duration >= SLOW * 1000)
+    .sort((one, other) => other.duration - one.duration)
+    .slice(0, SLOWEST)
+    .map(({ name, duration }) => `slow: ${seconds(duration)} s  ${name}`);
+}
+
+/** What passed, or at least began, only when it was tried once more. */
+function secondAttempts(module: TestModule): string[] {
+  const prepared = [module, ...module.children.allSuites()].flatMap((suite) => {
+    const why = suite.meta().secondAttempt;
+    const name = suite.type === 'module' ? '' : ` > ${suite.fullName}`;
+    return why === undefined
+      ? []
+      : [`tried twice: the preparation of ${module.relativeModuleId}${name}: ${short(why)}`];
+  });
+  const passed = [...module.children.allTests()].flatMap((test) => {
+    const { errors } = test.result();
+    return test.diagnostic()?.flaky === true ? [`tried twice: ${nameOf(test)}: ${short(textOf(errors ?? []))}`] : [];
+  });
+  return [...prepared, ...passed];
+}
+
 const nameOf = (test: TestCase): string => `${test.module.relativeModuleId} > ${test.fullName}`;
 
 function failure(name: string, errors: readonly { readonly message: string }[]): string {
-  const said = stripVTControlCharacters(errors.map(({ message }) => message).join('\n')).trim();
-  const short = said.length <= BEGINNING + END ? said : `${said.slice(0, BEGINNING)} [...] ${said.slice(-END)}`;
-  return `failed: ${name}: ${short}`;
+  return `failed: ${name}: ${short(textOf(errors))}`;
+}
+
+const textOf = (errors: readonly { readonly message: string }[]): string =>
+  errors.map(({ message }) => message).join('\n');
+
+function short(text: string): string {
+  const said = stripVTControlCharacters(text).trim();
+  return said.length <= BEGINNING + END ? said : `${said.slice(0, BEGINNING)} [...] ${said.slice(-END)}`;
 }

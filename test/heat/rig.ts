@@ -1,5 +1,7 @@
 import type { TestProject } from 'vitest/node';
 import { holdRig, type Rig, rigFile, wantRig } from '../support/held-rig.ts';
+import { oncePerRun } from '../support/once-per-run.ts';
+import type { Note } from '../support/second-attempt.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -23,7 +25,8 @@ export interface RigAddresses {
   readonly password: string;
 }
 
-const UP_TIMEOUT = 240_000;
+/** For both attempts. */
+const UP_TIMEOUT = 480_000;
 
 const OF_TODAY = {
   HEAT_CONF: 'enforce_new_defaults = true',
@@ -32,18 +35,21 @@ const OF_TODAY = {
   HEAT_SWIFT: 'yes',
 };
 
-/** Holds two heats for all files of a group; the first test that wants to know where one is has it started. */
+/** Holds two heats for all files of a run; the first test that wants to know where one is has it started. */
 export default function holdHeat(project: TestProject): () => Promise<void> {
-  const [heat, ofToday] = [holdRig('heat'), holdRig('heat', OF_TODAY)];
-  project.provide('heat', heat.rig);
-  project.provide('heatOfToday', ofToday.rig);
+  const [heat, ofToday] = [
+    oncePerRun('heat', () => holdRig('heat')),
+    oncePerRun('heatOfToday', () => holdRig('heat', OF_TODAY)),
+  ];
+  project.provide('heat', heat.value);
+  project.provide('heatOfToday', ofToday.value);
   return async () => {
     await Promise.all([heat.end(), ofToday.end()]);
   };
 }
 
 /** Waits until the heat of this run is up. @throws Error with the end of its log when it does not come up */
-export async function rigAddresses(directory: string): Promise<RigAddresses> {
+export async function rigAddresses(directory: string, note: Note): Promise<RigAddresses> {
   wantRig(directory);
-  return (await rigFile('heat', directory, UP_TIMEOUT)) as RigAddresses;
+  return (await rigFile('heat', directory, UP_TIMEOUT, note)) as RigAddresses;
 }

@@ -1,4 +1,5 @@
-import { beforeAll, beforeEach, inject } from 'vitest';
+import { beforeEach, inject } from 'vitest';
+import { prepareMachine } from '../support/second-attempt.ts';
 import { Cloud } from './cloud.ts';
 import { rigAddresses } from './rig.ts';
 
@@ -10,9 +11,9 @@ import { rigAddresses } from './rig.ts';
 export function useHeat(which: 'heat' | 'heatOfToday' = 'heat'): () => Cloud {
   const rig = inject(which);
   let cloud: Cloud | undefined;
-  beforeAll(async () => {
-    if ('directory' in rig) cloud = await Cloud.connect(await rigAddresses(rig.directory));
-  }, 300_000);
+  prepareMachine(async (note) => {
+    if ('directory' in rig) cloud = await Cloud.connect(await rigAddresses(rig.directory, note));
+  }, 500_000);
   beforeEach((context) => {
     if ('reasonAgainst' in rig) context.skip(rig.reasonAgainst);
   });

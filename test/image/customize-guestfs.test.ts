@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
+import { prepareMachine } from '../support/second-attempt.ts';
 import { isInstalled, isRoot } from '../support/use-machine.ts';
 import { allPassed, useImages } from './use-images.ts';
 
@@ -41,7 +42,7 @@ resize2fs /dev/sda1
 describe.skipIf(!isRoot || !isInstalled('virt-customize'))('image-build/customize with libguestfs', () => {
   const images = useImages();
 
-  beforeAll(async () => {
+  prepareMachine(async () => {
     mkdirSync(place, { recursive: true });
     await succeeds(jeos('--name', 'full', '--formats', 'qcow2'));
     await succeeds(jeos('--name', 'bare', '--formats', 'qcow2', '--size', '1G'));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
+import { prepareMachine } from '../support/second-attempt.ts';
 import { isInstalled, isRoot } from '../support/use-machine.ts';
 import { allPassed, ensureGuest, useImages } from './use-images.ts';
 
@@ -71,7 +72,7 @@ describe('the package that the element takes', () => {
 describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diskimage-builder', () => {
   let listing = '';
 
-  beforeAll(async () => {
+  prepareMachine(async () => {
     const script = `
       . "$0/scripts/lib/setup.sh"; . "$0/image-build/lib/debian-root.sh"
       sources=$(sources_of_this_machine bookworm)
@@ -89,7 +90,7 @@ describe.skipIf(!isRoot || !isInstalled('disk-image-create'))('an image of diski
       if (code !== 0) throw new Error(`exit code ${code}: ${`${stdout}${stderr}`.slice(-3000)}`);
     }
     listing = (await run(['tar', '--numeric-owner', '-tvf', tar], { timeout: 300_000 })).stdout;
-  }, BUILD_TIMEOUT);
+  }, 2 * BUILD_TIMEOUT);
 
   test.each([
     ['the agent', /^-rwxr-xr-x 0\/0 .* \.\/usr\/bin\/cfntools$/m],

@@ -87,6 +87,7 @@ describe.skipIf(!existsSync(METADATA))('metadata that heat-templates has in cfn/
     async () => {
       const place = join(images().directory, 'heat-templates');
       const root = join(place, 'root');
+      rmSync(root, { recursive: true, force: true });
       mkdirSync(root, { recursive: true });
       const make = `
           image-build/jeos --output "$1" --name rpms --include dnf,rpm --formats tar

@@ -28,6 +28,7 @@ describe('the root directory of the image, booted in a container', () => {
     'an image that opens the user data and a copy of the metadata, has no locales and an ssh server that cannot start does not pass',
     async () => {
       const root = join(images().directory, 'careless');
+      rmSync(root, { recursive: true, force: true });
       mkdirSync(root);
       const spoil = `
         tar -C "$1" -xpf "$0" --numeric-owner --exclude='./dev/*'
@@ -59,6 +60,7 @@ describe('the root directory of the image, booted in a container', () => {
     'an image without the agent ends at the limit, with what was waited for',
     async () => {
       const root = join(images().directory, 'bare');
+      rmSync(root, { recursive: true, force: true });
       mkdirSync(root);
       const unpack = `tar -C "$1" -xpf "$0" --numeric-owner --exclude='./dev/*'; rm "$1/usr/bin/cfntools"`;
       expect((await run(['bash', '-ec', unpack, images().file('root.tar'), root], { timeout: TIMEOUT })).code).toBe(0);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { project } from '../support/binary.ts';
 import { run } from '../support/process.ts';
-import { ensureGuest } from './use-images.ts';
+import { prepareMachine } from '../support/second-attempt.ts';
+import { BUILD_TIMEOUT, ensureGuest } from './use-images.ts';
 
 const place = join(inject('images'), 'ova');
 const TIMEOUT = 20 * 60_000;
@@ -14,11 +15,11 @@ const shell = async (script: string): Promise<string> => {
   return stdout;
 };
 
-beforeAll(async () => {
+prepareMachine(async () => {
   await ensureGuest(inject('images'));
   mkdirSync(place, { recursive: true });
-  await shell('ln ../guest.{ova,raw} . && tar -xf guest.ova');
-}, TIMEOUT);
+  await shell('ln -f ../guest.{ova,raw} . && tar -xf guest.ova');
+}, 2 * BUILD_TIMEOUT);
 
 describe('the OVA', () => {
   test('has the descriptor first, then the sums, then the disk', async () => {

@@ -94,7 +94,7 @@ describe('ds-identify of cloud-init 25.1.4, with the settings of the image', () 
   );
 
   test('without its own file of settings would turn cloud-init off on an arm64 machine without DMI', async () => {
-    rmSync(join(root, 'etc/cloud/ds-identify.cfg'));
+    rmSync(join(root, 'etc/cloud/ds-identify.cfg'), { force: true });
     expect(await identify('aarch64', 'data')).toEqual({ code: 1, list: '' });
   });
 });

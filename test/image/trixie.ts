@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { project } from '../support/binary.ts';
 import { mirrorOfThisMachine, NO_MIRROR } from '../support/debian-mirror.ts';
 import { run } from '../support/process.ts';
-import { BUILD_TIMEOUT, ensureGuest, type GuestImage } from './use-images.ts';
+import { builtOnce, ensureGuest, type GuestImage } from './use-images.ts';
 
 /** apt itself looks: it knows the proxies. */
 const LOOK = `
@@ -21,19 +20,12 @@ export const TRIXIE: GuestImage = {
     return code === 0 ? undefined : 'the mirror of apt has no trixie';
   },
   async ensure(directory) {
-    if (existsSync(join(directory, 'trixie.manifest.json'))) return;
     // The agent's package.
     await ensureGuest(directory);
     const mirror = (await mirrorOfThisMachine()) ?? '';
-    const { code, stderr } = await run(
-      [
-        ...[join(project, 'image-build/jeos'), '--suite', 'trixie', '--mirror', mirror],
-        ...['--name', 'trixie', '--formats', 'tar,raw', '--output', directory],
-      ],
-      { timeout: BUILD_TIMEOUT },
-    );
-    // The time that it takes is in it.
-    console.log(stderr);
-    if (code !== 0) throw new Error(`no image of trixie, exit code ${code}: ${stderr.slice(-3000)}`);
+    await builtOnce(directory, 'trixie', [
+      ...[join(project, 'image-build/jeos'), '--suite', 'trixie', '--mirror', mirror],
+      ...['--name', 'trixie', '--formats', 'tar,raw', '--output', directory],
+    ]);
   },
 };

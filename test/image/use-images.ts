@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, inject } from 'vitest';
+import { beforeEach, inject } from 'vitest';
 import { rigAddresses } from '../heat/rig.ts';
 import { project } from '../support/binary.ts';
 import { type Ended, run } from '../support/process.ts';
+import { prepareMachine } from '../support/second-attempt.ts';
 
 export const BUILD_TIMEOUT = 20 * 60_000;
 
@@ -47,10 +48,10 @@ export function useImages(image: GuestImage = GUEST): () => Images {
   const rig = inject('heat');
   const directory = inject('images');
   let reason = 'directory' in rig ? undefined : rig.reasonAgainst;
-  beforeAll(async () => {
+  prepareMachine(async (note) => {
     reason ??= await image.reasonAgainst();
     if (reason !== undefined || !('directory' in rig)) return;
-    await rigAddresses(rig.directory);
+    await rigAddresses(rig.directory, note);
     await image.ensure(directory);
   }, BUILD_TIMEOUT + 60_000);
   beforeEach((context) => {
@@ -69,15 +70,29 @@ export function useImages(image: GuestImage = GUEST): () => Images {
 }
 
 /**
+ * Runs a program that makes files in the directory of this run, once; who wants them later, in another process too, waits for
+ * it. What it says is in DIRECTORY/NAME.log.
+ * @param name of what is made
+ * @throws Error with the end of the log when it fails; who asks next has it run again
+ */
+export async function builtOnce(directory: string, name: string, command: readonly string[]): Promise<void> {
+  const once = 'log=$1; shift; [ -e "$0" ] || { "$@" >/dev/null 2>"$log" && : >"$0" && echo built; }';
+  const stem = join(directory, name);
+  const words = ['bash', '-c', once, `${stem}.done`, `${stem}.log`, ...command];
+  // A wait for another one's build, and a build.
+  const { code, stdout } = await run(['flock', `${stem}.lock`, ...words], { timeout: 2 * BUILD_TIMEOUT });
+  const log = readFileSync(`${stem}.log`, 'utf8');
+  if (code !== 0) throw new Error(`no ${name}, exit code ${code}: ${log.slice(-3000)}`);
+  // The times of its parts are in it.
+  if (stdout !== '') console.log(log);
+}
+
+/**
  * Builds the image in all formats, once for all files of test/image: guest.raw, guest.ova, ...
  * @throws Error when that fails
  */
 export async function ensureGuest(directory: string): Promise<void> {
-  if (existsSync(join(directory, 'guest.manifest.json'))) return;
-  const { code, stderr } = await run([join(project, 'test/image/build-image.sh'), directory, 'all'], {
-    timeout: BUILD_TIMEOUT,
-  });
-  if (code !== 0) throw new Error(`no image, exit code ${code}: ${stderr.slice(-3000)}`);
+  await builtOnce(directory, 'guest', [join(project, 'test/image/build-image.sh'), directory, 'all']);
 }
 
 async function boot(
@@ -87,9 +102,11 @@ async function boot(
   options: readonly string[],
   timeout: number,
 ): Promise<Booted> {
-  const name = `boot-${performance.now()}`;
-  // One cache for all of them: whether KVM works is found out once.
-  const [json, cache] = [join(directory, `${name}.json`), join(directory, 'cache')];
+  const name = `boot-${process.pid}-${performance.now()}`;
+  // One for each boot, since others may go on at the same time.
+  const [json, cache] = [join(directory, `${name}.json`), join(directory, `${name}.cache`)];
+  const known = join(directory, 'known');
+  copyNotes(known, cache);
   const logs = join(directory, `${name}.logs`);
   const ended = await run(
     [
@@ -100,8 +117,10 @@ async function boot(
   );
   // Said before anything is compared, so that a failure in an automatic run can be understood.
   console.log(`${ended.stdout}${ended.stderr}`);
-  const left = readdirSync(cache).filter((file) => !file.startsWith('kvm-works'));
+  copyNotes(cache, known);
+  const left = readdirSync(cache).filter((file) => !file.startsWith(NOTE));
   if (left.length > 0) throw new Error(`boot-test has left ${left.join(', ')}`);
+  rmSync(cache, { recursive: true });
   if (!existsSync(json)) return { ended, checks: {}, times: {}, logs };
   const report = JSON.parse(readFileSync(json, 'utf8')) as {
     checks: { check: string; result: string }[];
@@ -113,6 +132,15 @@ async function boot(
     times: report.times,
     logs,
   };
+}
+
+/** The note by which boot-test knows whether KVM works on this machine; without it, each boot would find out. */
+const NOTE = 'kvm-works';
+
+function copyNotes(from: string, to: string): void {
+  for (const directory of [from, to]) mkdirSync(directory, { recursive: true });
+  for (const note of readdirSync(from).filter((file) => file.startsWith(NOTE)))
+    copyFileSync(join(from, note), join(to, note));
 }
 
 /** What is checked of each boot that goes on to an update of the stack. */

@@ -12,6 +12,7 @@ const here = join(project, 'test/image');
 /** The image with a local repository in it, and a template that is given to a real heat for it. */
 async function bootWeblog(name: string, spoil: string, more: readonly string[] = []) {
   const root = join(images().directory, name);
+  rmSync(root, { recursive: true, force: true });
   mkdirSync(root);
   const make = `
     tar -C "$1" -xpf "$0" --numeric-owner --exclude='./dev/*'

@@ -12,7 +12,7 @@ declare module 'vitest' {
  * run of all tests it would be in the way of the others.
  */
 export default function startRig(project: TestProject): () => Promise<void> {
-  const { rig, end } = holdRig('openstack');
-  project.provide('openstack', rig);
+  const { value, end } = holdRig('openstack');
+  project.provide('openstack', value);
   return end;
 }

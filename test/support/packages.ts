@@ -52,9 +52,14 @@ export async function madeOnce(
   return place;
 }
 
-/** The packages of this checkout. They are made by the first test that wants them, with the command that users have. */
+/**
+ * The packages of this checkout. They are made by the first test that wants them, with the command that users have. Of those for
+ * x86-64 there is a copy in dist/, which test/image would otherwise make again.
+ */
 export async function packagesFor(architecture: Architecture): Promise<Packages> {
-  return packagesIn(await madeOnce(architecture, `scripts/package --arch ${architecture} --output "$1"`));
+  const make = `scripts/package --arch ${architecture} --output "$1"`;
+  const copy = architecture === 'x64' ? '; mkdir -p dist; cp "$1"/cfntools[-_]* dist/' : '';
+  return packagesIn(await madeOnce(architecture, make + copy));
 }
 
 /** Unpacks the tarball for x86-64, once. @returns the root */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { type Machine, openDirectly, openSandbox, type SandboxOptions } from './sandbox.ts';
+import { prepareMachine } from './second-attempt.ts';
 
 /** Whether the tests run as root. */
 export const isRoot = process.geteuid?.() === 0;
@@ -22,7 +23,9 @@ export function useSandbox(
   root?: () => Promise<string>,
 ): UsedMachine {
   const reason = reasonAgainst(options, tools);
-  return use(async () => openSandbox(root === undefined ? options : { ...options, root: await root() }), reason);
+  const open = async (): Promise<Machine> =>
+    openSandbox(root === undefined ? options : { ...options, root: await root() });
+  return use(open, reason, options.init === undefined ? beforeAll : prepareMachine);
 }
 
 /**
@@ -33,10 +36,14 @@ export function useMachine(): UsedMachine {
   return use(async () => (isRoot ? openSandbox({ network: 'shared' }) : openDirectly()), undefined);
 }
 
-function use(open: () => Promise<Machine>, reasonAgainstIt: string | undefined): UsedMachine {
+function use(
+  open: () => Promise<Machine>,
+  reasonAgainstIt: string | undefined,
+  prepare: (open: () => Promise<void>) => void = beforeAll,
+): UsedMachine {
   let machine: Machine | undefined;
   let reason = reasonAgainstIt;
-  beforeAll(async () => {
+  prepare(async () => {
     try {
       if (reason === undefined) machine = await open();
     } catch (error) {

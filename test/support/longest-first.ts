@@ -1,0 +1,30 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * The files that take longest, longest first, as the closing lines of a whole run tell them ("slow: "). Where a whole run has
+ * nothing else left to do than one of them, it leaves a processor idle.
+ */
+export const LONGEST: readonly string[] = [
+  'test/system/python.test.ts',
+  'test/cli/faults-downloads.test.ts',
+  'test/packaging/packages.test.ts',
+  'test/image/qemu.test.ts',
+  'test/image/jeos.test.ts',
+  'test/openstack/seed-flow.test.ts',
+];
+
+/** Runs the groups of projects in their order, and within a group the longest files first, whatever their project. */
+export default class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted
+      .map((file, at) => ({ file, at, group: file.project.config.sequence.groupOrder, place: placeOf(file.moduleId) }))
+      .sort((one, other) => one.group - other.group || one.place - other.place || one.at - other.at)
+      .map(({ file }) => file);
+  }
+}
+
+function placeOf(path: string): number {
+  const place = LONGEST.findIndex((name) => path.endsWith(`/${name}`));
+  return place < 0 ? LONGEST.length : place;
+}
