@@ -31,7 +31,6 @@ const boots = (name: string, include: string, more: { exclude?: string[]; rig: s
             include: [include],
             exclude: [...configDefaults.exclude, ...(more.exclude ?? [])],
             globalSetup: [more.rig, 'test/image/images.ts'],
-            retry: 1,
             ...more.place,
           },
         },
@@ -39,19 +38,21 @@ const boots = (name: string, include: string, more: { exclude?: string[]; rig: s
     : [];
 
 interface Place {
+  readonly retry: number;
   readonly maxWorkers: number;
   readonly sequence: { readonly groupOrder: number };
 }
 /** Two at a time: a boot has phases, and a build of an image has most of them, that keep one processor busy only. */
-const TOGETHER: Place = { maxWorkers: 2, sequence: { groupOrder: 2 } };
-const ALONE: Place = { maxWorkers: 1, sequence: { groupOrder: 3 } };
+const TOGETHER: Place = { retry: 1, maxWorkers: 2, sequence: { groupOrder: 2 } };
+/** What repeats its boots by itself. */
+const ALONE: Place = { retry: 0, maxWorkers: 1, sequence: { groupOrder: 3 } };
 
 export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Two processes: most tests wait for the programs they start.
-    maxWorkers: 2,
+    // More than there may be processors: of the time of most tests, a fifth is work, and the rest is waiting.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     reporters: ['default', './scripts/lib/summary-reporter.ts'],
     projects: [

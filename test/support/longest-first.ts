@@ -7,10 +7,15 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 export const LONGEST: readonly string[] = [
   'test/system/python.test.ts',
   'test/cli/faults-downloads.test.ts',
+  'test/cli/faults-metadata.test.ts',
   'test/packaging/packages.test.ts',
+  'test/packaging/arm64.test.ts',
+  'test/packaging/suites.test.ts',
   'test/image/qemu.test.ts',
   'test/image/jeos.test.ts',
   'test/openstack/seed-flow.test.ts',
+  'test/image/customize-guestfs.test.ts',
+  'test/image/element.test.ts',
 ];
 
 /** Runs the groups of projects in their order, and within a group the longest files first, whatever their project. */
