@@ -97,10 +97,11 @@ describe.concurrent('a signal', () => {
     'Retry-After with more patience than there is: one more attempt just before the end: %s',
     async (retryAfter) => {
       const server = await breaking(() => answer(503, '', { 'Retry-After': retryAfter }));
-      const { code, stderr, milliseconds } = await signal(['--timeout', '4', server.url + HANDLE]);
+      // The last attempt has a fifth of it.
+      const { code, stderr, milliseconds } = await signal(['--timeout', '8', server.url + HANDLE]);
       expect({ code, asked: server.requests.length }).toEqual({ code: 75, asked: 2 });
       expect(withoutRetries(stderr)).toMatch(oneLine('cfn-signal', /HTTP 503/));
-      expect(milliseconds).toBeGreaterThanOrEqual(4_000);
+      expect(milliseconds).toBeGreaterThanOrEqual(8_000);
     },
   );
 
