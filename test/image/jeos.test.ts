@@ -15,7 +15,7 @@ const TIMEOUT = 20 * 60_000;
 interface Manifest {
   /** Of everything in the image. */
   readonly date: string;
-  readonly agent: { readonly version: string } | null;
+  readonly agent: { readonly package: string; readonly version: string } | null;
   readonly files: readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[];
   readonly packages: readonly { readonly name: string }[];
 }
@@ -248,10 +248,10 @@ describe('building', () => {
       const place = join(directory, 'ordinary');
       rmSync(place, { recursive: true, force: true });
       mkdirSync(place, { mode: 0o777 });
-      const deb = readdirSync(join(project, 'dist')).find((name) => /^cfntools_.*_amd64\.deb$/.test(name)) ?? '';
+      const { date, agent } = manifestOf(guest('manifest.json'));
+      const deb = agent?.package ?? '';
       copyFileSync(join(project, 'dist', deb), join(place, deb));
       const options = ['--name', 'guest', '--formats', 'tar,raw', '--package', join(place, deb)];
-      const { date } = manifestOf(guest('manifest.json'));
       const env = { ...(process.env as Record<string, string>), SOURCE_DATE_EPOCH: String(Date.parse(date) / 1000) };
       await shellAsUser(
         place,
