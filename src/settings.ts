@@ -1,5 +1,5 @@
 import { parseBoolean } from './config/boolean.ts';
-import { isRecord } from './config/record.ts';
+import { isRecord } from './json.ts';
 import type { Log } from './log.ts';
 import { paths } from './paths.ts';
 import type { FileSystem } from './system/file-system.ts';

@@ -1,7 +1,7 @@
-import { jsonLikePython, jsonTextAt } from '../config/json-span.ts';
-import { parseKeyPath } from '../config/key-path.ts';
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
+import { jsonTextAt, parseKeyPath } from '../json.ts';
+import { jsonLikePython } from '../json-forms.ts';
 import { findMetadata } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataWish } from './metadata-options.ts';

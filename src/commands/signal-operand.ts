@@ -1,9 +1,9 @@
-import { parseJson } from '../config/json-text.ts';
 import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { exposureProblem } from '../heat/credentials.ts';
 import { decodeSignalUrl, signalUrlFault, withoutWrapping } from '../heat/signal-url.ts';
 import { type SignalTarget, signedHandle } from '../heat/wait-condition.ts';
+import { parseJson } from '../json.ts';
 import type { Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 

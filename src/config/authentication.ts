@@ -1,7 +1,7 @@
+import { isRecord } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
 import { type Finding, unknownKey } from './findings.ts';
 import { pointerOf } from './pointer.ts';
-import { isRecord } from './record.ts';
 import { unresolved, unresolvedError } from './unresolved.ts';
 
 export const AUTHENTICATION_KEY = 'AWS::CloudFormation::Authentication';

@@ -1,10 +1,9 @@
+import { isRecord, repeatedKeys } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
 import { AUTHENTICATION_KEY } from './authentication.ts';
 import { INIT_KEY, SETS_KEY } from './config-sets.ts';
 import { type Finding, unknownKey } from './findings.ts';
 import { pointerOf } from './pointer.ts';
-import { isRecord } from './record.ts';
-import { repeatedKeys } from './repeated-keys.ts';
 import { isSection, reservedNames, unknownKeys } from './schema.ts';
 import { unresolvedError, unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 

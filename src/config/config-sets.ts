@@ -1,7 +1,7 @@
+import { isRecord } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
-import { isRecord } from './record.ts';
 import { isSection } from './schema.ts';
 import { unresolved, unresolvedError } from './unresolved.ts';
 

@@ -1,10 +1,10 @@
+import type { JsonSpans } from '../json.ts';
+import { isRecord, parseJsonNumbers } from '../json.ts';
+import { formatJson } from '../json-forms.ts';
 import { type Authentications, authenticationFor } from './authentication.ts';
 import type { FileContent } from './config.ts';
 import { INIT_KEY } from './config-sets.ts';
 import type { Finding } from './findings.ts';
-import type { JsonSpans } from './json-span.ts';
-import { formatJson, parseJsonNumbers } from './json-text.ts';
-import { isRecord } from './record.ts';
 import type { RawConfig } from './schema.ts';
 import { doubtAbout, renderTemplate } from './template.ts';
 

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isRecord, JsonSpans } from '../json.ts';
 import {
   AUTHENTICATION_KEY,
   type Authentications,
@@ -28,14 +29,12 @@ import {
 import { INIT_KEY, selectConfigs } from './config-sets.ts';
 import { decodeContent, type RawFile, textOf } from './decode-content.ts';
 import type { Finding } from './findings.ts';
-import { JsonSpans } from './json-span.ts';
 import { withCredentialsAsWritten, withNumbersAsWritten } from './literal-numbers.ts';
 import { isExecutableMode, isPrivateMode } from './mode.ts';
 import { openTextsOf } from './open-texts.ts';
 import { parseConfig } from './parse-config.ts';
 import { placeOf } from './place.ts';
 import { pointerOf } from './pointer.ts';
-import { isRecord } from './record.ts';
 import { configSchema, type RawConfig } from './schema.ts';
 
 /** A parsed metadata document and the text it came from. */

@@ -1,8 +1,7 @@
+import type { JsonSpans } from '../json.ts';
+import { isRecord, parseJsonNumbers } from '../json.ts';
 import { AUTHENTICATION_KEY } from './authentication.ts';
 import { INIT_KEY } from './config-sets.ts';
-import type { JsonSpans } from './json-span.ts';
-import { parseJsonNumbers } from './json-text.ts';
-import { isRecord } from './record.ts';
 
 /** Where a number stands for its digits: how far below its section, and in the lists and maps of which keys. */
 const LITERAL: Readonly<Record<string, { readonly depth: number; readonly keys?: readonly string[] }>> = {

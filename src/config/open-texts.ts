@@ -1,5 +1,5 @@
+import { isRecord } from '../json.ts';
 import { isPrivateMode, parseMode } from './mode.ts';
-import { isRecord } from './record.ts';
 
 /** Sections in which nothing is secret but what has a telling name. */
 const OPEN_SECTIONS = ['packages', 'groups', 'users', 'sources', 'services'];

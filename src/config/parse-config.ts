@@ -1,9 +1,9 @@
 import * as v from 'valibot';
+import { isRecord } from '../json.ts';
 import type { SectionName } from './config.ts';
 import { INIT_KEY } from './config-sets.ts';
 import type { Finding } from './findings.ts';
 import { pointerOf } from './pointer.ts';
-import { isRecord } from './record.ts';
 import { configSchema, partMessage, type RawConfig } from './schema.ts';
 
 /**

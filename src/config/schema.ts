@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isRecord } from '../json.ts';
 import {
   accountFault,
   homeFault,
@@ -11,7 +12,6 @@ import {
 import { suggestName } from '../nearest-name.ts';
 import { parseBoolean } from './boolean.ts';
 import { type Mode, parseMode } from './mode.ts';
-import { isRecord } from './record.ts';
 import { urlFault } from './url-fault.ts';
 import { isWindowsCommand, isWindowsPath } from './windows.ts';
 

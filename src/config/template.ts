@@ -1,6 +1,6 @@
 import mustache from 'mustache';
+import { isRecord } from '../json.ts';
 import { shorten } from './long-template.ts';
-import { isRecord } from './record.ts';
 
 export interface Rendered {
   readonly text: string;

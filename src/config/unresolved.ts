@@ -1,5 +1,5 @@
+import { isRecord } from '../json.ts';
 import type { Finding } from './findings.ts';
-import { isRecord } from './record.ts';
 
 /** A function of a template that nobody has resolved: where it stands, counted from the config, and its name. */
 export interface Unresolved {

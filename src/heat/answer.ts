@@ -1,7 +1,5 @@
 import type { MetadataDocument } from '../config/decode.ts';
-import { jsonTextAt } from '../config/json-span.ts';
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
+import { isRecord, jsonTextAt, parseJson } from '../json.ts';
 import type { HttpResponse } from '../system/http.ts';
 
 /** As much as any metadata may have, and as last_metadata may. */

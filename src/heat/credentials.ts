@@ -142,7 +142,7 @@ export async function decodeKeystoneFile(text: string, path: string): Promise<Ke
   const { decodeHandedOut, decodeVariables, parseOpenrc } = await import('./keystone-credentials.ts');
   const source = { place: 'in the credential file', where: path };
   if (isJson) {
-    const { parseJson } = await import('../config/json-text.ts');
+    const { parseJson } = await import('../json.ts');
     const result = parseJson(text, 'the credential file');
     if ('problem' in result) throw new Problem(result.problem, { where: path, hint: 'check what has written it' });
     return decodeHandedOut(result.value, source);

@@ -1,5 +1,5 @@
-import { isRecord } from '../config/record.ts';
 import { Problem, usageProblem } from '../errors.ts';
+import { isRecord } from '../json.ts';
 import { isWebUrl } from '../url.ts';
 import { decodeHandedOut, type KeystoneCredentials } from './keystone-credentials.ts';
 

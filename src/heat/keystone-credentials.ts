@@ -1,5 +1,5 @@
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord } from '../json.ts';
 import { isWebUrl, splitUrl } from '../url.ts';
 
 /** A name means something only within a domain. */

@@ -1,6 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Http, HttpResponse, Transport } from '../system/http.ts';

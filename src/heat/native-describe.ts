@@ -1,7 +1,5 @@
-import { jsonTextAt } from '../config/json-span.ts';
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord, jsonTextAt, parseJson } from '../json.ts';
 import { percentDecode } from '../percent-encoding.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';

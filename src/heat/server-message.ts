@@ -1,5 +1,4 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
+import { isRecord, parseJson } from '../json.ts';
 import type { HttpResponse } from '../system/http.ts';
 import { shownLine, shownTarget } from '../url.ts';
 

@@ -1,5 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
 import { describeError, lastLine, Problem } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
 import { Redactor } from '../redact.ts';
 import { type CommandUser, commandEnvironment, type Environment } from '../system/exec.ts';

@@ -1,5 +1,5 @@
-import { isRecord } from '../config/record.ts';
 import { isoTime, isTimeText } from '../iso-time.ts';
+import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
 import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
 import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';

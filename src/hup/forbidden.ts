@@ -1,5 +1,5 @@
-import { isRecord } from '../config/record.ts';
 import { isoTime } from '../iso-time.ts';
+import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { readRunNotes, writeRunNotes } from './run-notes.ts';

@@ -1,5 +1,5 @@
 import { INIT_KEY, selectConfigs } from '../config/config-sets.ts';
-import { isRecord } from '../config/record.ts';
+import { isRecord } from '../json.ts';
 import { type ActionCommand, commandsOf, type InitCall, initCallOf, isOurs } from './action-calls.ts';
 import type { InspectedConfig } from './config-files.ts';
 import { type ConfigSection, type Remarks, readSetting, remark } from './config-sections.ts';

@@ -1,4 +1,4 @@
-import { parseKeyPath } from '../config/key-path.ts';
+import { parseKeyPath } from '../json.ts';
 import { resourceNameFault } from '../resource-name.ts';
 import type { HookPath } from './hook.ts';
 

@@ -1,6 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { isoTime, isTimeText } from '../iso-time.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { sha256Hex } from '../signing/sha256.ts';
 import type { Hook, Trigger } from './hook.ts';
 import type { Observation } from './observation.ts';

@@ -1,5 +1,5 @@
-import { isRecord } from '../config/record.ts';
 import { isoTime, isTimeText } from '../iso-time.ts';
+import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import type { Trouble } from './fetch.ts';

@@ -1,5 +1,6 @@
-import { jsonTextAt, jsonTokens } from '../config/json-span.ts';
 import type { StackResource } from '../heat/answer.ts';
+import { jsonTextAt } from '../json.ts';
+import { canonicalJson } from '../json-forms.ts';
 import type { Hook, HookPath } from './hook.ts';
 import type { Acknowledged } from './triggers.ts';
 
@@ -28,43 +29,6 @@ export function observeMetadata(text: string, keys: readonly string[]): Observat
 export function plainText(observation: Observation): string | undefined {
   if (observation === null) return undefined;
   return observation.startsWith('"') ? (JSON.parse(observation) as string) : observation;
-}
-
-/**
- * One text for each value: keys sorted, no blanks, escapes of texts alike. Numbers stay as they are written, since
- * JSON.parse would make 64-bit integers equal that differ. Of a repeated key the last one counts.
- */
-export function canonicalJson(text: string): string {
-  const tokens = jsonTokens(text);
-  let index = 0;
-  const value = (): string => {
-    const token = tokens[index++] ?? '';
-    if (token === '{') return object();
-    if (token === '[') return list();
-    return token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
-  };
-  const object = (): string => {
-    const members = new Map<string, string>();
-    while (index < tokens.length && tokens[index] !== '}') {
-      const key = value();
-      index++; // the colon
-      members.set(key, value());
-      if (tokens[index] === ',') index++;
-    }
-    index++;
-    const sorted = [...members].sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${sorted.map(([key, member]) => `${key}:${member}`).join(',')}}`;
-  };
-  const list = (): string => {
-    const items: string[] = [];
-    while (index < tokens.length && tokens[index] !== ']') {
-      items.push(value());
-      if (tokens[index] === ',') index++;
-    }
-    index++;
-    return `[${items.join(',')}]`;
-  };
-  return value();
 }
 
 /**

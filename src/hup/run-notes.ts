@@ -1,6 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import type { System } from '../system/system.ts';
 
 const MOST_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { findingLine } from '../config/findings.ts';
-import { parseJson } from '../config/json-text.ts';
 import { Problem } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
 import { serviceTimeout } from '../sections/services/bounds.ts';
 import { initSystem } from '../sections/services/init-system.ts';

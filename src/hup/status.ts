@@ -1,6 +1,6 @@
-import { isRecord } from '../config/record.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import { isTimeText } from '../iso-time.ts';
+import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { type Follower, findFollower } from './follower.ts';

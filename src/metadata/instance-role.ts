@@ -1,7 +1,6 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem, usageProblem } from '../errors.ts';
 import { type Budget, Passing, persist } from '../heat/persist.ts';
+import { isRecord, parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
 import type { System } from '../system/system.ts';
 import { MOST_PATIENCE, metadataService, SilentService } from './metadata-service.ts';

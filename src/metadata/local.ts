@@ -1,7 +1,6 @@
 import type { MetadataDocument } from '../config/decode.ts';
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { paths } from '../paths.ts';
 import { resourceFilePart } from '../resource-name.ts';
 import type { FileSystem } from '../system/file-system.ts';

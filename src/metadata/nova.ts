@@ -1,6 +1,5 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
+import { isRecord, parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';

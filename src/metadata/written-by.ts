@@ -1,7 +1,6 @@
-import { parseJson } from '../config/json-text.ts';
-import { isRecord } from '../config/record.ts';
 import { Problem } from '../errors.ts';
 import { isoTime } from '../iso-time.ts';
+import { isRecord, parseJson } from '../json.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import { isOtherInstance, readCloudInitId } from './cloud-init-id.ts';

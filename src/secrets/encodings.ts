@@ -1,3 +1,4 @@
+import { asciiOnly } from '../json-forms.ts';
 import { percentDecode, percentEncode } from '../percent-encoding.ts';
 
 /**
@@ -12,7 +13,7 @@ export function encodingsOf(value: string): readonly string[] {
 export function escapesOf(text: string): readonly string[] {
   const found: string[] = [];
   if (/["\\\x00-\x1f]/.test(text)) found.push(JSON.stringify(text).slice(1, -1));
-  if (/[^\x00-\x7f]/.test(text)) found.push(inAscii(JSON.stringify(text).slice(1, -1)));
+  if (/[^\x00-\x7f]/.test(text)) found.push(asciiOnly(JSON.stringify(text).slice(1, -1)));
   if (text.includes('/') && text.length < 1024) found.push(text.replaceAll('/', '\\/'));
   if (/[&<>"']/.test(text)) {
     const xml = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -34,10 +35,6 @@ export function base64Lines(text: string): readonly string[] {
   for (const width of [76, 64])
     for (let at = 0; at < whole.length; at += width) lines.push(whole.slice(at, at + width));
   return lines;
-}
-
-function inAscii(text: string): string {
-  return text.replace(/[^\x00-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function urlEncodings(value: string): readonly string[] {

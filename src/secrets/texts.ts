@@ -1,3 +1,4 @@
+import { wordsIn } from '../json.ts';
 import { once } from '../once.ts';
 import { percentDecode } from '../percent-encoding.ts';
 import { replaceUserInfo } from '../url.ts';
@@ -32,8 +33,6 @@ const patterns = once(() => ({
   word: /(?<![^\s:,;="'<>()[\]{}|])(?=[^\s\d:,;="'<>()[\]{}|]{0,199}\d)(?=[^\sa-z:,;="'<>()[\]{}|]{0,199}[a-z])[^\s:,;="'<>()[\]{}|]{8,200}(?![^\s:,;="'<>()[\]{}|]|["']?[ \t]{0,9}=[ \t]{0,9}[^\s=]|["'][ \t]{0,9}:|:[ \t])/gi,
   /** `libapache2-mod-php8.2`, `utf8mb4_general_ci`, `web01.example.org`: words with a number, as packages and hosts have it. */
   numberedName: /^[-+~/@$%*.]*(?:(?:(?:[a-z]{2,}\d{1,4}){1,2}[a-z]?|[a-z]+|v?\d{1,8})(?:[-_.+~/@*]+|$))+$/i,
-  /** A number from six digits on, as the value of a member. */
-  namedNumber: /"([^"\\\n]{1,200})"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}(-?\d[\d.eE+-]{5,100})/g,
   query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
 }));
 
@@ -128,8 +127,8 @@ export function secretsInDocument(document: unknown): readonly string[] {
 
 /** The numbers in the text of a JSON document that are named like a secret, as they are written: JSON.parse rounds long ones. */
 export function secretNumbersIn(text: string): readonly string[] {
-  return [...text.matchAll(patterns().namedNumber)].flatMap(([, name = '', digits = '']) =>
-    isSecretName(name) ? [digits] : [],
+  return wordsIn(text).flatMap(({ name, word }) =>
+    word.length >= SHORTEST_SECRET && /^-?\d/.test(word) && isSecretName(name) ? [word] : [],
   );
 }
 

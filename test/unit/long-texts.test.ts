@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMetadata } from '../../src/config/decode.ts';
-import { JsonSpans, jsonLikePython } from '../../src/config/json-span.ts';
-import { formatJson, parseJson } from '../../src/config/json-text.ts';
-import { repeatedKeys } from '../../src/config/repeated-keys.ts';
 import { renderTemplate } from '../../src/config/template.ts';
-import { canonicalJson } from '../../src/hup/observation.ts';
+import { JsonSpans, parseJson, repeatedKeys } from '../../src/json.ts';
+import { canonicalJson, formatJson, jsonLikePython } from '../../src/json-forms.ts';
 import { Redactor } from '../../src/redact.ts';
 
 const MEBIBYTE = 1024 * 1024;

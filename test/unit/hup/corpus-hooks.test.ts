@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { isRecord } from '../../../src/config/record.ts';
 import { hookFindings } from '../../../src/hup/hook-findings.ts';
 import { decodeHooks } from '../../../src/hup/hooks.ts';
 import { decodeSettings } from '../../../src/hup/settings.ts';
+import { isRecord } from '../../../src/json.ts';
 import { merged } from './configuration.ts';
 
 /** Metadata of published templates. It lies beside the project and may be absent. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { StackResource } from '../../../src/heat/answer.ts';
 import type { HookPath } from '../../../src/hup/hook.ts';
-import { canonicalJson, observe, observeMetadata, plainText } from '../../../src/hup/observation.ts';
+import { observe, observeMetadata, plainText } from '../../../src/hup/observation.ts';
+import { canonicalJson } from '../../../src/json-forms.ts';
 
 describe('observeMetadata', () => {
   const text =

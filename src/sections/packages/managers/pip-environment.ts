@@ -1,5 +1,5 @@
-import { isRecord } from '../../../config/record.ts';
 import { Problem } from '../../../errors.ts';
+import { isRecord } from '../../../json.ts';
 import type { World } from '../../step.ts';
 import { packageToolProblem } from '../package-tool.ts';
 import { askPip } from './pip.ts';

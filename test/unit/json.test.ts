@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { jsonTextAt } from '../../../src/config/json-span.ts';
-import { formatJson, parseJson, parseJsonNumbers } from '../../../src/config/json-text.ts';
+import { jsonTextAt, parseJson, parseJsonNumbers } from '../../src/json.ts';
+import { formatJson } from '../../src/json-forms.ts';
 
 function problemOf(text: string): string {
   const result = parseJson(text);

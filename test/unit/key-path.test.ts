@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseKeyPath } from '../../../src/config/key-path.ts';
+import { parseKeyPath } from '../../src/json.ts';
 
 it.each<[path: string, keys: string[] | undefined]>([
   ['foo', ['foo']],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { jsonLikePython, jsonTextAt } from '../../../src/config/json-span.ts';
+import { jsonTextAt } from '../../src/json.ts';
+import { jsonLikePython } from '../../src/json-forms.ts';
 
 const TEXT =
   ' { "b" : {"2": 1.0, "1": 12345678901234567890,"x":"a,}]\\"{"} , "a":[1, {"b":2}],\n"e":{ }, "n":null,"b.c":true,"\\u0062\\u0062":1e3}';

@@ -1,0 +1,304 @@
+/**
+ * JSON as text. JSON.parse loses what a document has to keep: the order of keys that look like numbers, digits (1.0, 64-bit
+ * integers), and that a key occurs twice. So a document is also read as text. One tokenizer does that for all, without recursion
+ * and without a copy, since a document may be large.
+ */
+import { describeSyntaxError } from './json-syntax.ts';
+
+/** Deeper than any template; keeps a hostile document from exhausting memory. */
+const DEEPEST_NESTING = 200;
+
+export type JsonResult = { readonly value: unknown } | { readonly problem: string };
+
+/** Parses a document. @returns its value, or what is wrong with `what` in one line */
+export function parseJson(text: string, what = 'the document'): JsonResult {
+  const body = text.replace(/^\uFEFF/, '');
+  if (body.trim() === '') return { problem: `${what} is empty` };
+  if (isTooDeep(body)) return { problem: `${what} is nested more than ${DEEPEST_NESTING} levels deep` };
+  try {
+    return { value: JSON.parse(body) as unknown };
+  } catch (error) {
+    return { problem: `${what} is not JSON: ${describeSyntaxError(error, body)}` };
+  }
+}
+
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+
+/** Parses a valid JSON text; `number` says what becomes of a number, given its value and how it is written. */
+export function parseJsonNumbers(text: string, number: (value: number, written: string) => unknown): unknown {
+  const revive: Reviver = (_, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? number(value, source) : value;
+  return JSON.parse(text, revive as Parameters<typeof JSON.parse>[1]) as unknown;
+}
+
+/** True for a JSON object: not null, not a list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Splits a key path of cfn-get-metadata or of a hook: dots separate keys, single quotes around a key or a backslash before the
+ * dot protect one, and a dot at the end is ignored. Source: heat-cfntools, Metadata.display; the backslash is ours.
+ * @returns undefined for what is no path, as in `a..b`
+ */
+export function parseKeyPath(text: string): readonly string[] | undefined {
+  const keys: string[] = [];
+  for (let rest = text; rest !== ''; ) {
+    const match = /^(?:'([^']+)'|((?:\\\.|[^.])+))(?:\.|$)/.exec(rest);
+    if (match === null) return undefined;
+    keys.push(match[1] ?? (match[2] as string).replaceAll('\\.', '.'));
+    rest = rest.slice(match[0].length);
+  }
+  return keys.length === 0 ? undefined : keys;
+}
+
+/** Character codes that tell the kind of a token; any other begins a word, such as 1.0 or null. */
+export const [QUOTE, COMMA, COLON, LIST, OBJECT] = [0x22, 0x2c, 0x3a, 0x5b, 0x7b];
+const [BACKSLASH, BYTE_ORDER_MARK] = [0x5c, 0xfeff];
+/** At the end of the text there is no token. */
+export const NONE = -1;
+
+/** What an ASCII character is: part of a word, a blank, or one that ends a word. */
+const [WORD, BLANK, END] = [0, 1, 2];
+const CLASSES = Uint8Array.from({ length: 128 }, (_, code) =>
+  code <= 0x20 ? BLANK : '",:[]{}'.includes(String.fromCharCode(code)) ? END : WORD,
+);
+
+/** Walks over a JSON text token by token: brackets, commas, colons, texts with their quotes, and words. */
+export class JsonTokens {
+  readonly text: string;
+  /** Where the token begins. */
+  start: number;
+  /** Where the token ends. */
+  end: number;
+
+  constructor(text: string, start = 0) {
+    this.text = text;
+    this.start = start;
+    this.end = start === 0 && text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : start;
+  }
+
+  /** Goes to the next token. @returns the code of its first character, or NONE */
+  next(): number {
+    const { text } = this;
+    const { length } = text;
+    let index = this.end;
+    while (index < length && CLASSES[text.charCodeAt(index)] === BLANK) index++;
+    this.start = index;
+    this.end = index;
+    if (index >= length) return NONE;
+    const kind = text.charCodeAt(index);
+    if (kind === QUOTE) this.end = stringEnd(text, index);
+    else {
+      index++;
+      if (CLASSES[kind] !== END) while (index < length && !CLASSES[text.charCodeAt(index)]) index++;
+      this.end = index;
+    }
+    return kind;
+  }
+
+  /** Goes to the next bracket, and skips all else. @returns as next */
+  nextBracket(): number {
+    const { text } = this;
+    for (let index = this.end; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code === QUOTE) index = stringEnd(text, index) - 1;
+      else if (levels(code) !== 0) {
+        this.start = index;
+        this.end = index + 1;
+        return code;
+      }
+    }
+    this.end = text.length;
+    return NONE;
+  }
+
+  /** Goes from the first token of a value to its last. @param kind of the first one */
+  skipValue(kind: number): void {
+    for (let [depth, code] = [levels(kind), kind]; depth > 0 && code !== NONE; depth += levels(code))
+      code = this.nextBracket();
+  }
+
+  /** The token as it is written. */
+  written(): string {
+    return this.text.slice(this.start, this.end);
+  }
+}
+
+/** How many levels deeper the text is after a token. `[` and `{` differ in one bit, and so do `]` and `}`. */
+export function levels(kind: number): number {
+  const bracket = kind | 0x20;
+  if (kind < LIST || (bracket !== 0x7b && bracket !== 0x7d)) return 0;
+  return bracket === 0x7b ? 1 : -1;
+}
+
+/**
+ * The index behind the string that begins at `start`. Without a regular expression: one that repeats a group overflows the stack on
+ * a string of some megabytes.
+ */
+function stringEnd(text: string, start: number): number {
+  const quote = text.indexOf('"', start + 1);
+  if (quote < 0) return text.length;
+  if (text.charCodeAt(quote - 1) !== BACKSLASH) return quote + 1;
+  for (let index = start + 1; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === BACKSLASH) index++;
+    else if (code === QUOTE) return index + 1;
+  }
+  return text.length;
+}
+
+function isTooDeep(text: string): boolean {
+  const tokens = new JsonTokens(text);
+  let depth = 0;
+  for (let kind = tokens.nextBracket(); kind !== NONE; kind = tokens.nextBracket()) {
+    depth += levels(kind);
+    if (depth > DEEPEST_NESTING) return true;
+  }
+  return false;
+}
+
+/**
+ * The text of the value at a path of a valid JSON text, as it is written. The last of several equal keys counts, as in JSON.parse.
+ * @param throughLists whether a number, counted from 0, leads into a list
+ * @returns undefined when nothing is at the path
+ */
+export function jsonTextAt(text: string, path: readonly string[], throughLists = false): string | undefined {
+  return new JsonSpans(text).textAt(path, throughLists);
+}
+
+/** The same for many paths of one text: an object is read once, however many of its members are asked for. */
+export class JsonSpans {
+  readonly text: string;
+  /** Where the members of each object on the way begin, by where the object begins. */
+  readonly #members = new Map<number, ReadonlyMap<string, number>>();
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** As jsonTextAt. */
+  textAt(path: readonly string[], throughLists = false): string | undefined {
+    const tokens = new JsonTokens(this.text);
+    let kind = tokens.next();
+    for (const key of path) {
+      const found =
+        kind === OBJECT
+          ? this.#membersOf(tokens.start).get(key)
+          : throughLists && kind === LIST
+            ? itemOf(this.text, tokens.start, key)
+            : undefined;
+      if (found === undefined) return undefined;
+      tokens.end = found;
+      kind = tokens.next();
+    }
+    const { start } = tokens;
+    tokens.skipValue(kind);
+    return this.text.slice(start, tokens.end);
+  }
+
+  /** Where the value of each key begins, in the object that begins at `start`. */
+  #membersOf(start: number): ReadonlyMap<string, number> {
+    const known = this.#members.get(start);
+    if (known !== undefined) return known;
+    const members = new Map<string, number>();
+    this.#members.set(start, members);
+    const tokens = new JsonTokens(this.text, start + 1);
+    while (tokens.next() === QUOTE) {
+      const key = JSON.parse(tokens.written()) as string;
+      tokens.next();
+      const kind = tokens.next();
+      members.set(key, tokens.start);
+      tokens.skipValue(kind);
+      if (tokens.next() !== COMMA) break;
+    }
+    return members;
+  }
+}
+
+/** Where the item at this index begins, in the list that begins at `start`. */
+function itemOf(text: string, start: number, key: string): number | undefined {
+  if (!/^(?:0|[1-9]\d{0,8})$/.test(key)) return undefined;
+  const tokens = new JsonTokens(text, start + 1);
+  for (let left = Number(key); ; left--) {
+    const kind = tokens.next();
+    if (kind === NONE || levels(kind) < 0) return undefined;
+    if (left === 0) return tokens.start;
+    tokens.skipValue(kind);
+    if (tokens.next() !== COMMA) return undefined;
+  }
+}
+
+/** A key that occurs twice in one object: the last one counts. */
+export interface RepeatedKey {
+  /** Keys and indexes that lead to it. */
+  readonly path: readonly string[];
+  /** Lines of the text, from 1. */
+  readonly lines: readonly [first: number, again: number];
+}
+
+/**
+ * Finds keys that occur twice: JSON.parse takes the last one without a word. Reads the text once.
+ * @param text valid JSON
+ */
+export function repeatedKeys(text: string): readonly RepeatedKey[] {
+  const found: { readonly path: readonly string[]; readonly places: readonly [number, number] }[] = [];
+  /** The places of an object's keys, undefined for a list; the key or the index of what is read. */
+  const open: { readonly keys: Map<string, number> | undefined; key: string; item: number }[] = [];
+  const tokens = new JsonTokens(text);
+  let isKeyNext = false;
+  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+    const here = open.at(-1);
+    const change = levels(kind);
+    if (change > 0) open.push({ keys: kind === OBJECT ? new Map() : undefined, key: '', item: 0 });
+    else if (change < 0) open.pop();
+    else if (kind === COMMA && here !== undefined) here.item++;
+    else if (kind === QUOTE && isKeyNext && here?.keys !== undefined) {
+      here.key = JSON.parse(tokens.written()) as string;
+      const first = here.keys.get(here.key);
+      if (first === undefined) here.keys.set(here.key, tokens.start);
+      else
+        found.push({
+          path: open.map(({ keys, key, item }) => (keys === undefined ? String(item) : key)),
+          places: [first, tokens.start],
+        });
+    }
+    isKeyNext = kind === OBJECT || (kind === COMMA && here?.keys !== undefined);
+  }
+  if (found.length === 0) return [];
+  const lineOf = linesOf(text);
+  return found.map(({ path, places: [first, again] }) => ({ path, lines: [lineOf(first), lineOf(again)] }));
+}
+
+/** Says for a place in a text on which line it is, from 1. */
+function linesOf(text: string): (place: number) => number {
+  const ends: number[] = [];
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) ends.push(end);
+  return (place) => {
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((ends[middle] as number) < place) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
+  };
+}
+
+/** Characters. Nothing longer is the name of a setting. */
+const LONGEST_NAME = 200;
+
+/** The members of a text's objects that are words, such as numbers, as they are written. The text may break off. */
+export function wordsIn(text: string): readonly { readonly name: string; readonly word: string }[] {
+  const found: { readonly name: string; readonly word: string }[] = [];
+  const tokens = new JsonTokens(text);
+  let [nameStart, nameEnd] = [0, 0];
+  let before = NONE;
+  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+    if (kind === QUOTE) [nameStart, nameEnd] = [tokens.start + 1, tokens.end - 1];
+    else if (before === COLON && CLASSES[kind] !== END && nameEnd - nameStart <= LONGEST_NAME)
+      found.push({ name: text.slice(nameStart, nameEnd), word: tokens.written() });
+    before = kind;
+  }
+  return found;
+}
