@@ -229,6 +229,17 @@ function itemOf(text: string, start: number, key: string): number | undefined {
   }
 }
 
+/** A value of a document with texts for its numbers, as they are written. @returns undefined when it has no numbers */
+export function numbersAsWritten(value: unknown, path: readonly string[], spans: JsonSpans): unknown {
+  const span = hasNumber(value) ? spans.textAt(path) : undefined;
+  return span === undefined ? undefined : parseJsonNumbers(span, (_, digits) => digits);
+}
+
+function hasNumber(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasNumber);
+  return typeof value === 'number' || (isRecord(value) && hasNumber(Object.values(value)));
+}
+
 /** A key that occurs twice in one object: the last one counts. */
 export interface RepeatedKey {
   /** Keys and indexes that lead to it. */

@@ -1,4 +1,4 @@
-/** A value as it stands in the file: lines joined by newlines, `%` not looked at yet. */
+/** A value as it is written: lines joined by newlines, `%` not resolved yet. */
 export interface Setting {
   readonly raw: string;
   readonly line: number;
@@ -10,7 +10,7 @@ export interface Section {
   readonly settings: ReadonlyMap<string, Setting>;
 }
 
-/** Something for which Python's configparser gives the whole file up. */
+/** Something for which Python's configparser rejects the whole file. */
 export interface Fault {
   /** Undefined when it is not about a line. */
   readonly line: number | undefined;
@@ -22,7 +22,7 @@ export interface PythonIni {
   readonly sections: ReadonlyMap<string, Section>;
   /** What [DEFAULT] gives to every section. */
   readonly defaults: ReadonlyMap<string, Setting>;
-  /** Python reads nothing from a file with one of these; what could be understood is here all the same. */
+  /** Python reads nothing from a file with one of these; what could be read is here nevertheless. */
   readonly faults: readonly Fault[];
 }
 
@@ -31,37 +31,51 @@ export type Resolved = { readonly value: string } | { readonly fault: string };
 /** What is wrong with a file whose first line is neither blank nor a section. */
 export const NO_SECTION = 'text before the first section';
 
-/** The blanks that Python's str.strip() and `\s` know; JavaScript's are others (U+FEFF, but not U+001C or U+0085). */
+/** The blanks of Python's str.strip() and `\s`. JavaScript's differ: U+FEFF is one, U+001C and U+0085 are not. */
 const BLANK = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const BLANKS_IN_FRONT = new RegExp(`^${BLANK}+`);
 const BLANKS_BEHIND = new RegExp(`${BLANK}+$`);
 const DEFAULT_SECTION = 'DEFAULT';
+const UNNAMED = '';
 /** Python's MAX_INTERPOLATION_DEPTH. */
 const DEEPEST = 10;
-/** Bounds of ours for values that multiply: references followed, and characters put out. */
+/** Our own bounds for values that multiply: references followed, and characters of the result. */
 const MOST_REFERENCES = 1000;
 const MOST_CHARACTERS = 1024 * 1024;
-/** A file that is no INI file at all has as many faults as lines. */
+/** A file that is not an INI file at all has as many faults as lines. */
 const MOST_FAULTS = 20;
 
+export interface IniOptions {
+  /**
+   * For a file of our own: settings may come before the first section, in a section without a name; a key may stand alone, which
+   * means true; each line is a setting of its own, however it is indented.
+   */
+  readonly isPlain?: boolean;
+}
+
 /**
- * Reads an INI file as Python 3's strict ConfigParser does, which heat, boto and cfn-hup's templates write for: `=` or
+ * Reads an INI file as Python 3's strict ConfigParser does, for which heat, boto and cfn-hup's templates are written: `=` or
  * `:`, whole lines of comment with `#` or `;` (a value may hold both), continuation lines by indentation, keys in any
- * case, [DEFAULT], whatever stands behind a section's `]` ignored. Source: Python 3 documentation, configparser. The
- * package `ini` knows neither continuation lines nor `:`, [DEFAULT] or errors, and takes quotes and dots apart.
+ * case, [DEFAULT]; what follows a section's `]` is ignored. Source: Python 3 documentation, configparser. The package `ini`
+ * cannot read these files: it knows neither continuation lines nor `:`, [DEFAULT] or errors, and splits names at dots.
  *
- * Other than Python's: a byte order mark is fine, a NUL is a fault (no program could be given it). Of a repeated key the
- * last one counts for those who go on in spite of the fault.
+ * Unlike Python's: a byte order mark is allowed, and a NUL is a fault, since no program can get it as an argument. A caller that
+ * uses a file in spite of a repeated key gets the last one.
  */
-export function parsePythonIni(text: string): PythonIni {
+export function parsePythonIni(text: string, { isPlain = false }: IniOptions = {}): PythonIni {
   const sections = new Map<string, { line: number; settings: Map<string, Setting> }>();
   const defaults = new Map<string, Setting>();
   const faults: Fault[] = [];
   const addFault = (line: number, what: string): void => {
     if (faults.length < MOST_FAULTS) faults.push({ line, what });
   };
-  /** `seen` has the keys that stood below this header: those of an earlier one may come again. */
+  /** `seen` has the keys below this header; keys below an earlier header of the same name may be repeated. */
   let section: { readonly settings: Map<string, Setting>; readonly seen: Map<string, Setting> } | undefined;
+  if (isPlain) {
+    const settings = new Map<string, Setting>();
+    sections.set(UNNAMED, { line: 1, settings });
+    section = { settings, seen: settings };
+  }
   let open: { readonly key: string | undefined; readonly line: number; readonly lines: string[] } | undefined;
   let indentation = 0;
   let isLost = false;
@@ -86,7 +100,7 @@ export function parsePythonIni(text: string): PythonIni {
       continue;
     }
     const indent = BLANKS_IN_FRONT.exec(raw)?.[0].length ?? 0;
-    if (open !== undefined && indent > indentation) {
+    if (open !== undefined && indent > indentation && !isPlain) {
       open.lines.push(value);
       continue;
     }
@@ -103,7 +117,7 @@ export function parsePythonIni(text: string): PythonIni {
     } else if (section === undefined) {
       if (!isLost) addFault(number, NO_SECTION);
       isLost = true;
-    } else open = openSetting(value, number, section.seen, addFault);
+    } else open = openSetting(isPlain && !/[=:]/.test(value) ? `${value}=true` : value, number, section.seen, addFault);
   }
   close();
   return { sections, defaults, faults };
@@ -129,17 +143,17 @@ function openSetting(
   const earlier = known.get(key);
   if (key === '') addFault(line, 'neither a section nor a setting');
   else if (earlier !== undefined) addFault(line, `the key ${key} once more, first in line ${earlier.line}`);
-  // What hangs below a line that is nothing is swallowed with it.
+  // Continuation lines of such a line are ignored with it.
   return { key: key === '' ? undefined : key, line, lines: [strip(value.slice(delimiter + 1))] };
 }
 
 /**
  * The value of a key with `%%` and `%(name)s` resolved, as Python's BasicInterpolation does.
  *
- * Other than Python's: a `%` that begins neither stands for itself, where Python gives up. `date +%F` in an action, or a
- * password with a `%`, can mean nothing else.
+ * Unlike Python's: any other `%` stands for itself, where Python reports an error. `date +%F` in an action, or a password with a
+ * `%`, can mean nothing else.
  * @param settings of the section, those of [DEFAULT] among them
- * @returns undefined when there is no such key; a fault for a name that is not there, a circle, or a value without end
+ * @returns undefined when there is no such key; a fault for an unknown name, a circle, or a value that is too long
  */
 export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'>>, key: string): Resolved | undefined {
   const start = settings.get(key)?.raw;
@@ -147,19 +161,19 @@ export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'
   let references = 0;
   let length = 0;
   const parts: string[] = [];
-  const put = (text: string): undefined => {
+  const append = (text: string): undefined => {
     length += text.length;
     parts.push(text);
   };
   const expand = (raw: string, depth: number): string | undefined => {
     if (depth > DEEPEST) return `${key} refers to itself, or through more than ${DEEPEST} others`;
     for (const [piece, name] of raw.matchAll(/%%|%\(([^)]+)\)s|%|[^%]+/g)) {
-      if (name === undefined) put(piece === '%%' ? '%' : piece);
+      if (name === undefined) append(piece === '%%' ? '%' : piece);
       else {
         const other = settings.get(name.toLowerCase())?.raw;
         if (other === undefined) return `${key} refers to %(${name})s, and there is no such key`;
         if (++references > MOST_REFERENCES) return `${key} refers to too many others`;
-        const fault = other.includes('%') ? expand(other, depth + 1) : put(other);
+        const fault = other.includes('%') ? expand(other, depth + 1) : append(other);
         if (fault !== undefined) return fault;
       }
       if (length > MOST_CHARACTERS) return `${key} is longer than ${MOST_CHARACTERS} characters`;
@@ -170,7 +184,7 @@ export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'
   return fault === undefined ? { value: parts.join('') } : { fault };
 }
 
-/** The values of a section, [DEFAULT]'s among them; one that cannot be resolved is taken as it is written. */
+/** The values of a section, with those of [DEFAULT]; one that cannot be resolved is returned as it is written. */
 export function valuesOf({ sections, defaults }: PythonIni, name: string): ReadonlyMap<string, string> {
   const settings = new Map([...defaults, ...(sections.get(name)?.settings ?? [])]);
   return new Map(

@@ -1,5 +1,4 @@
-import { parseBoolean } from './config/boolean.ts';
-import { isRecord } from './json.ts';
+import { parseSwitch } from './config/values.ts';
 import type { Log } from './log.ts';
 import { paths } from './paths.ts';
 import type { FileSystem } from './system/file-system.ts';
@@ -22,41 +21,45 @@ export const SETTINGS = [
 ] as const;
 export type SettingName = (typeof SETTINGS)[number];
 
-/** Values as they are written. */
+/** Values as text. */
 export type Settings = Omit<ReadonlyMap<string, string>, 'get'> & { get(name: SettingName): string | undefined };
 
 /**
  * The operator's settings in /etc/cfn/cfntools.conf, an INI file of `name = value` lines, with or without sections.
- * @returns no values when the file is not there
+ * @returns no values when the file does not exist
  * @throws Problem when the file cannot be read
  */
 export async function readSettings(files: FileSystem): Promise<Settings> {
+  return new Map([...(await readWritten(files))].map(([name, { value }]) => [name, value]));
+}
+
+/** Where a setting is written, as `FILE:LINE`. @throws Problem when the file cannot be read */
+export async function settingPlace(files: FileSystem, name: SettingName): Promise<string> {
+  const written = (await readWritten(files)).get(name);
+  return written === undefined ? paths.settings : `${paths.settings}:${written.line}`;
+}
+
+/**
+ * The settings and their lines; the last line of a name counts. All our INI files are read by one reader, python-ini.ts. What only
+ * this file may have, quotes around a value and a comment behind it, is left to the package `ini`.
+ */
+async function readWritten(files: FileSystem): Promise<ReadonlyMap<string, { value: string; line: number }>> {
   const content = files.readIfPresent(paths.settings, MOST_BYTES);
-  if (content === undefined) return new Map<string, string>();
-  const { parse } = await import('ini');
-  const settings = new Map<string, string>();
-  const collect = (section: Record<string, unknown>): void => {
-    for (const [name, value] of Object.entries(section)) {
-      if (isRecord(value)) collect(value);
-      else settings.set(name.toLowerCase(), String(value));
-    }
-  };
-  collect(parse(content.toString('utf8')));
-  return settings;
+  if (content === undefined) return new Map();
+  const [{ parsePythonIni }, { unsafe }] = await Promise.all([import('./python-ini.ts'), import('ini')]);
+  const { sections, defaults } = parsePythonIni(content.toString('utf8'), { isPlain: true });
+  const all = [defaults, ...[...sections.values()].map(({ settings }) => settings)].flatMap((settings) => [
+    ...settings,
+  ]);
+  const inOrder = all.sort(([, one], [, other]) => one.line - other.line);
+  return new Map(inOrder.map(([name, { raw, line }]) => [name, { value: String(unsafe(raw)), line }]));
 }
 
-/** Where a setting is written, as `FILE:LINE`: its last line counts. */
-export function settingPlace(files: FileSystem, name: SettingName): string {
-  const lines = files.readIfPresent(paths.settings, MOST_BYTES)?.toString('utf8').split(/\r?\n/) ?? [];
-  const index = lines.findLastIndex((line) => line.split('=')[0]?.trim().toLowerCase() === name);
-  return index < 0 ? paths.settings : `${paths.settings}:${index + 1}`;
-}
-
-/** A setting that is true or false. Anything else counts as `otherwise`, with a warning. */
+/** A setting that is true or false. For anything else, `otherwise` is used, with a warning. */
 export function booleanSetting(settings: Settings, name: SettingName, otherwise: boolean, log: Log): boolean {
   const text = settings.get(name);
   if (text === undefined) return otherwise;
-  const value = parseBoolean(text);
+  const value = parseSwitch(text);
   if (value === undefined) log.warning(`${name} is not true or false: ${paths.settings}: using ${otherwise}`);
   return value ?? otherwise;
 }
@@ -73,8 +76,8 @@ export function secondsSetting(
 }
 
 /**
- * A setting that is a whole number. Anything else counts as `otherwise`, with a warning.
- * @param bounds what makes sense, and what is counted
+ * A setting that is a whole number. For anything else, `otherwise` is used, with a warning.
+ * @param bounds the range, and what is counted
  */
 export function wholeSetting(
   settings: Settings,

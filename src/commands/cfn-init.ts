@@ -45,7 +45,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   }
   await applyPathSetting(files, log);
   const settings = await readSettings(files);
-  const isCompatible = isCompatibleWithHeat(args, context, settings);
+  const isCompatible = await isCompatibleWithHeat(args, context, settings);
   const wish = metadataWish(args);
   // Before anything is waited for: reading it blocks this thread, and with it the handlers of signals.
   const isPiped = wish.given !== undefined && isStream(wish.given);
@@ -192,7 +192,7 @@ function configSets({ options }: ParsedArguments): string[] {
 }
 
 /** @throws Problem for another word: a usage error where the command line has it */
-function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): boolean {
+async function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): Promise<boolean> {
   const { environment, files } = system;
   // An empty one is one that was not set.
   const option = textOption(args, 'compat') || undefined;
@@ -203,5 +203,6 @@ function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settin
   const what = `no compatibility style ${JSON.stringify(style)}`;
   const hint = 'there are heat and aws';
   if (option !== undefined) throw usageProblem(what, hint);
-  throw new Problem(what, { where: variable === undefined ? settingPlace(files, 'compat') : 'CFN_COMPAT', hint });
+  const where = variable === undefined ? await settingPlace(files, 'compat') : 'CFN_COMPAT';
+  throw new Problem(what, { where, hint });
 }

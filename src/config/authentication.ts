@@ -1,10 +1,7 @@
-import { isRecord } from '../json.ts';
+import { isRecord, type JsonSpans, numbersAsWritten } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
-import { type Finding, unknownKey } from './findings.ts';
-import { pointerOf } from './pointer.ts';
+import { AUTHENTICATION_KEY, type Finding, pointerOf, unknownKey } from './findings.ts';
 import { unresolved, unresolvedError } from './unresolved.ts';
-
-export const AUTHENTICATION_KEY = 'AWS::CloudFormation::Authentication';
 
 /** Credentials for downloads, from the metadata's AWS::CloudFormation::Authentication. */
 export interface Authentication {
@@ -31,11 +28,13 @@ const KNOWN = ['type', 'username', 'password', 'accessKeyId', 'secretKey', 'role
 const NOT_SECRET = new Set(['type', 'uris', 'buckets', 'roleName', 'username']);
 
 /** Decodes the authentication blocks; what is not understood is a warning, since only some file may need it. */
-export function decodeAuthentications(document: Readonly<Record<string, unknown>>): Authentications {
+export function decodeAuthentications(document: Readonly<Record<string, unknown>>, spans: JsonSpans): Authentications {
   const byName = new Map<string, Authentication>();
   const secrets: string[] = [];
   const findings: Finding[] = [];
-  const blocks = document[AUTHENTICATION_KEY];
+  // A password of digits may be longer than JSON.parse keeps.
+  const blocks =
+    numbersAsWritten(document[AUTHENTICATION_KEY], [AUTHENTICATION_KEY], spans) ?? document[AUTHENTICATION_KEY];
   if (!isRecord(blocks)) return { byName, secrets, findings };
   const whole = unresolved(blocks);
   if (whole !== undefined) findings.push(unresolvedError(whole, pointerOf([AUTHENTICATION_KEY])));

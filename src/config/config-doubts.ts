@@ -1,9 +1,6 @@
 import { isRecord, repeatedKeys } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
-import { AUTHENTICATION_KEY } from './authentication.ts';
-import { INIT_KEY, SETS_KEY } from './config-sets.ts';
-import { type Finding, unknownKey } from './findings.ts';
-import { pointerOf } from './pointer.ts';
+import { AUTHENTICATION_KEY, type Finding, INIT_KEY, pointerOf, SETS_KEY, unknownKey } from './findings.ts';
 import { isSection, reservedNames, unknownKeys } from './schema.ts';
 import { unresolvedError, unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 

@@ -1,12 +1,9 @@
 import { isRecord } from '../json.ts';
 import { nearestName, suggestName } from '../nearest-name.ts';
-import type { Finding } from './findings.ts';
-import { pointerOf } from './pointer.ts';
+import { type Finding, INIT_KEY, pointerOf, SETS_KEY } from './findings.ts';
 import { isSection } from './schema.ts';
 import { unresolved, unresolvedError } from './unresolved.ts';
 
-export const INIT_KEY = 'AWS::CloudFormation::Init';
-export const SETS_KEY = 'configSets';
 const LONE_CONFIG = 'config';
 
 export interface Selection {

@@ -1,5 +1,5 @@
 import type { Authentication } from './authentication.ts';
-import type { Mode } from './mode.ts';
+import type { Mode } from './values.ts';
 
 /** The sections of a config, in the order in which they are applied (contract section 3). */
 export type SectionName = 'packages' | 'groups' | 'users' | 'sources' | 'files' | 'commands' | 'services';
@@ -7,7 +7,7 @@ export type SectionName = 'packages' | 'groups' | 'users' | 'sources' | 'files' 
 /** What every entry has: its name and its place in the document. */
 export interface EntryPlace {
   readonly name: string;
-  /** For people: placeOf. */
+  /** In words, for people. */
   readonly place: string;
 }
 

@@ -1,16 +1,10 @@
-import * as v from 'valibot';
 import { isRecord, JsonSpans } from '../json.ts';
-import {
-  AUTHENTICATION_KEY,
-  type Authentications,
-  authenticationFor,
-  decodeAuthentications,
-} from './authentication.ts';
+import type { PrivateText } from '../secrets/private-texts.ts';
+import { type Authentications, authenticationFor, decodeAuthentications } from './authentication.ts';
 import type {
   CommandEntry,
   Config,
   EntryPlace,
-  FileEntry,
   GroupEntry,
   PackagesEntry,
   SectionName,
@@ -26,16 +20,11 @@ import {
   whereItMayBe,
   withoutEchoes,
 } from './config-doubts.ts';
-import { INIT_KEY, selectConfigs } from './config-sets.ts';
-import { decodeContent, type RawFile, textOf } from './decode-content.ts';
-import type { Finding } from './findings.ts';
-import { withCredentialsAsWritten, withNumbersAsWritten } from './literal-numbers.ts';
-import { isExecutableMode, isPrivateMode } from './mode.ts';
-import { openTextsOf } from './open-texts.ts';
+import { selectConfigs } from './config-sets.ts';
+import { decodeFiles, openTextsOf, privateTextsIn, soundFiles } from './decode-files.ts';
+import { type Finding, INIT_KEY, placeInWords, pointerOf } from './findings.ts';
 import { parseConfig } from './parse-config.ts';
-import { placeOf } from './place.ts';
-import { pointerOf } from './pointer.ts';
-import { configSchema, type RawConfig } from './schema.ts';
+import type { RawConfig } from './schema.ts';
 
 /** A parsed metadata document and the text it came from. */
 export interface MetadataDocument {
@@ -56,11 +45,6 @@ export interface Decoded {
   readonly openTexts: readonly string[];
 }
 
-interface PrivateText {
-  readonly text: string;
-  readonly isExecutable: boolean;
-}
-
 /**
  * Says what a metadata document asks for. Pure: nothing of the machine is read.
  * @param wanted config sets named on the command line
@@ -79,7 +63,7 @@ export function decodeMetadata(
     return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
 
   const spans = new JsonSpans(text);
-  const authentications = decodeAuthentications(withCredentialsAsWritten(value, spans));
+  const authentications = decodeAuthentications(value, spans);
   const selection = selectConfigs(init, wanted);
   const findings = [
     ...selection.findings,
@@ -120,7 +104,7 @@ export function decodeMetadata(
 export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts' | 'openTexts'> {
   if (!isRecord(value)) return { secrets: [], privateTexts: [], openTexts: [] };
   const spans = new JsonSpans(text);
-  const authentications = decodeAuthentications(withCredentialsAsWritten(value, spans));
+  const authentications = decodeAuthentications(value, spans);
   const init = isRecord(value[INIT_KEY]) ? value[INIT_KEY] : {};
   const privateTexts = Object.entries(init).flatMap(([name, config]) =>
     privateTextsOf(name, config, spans, authentications),
@@ -153,11 +137,11 @@ function decodeConfig(
 ): Config {
   const doubts = doubtsAbout(name, value);
   const problems: Finding[] = [];
-  const result = parseConfig(name, withNumbersAsWritten(value, name, spans), tolerated, problems);
+  const result = parseConfig(name, value, spans, tolerated, problems);
   // Past an error nothing is applied; what could be decoded is still looked through for further problems.
   const raw = result ?? {};
-  const filesFrom = result === undefined ? soundFiles(value) : raw.files;
-  const files = decodeFiles(name, filesFrom, spans, authentications, problems);
+  const rawFiles = result === undefined ? soundFiles(value) : (raw.files ?? {});
+  const files = decodeFiles(name, rawFiles, spans, authentications, problems);
   // One by one: as arguments of one call, a hundred thousand would overflow the stack.
   for (const finding of [...doubts, ...withoutEchoes(doubts, problems)]) findings.push(finding);
   return {
@@ -235,87 +219,10 @@ function decodeServices(config: string, { services }: RawConfig): ServiceEntry[]
   );
 }
 
-function decodeFiles(
-  config: string,
-  files: Record<string, RawFile> | null | undefined,
-  spans: JsonSpans,
-  authentications: Authentications,
-  findings: Finding[],
-): FileEntry[] {
-  return entriesOf(files).flatMap(([path, file]) => {
-    const report = (severity: Finding['severity'], key: string | undefined, what: string, hint = ''): undefined => {
-      findings.push({
-        severity,
-        what,
-        pointer: pointerOf([INIT_KEY, config, 'files', path, ...(key === undefined ? [] : [key])]),
-        ...(hint === '' ? {} : { hint }),
-      });
-    };
-    const named = file.authentication ?? undefined;
-    if (named !== undefined && !authentications.byName.has(named)) {
-      report(
-        'warning',
-        'authentication',
-        `no ${JSON.stringify(named)} in ${AUTHENTICATION_KEY}`,
-        'the file is fetched without credentials',
-      );
-    }
-    const content = decodeContent(config, path, file, spans, authentications, report);
-    if (content === undefined) return [];
-    if (file.mode?.kind === 'symlink' && content.kind === 'download') {
-      report('error', 'source', 'a symbolic link cannot be downloaded', 'give its target as "content"');
-      return [];
-    }
-    if (file.mode?.kind === 'symlink' && content.kind === 'inline' && /^\s*$|\0/.test(textOf(content))) {
-      report('error', 'content', 'not the target of a symbolic link', 'write the path that the link leads to');
-      return [];
-    }
-    return [
-      {
-        ...entryAt(config, 'files', path),
-        content,
-        mode: file.mode ?? undefined,
-        owner: file.owner ?? undefined,
-        group: file.group ?? undefined,
-      },
-    ];
-  });
-}
-
-/**
- * In a config with errors: the files without what is wrong about them, so that their contents are checked in the same go.
- * One that has lost its source is left out: that it has none would be said wrongly.
- */
-function soundFiles(value: Record<string, unknown>): Record<string, RawFile> {
-  const files = value['files'];
-  if (!isRecord(files)) return {};
-  const sound: Record<string, RawFile> = {};
-  for (const [path, file] of Object.entries(files)) {
-    if (!isRecord(file)) continue;
-    // The name of the file is judged elsewhere.
-    const parse = (entry: Record<string, unknown>) => v.safeParse(configSchema, { files: { '/name': entry } });
-    const broken = new Set((parse(file).issues ?? []).map((issue) => issue.path?.[2]?.key));
-    if (broken.has('source')) continue;
-    const rest = parse(Object.fromEntries(Object.entries(file).filter(([key]) => !broken.has(key))));
-    const entry = rest.success ? rest.output.files?.['/name'] : undefined;
-    if (entry !== undefined) sound[path] = entry;
-  }
-  return sound;
-}
-
-/** What must not be seen elsewhere: the files that not everybody may read. */
-function privateTextsIn(files: readonly FileEntry[]): PrivateText[] {
-  return files.flatMap(({ mode, content }) =>
-    mode?.kind === 'file' && isPrivateMode(mode.bits)
-      ? [{ text: textOf(content), isExecutable: isExecutableMode(mode.bits) }]
-      : [],
-  );
-}
-
 function entryAt(config: string, section: string, ...names: readonly string[]): EntryPlace {
   return {
     name: names[names.length - 1] as string,
-    place: placeOf(pointerOf([INIT_KEY, config, section, ...names])),
+    place: placeInWords(pointerOf([INIT_KEY, config, section, ...names])),
   };
 }
 

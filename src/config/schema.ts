@@ -10,10 +10,7 @@ import {
   serviceFault,
 } from '../names.ts';
 import { suggestName } from '../nearest-name.ts';
-import { parseBoolean } from './boolean.ts';
-import { type Mode, parseMode } from './mode.ts';
-import { urlFault } from './url-fault.ts';
-import { isWindowsCommand, isWindowsPath } from './windows.ts';
+import { isWindowsCommand, isWindowsPath, type Mode, parseBoolean, parseMode, urlFault } from './values.ts';
 
 /*
  * The form of a config. Every schema says in its own words what is wrong; a hint stands behind HINT in the message, for

@@ -1,6 +1,5 @@
 import mustache from 'mustache';
 import { isRecord } from '../json.ts';
-import { shorten } from './long-template.ts';
 
 export interface Rendered {
   readonly text: string;
@@ -64,4 +63,61 @@ class OwnContext extends mustache.Context {
 
 function has(value: unknown, key: string): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+}
+
+/** Characters. The library makes a token of each character of a text at first, which takes 200 bytes of memory. */
+const LONG_TEXT = 4096;
+/** Characters. The library looks for the end of a tag in a time that grows with the square of the blanks in it. */
+const LONGEST_TAG = 1000;
+const MOST_TAGS = 200_000;
+
+interface Shortened {
+  readonly short: string;
+  /** Puts the long texts back into what was rendered. */
+  readonly restore: (rendered: string) => string;
+}
+
+/** Replaces the long texts of a template by marks, and empties its comments, so that it may have many megabytes. */
+function shorten(template: string, context: unknown): Shortened {
+  // With delimiters of its own it is taken as it is.
+  if (template.length < LONG_TEXT || template.includes('{{=')) return { short: template, restore: (text) => text };
+  const mark = markNotIn(template, JSON.stringify(context));
+  const texts: string[] = [];
+  const take = (part: string): string => (part.length < LONG_TEXT ? part : `${mark}${texts.push(part) - 1}${mark}`);
+  // Blanks beside a tag do not keep it from standing alone on its line, which is taken away then.
+  const takeBeside = (part: string): string => (part.trim() === '' ? part : take(part));
+  const pieces = piecesOf(template).map((piece) => {
+    if (piece.startsWith('{{')) return piece.startsWith('{{!') && piece.endsWith('}}') ? '{{!}}' : piece;
+    const [first, last] = [piece.indexOf('\n'), piece.lastIndexOf('\n')];
+    if (first < 0) return takeBeside(piece);
+    const [head, tail] = [takeBeside(piece.slice(0, first)), takeBeside(piece.slice(last + 1))];
+    return `${head}\n${first === last ? '' : `${take(piece.slice(first + 1, last))}\n`}${tail}`;
+  });
+  const taken = new RegExp(`${mark}(\\d+)${mark}`, 'g');
+  return { short: pieces.join(''), restore: (text) => text.replace(taken, (_, index) => texts[index] as string) };
+}
+
+/** The texts and tags of a template. @throws Error for a tag that is too long, or when there are too many */
+function piecesOf(template: string): readonly string[] {
+  const pieces: string[] = [];
+  let copied = 0;
+  for (let begin = template.indexOf('{{'); begin >= 0; begin = template.indexOf('{{', copied)) {
+    const close = template[begin + 2] === '{' ? '}}}' : '}}';
+    const at = template.indexOf(close, begin);
+    const end = at < 0 ? template.length : at + close.length;
+    if (end - begin > LONGEST_TAG && (at < 0 || template[begin + 2] !== '!'))
+      throw new Error(`Unclosed tag at ${begin}`);
+    pieces.push(template.slice(copied, begin), template.slice(begin, end));
+    if (pieces.length > 2 * MOST_TAGS) throw new Error(`more than ${MOST_TAGS} tags`);
+    copied = end;
+  }
+  pieces.push(template.slice(copied));
+  return pieces;
+}
+
+/** A character for private use that is in none of the texts. */
+function markNotIn(...texts: readonly string[]): string {
+  let code = 0xe000;
+  while (texts.some((text) => text.includes(String.fromCharCode(code)))) code++;
+  return String.fromCharCode(code);
 }

@@ -1,4 +1,4 @@
-import { parseBoolean } from '../config/boolean.ts';
+import { parseSwitch } from '../config/values.ts';
 import { parsePythonIni, valuesOf } from '../python-ini.ts';
 
 /** What cfn-boto-cfg says (contract section 4); a key that is not there or makes no sense is undefined. */
@@ -43,7 +43,7 @@ export function decodeBotoConfig(text: string): BotoConfig {
     if (result === undefined) oddities.push(`${key} is not ${expected}`);
     return result;
   };
-  const flag = (key: string): boolean | undefined => decode(key, 'true or false', parseFlag);
+  const flag = (key: string): boolean | undefined => decode(key, 'true or false', parseSwitch);
   const seconds = (key: string): number | undefined => {
     const value = decode(key, 'a number of seconds', (text) => parseNumber(text, LONGEST_SECONDS));
     return value === undefined ? undefined : value * 1000;
@@ -72,12 +72,6 @@ export function decodeBotoConfig(text: string): BotoConfig {
     proxyPassword: textOf('proxy_pass'),
     oddities,
   };
-}
-
-/** As configparser's getboolean. */
-function parseFlag(value: string): boolean | undefined {
-  const word = value.toLowerCase();
-  return word === 'on' ? true : word === 'off' ? false : parseBoolean(word);
 }
 
 function parseNumber(value: string, most: number): number | undefined {

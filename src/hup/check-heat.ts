@@ -9,7 +9,7 @@ import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
 import { exposureOfEntry } from '../system/trusted-path.ts';
 import { splitUrl } from '../url.ts';
-import { type ConfigSection, placeOf, type ReadSetting, type Remarks, remark, valueIn } from './config-sections.ts';
+import { type ConfigSection, fileLine, type ReadSetting, type Remarks, remark, valueIn } from './config-sections.ts';
 
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 
@@ -50,7 +50,7 @@ export async function checkHeatAccess(
   } else {
     const isAws = host?.endsWith('.amazonaws.com') === true || host?.endsWith('.amazonaws.com.cn') === true;
     const hint = isAws ? 'give role=, the role of this instance, or credential-file=' : 'give credential-file=';
-    remarks.problems.push(remark(placeOf(main), 'no credentials for heat-api-cfn', hint));
+    remarks.problems.push(remark(fileLine(main), 'no credentials for heat-api-cfn', hint));
   }
   return remarks;
 }

@@ -3,7 +3,7 @@ import { accountFault } from '../names.ts';
 import type { System } from '../system/system.ts';
 import { checkHeatAccess } from './check-heat.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
-import { placeOf, remark, valueIn } from './config-sections.ts';
+import { fileLine, remark, valueIn } from './config-sections.ts';
 import { doubtsOf } from './doubtful-hooks.ts';
 import { DEFAULT_USER } from './hooks.ts';
 import { readLastAnswer } from './last-answer.ts';
@@ -82,7 +82,7 @@ async function runasProblems(
     // Complained about already.
     if (accountFault(runas) !== undefined) continue;
     const complain = (what: string, hint: string): void => {
-      problems.push(remark(setting?.place ?? placeOf(section), `hook [${section.name}]: ${what}`, hint));
+      problems.push(remark(setting?.place ?? fileLine(section), `hook [${section.name}]: ${what}`, hint));
     };
     const user = await accounts.user(runas);
     if (user === undefined) complain(`there is no user ${runas}`, 'make the user, or correct runas');

@@ -9,8 +9,8 @@ import {
   type ConfigFile,
   type ConfigSection,
   faultLines,
+  fileLine,
   mergeConfigFiles,
-  placeOf,
   type Remarks,
   remark,
 } from './config-sections.ts';
@@ -105,7 +105,7 @@ export function inspectHupConfig(
   // Without [main] its own problem names it.
   for (const section of sections.has('main') ? misnamed : [])
     remarks.problems.push(
-      remark(placeOf(section), `[${section.name}] has no triggers, path or action`, 'is [main] meant?'),
+      remark(fileLine(section), `[${section.name}] has no triggers, path or action`, 'is [main] meant?'),
     );
   const placed = linkResolver(files);
   const origin = { main: placed(places.main) };

@@ -41,7 +41,7 @@ export function remark(place: string, what: string, hint?: string): string {
 }
 
 /** Where a section or a setting is, as `FILE:LINE`, or `FILE` where the line is not known. */
-export function placeOf({ file, line }: { readonly file: string; readonly line: number | undefined }): string {
+export function fileLine({ file, line }: { readonly file: string; readonly line: number | undefined }): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
@@ -49,7 +49,7 @@ export function placeOf({ file, line }: { readonly file: string; readonly line: 
 export function faultLines({ path, ini }: ConfigFile, section: string): readonly string[] {
   return ini.faults.map(({ line, what }) => {
     const hint = what === NO_SECTION ? `the file is not used: begin it with a line ${section}` : 'the file is not used';
-    return remark(placeOf({ file: path, line }), what, hint);
+    return remark(fileLine({ file: path, line }), what, hint);
   });
 }
 
@@ -70,7 +70,7 @@ export function mergeConfigFiles(
       if (section.file !== path) {
         warnings.push(
           remark(
-            placeOf({ file: path, line }),
+            fileLine({ file: path, line }),
             `[${name}] is also in ${section.file}`,
             'these keys win over those there',
           ),
@@ -95,7 +95,7 @@ export function readSetting(
   const setting = all.get(written);
   const resolved = resolveSetting(all, written);
   if (setting === undefined || resolved === undefined) return undefined;
-  const place = placeOf(setting);
+  const place = fileLine(setting);
   if ('value' in resolved) return { value: resolved.value, place };
   problems.push(remark(place, resolved.fault, 'a %( that is meant as it stands is written %%('));
   return undefined;
@@ -129,7 +129,7 @@ export function misspelling(
   for (const [written, setting] of settings) {
     const name = written.replaceAll('_', '-');
     if (!known.includes(name) && nearestName(name, known) === key)
-      return { place: placeOf(setting), hint: `${written}= has to be written ${key}=` };
+      return { place: fileLine(setting), hint: `${written}= has to be written ${key}=` };
   }
   return undefined;
 }
@@ -140,10 +140,12 @@ export function warnOfUnknownKeys(section: ConfigSection, known: readonly string
     const name = key.replaceAll('_', '-');
     if (known.includes(name)) {
       if (name !== key && section.settings.has(name))
-        warnings.push(remark(placeOf(setting), `${key} is ignored`, `${name} is there too`));
+        warnings.push(remark(fileLine(setting), `${key} is ignored`, `${name} is there too`));
       continue;
     }
     const near = nearestName(name, known);
-    warnings.push(remark(placeOf(setting), `unknown key ${key}`, near === undefined ? 'ignored' : `is ${near} meant?`));
+    warnings.push(
+      remark(fileLine(setting), `unknown key ${key}`, near === undefined ? 'ignored' : `is ${near} meant?`),
+    );
   }
 }

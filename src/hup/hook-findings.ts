@@ -1,4 +1,5 @@
-import { INIT_KEY, selectConfigs } from '../config/config-sets.ts';
+import { selectConfigs } from '../config/config-sets.ts';
+import { INIT_KEY } from '../config/findings.ts';
 import { isRecord } from '../json.ts';
 import { type ActionCommand, commandsOf, type InitCall, initCallOf, isOurs } from './action-calls.ts';
 import type { InspectedConfig } from './config-files.ts';

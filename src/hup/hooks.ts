@@ -2,8 +2,8 @@ import { accountFault } from '../names.ts';
 import { nearestName } from '../nearest-name.ts';
 import {
   type ConfigSection,
+  fileLine,
   misspelling,
-  placeOf,
   type ReadSetting,
   type Remarks,
   readLine,
@@ -49,7 +49,8 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
     if (found.length > before) return undefined;
     const meant = setting === undefined ? misspelling(section, key, KEYS) : undefined;
     if (meant !== undefined) complain(meant.place, `no ${key}`, meant.hint);
-    else complain(setting?.place ?? placeOf(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
+    else
+      complain(setting?.place ?? fileLine(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
     return undefined;
   };
 

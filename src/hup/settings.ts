@@ -1,10 +1,11 @@
-import { parseBoolean } from '../config/boolean.ts';
+import { parseSwitch } from '../config/values.ts';
 import { isBaseUrl } from '../heat/endpoint.ts';
 import { nearestName } from '../nearest-name.ts';
+import { parseOctal } from '../octal.ts';
 import {
   type ConfigSection,
+  fileLine,
   misspelling,
-  placeOf,
   type Remarks,
   readLine,
   readSetting,
@@ -56,7 +57,7 @@ export function decodeSettings(
     problems.push(
       near === undefined
         ? remark(where, 'there is no section [main]', 'begin it with [main] and a line stack=NAME')
-        : remark(placeOf(near), `unknown section [${near.name}]`, 'is [main] meant?'),
+        : remark(fileLine(near), `unknown section [${near.name}]`, 'is [main] meant?'),
     );
     return undefined;
   }
@@ -87,7 +88,7 @@ export function decodeSettings(
     const time = parseDuration(value, 'm');
     if (time !== 0) return within(SHORTEST_INTERVAL, WEEK, () => time)(value);
     // Real files have it, where cron made the passes.
-    warnings.push(remark(settingPlace(section, 'interval'), `interval is ${value}`, 'the default of 1 minute is used'));
+    warnings.push(remark(keyLine(section, 'interval'), `interval is ${value}`, 'the default of 1 minute is used'));
     return MINUTE;
   };
 
@@ -96,7 +97,7 @@ export function decodeSettings(
   // A value that could not be read has been complained about already.
   if (stack === undefined && problems.length === before) {
     const { place, hint } = misspelling(section, 'stack', KEYS) ?? {
-      place: placeOf(section),
+      place: fileLine(section),
       hint: 'add a line stack=NAME',
     };
     problems.push(remark(place, '[main] names no stack', hint));
@@ -106,7 +107,7 @@ export function decodeSettings(
   if (url !== undefined && !isBaseUrl(url))
     problems.push(
       remark(
-        settingPlace(section, 'url'),
+        keyLine(section, 'url'),
         'url is not the base URL of an API',
         'as in http://HOST:8000/v1/, without a user or a query',
       ),
@@ -114,13 +115,13 @@ export function decodeSettings(
   const credentialFile = text('credential-file');
   if (credentialFile !== undefined && !credentialFile.startsWith('/'))
     problems.push(
-      remark(settingPlace(section, 'credential-file'), 'credential-file is not an absolute path', 'begin it with /'),
+      remark(keyLine(section, 'credential-file'), 'credential-file is not an absolute path', 'begin it with /'),
     );
   const role = text('role');
   if (role !== undefined && credentialFile !== undefined)
     warnings.push(
       remark(
-        settingPlace(section, 'credential-file'),
+        keyLine(section, 'credential-file'),
         'credential-file is used only where there is no such role',
         'role is there too',
       ),
@@ -131,9 +132,9 @@ export function decodeSettings(
     role,
     region: text('region'),
     url,
-    umask: decode('umask', 'octal digits from 0 to 0777', within(0, LARGEST_UMASK, parseOctal), 0o022),
+    umask: decode('umask', 'octal digits from 0 to 0777', within(0, LARGEST_UMASK, parseUmask), 0o022),
     interval: decode('interval', 'minutes, or a time such as 30s, 2m or 1h, from 1s to a week', parseInterval, MINUTE),
-    verbose: decode('verbose', 'true or false', parseFlag, false),
+    verbose: decode('verbose', 'true or false', parseSwitch, false),
     maxAttempts: decode('max-attempts', 'a whole number from 1 to 1000', within(1, 1000, parseWhole), 10),
     actionTimeout: decode(
       'action-timeout',
@@ -171,23 +172,17 @@ export function isMeantAsMain({ name, settings, defaults }: ConfigSection): bool
   );
 }
 
-function settingPlace(section: ConfigSection, key: string): string {
-  return readSetting(section, key, { problems: [] })?.place ?? placeOf(section);
+function keyLine(section: ConfigSection, key: string): string {
+  return readSetting(section, key, { problems: [] })?.place ?? fileLine(section);
 }
 
-/** As umask(1) takes it, with or without a 0 in front. */
-function parseOctal(value: string): number | undefined {
-  return /^(?:0o)?[0-7]{1,5}$/.test(value) ? Number.parseInt(value.replace('o', ''), 8) : undefined;
+/** As umask(1) takes it, or with 0o in front. */
+function parseUmask(value: string): number | undefined {
+  return parseOctal(value.replace(/^0o/, ''));
 }
 
 function parseWhole(value: string): number | undefined {
   return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
-}
-
-/** As configparser's getboolean. */
-function parseFlag(value: string): boolean | undefined {
-  const word = value.toLowerCase();
-  return word === 'on' ? true : word === 'off' ? false : parseBoolean(word);
 }
 
 /** Reads `30`, `30s`, `1.5m`, `2h` as milliseconds; a bare number is in the given unit. Undefined when it is none. */

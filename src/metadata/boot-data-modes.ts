@@ -1,5 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { octalMode } from '../octal.ts';
 import { paths } from '../paths.ts';
 import type { OpenDirectory } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
@@ -48,7 +49,7 @@ export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, l
         if (entry?.kind !== kind || entry.uid !== ROOT || (entry.mode & OPEN_TO_OTHERS) === 0) continue;
         const path = `${directory}/${name}`;
         files.setAttributes(path, { mode, uid: entry.uid, gid: entry.gid });
-        log.info(`closed to others: ${path}: it had mode ${octal(entry.mode)}`, { event: 'metadataClosed' });
+        log.info(`closed to others: ${path}: it had mode ${octalMode(entry.mode)}`, { event: 'metadataClosed' });
       }
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -57,8 +58,4 @@ export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, l
       opened?.close();
     }
   }
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
 }

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { parseOctal } from '../octal.ts';
 import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
@@ -27,7 +29,7 @@ export function configDriveDevice(files: FileSystem): string | undefined {
   for (const label of LABELS) {
     const link = `${paths.labels}/${label}`;
     try {
-      if (files.entry(link)?.kind === 'symlink') return resolveLink(paths.labels, files.linkTarget(link));
+      if (files.entry(link)?.kind === 'symlink') return resolve(paths.labels, files.linkTarget(link));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
@@ -103,15 +105,5 @@ export function mountPoint(table: string, device: string): string | undefined {
 }
 
 function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
-}
-
-/** What a link in `directory` leads to, as a path without dots. */
-function resolveLink(directory: string, target: string): string {
-  const names: string[] = [];
-  for (const name of (target.startsWith('/') ? target : `${directory}/${target}`).split('/')) {
-    if (name === '..') names.pop();
-    else if (name !== '' && name !== '.') names.push(name);
-  }
-  return `/${names.join('/')}`;
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseOctal(digits) ?? 0));
 }

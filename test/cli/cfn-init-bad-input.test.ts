@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { placeOf } from '../../src/config/place.ts';
+import { placeInWords } from '../../src/config/findings.ts';
 import { binary } from '../support/binary.ts';
 import { type ConfigDocument, cfnInit, complaints, metadata } from '../support/cfn-init.ts';
 import type { Ended } from '../support/process.ts';
@@ -9,7 +9,7 @@ import { useMachine } from '../support/use-machine.ts';
 
 const machine = useMachine();
 /** A place in a config as an error names it. */
-const at = (pointer: string): string => placeOf(`/AWS::CloudFormation::Init/config${pointer}`);
+const at = (pointer: string): string => placeInWords(`/AWS::CloudFormation::Init/config${pointer}`);
 /** Stands in every document, and must not be written when the document has a problem elsewhere. */
 const GOOD = { '/good': { content: 'good' } };
 let count = 0;

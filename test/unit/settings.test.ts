@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Log } from '../../src/log.ts';
-import { readSettings, SETTINGS, type Settings, wholeSetting } from '../../src/settings.ts';
+import { readSettings, SETTINGS, type Settings, settingPlace, wholeSetting } from '../../src/settings.ts';
 import { temporaryRoot } from './temporary-root.ts';
 
 it('has no settings without a file', async () => {
@@ -19,11 +19,27 @@ it.each<[text: string, settings: Record<string, string>]>([
   ['# compat=heat\n; follow=false\n\n[main]\nsignature=v2\n', { signature: 'v2' }],
   ['proxy = http://h:1/?a=b\nempty=\n', { proxy: 'http://h:1/?a=b', empty: '' }],
   ['compat=aws\ncompat=heat\n', { compat: 'heat' }],
+  ['compat = "heat"\nlock-timeout = 60 # seconds\n', { compat: 'heat', 'lock-timeout': '60' }],
+  ["compat = 'heat'\nfollow = false ; for now\n", { compat: 'heat', follow: 'false' }],
+  ['[one]\ncompat = heat\n  follow = false\n[DEFAULT]\ncompat = aws\n', { compat: 'aws', follow: 'false' }],
+  ['\uFEFFcompat: heat\nfollow\n', { compat: 'heat', follow: 'true' }],
+  ['signature = %(x)s%\n', { signature: '%(x)s%' }],
 ])('reads %j', async (text, settings) => {
   const { root, files } = temporaryRoot();
   mkdirSync(`${root}/etc/cfn`, { recursive: true });
   writeFileSync(`${root}/etc/cfn/cfntools.conf`, text);
   expect(Object.fromEntries(await readSettings(files))).toEqual(settings);
+});
+
+it.each<[text: string, place: string]>([
+  ['compat=aws\n[main]\n  Compat : heat\n', ':3'],
+  ['[a]\ncompat=aws\n[b]\nfollow=false\n[a]\ncompat=heat\n[b]\n', ':6'],
+  ['follow=false\n', ''],
+])('the place of compat in %j', async (text, place) => {
+  const { root, files } = temporaryRoot();
+  mkdirSync(`${root}/etc/cfn`, { recursive: true });
+  writeFileSync(`${root}/etc/cfn/cfntools.conf`, text);
+  expect(await settingPlace(files, 'compat')).toBe(`/etc/cfn/cfntools.conf${place}`);
 });
 
 it.each<[text: string, value: number, warnings: number]>([

@@ -1,8 +1,9 @@
 import type { FileContent, FileEntry } from '../../config/config.ts';
-import { isPrivateMode } from '../../config/mode.ts';
 import { doubtAbout, renderTemplate } from '../../config/template.ts';
+import { isPrivateMode } from '../../config/values.ts';
 import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
+import { octalMode } from '../../octal.ts';
 import { MissingAccount } from '../../system/accounts.ts';
 import type { Attributes, Entry } from '../../system/file-system.ts';
 import type { Placed } from '../../system/staged-file.ts';
@@ -106,7 +107,7 @@ function differenceOf(isSame: boolean, present: Entry | undefined, wanted: Attri
   if (present.kind !== 'file') return `replaced a ${present.kind}, ${describe(wanted, entry)}`;
   const parts = [
     ...(isSame ? [] : ['new content']),
-    ...(present.mode === wanted.mode ? [] : [`mode ${octal(present.mode)} -> ${octal(wanted.mode)}`]),
+    ...(present.mode === wanted.mode ? [] : [`mode ${octalMode(present.mode)} -> ${octalMode(wanted.mode)}`]),
     ...(present.uid === wanted.uid ? [] : [`owner ${present.uid} -> ${entry.owner ?? wanted.uid}`]),
     ...(present.gid === wanted.gid ? [] : [`group ${present.gid} -> ${entry.group ?? wanted.gid}`]),
   ];
@@ -231,9 +232,5 @@ function linkTarget(bytes: Buffer): string {
 
 function describe(wanted: Attributes, entry: FileEntry): string {
   const isNamed = entry.owner !== undefined || entry.group !== undefined;
-  return octal(wanted.mode) + (isNamed ? ` ${entry.owner ?? wanted.uid}:${entry.group ?? wanted.gid}` : '');
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
+  return octalMode(wanted.mode) + (isNamed ? ` ${entry.owner ?? wanted.uid}:${entry.group ?? wanted.gid}` : '');
 }

@@ -1,10 +1,10 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
+import { nearestServices } from '../../nearest-name.ts';
 import type { Inspection, Outcome, Section, World } from '../step.ts';
 import { serviceTimeout } from './bounds.ts';
 import { initSystem } from './init-system.ts';
 import type { Ordered, ServiceManager, ServiceStatus } from './manager.ts';
-import { nearestNames } from './nearest-names.ts';
 import { hasReasonToRestart, memoryOf, rememberStart } from './run-memory.ts';
 import { beginWatch, endWatch, problemsOfWatched } from './watch.ts';
 
@@ -109,7 +109,7 @@ async function look(entry: ServiceEntry, manager: ServiceManager, world: World):
   await manager.reload();
   const fresh = await manager.status(entry.name);
   if (fresh.isKnown || !isMissed) return refuseMasked(entry, fresh, isWanted);
-  const near = nearestNames(entry.name, await manager.names());
+  const near = nearestServices(entry.name, await manager.names());
   throw new Problem(`no service ${JSON.stringify(entry.name)}`, {
     where: entry.place,
     hint:

@@ -1,3 +1,4 @@
+import { parseOctal } from '../../octal.ts';
 /** How the bytes of a file are packed, judged by the bytes alone: names and Content-Type lie. */
 export type Format = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'zip' | 'tar';
 export type Compression = Exclude<Format, 'zip' | 'tar'>;
@@ -71,5 +72,5 @@ export function hasTrueChecksum(header: Buffer): boolean {
   for (let at = 0; at < START_BYTES; at += 1) {
     sum += at >= CHECKSUM_AT && at < CHECKSUM_END ? 0x20 : (header[at] ?? 0);
   }
-  return sum === Number.parseInt(written[1] ?? '', 8);
+  return sum === parseOctal(written[1] ?? '');
 }

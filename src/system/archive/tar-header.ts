@@ -1,3 +1,5 @@
+import { parseOctal } from '../../octal.ts';
+
 /** A header of a tar archive: v7, ustar, pax or GNU. Names are bytes: an extended header may say better. */
 export interface TarHeader {
   readonly name: Buffer;
@@ -41,7 +43,7 @@ function decodeNumber(field: Buffer): number | undefined {
   const first = field[0] ?? 0;
   if ((first & 0x80) === 0) {
     const digits = /^[ \0]*([0-7]+)/.exec(field.toString('latin1'))?.[1];
-    return digits === undefined ? undefined : Number.parseInt(digits, 8);
+    return digits === undefined ? undefined : parseOctal(digits);
   }
   const isNegative = (first & 0x40) !== 0;
   const start = isNegative ? first - 0x100 : first & 0x3f;

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { authenticationFor, decodeAuthentications } from '../../../src/config/authentication.ts';
+import { type Authentications, authenticationFor, decodeAuthentications } from '../../../src/config/authentication.ts';
+import { JsonSpans } from '../../../src/json.ts';
+
+function decode(value: Record<string, unknown>): Authentications {
+  return decodeAuthentications(value, new JsonSpans(JSON.stringify(value)));
+}
 
 const document = {
   'AWS::CloudFormation::Authentication': {
@@ -15,7 +20,7 @@ const document = {
 };
 
 describe('decodeAuthentications', () => {
-  const { byName, secrets, findings } = decodeAuthentications(document);
+  const { byName, secrets, findings } = decode(document);
 
   it('knows every block', () => {
     expect(byName.get('site')).toMatchObject({ type: 'basic', username: 'joe', password: 'joes-password' });
@@ -29,7 +34,7 @@ describe('decodeAuthentications', () => {
   });
 
   it('warns of a type that it does not know, and hides its values all the same', () => {
-    const odd = decodeAuthentications({
+    const odd = decode({
       'AWS::CloudFormation::Authentication': { 'a/b': { type: 'oauth', token: 'my-token', username: 'joe' } },
     });
     expect(odd.byName.size).toBe(0);
@@ -45,13 +50,13 @@ describe('decodeAuthentications', () => {
   it.each([[{}], [{ 'AWS::CloudFormation::Authentication': null }], [{ 'AWS::CloudFormation::Authentication': {} }]])(
     'finds nothing in %j',
     (empty) => {
-      expect(decodeAuthentications(empty)).toEqual({ byName: new Map(), secrets: [], findings: [] });
+      expect(decode(empty)).toEqual({ byName: new Map(), secrets: [], findings: [] });
     },
   );
 });
 
 describe('authenticationFor', () => {
-  const { byName } = decodeAuthentications(document);
+  const { byName } = decode(document);
 
   it.each<[url: string, named: string | undefined, expected: string | undefined]>([
     ['http://anywhere/x', 'site', 'site'],

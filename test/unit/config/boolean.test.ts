@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseBoolean } from '../../../src/config/boolean.ts';
+import { parseBoolean } from '../../../src/config/values.ts';
 
 it.each<[value: unknown, expected: boolean | undefined]>([
   [true, true],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMode } from '../../../src/config/mode.ts';
+import { parseMode } from '../../../src/config/values.ts';
 
 const ERROR = 'error';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { placeOf } from '../../../src/config/place.ts';
+import { placeInWords } from '../../../src/config/findings.ts';
 
 const INIT = '/AWS::CloudFormation::Init';
 
-describe('placeOf', () => {
+describe('placeInWords', () => {
   it.each([
     ['', ''],
     [INIT, 'AWS::CloudFormation::Init'],
@@ -24,6 +24,6 @@ describe('placeOf', () => {
     [`${INIT}/configSets/default/0/ConfigSet`, 'configSets "default", item 1, ConfigSet'],
     ['/AWS::CloudFormation::Authentication/s3/type', 'AWS::CloudFormation::Authentication "s3", type'],
   ])('%s is %s', (pointer, place) => {
-    expect(placeOf(pointer)).toBe(place);
+    expect(placeInWords(pointer)).toBe(place);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { urlFault } from '../../../src/config/url-fault.ts';
+import { urlFault } from '../../../src/config/values.ts';
 
 test.each([
   'http://h',

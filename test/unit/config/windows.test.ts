@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isWindowsCommand } from '../../../src/config/windows.ts';
+import { isWindowsCommand } from '../../../src/config/values.ts';
 
 const text = String.raw;
 

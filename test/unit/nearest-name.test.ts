@@ -1,7 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { nearestNames } from '../../../../src/sections/services/nearest-names.ts';
+import { editDistance, nearestServices } from '../../src/nearest-name.ts';
 
-describe('nearestNames', () => {
+describe('editDistance', () => {
+  test.each([
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['nginx', 'nginx', 0],
+    ['ngnix', 'nginx', 1],
+    ['ngin', 'nginx', 1],
+    ['ngginx', 'nginx', 1],
+    ['mginx', 'nginx', 1],
+    ['kitten', 'sitting', 3],
+  ])('%s, %s: %i', (a, b, edits) => {
+    expect(editDistance(a, b)).toBe(edits);
+    expect(editDistance(b, a)).toBe(edits);
+  });
+});
+
+describe('nearestServices', () => {
   const names = ['nginx', 'nginx-debug', 'ssh', 'sshd', 'cron', 'getty@', 'serial-getty@', 'postgresql', 'tick.timer'];
   test.each([
     ['ngnix', ['nginx']],
@@ -18,11 +34,11 @@ describe('nearestNames', () => {
     ['httpd', []],
     ['', []],
   ])('%s: %o', (wanted, near) => {
-    expect(nearestNames(wanted, names)).toEqual(near);
+    expect(nearestServices(wanted, names)).toEqual(near);
   });
 
   test('are three at most, the nearest first', () => {
-    expect(nearestNames('worker0', ['worker11', 'worker3', 'worker2', 'worker1', 'worker'])).toEqual([
+    expect(nearestServices('worker0', ['worker11', 'worker3', 'worker2', 'worker1', 'worker'])).toEqual([
       'worker',
       'worker1',
       'worker2',
