@@ -7,8 +7,8 @@ import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
-import { absolutePath } from './system/absolute-path.ts';
 import { machineProblem } from './system/file-problem.ts';
+import { absolutePath } from './system/path.ts';
 import { VERSION } from './version.ts';
 
 /** Options whose values are secrets. */

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { ExitCode } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { applyPathSetting } from '../settings.ts';
-import { absolutePath } from '../system/absolute-path.ts';
+import { absolutePath } from '../system/path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { Problem } from '../errors.ts';
 import { decodePythonIni } from '../python-ini.ts';
-import { absolutePath } from '../system/absolute-path.ts';
 import type { FileSystem } from '../system/file-system.ts';
+import { absolutePath, joinPath, MOST_LINKS } from '../system/path.ts';
 import type { System } from '../system/system.ts';
 import { findUntrusted } from '../system/trusted-path.ts';
 import {
@@ -24,7 +24,6 @@ const HOOKS_FILE = 'hooks.conf';
 const HOOKS_DIRECTORY = 'hooks.d';
 /** Larger than any file of hooks. */
 const MOST_BYTES = 1024 * 1024;
-const MOST_LINKS = 40;
 /** What editors and package managers leave beside a file, and files put aside by hand. */
 export const BACKUP =
   /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
@@ -146,9 +145,9 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
     throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
   }
   // With hooks.d in it, it is meant as a root whose main file is missing.
-  if (files.entry(join(path, MAIN_FILE)) !== undefined || isDirectory(files, join(path, HOOKS_DIRECTORY)))
+  if (files.entry(joinPath(path, MAIN_FILE)) !== undefined || isDirectory(files, joinPath(path, HOOKS_DIRECTORY)))
     return placesBelow(path);
-  if (files.entry(join(ROOT, MAIN_FILE)) === undefined)
+  if (files.entry(joinPath(ROOT, MAIN_FILE)) === undefined)
     throw new Problem(`there is no ${MAIN_FILE}`, {
       where: path === ROOT ? path : `${path}, ${ROOT}`,
       hint: 'write one with [main] and a line stack=NAME',
@@ -168,9 +167,9 @@ function mainFileAt(files: FileSystem, path: string): string | undefined {
 
 function placesBelow(root: string): ConfigPlaces {
   return {
-    main: join(root, MAIN_FILE),
-    hooksFile: join(root, HOOKS_FILE),
-    hooksDirectory: join(root, HOOKS_DIRECTORY),
+    main: joinPath(root, MAIN_FILE),
+    hooksFile: joinPath(root, HOOKS_FILE),
+    hooksDirectory: joinPath(root, HOOKS_DIRECTORY),
   };
 }
 
@@ -192,7 +191,7 @@ function hookFileNames(files: FileSystem, directory: string, self: number, { pro
     return files
       .names(directory)
       .filter((name) => !BACKUP.test(name))
-      .map((name) => join(directory, name))
+      .map((name) => joinPath(directory, name))
       .filter((path) => {
         const kind = files.entry(path)?.kind;
         if (kind !== 'other' && !isDirectory(files, path)) return kind !== undefined;
@@ -226,13 +225,13 @@ function linkResolver(files: FileSystem): (path: string) => string {
     const directory = dirname(path);
     const real = known.get(directory) ?? realPath(files, directory);
     known.set(directory, real);
-    return join(real, basename(path));
+    return joinPath(real, basename(path));
   };
 }
 
 /** A path with the links among its directories resolved; a name at its end that is no directory stays as it is. */
 export function realPath(files: FileSystem, path: string): string {
-  return realDirectory(files, path) ?? join(realDirectory(files, dirname(path)) ?? dirname(path), basename(path));
+  return realDirectory(files, path) ?? joinPath(realDirectory(files, dirname(path)) ?? dirname(path), basename(path));
 }
 
 function realDirectory(files: FileSystem, path: string): string | undefined {
@@ -248,8 +247,4 @@ function realDirectory(files: FileSystem, path: string): string | undefined {
     if (error instanceof Problem) return undefined;
     throw error;
   }
-}
-
-function join(directory: string, name: string): string {
-  return `${directory === '/' ? '' : directory}/${name}`;
 }

@@ -1,27 +1,28 @@
+import { visibleLine } from './visible.ts';
+
 /** One line that is drawn over itself while a long step runs. */
 export interface Progress {
   /**
-   * Milliseconds are counted from here; nothing is seen for the first second.
-   * @param wait tells what is waited for
+   * Starts to count the seconds; nothing is drawn in the first one.
+   * @param wait says what the step waits for
    */
   begin(label: string, wait?: () => string | undefined): void;
   end(): void;
 }
 
 export interface HideableProgress extends Progress {
-  /** Clears the line for other text; it comes back at the next second. */
+  /** Clears the line for other text; it is drawn again in the next second. */
   hide(): void;
 }
 
 /** Milliseconds between two drawings. */
 const PACE = 1000;
-/** Back to the first column, and the rest of the line away. */
+/** Moves to the first column and clears the line. */
 const CLEAR = '\r\x1b[K';
-/** Characters of the step's name that stay when it is cut. */
+/** Characters of the step's name that are left at least when it is cut. */
 const SHORTEST_NAME = 20;
-const CONTROLS = /[\0-\x1f\x7f-\x9f]/g;
 
-/** @param columns of the terminal: a longer line would break, and could not be drawn over */
+/** @param columns of the terminal: a longer line would wrap and could not be cleared */
 export function createProgress(
   write: (text: string) => void,
   redact: (text: string) => string,
@@ -42,13 +43,13 @@ export function createProgress(
     begin(label, wait) {
       end();
       let seconds = 0;
-      const show = (text: string): string => redact(text).replaceAll(CONTROLS, ' ');
+      const show = (text: string): string => visibleLine(redact(text)).replaceAll('\t', ' ');
       const text = show(label);
       timer = setInterval(() => {
         seconds += PACE / 1000;
         const what = wait?.();
         const time = ` ... ${seconds} s${what === undefined ? '' : `: ${show(what)}`}`;
-        // What is waited for says more than all of a long name.
+        // What the step waits for is more important than the end of a long name.
         const name = cut(text, Math.max(columns - 1 - time.length, SHORTEST_NAME));
         write(`${CLEAR}${cut(`${name}${time}`, columns - 1)}`);
         isSeen = true;

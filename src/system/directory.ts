@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
+import { MOST_LINKS } from './path.ts';
 import {
   type Owners,
   ownersOfEnd,
@@ -23,7 +24,6 @@ import {
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 /** Linux's O_PATH: a directory we may pass through but not list is still a step on the way. Node does not name it. */
 const O_PATH = 0o10000000;
-const MOST_LINKS = 40;
 
 /** An open directory. Its children are reached through the handle, so nobody can swap a parent under our feet. */
 export interface Directory {
@@ -220,15 +220,4 @@ export function linkOf(root: Root, parent: Directory, name: string): Link | unde
     }
   }
   return undefined;
-}
-
-/** Parts the path of a file into its directory and its name. @throws Problem when it has no name or is not absolute */
-export function splitPath(path: string): [directory: string, name: string] {
-  const trimmed = path.replace(/\/+$/, '');
-  const slash = trimmed.lastIndexOf('/');
-  const name = trimmed.slice(slash + 1);
-  if (slash < 0 || name === '' || name === '.' || name === '..') {
-    throw new Problem('not the absolute path of a file', { where: path });
-  }
-  return [trimmed.slice(0, slash + 1), name];
 }

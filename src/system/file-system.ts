@@ -13,11 +13,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
-import { type Directory, linkOf, openDirectoryBelow, splitPath } from './directory.ts';
+import { type Directory, type Link, linkOf, openDirectoryBelow } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { keepOpen } from './kept-open.ts';
 import { isSameFile, type MadeDirectory, makeDirectory, type OpenDirectory, openDirectory } from './open-directory.ts';
+import { linkedPath, MOST_LINKS, splitPath } from './path.ts';
 import { rotate } from './rotate.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import {
@@ -35,7 +36,6 @@ import { createRoot, isPlanted, isSafeDirectory, type Owners, refuseUnsafeEnd } 
 export type { Attributes, Entry, MadeDirectory, OpenDirectory, Scratch, StagedFile };
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, O_APPEND } = constants;
-const MOST_LINKS = 40;
 const PERMISSIONS = 0o7777;
 const CHUNK_BYTES = 64 * 1024;
 
@@ -128,24 +128,38 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     }
   };
 
-  const readPieces = (path: string, take: (piece: Buffer) => void, passed: readonly PassedLink[] = []): void =>
-    inParent('cannot read', path, false, (parent, name) => {
-      let fd: number;
+  /**
+   * As inParent, along the links at the end of the path: where `work` throws ELOOP, it is called again for what the link leads to.
+   * @param check gets each link that is followed. @throws Problem for one that must not be
+   */
+  const alongLinks = <T>(
+    verb: string,
+    path: string,
+    work: (parent: Directory, name: string, at: string, passed: readonly PassedLink[]) => T,
+    check: (link: Link, parent: Directory) => void = () => undefined,
+    passed: readonly PassedLink[] = [],
+  ): T =>
+    inParent(verb, path, false, (parent, name) => {
       try {
-        // O_NONBLOCK: a FIFO planted where a file is expected must not hang us.
-        fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        return work(parent, name, path, passed);
       } catch (error) {
-        const link = errnoOf(error) === 'ELOOP' ? linkOf(root, parent, name) : undefined;
-        if (link === undefined || passed.length >= MOST_LINKS) throw error;
-        const { target, owners } = link;
-        const next = target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`;
-        readPieces(next, take, [...passed, { path, owners }]);
-        return;
+        const isFollowed = errnoOf(error) === 'ELOOP' && passed.length < MOST_LINKS;
+        const link = isFollowed ? linkOf(root, parent, name) : undefined;
+        if (link === undefined) throw error;
+        check(link, parent);
+        const next = linkedPath(path, link.target);
+        return alongLinks(verb, next, work, check, [...passed, { path, owners: link.owners }]);
       }
+    });
+
+  const readPieces = (path: string, take: (piece: Buffer) => void): void =>
+    alongLinks('cannot read', path, (parent, name, at, passed) => {
+      // O_NONBLOCK: a FIFO planted where a file is expected must not hang us.
+      const fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
         const { uid } = fstatSync(fd);
-        for (const link of passed) refuseUnsafeEnd(root, link.path, link.owners, { path, uid });
-        readOpenFile(fd, path, take);
+        for (const link of passed) refuseUnsafeEnd(root, link.path, link.owners, { path: at, uid });
+        readOpenFile(fd, at, take);
       } finally {
         closeSync(fd);
       }
@@ -162,45 +176,33 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     return Buffer.concat(pieces, total);
   };
 
-  const identity = (path: string, passed = 0): string | undefined =>
-    inParent('cannot look at', path, false, (parent, name) => {
-      const stats = lstatSync(parent.at(name), { bigint: true });
-      if (!stats.isSymbolicLink()) return `${stats.dev}:${stats.ino}`;
-      const target = passed < MOST_LINKS ? linkOf(root, parent, name)?.target : undefined;
-      if (target === undefined) return undefined;
-      return identity(target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`, passed + 1);
-    });
-
   const appending = keepOpen();
 
-  const openToAppend = (path: string, mode: number, mostBytes: number, links = 0): number =>
-    inParent('cannot write', path, false, (parent, name) => {
-      const open = (): number =>
-        openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
-      let fd: number;
-      try {
-        fd = open();
-      } catch (error) {
-        const link = errnoOf(error) === 'ELOOP' && links < MOST_LINKS ? linkOf(root, parent, name) : undefined;
-        if (link === undefined) throw error;
-        const { target, owners } = link;
+  const openToAppend = (path: string, mode: number, mostBytes: number): number =>
+    alongLinks(
+      'cannot write',
+      path,
+      (parent, name) => {
+        const open = (): number =>
+          openSync(parent.at(name), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, mode);
+        let fd = open();
+        try {
+          const now = fstatSync(fd);
+          if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
+          if (!now.isFile() || now.size <= mostBytes || !rotate(parent, name, mostBytes)) return fd;
+          closeSync(fd);
+          fd = -1;
+          return open();
+        } catch (error) {
+          if (fd >= 0) closeSync(fd);
+          throw error;
+        }
+      },
+      ({ owners }, parent) => {
         if (!isSafeDirectory(root, lstatSync(parent.at('.'))) || owners.length > 0)
           throw new Problem('will not follow the symbolic link', { hint: 'others than root can change it: remove it' });
-        const next = target.startsWith('/') ? target : `${splitPath(path)[0]}/${target}`;
-        return openToAppend(next, mode, mostBytes, links + 1);
-      }
-      try {
-        const now = fstatSync(fd);
-        if (now.isFile() && (now.mode & PERMISSIONS & ~mode) !== 0) fchmodSync(fd, mode);
-        if (!now.isFile() || now.size <= mostBytes || !rotate(parent, name, mostBytes)) return fd;
-        closeSync(fd);
-        fd = -1;
-        return open();
-      } catch (error) {
-        if (fd >= 0) closeSync(fd);
-        throw error;
-      }
-    });
+      },
+    );
 
   return {
     root: rootPath,
@@ -230,7 +232,11 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       inParent('cannot read the link', path, false, (parent, name) => readlinkSync(parent.at(name))),
     identity(path) {
       try {
-        return identity(path);
+        return alongLinks('cannot look at', path, (parent, name) => {
+          const stats = lstatSync(parent.at(name), { bigint: true });
+          if (stats.isSymbolicLink()) throw Object.assign(new Error('a link'), { code: 'ELOOP' });
+          return `${stats.dev}:${stats.ino}`;
+        });
       } catch (error) {
         if (error instanceof Problem) return undefined;
         throw error;

@@ -25,6 +25,7 @@ import {
 } from './directory.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
+import { joinPath } from './path.ts';
 import { type Attributes, flushDirectory, giveAttributes } from './staged-file.ts';
 import { type Root, refuseUnsafeDirectory } from './unsafe-path.ts';
 
@@ -104,7 +105,7 @@ function workOn(root: Root, directory: Directory, path: string): OpenDirectory {
     try {
       return work();
     } catch (error) {
-      throw fileProblem(verb, `${path === '/' ? '' : path}/${name}`, error);
+      throw fileProblem(verb, joinPath(path, name), error);
     }
   };
   return {
@@ -117,7 +118,7 @@ function workOn(root: Root, directory: Directory, path: string): OpenDirectory {
         return stats === undefined ? undefined : entryOf(stats);
       }),
     openChild: (name) => {
-      const below = `${path === '/' ? '' : path}/${name}`;
+      const below = joinPath(path, name);
       const child = guard('cannot open the directory', name, () => openStep(root, directory, name, [path, below]));
       return child === undefined ? undefined : workOn(root, child, below);
     },

@@ -23,6 +23,7 @@ import { errnoOf } from '../errors.ts';
 import { type Directory, openDirectoryBelow, pathOfHandle } from './directory.ts';
 import { fileProblem } from './file-problem.ts';
 import { makePrivateDirectory, type OpenDirectory } from './open-directory.ts';
+import { joinPath } from './path.ts';
 import {
   type Attributes,
   giveAttributes,
@@ -143,7 +144,7 @@ export function openScratch(root: Root, path: string, purpose: string, verb = 'c
           moveAcross(at(file), to, as);
         }
       } catch (error) {
-        throw fileProblem('cannot write', `${to.path === '/' ? '' : to.path}/${as}`, error);
+        throw fileProblem('cannot write', joinPath(to.path, as), error);
       }
     },
     remove() {

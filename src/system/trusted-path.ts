@@ -1,7 +1,7 @@
 import { fstatSync, readlinkSync } from 'node:fs';
-import { absolutePath } from './absolute-path.ts';
 import { type Entry, entryOf } from './file-entry.ts';
 import type { FileSystem } from './file-system.ts';
+import { absolutePath, walkLinks } from './path.ts';
 
 /** Why somebody else decides what stands at a path. */
 export interface Untrusted {
@@ -20,7 +20,6 @@ export type Exposure =
   | { readonly kind: 'owner'; readonly uid: number }
   | { readonly kind: 'place'; readonly path: string; readonly hint: string };
 
-const MOST_LINKS = 40;
 const OPEN_TO_OTHERS = 0o066;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
@@ -34,30 +33,20 @@ const STICKY = 0o1000;
  * @returns undefined when nobody else could, or when nothing exists there
  */
 export function findUntrusted(files: FileSystem, path: string, self: number): Untrusted | undefined {
-  const passed: string[] = [];
-  const pending = path.split('/');
-  let links = 0;
-  for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
-    if (name === '' || name === '.') continue;
-    if (name === '..') {
-      passed.pop();
-      continue;
+  const walk = walkLinks(path, 'stays');
+  let target: string | undefined;
+  for (let step = walk.next(); ; step = walk.next(target)) {
+    if (step.done === true) {
+      const isCircle = step.value === 'circle';
+      return isCircle ? { path, what: 'too many symbolic links', hint: 'put the file itself there' } : undefined;
     }
-    const at = `/${[...passed, name].join('/')}`;
+    const at = step.value.path;
     const entry = files.entry(at);
     if (entry === undefined) return undefined;
     const fault = faultOf(entry, at, self);
     if (fault !== undefined) return fault;
-    if (entry.kind !== 'symlink') {
-      passed.push(name);
-      continue;
-    }
-    if (++links > MOST_LINKS) return { path, what: 'too many symbolic links', hint: 'put the file itself there' };
-    const target = files.linkTarget(at);
-    if (target.startsWith('/')) passed.length = 0;
-    pending.unshift(...target.split('/'));
+    target = entry.kind === 'symlink' ? files.linkTarget(at) : undefined;
   }
-  return undefined;
 }
 
 function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrusted | undefined {

@@ -1,5 +1,5 @@
 import type { PackageManagerName, PackageRequest, PackagesEntry } from '../../config/config.ts';
-import { absolutePath } from '../../system/absolute-path.ts';
+import { absolutePath } from '../../system/path.ts';
 import type { Section } from '../step.ts';
 import type { PackageManager } from './manager.ts';
 

@@ -1,5 +1,4 @@
-/** As many links as the kernel follows for one path. */
-const MOST_LINKS = 40;
+import { joinPath, namesIn, walkLinks } from '../../system/path.ts';
 
 const GITHUB_ARCHIVE = [
   // Anywhere in the URL: mirrors and proxies put their own host before it.
@@ -37,7 +36,7 @@ export function parentOf(place: string): string | undefined {
 /** The absolute path of a place. */
 export function pathOf(destination: string, place: string): string {
   if (place === '') return destination;
-  return `${destination === '/' ? '' : destination}/${place}`;
+  return joinPath(destination, place);
 }
 
 /** True when the path is the directory or lies below it. Both are absolute and without links. */
@@ -56,38 +55,20 @@ export function leadsOut(
   destination: string,
   linkAt: (place: string) => string | undefined,
 ): boolean {
-  const top = partsOf(destination);
-  const position: string[] = [];
-  const pending = partsOf(parentOf(place) ?? '');
-  let links = 0;
-  /** Goes on where a link points to; false when that is outside. */
-  const follow = (text: string): boolean => {
-    let parts = partsOf(text);
-    if (text.startsWith('/')) {
-      if (top.some((part, index) => parts[index] !== part)) return false;
-      parts = parts.slice(top.length);
-      position.length = 0;
+  const top = namesIn(destination);
+  const walk = walkLinks(place, destination === '/' ? 'stays' : 'ends');
+  /** The link itself is the last step, for the first time: then the walk goes on along its target. */
+  let isBefore = true;
+  let text: string | undefined;
+  for (let step = walk.next(); ; step = walk.next(text)) {
+    if (step.done === true) return step.value === 'out';
+    const { path, isLast } = step.value;
+    text = isBefore && isLast ? target : linkAt(path.slice(1));
+    if (isLast) isBefore = false;
+    if (text?.startsWith('/')) {
+      const names = namesIn(text);
+      if (top.some((name, index) => names[index] !== name)) return true;
+      text = `/${names.slice(top.length).join('/')}`;
     }
-    links += 1;
-    pending.unshift(...parts);
-    return true;
-  };
-  /** Takes the steps that are left; false when one leads outside. */
-  const walk = (): boolean => {
-    for (let part = pending.shift(); part !== undefined && links <= MOST_LINKS; part = pending.shift()) {
-      if (part === '..') {
-        if (position.pop() === undefined && destination !== '/') return false;
-        continue;
-      }
-      const text = linkAt([...position, part].join('/'));
-      if (text === undefined) position.push(part);
-      else if (!follow(text)) return false;
-    }
-    return true;
-  };
-  return !(walk() && follow(target) && walk());
-}
-
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '' && part !== '.');
+  }
 }
