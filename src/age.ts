@@ -1,4 +1,4 @@
-/** In the unit that a person would use. */
+/** A time span in the unit that a person would use. @param milliseconds its length */
 export function describeAge(milliseconds: number): string {
   const minutes = Math.max(0, Math.round(milliseconds / 60_000));
   if (minutes < 2) return `${Math.max(0, Math.round(milliseconds / 1000))} seconds`;

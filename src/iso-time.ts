@@ -1,6 +1,6 @@
 /**
- * A time as toISOString gives it, for the years 0 to 9999. V8's own reads ICU's time zones first, although it needs none of
- * them, and the daemon would keep a megabyte of them for as long as it runs.
+ * A time in the form of toISOString, for the years 0 to 9999. V8's own function loads ICU's time zones, which it does not need, and
+ * the daemon would keep that megabyte as long as it runs.
  */
 export function isoTime(time: Date): string {
   const date = [digits(time.getUTCFullYear(), 4), digits(time.getUTCMonth() + 1), digits(time.getUTCDate())].join('-');
@@ -12,7 +12,7 @@ function digits(value: number, count = 2): string {
   return String(value).padStart(count, '0');
 }
 
-/** Whether a value is a text as isoTime gives it. */
+/** Whether a value is a text in the form of isoTime. */
 export function isTimeText(value: unknown): value is string {
   return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
 }

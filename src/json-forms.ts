@@ -42,7 +42,7 @@ export function asciiOnly(text: string, others = /[^\x00-\x7f]/g): string {
   return text.replace(others, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** A token in its usual form: the escapes of a text are those of JSON.stringify, all else stays as it is written. */
+/** A token in its usual form: the escapes of a text are those of JSON.stringify, anything else is as it is written. */
 function plainToken(kind: number, tokens: JsonTokens): string {
   const token = tokens.written();
   const isPlain = kind !== QUOTE || (!token.includes('\\') && token.isWellFormed());

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a text that JSON.parse has refused, and where; in the words of what the author may be used to.
- * @param error what it has thrown
+ * What is wrong with a text that JSON.parse has rejected, and where. It names the habits of other languages that lead to it.
+ * @param error thrown by JSON.parse
  */
 export function describeSyntaxError(error: unknown, text: string): string {
   const position = errorPosition(error, text);
@@ -10,14 +10,14 @@ export function describeSyntaxError(error: unknown, text: string): string {
   const before = text.slice(0, position).split('\n');
   const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
   const what = faultByMessage(messageOf(error), text, position) ?? habitAt(text, position);
-  return `${what ?? `unexpected ${shown(text, position)}`} ${place}`;
+  return `${what ?? `unexpected ${characterAt(text, position)}`} ${place}`;
 }
 
 /** A line that begins with a key and a colon, or with a dash. */
 const YAML = /^(?:---\s*$|[\w"'.:/-]+:(?:\s|$)|- )/m;
 const TEMPLATE = /^(?:AWSTemplateFormatVersion|heat_template_version|[Rr]esources):/m;
 
-/** Characters that tell what a text is. */
+/** Characters at the beginning of a text by which its language is recognised. */
 const FIRST = 10_000;
 
 /** What the text is instead, when it is wrong from its first character on. */
@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ...{ None: 'null', Null: 'null', NULL: 'null', nil: 'null', undefined: 'null', NaN: 'null', Infinity: 'a number' },
 };
 
-/** What people write who know another language better; undefined for other mistakes. */
+/** A habit from another language, such as a comment; undefined for other mistakes. */
 function habitAt(text: string, position: number): string | undefined {
   const rest = text.slice(position, position + 40);
   const [at = '', next = ''] = rest;
@@ -56,14 +56,15 @@ function habitAt(text: string, position: number): string | undefined {
   if (Object.hasOwn(WORDS, word)) return `${word}, which JSON writes as ${WORDS[word]},`;
   if (/^[\w$]/.test(at) && /[{,]$/.test(before) && /^[\w$-]+\s*:/.test(rest)) return 'a key without double quotes';
   if (/["}\]\w]$/.test(before) && /^["{[]/.test(at))
-    return isWhole(text.slice(0, position)) ? 'more text behind the end of the document,' : 'a comma is missing';
+    return isWhole(text.slice(0, position)) ? 'more text after the end of the document,' : 'a comma is missing';
   return undefined;
 }
 
-/** What V8 tells by its message: an escape that JSON has not, such as those of `C:\Users` and of patterns, and a number like 0644. */
+/** What V8's message says: an escape that JSON does not have, as in `C:\Users` and in patterns, or a number like 0644. */
 function faultByMessage(said: string, text: string, position: number): string | undefined {
-  if (said.startsWith('Bad escaped')) return `a backslash before ${shown(text, position)}, which JSON writes as \\\\,`;
-  if (said.startsWith('Bad Unicode escape')) return '\\u without four hexadecimal digits behind it';
+  if (said.startsWith('Bad escaped'))
+    return `a backslash before ${characterAt(text, position)}, which JSON writes as \\\\,`;
+  if (said.startsWith('Bad Unicode escape')) return '\\u without four hexadecimal digits after it';
   return said.startsWith('Unexpected number') && text[position - 1] === '0'
     ? 'a number that begins with 0, which JSON does not allow: put it into quotes,'
     : undefined;
@@ -78,20 +79,20 @@ function isWhole(text: string): boolean {
   }
 }
 
-function shown(text: string, position: number): string {
+function characterAt(text: string, position: number): string {
   const character = String.fromCodePoint(text.codePointAt(position) ?? 0);
   return /^[\p{L}\p{N}\p{P}\p{S}]$/u.test(character)
     ? character
     : `character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** Where JSON.parse stumbled; behind the text when only its end is missing. */
+/** Where the fault is; the end of the text when only the rest is missing. */
 function errorPosition(error: unknown, text: string): number {
   const message = messageOf(error);
   const position = /at position (\d+)/.exec(message)?.[1];
   if (/Unexpected end|Unterminated string/.test(message)) return text.length;
   if (position !== undefined) return Number(position);
-  // Of an unexpected token V8 gives no position: it is where the shortest text ends that is wrong in itself.
+  // V8 gives no position for an unexpected token. It is the end of the shortest beginning of the text that cannot be completed.
   let good = 0;
   for (let bad = text.length; good + 1 < bad; ) {
     const middle = Math.floor((good + bad) / 2);

@@ -24,7 +24,7 @@ export function parseJson(text: string, what = 'the document'): JsonResult {
 
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
-/** Parses a valid JSON text; `number` says what becomes of a number, given its value and how it is written. */
+/** Parses a valid JSON text. @param number makes what each number becomes, from its value and the way it is written */
 export function parseJsonNumbers(text: string, number: (value: number, written: string) => unknown): unknown {
   const revive: Reviver = (_, value, { source }) =>
     typeof value === 'number' && source !== undefined ? number(value, source) : value;

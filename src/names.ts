@@ -1,11 +1,11 @@
 /*
- * What the names can be that a document or a configuration file gives and that another program gets as an argument. Pure.
+ * The rules for names that come from a document or a configuration file and that another program gets as an argument. Pure.
  *
  * A name that breaks its rule is a finding, and never reaches a program: `-i` is an option to getent, `*` a pattern to
- * systemctl, `nginx-` an order to remove to apt-get. The rules are those of the programs; each has its source. A name that
- * follows them is still passed after `--` where the program knows that. dnf5 does not, gem gives what follows it to the
- * extension's compiler, and update-rc.d, chkconfig, rc-service, service and init scripts know no options at all: for these the
- * rule is all there is.
+ * systemctl, `nginx-` an order to remove to apt-get. The rules are those of the programs, each with its source. A name that
+ * follows them is still passed after `--` where the program supports that. dnf5 does not, gem passes what follows `--` to the
+ * compiler of an extension, and update-rc.d, chkconfig, rc-service, service and init scripts have no options at all: for these
+ * the rule is the only protection.
  */
 
 import { once } from './once.ts';
@@ -35,10 +35,10 @@ export function isAccountId(text: string): boolean {
 }
 
 /**
- * A user or group that is there already, by name or by number as chown(1) takes them. What directory services use is fine:
+ * A user or group that exists, by name or by number as chown(1) takes them. Names of directory services are allowed:
  * `user@domain`, `DOMAIN\user`, `domain users`. The rule is systemd's relaxed one (https://systemd.io/USER_NAMES): no control
- * characters, no `:` and no `/`, not `.` or `..`, no number out of range. Besides, no `-` and no `+` at the beginning: options,
- * NIS's entries of nsswitch.conf(5), and the numbers `-0` and `+0`, which getent(1) takes for root's.
+ * characters, no `:` and no `/`, not `.` or `..`, no number out of range. Besides, no `-` and no `+` at the beginning: these are
+ * options, NIS's entries of nsswitch.conf(5), and the numbers `-0` and `+0`, which getent(1) takes for root's.
  */
 export function accountFault(name: string): NameFault | undefined {
   const isName =
@@ -49,30 +49,30 @@ export function accountFault(name: string): NameFault | undefined {
     !/^\.\.?$/.test(name) &&
     Buffer.byteLength(name) <= LONGEST_ACCOUNT;
   if (isName && (isAccountId(name) || !/^\d+$/.test(name))) return undefined;
-  return { what: `${shown(name)} is not the name of an account`, hint: 'write the name or the number of one' };
+  return { what: `${quoteText(name)} is not the name of an account`, hint: 'write the name or the number of one' };
 }
 
 /**
- * A user or group that is to be made if it is not there. useradd(8) and groupadd(8), CAVEATS: letters, digits, `_` and `-`, no
+ * A user or group that is created if it does not exist. useradd(8) and groupadd(8), CAVEATS: letters, digits, `_` and `-`, no
  * `-` at the beginning, a `$` at the end for Samba, at most 32 characters; their tools take a `.`, too.
  */
 export function newAccountFault(name: string): NameFault | undefined {
   if (/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(name) && name.length <= LONGEST_NEW_ACCOUNT) return undefined;
   return {
-    what: `${shown(name)} is not a name for an account`,
+    what: `${quoteText(name)} is not a name for an account`,
     hint: `letters, digits, "_", "-" and ".", a letter or "_" first, at most ${LONGEST_NEW_ACCOUNT} characters`,
   };
 }
 
 /**
- * A home directory. passwd(5): fields are parted by `:`, lines by a line break; busybox would write both as they are.
+ * A home directory. passwd(5): fields are separated by `:`, lines by a line break; busybox would write both unchanged.
  * @param path an absolute path
  */
 export function homeFault(path: string): NameFault | undefined {
   if (!path.includes(':') && !CONTROL.test(path)) return undefined;
   return {
     what: 'a home with ":" or a control character',
-    hint: 'these part the fields and lines of /etc/passwd',
+    hint: 'these separate the fields and lines of /etc/passwd',
   };
 }
 
@@ -90,7 +90,7 @@ export function serviceFault(name: string): NameFault | undefined {
     !CONTROL.test(name);
   if (isName) return undefined;
   return {
-    what: `${shown(name)} is not the name of a service`,
+    what: `${quoteText(name)} is not the name of a service`,
     hint: 'letters, digits and ":", "-", "_", ".", "@", or the path of an init script',
   };
 }
@@ -99,10 +99,10 @@ interface PackageRule {
   /** As in "is not the name of a Debian package". */
   readonly kind: string;
   readonly name: (text: string) => boolean;
-  /** Of a text that is no address: where URLs and paths belong is for the manager to say. */
+  /** For a text that is not an address: each manager decides where URLs and paths belong. */
   readonly version: (text: string) => boolean;
   readonly hint: string;
-  /** How the names of files end that its tools install in the place of a package of that name. */
+  /** The ends of file names for which its tools install the file instead of a package of that name. */
   readonly file?: RegExp;
 }
 
@@ -113,7 +113,7 @@ const DEB_VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
 
 /**
  * dnf(8), "Specifying packages", yum(8), and zypper(8), "Package management commands": NAME[.ARCH], with patterns and the
- * parentheses of what packages provide, `perl(Foo::Bar)` and `bundled(npm(foo))`; an operator and a version behind it, as in `vim >= 8`. The
+ * parentheses of what packages provide, `perl(Foo::Bar)` and `bundled(npm(foo))`; an operator and a version after it, as in `vim >= 8`. The
  * characters of a name are those of rpm-spec's preamble. zypper takes a leading `-`, `!`, `+` and `~` for orders and an operator
  * at the end for the beginning of the next name, yum 3 a leading `-` for "not this one".
  */
@@ -151,18 +151,18 @@ const APK_NAME =
   /^[A-Za-z0-9_][A-Za-z0-9+._:-]*(?:@[A-Za-z0-9+._-]+)?(?:(?:[<>]=?|==?|=?~=?|><)[A-Za-z0-9][A-Za-z0-9._~+-]*)?$/;
 const APK_VERSION = /^~?[A-Za-z0-9][A-Za-z0-9._~+-]*$/;
 
-/** PKGBUILD(5), pkgname and pkgver; pacman(8), --sync: a repository before the name, an operator and a version behind it. */
+/** PKGBUILD(5), pkgname and pkgver; pacman(8), --sync: a repository before the name, an operator and a version after it. */
 const ARCH_NAME =
   /^(?:[A-Za-z0-9][A-Za-z0-9_.-]*\/)?[A-Za-z0-9@_+][A-Za-z0-9@._+-]*(?:(?:[<>]=?|=)[A-Za-z0-9][A-Za-z0-9._+~:-]*)?$/;
 const ARCH_VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~:-]*$/;
 
 /** RubyGems' Gem::Specification::VALID_NAME_PATTERN, without `-` and `.` at the beginning; or the path of a gem's file. */
 const GEM_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\/[^\s\x00-\x1f\x7f-\x9f]+\.gem)$/;
-/** RubyGems' Gem::Requirement::PATTERN: what else stands behind `NAME:` gem takes for a part of the name. */
+/** RubyGems' Gem::Requirement::PATTERN: gem takes anything else after `NAME:` for a part of the name. */
 const GEM_VERSION = /^\s*(?:=|!=|>|<|>=|<=|~>)?\s*[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*$/;
 
 const pip = once(() => {
-  // The specifiers of PEP 440, parted by commas. No two blanks in a row, which keeps the patterns quick.
+  // The specifiers of PEP 440, separated by commas. No two blanks in a row, which keeps the patterns fast.
   const version = '[A-Za-z0-9][A-Za-z0-9.*!+_-]*';
   const specifier = `(?:===|==|~=|!=|<=|>=|<|>) ?${version}`;
   const specifiers = `${specifier}(?: ?, ?${specifier})*`;
@@ -196,7 +196,7 @@ const pipRule: PackageRule = {
   file: PIP_FILE,
 };
 
-/** For managers of package files: what the document calls them goes to no program. */
+/** For managers of package files: the name in the document is not passed to any program. */
 const fileRule: PackageRule = {
   kind: 'a package',
   name: (text) => !text.startsWith('-') && !CONTROL.test(text),
@@ -246,26 +246,28 @@ export type RuledManager = keyof typeof PACKAGE_RULES;
  */
 export function packageFault(manager: RuledManager, name: string, versions: readonly string[]): NameFault | undefined {
   const rule: PackageRule = PACKAGE_RULES[manager];
-  // pip is given the address alone, and the document may call it what it likes.
+  // pip gets only the address, so the name in the document is free.
   const isLabel = manager === 'python' && versions.some((version) => PIP_ADDRESS.test(version));
   const nameRule = isLabel ? fileRule.name : rule.name;
   if (name.length > LONGEST_ADDRESS || !nameRule(name))
     return {
-      what: `${shown(name)} is not the name of ${rule.kind}`,
+      what: `${quoteText(name)} is not the name of ${rule.kind}`,
       hint: rule === rpmRule && isAddress(name) ? 'write a blank in it as %20' : rule.hint,
     };
   // The tools run elsewhere, and would look for the file there.
   if (!isLabel && rule.file?.test(name) && !name.includes('/'))
-    return { what: `${shown(name)} is the name of a file, not of ${rule.kind}`, hint: `write ./${name}` };
+    return { what: `${quoteText(name)} is the name of a file, not of ${rule.kind}`, hint: `write ./${name}` };
   const isFile = (text: string): boolean => manager !== 'python' && isAddress(text);
   const odd = versions.find(
     (version) => version.length > LONGEST_ADDRESS || !(isFile(version) || rule.version(version)),
   );
-  return odd === undefined ? undefined : { what: `${shown(odd)} is not a version of ${rule.kind}`, hint: rule.hint };
+  return odd === undefined
+    ? undefined
+    : { what: `${quoteText(odd)} is not a version of ${rule.kind}`, hint: rule.hint };
 }
 
-/** A text for a message: quoted, and cut where it is long. Of a URL, which may hold a password, nothing is shown. */
-function shown(text: string): string {
+/** A text for a message: quoted, and shortened. A URL is not shown, since it may have a password. */
+function quoteText(text: string): string {
   if (/:\/\//.test(text)) return 'this URL';
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }

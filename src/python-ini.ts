@@ -110,7 +110,7 @@ export function parsePythonIni(text: string, { isPlain = false }: IniOptions = {
     if (header === DEFAULT_SECTION) section = { settings: defaults, seen: defaults };
     else if (header !== undefined) {
       const known = sections.get(header);
-      if (known !== undefined) addFault(number, `the section [${header}] once more, first in line ${known.line}`);
+      if (known !== undefined) addFault(number, `the section [${header}] is repeated, first on line ${known.line}`);
       const settings = known?.settings ?? new Map<string, Setting>();
       if (known === undefined) sections.set(header, { line: number, settings });
       section = { settings, seen: known === undefined ? settings : new Map() };
@@ -142,7 +142,7 @@ function openSetting(
   const key = delimiter < 0 ? '' : strip(value.slice(0, delimiter)).toLowerCase();
   const earlier = known.get(key);
   if (key === '') addFault(line, 'neither a section nor a setting');
-  else if (earlier !== undefined) addFault(line, `the key ${key} once more, first in line ${earlier.line}`);
+  else if (earlier !== undefined) addFault(line, `the key ${key} is repeated, first on line ${earlier.line}`);
   // Continuation lines of such a line are ignored with it.
   return { key: key === '' ? undefined : key, line, lines: [strip(value.slice(delimiter + 1))] };
 }

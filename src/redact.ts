@@ -37,9 +37,9 @@ export class Redactor {
   }
 
   /**
-   * Registers the contents of private files: what they name as a secret, and of those that are no scripts the lines too, since
-   * programs print line by line, the values in them that are not ordinary, and the base64 encoding. What also stands in one of
-   * the open texts is not, unless it has the name of a secret.
+   * Registers the contents of private files: the values with the name of a secret; and, unless the file is a script, its lines,
+   * since programs print line by line, its values that are not ordinary, and its base64 encoding. A value that is also in one of
+   * the open texts is not registered, unless it has the name of a secret.
    */
   addPrivateTexts(texts: readonly PrivateText[], openTexts: readonly string[] = []): void {
     const lines = new Set<string>();
@@ -70,7 +70,7 @@ export class Redactor {
   }
 
   /**
-   * Registers what a document calls a secret, wherever it appears; private files and credentials are registered separately.
+   * Registers the values that a document names as secrets; private files and credentials are registered separately.
    * @param text of the document, where there is one: it has the numbers as they are written
    */
   addDocument(document: unknown, text = ''): void {

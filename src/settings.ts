@@ -94,7 +94,7 @@ export function wholeSetting(
   return otherwise;
 }
 
-/** Lifts the guard against unsafe paths where the operator wants that (`allow-unsafe-paths`). */
+/** Allows unsafe paths where the operator has set `allow-unsafe-paths`. */
 export async function applyPathSetting(files: FileSystem, log: Log): Promise<void> {
   if (booleanSetting(await readSettings(files), 'allow-unsafe-paths', false, log)) files.allowUnsafePaths();
 }

@@ -12,14 +12,14 @@ export interface Authentication {
   readonly accessKeyId?: string;
   readonly secretKey?: string;
   readonly roleName?: string;
-  /** URL prefixes that these credentials are for when no file names them. */
+  /** URL prefixes for which these credentials are used when a file names none. */
   readonly uris: readonly string[];
   readonly buckets: readonly string[];
 }
 
 export interface Authentications {
   readonly byName: ReadonlyMap<string, Authentication>;
-  /** Every value of the blocks that must not be seen: keys, passwords and whatever else is not an address or a name. */
+  /** All values of the blocks that must not be shown: keys, passwords and whatever else is not an address or a name. */
   readonly secrets: readonly string[];
   readonly findings: readonly Finding[];
 }
@@ -27,7 +27,7 @@ export interface Authentications {
 const KNOWN = ['type', 'username', 'password', 'accessKeyId', 'secretKey', 'roleName', 'uris', 'buckets'];
 const NOT_SECRET = new Set(['type', 'uris', 'buckets', 'roleName', 'username']);
 
-/** Decodes the authentication blocks; what is not understood is a warning, since only some file may need it. */
+/** Decodes the authentication blocks; one that is not understood is a warning, since perhaps no file needs it. */
 export function decodeAuthentications(document: Readonly<Record<string, unknown>>, spans: JsonSpans): Authentications {
   const byName = new Map<string, Authentication>();
   const secrets: string[] = [];
@@ -82,7 +82,7 @@ export function decodeAuthentications(document: Readonly<Record<string, unknown>
   return { byName, secrets, findings };
 }
 
-/** The credentials for a URL: those that are named, else those whose `uris` or `buckets` the URL lies in. */
+/** The credentials for a URL: those that are named, else those whose `uris` or `buckets` contain the URL. */
 export function authenticationFor(
   url: string,
   named: string | undefined,
@@ -98,7 +98,7 @@ export function authenticationFor(
 
 /** A prefix that ends with its host covers that host only: https://a.example is not https://a.example.org. */
 function liesBelow(whole: string, prefix: string): boolean {
-  // Credentials in the URL itself are for when there are no others.
+  // Credentials in the URL itself are used only when there are no others.
   const url = whole.replace(/^(https?:\/\/)[^/?#]*@/i, '$1');
   if (!url.startsWith(prefix)) return false;
   return !/^[a-z]+:\/\/[^/?#]*$/i.test(prefix) || /^([/?#]|$)/.test(url.slice(prefix.length));

@@ -5,8 +5,8 @@ import { isSection, reservedNames, unknownKeys } from './schema.ts';
 import { unresolvedError, unresolvedHint, unresolvedIn, unresolvedInContent } from './unresolved.ts';
 
 /**
- * What is odd about a config beside the form of its values: keys that nobody reads, names that JavaScript keeps for itself,
- * functions of templates that nobody has resolved.
+ * What is odd about a config apart from the form of its values: keys that are ignored, names that JavaScript reserves, functions
+ * of templates that were not resolved.
  * @param name of the config
  */
 export function doubtsAbout(name: string, value: Readonly<Record<string, unknown>>): Finding[] {
@@ -40,10 +40,10 @@ export function doubtsAbout(name: string, value: Readonly<Record<string, unknown
   return findings;
 }
 
-/** Findings without those that a coarser one has said already: what is wrong within a function nobody has resolved. */
-export function withoutEchoes(doubts: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
-  const said = new Set(doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer));
-  return findings.filter(({ pointer }) => !liesWithin(pointer, said));
+/** Findings without those that follow from an earlier one: whatever is wrong within a function that was not resolved. */
+export function withoutConsequences(doubts: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
+  const reported = new Set(doubts.filter(({ severity }) => severity === 'error').map(({ pointer }) => pointer));
+  return findings.filter(({ pointer }) => !liesWithin(pointer, reported));
 }
 
 /** Whether a place is one of these, or within one. */
@@ -53,14 +53,14 @@ function liesWithin(pointer: string, places: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** Says what a document is that is no object. */
-export function whatItIs(value: unknown): string {
+/** Says what a document is instead of an object. */
+export function describeKind(value: unknown): string {
   const kind = Array.isArray(value) ? 'it is a list; ' : typeof value === 'string' ? 'it is a text in quotes; ' : '';
   return `${kind}it must be an object that holds ${INIT_KEY}`;
 }
 
-/** Says where the Init is, when it is not where it should be: in a template, or one level down. */
-export function whereItMayBe(value: Record<string, unknown>): string {
+/** Says where the Init is when it is not at the top of the document: in a template, or one level deeper. */
+export function guessPlaceOfInit(value: Record<string, unknown>): string {
   const resources = value['Resources'] ?? value['resources'];
   if (isRecord(resources)) {
     const names = Object.keys(resources).filter((name) => pathToInit(resources[name]) !== undefined);
@@ -73,7 +73,7 @@ export function whereItMayBe(value: Record<string, unknown>): string {
     return `this is what belongs below it: write { "${INIT_KEY}": { ... } } around it`;
   const keys = Object.keys(value);
   const near = keys.find((key) => nearestName(key, [INIT_KEY]) !== undefined);
-  if (near !== undefined) return `${JSON.stringify(near)} is spelled otherwise: write ${INIT_KEY}`;
+  if (near !== undefined) return `${JSON.stringify(near)} is misspelled: write ${INIT_KEY}`;
   if (keys.some(isSection))
     return `these are the sections of a config: write { "${INIT_KEY}": { "config": { ... } } } around them`;
   return keys.length === 0 ? 'it is empty' : `it has: ${shownNames(keys)}`;
@@ -100,8 +100,8 @@ function pathToInit(value: unknown): readonly string[] | undefined {
 }
 
 /**
- * Keys beside the configs that are nearly what is read, and that nobody reads as they are.
- * @param selected configs, whose names are free
+ * Misspelled keys at the top of the document and of the Init, which are ignored.
+ * @param selected configs, which may have any name
  */
 export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selected: readonly string[]): Finding[] {
   const configs = new Set(selected);
@@ -115,7 +115,7 @@ export function doubtsAboutNames(value: Readonly<Record<string, unknown>>, selec
   return [...misspelled(value, AUTHENTICATION_KEY), ...(isRecord(init) ? misspelled(init, SETS_KEY, INIT_KEY) : [])];
 }
 
-/** Keys of the selected configs that occur twice. The content of a file is written as it is, so its keys do not count. */
+/** Keys of the selected configs that occur twice. The content of a file is written unchanged, so its keys are not checked. */
 export function doubtsAboutKeys(text: string, selected: readonly string[]): Finding[] {
   return repeatedKeys(text).flatMap(({ path, lines: [first, again] }): Finding[] => {
     const [top, config = '', section, , part] = path;

@@ -12,9 +12,9 @@ export interface Selection {
   readonly findings: readonly Finding[];
 }
 
-/** How many configs and references to sets are followed. More are a mistake: sets that name each other twice double them. */
+/** How many configs and references to sets are followed. More are a mistake, as of sets that name each other twice. */
 const MOST_FOLLOWED = 10_000;
-/** Names of sets that are shown of a cycle. */
+/** How many names of sets are shown for a cycle. */
 const LONGEST_TRAIL = 10;
 
 type Record_ = Readonly<Record<string, unknown>>;
@@ -61,10 +61,10 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
     const trail = open.map((set) => set.name);
     const at = trail.indexOf(name);
     if (at >= 0) {
-      // Sets that all name each other have more cycles than anybody wants to read about.
-      const isTold = [name, trail[trail.length - 1] ?? ''].some((one) => cyclic.has(one));
+      // Sets that all name each other have very many cycles: one is enough.
+      const isReported = [name, trail[trail.length - 1] ?? ''].some((one) => cyclic.has(one));
       for (const one of trail.slice(at)) cyclic.add(one);
-      if (isTold) return;
+      if (isReported) return;
       const shown = [...trail, name];
       if (shown.length > LONGEST_TRAIL) shown.splice(LONGEST_TRAIL / 2, shown.length - LONGEST_TRAIL, '...');
       findings.push(error(`config set cycle ${shown.join(' -> ')}`, 'remove one of the references', where));
@@ -109,7 +109,7 @@ function follow(init: Record_, sets: Record_, wanted: readonly string[]): Select
 }
 
 function tooMany(): Selection {
-  const what = `the config sets come to more than ${MOST_FOLLOWED} configs`;
+  const what = `the config sets contain more than ${MOST_FOLLOWED} configs`;
   return refuse([], what, 'sets that name other sets twice double them each time', [SETS_KEY]);
 }
 
@@ -139,7 +139,7 @@ function configNames(init: Record_): string[] {
   return Object.keys(init).filter((name) => name !== SETS_KEY);
 }
 
-/** What to do about an Init that has neither of the keys that are read. */
+/** What to do about an Init with neither of the keys that are used. */
 function whatElse(init: Record_): string {
   const keys = Object.keys(init);
   if (keys.some(isSection)) return 'these are the sections of a config: write "config": { ... } around them';

@@ -25,7 +25,7 @@ export type PackageManagerName =
 
 export interface PackageRequest {
   readonly name: string;
-  /** Versions, URLs or paths, any of which will do; empty: whichever version there is. */
+  /** Versions, URLs or paths, each of them sufficient; empty: any version. */
   readonly versions: readonly string[];
 }
 
@@ -89,7 +89,7 @@ export interface ServiceEntry extends EntryPlace {
   readonly restartOn: Readonly<Record<'files' | 'sources' | 'packages' | 'commands', readonly string[]>>;
 }
 
-/** One decoded config: what each section asks for, nothing of how. */
+/** One decoded config: what each section asks for, not how it is done. */
 export interface Config {
   readonly name: string;
   readonly packages: readonly PackagesEntry[];

@@ -108,7 +108,10 @@ function decodeContent(
   }
 }
 
-/** The context with its numbers as written (`2.0`, 64-bit integers). A zero stays a number, since the text "0" opens a section of a template. */
+/**
+ * The context with its numbers as written (`2.0`, 64-bit integers). A zero stays a number, since a section of a template is
+ * rendered for the text "0".
+ */
 function contextAsWritten(
   context: Record<string, unknown>,
   config: string,

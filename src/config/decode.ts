@@ -13,12 +13,12 @@ import type {
   UserEntry,
 } from './config.ts';
 import {
+  describeKind,
   doubtsAbout,
   doubtsAboutKeys,
   doubtsAboutNames,
-  whatItIs,
-  whereItMayBe,
-  withoutEchoes,
+  guessPlaceOfInit,
+  withoutConsequences,
 } from './config-doubts.ts';
 import { selectConfigs } from './config-sets.ts';
 import { decodeFiles, openTextsOf, privateTextsIn, soundFiles } from './decode-files.ts';
@@ -33,22 +33,22 @@ export interface MetadataDocument {
 }
 
 export interface Decoded {
-  /** What to apply, in order; a config that is selected twice stands here twice. */
+  /** What to apply, in order; a config that is selected twice is here twice. */
   readonly configs: readonly Config[];
   /** Every problem of the selected configs. With an error among them nothing may be applied. */
   readonly findings: readonly Finding[];
-  /** Credentials. They must not be seen anywhere. */
+  /** Credentials. They must not be shown anywhere. */
   readonly secrets: readonly string[];
   /** The contents of files that not everybody may read. */
   readonly privateTexts: readonly PrivateText[];
-  /** What the document says in the open, where there are private texts. */
+  /** What everybody may read of the document; empty where there are no private texts. */
   readonly openTexts: readonly string[];
 }
 
 /**
- * Says what a metadata document asks for. Pure: nothing of the machine is read.
+ * Decodes what a metadata document asks for. Pure: it reads nothing from the machine.
  * @param wanted config sets named on the command line
- * @param tolerated sections of which an entry with a name that no program may get is left out, with a warning
+ * @param tolerated sections in which an entry with a bad name is left out, with a warning
  */
 export function decodeMetadata(
   document: MetadataDocument,
@@ -56,9 +56,9 @@ export function decodeMetadata(
   tolerated: ReadonlySet<SectionName> = new Set(),
 ): Decoded {
   const { value, text } = document;
-  if (!isRecord(value)) return refused('the metadata is not an object', '', whatItIs(value));
+  if (!isRecord(value)) return refused('the metadata is not an object', '', describeKind(value));
   const init = value[INIT_KEY];
-  if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', whereItMayBe(value));
+  if (init === undefined) return refused(`no ${INIT_KEY} in the metadata`, '', guessPlaceOfInit(value));
   if (!isRecord(init))
     return refused(`${INIT_KEY} is not an object`, pointerOf([INIT_KEY]), 'write it as { "config": { ... } }');
 
@@ -99,7 +99,7 @@ export function decodeMetadata(
 }
 
 /**
- * What nobody may see of a document: credentials, and the private files of all its configs, whichever of them a run selects.
+ * What must not be shown of a document: credentials, and the private files of all its configs, selected or not.
  */
 export function secretsOf({ value, text }: MetadataDocument): Pick<Decoded, 'secrets' | 'privateTexts' | 'openTexts'> {
   if (!isRecord(value)) return { secrets: [], privateTexts: [], openTexts: [] };
@@ -138,12 +138,12 @@ function decodeConfig(
   const doubts = doubtsAbout(name, value);
   const problems: Finding[] = [];
   const result = parseConfig(name, value, spans, tolerated, problems);
-  // Past an error nothing is applied; what could be decoded is still looked through for further problems.
+  // After an error nothing is applied; what could be decoded is still checked for further problems.
   const raw = result ?? {};
   const rawFiles = result === undefined ? soundFiles(value) : (raw.files ?? {});
   const files = decodeFiles(name, rawFiles, spans, authentications, problems);
   // One by one: as arguments of one call, a hundred thousand would overflow the stack.
-  for (const finding of [...doubts, ...withoutEchoes(doubts, problems)]) findings.push(finding);
+  for (const finding of [...doubts, ...withoutConsequences(doubts, problems)]) findings.push(finding);
   return {
     name,
     packages: decodePackages(name, raw),

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isRecord, type JsonSpans, numbersAsWritten } from '../json.ts';
 import type { SectionName } from './config.ts';
 import { type Finding, INIT_KEY, pointerOf } from './findings.ts';
-import { configSchema, partMessage, type RawConfig } from './schema.ts';
+import { configSchema, type RawConfig, splitMessage } from './schema.ts';
 
 /**
  * Decodes a config by its schema. A name that no program may get is an error; in a tolerated section it is a warning, and the
@@ -40,7 +40,7 @@ export function parseConfig(
 }
 
 function isTolerated(issue: v.BaseIssue<unknown>, tolerated: ReadonlySet<SectionName>): boolean {
-  return partMessage(issue.message).isName && tolerated.has(pathOf(issue)[0] as SectionName);
+  return splitMessage(issue.message).isName && tolerated.has(pathOf(issue)[0] as SectionName);
 }
 
 /** The path of the entry that an issue is about: packages and services are one level deeper, below their managers. */
@@ -71,7 +71,7 @@ function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {
     const pointer = pointerOf([INIT_KEY, config, ...path.slice(0, -1)]);
     return { severity: 'error', what: `${issue.expected} is missing`, pointer };
   }
-  const { what, hint } = partMessage(issue.message);
+  const { what, hint } = splitMessage(issue.message);
   const pointer = pointerOf([INIT_KEY, config, ...path]);
   return { severity: 'error', what, pointer, ...(hint === '' ? {} : { hint }) };
 }

@@ -13,18 +13,18 @@ import { suggestName } from '../nearest-name.ts';
 import { isWindowsCommand, isWindowsPath, type Mode, parseBoolean, parseMode, urlFault } from './values.ts';
 
 /*
- * The form of a config. Every schema says in its own words what is wrong; a hint stands behind HINT in the message, for
- * decode.ts to part again. Values that templates leave empty (YAML's null) count as absent.
+ * The form of a config. Each schema has its own words for what is wrong. A message may have a hint after HINT, and
+ * splitMessage splits it again. Values that templates leave empty (YAML's null) count as absent.
  */
 
 const HINT = '\n';
 const message = (what: string, hint = ''): string => `${what}${HINT}${hint}`;
 
-/** The message of a name that breaks its rule. */
+/** The message about a name that breaks its rule. */
 const nameMessage = ({ what, hint }: NameFault): string => `${message(what, hint)}${HINT}name`;
 
-/** Parts a schema's message into what is wrong, what to do, and whether it is about a name that no program may get. */
-export function partMessage(text: string): { what: string; hint: string; isName: boolean } {
+/** Splits a schema's message into what is wrong, what to do, and whether it is about a name that no program may get. */
+export function splitMessage(text: string): { what: string; hint: string; isName: boolean } {
   const [what = '', hint = '', kind] = text.split(HINT);
   return { what, hint, isName: kind === 'name' };
 }
@@ -76,10 +76,10 @@ const id = v.pipe(
   v.transform(Number),
   v.maxValue(0xffff_fffe, message('an id out of range', 'at most 4294967294')),
 );
-/** A check by one of the rules for names. @param words makes the message; left out, that of a name */
+/** A check by one of the rules for names. @param words makes the message; by default, the message about a name */
 const follows = (fault: (name: string) => NameFault | undefined, words = (found: NameFault) => nameMessage(found)) =>
   v.rawCheck<string>(({ dataset, addIssue }) => {
-    // What has been complained about already is not reported twice.
+    // A value that has been reported already is not reported twice.
     const found = dataset.typed && dataset.issues === undefined ? fault(dataset.value) : undefined;
     if (found !== undefined) addIssue({ message: words(found) });
   });
@@ -93,7 +93,7 @@ const ownerName = v.pipe(
 );
 
 const packageName = v.pipe(text, v.trim(), v.nonEmpty(message('an empty package name')));
-/** Some write `{}` for no version. */
+/** Some templates have `{}` for no version. */
 const isEmptyObject = (value: unknown): boolean => isRecord(value) && Object.keys(value).length === 0;
 const versions = v.pipe(
   v.unknown(),
@@ -101,7 +101,7 @@ const versions = v.pipe(
   v.nullish(listOfWords, []),
   v.transform((list) => list.map((version) => version.trim()).filter((version) => version !== '')),
 );
-/** Runs after the schema of the list, so that both report what they find. */
+/** Runs after the schema of the list, so that both report their findings. */
 const packagesFollow = (manager: RuledManager) =>
   v.rawCheck<Record<string, string[]>>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>;
@@ -119,7 +119,7 @@ const listOfPackages = v.pipe(
   v.array(words),
   v.transform((names): Record<string, unknown> => Object.fromEntries(names.map((name) => [name, []]))),
 );
-/** Made for the managers that a document names: ten of them would cost each start half a millisecond. */
+/** Made only for the managers that a document names: all ten would cost each start half a millisecond. */
 const packageList = (manager: RuledManager) =>
   v.lazy(() =>
     v.pipe(
@@ -128,7 +128,7 @@ const packageList = (manager: RuledManager) =>
         message('not a map of package names to versions', 'write it as { "name": [] }'),
       ),
       v.lazy((value) => (Array.isArray(value) ? listOfPackages : record)),
-      // What is plainly in order is told by a look: the schema takes 3 ms for 200 packages.
+      // A list that is plainly correct skips the schema, which takes 3 ms for 200 packages.
       v.lazy((value) => {
         const plain = plainPackages(manager, value as Record<string, unknown>);
         return plain === undefined
@@ -141,7 +141,7 @@ const packageList = (manager: RuledManager) =>
     ),
   );
 
-/** Package names and their versions as the schemas above make them; undefined where there is anything for these to judge. */
+/** Package names and their versions as the schemas above make them; undefined where the schemas have to check them. */
 function plainPackages(
   manager: RuledManager,
   packages: Readonly<Record<string, unknown>>,
@@ -165,7 +165,7 @@ const command = v.pipe(
     [v.string(), v.array(v.unknown())],
     message('neither text nor a list', 'write a shell command, or a list of program and arguments'),
   ),
-  // Not a union, which would say only that neither fits.
+  // Not a union, which would only say that neither fits.
   v.lazy((value) => (typeof value === 'string' ? shellCommand : argumentList)),
 );
 const unixCommand = v.pipe(
@@ -229,7 +229,7 @@ const entries = {
       v.pipe(
         listOfWords,
         v.transform((names) => splitCommas(names)),
-        // Told at the list, since one text may hold several names.
+        // Reported at the list, since one text may have several names.
         v.rawCheck(({ dataset, addIssue }) => {
           for (const name of dataset.typed ? dataset.value : []) {
             const found = accountFault(name);
@@ -309,7 +309,7 @@ const serviceManagers = {
 
 const OF_WINDOWS = new Set(['msi', 'windows']);
 
-/** Runs after the schema of the table, so that both report what they find. */
+/** Runs after the schema of the table, so that both report their findings. */
 const onlyKeysOf = <T extends object>(kind: string, table: object) =>
   v.rawCheck<T>(({ dataset, addIssue }) => {
     const input = dataset.value as Record<string, unknown>;
@@ -344,7 +344,7 @@ export function isSection(key: string): boolean {
 export const configSchema = v.looseObject(sections);
 export type RawConfig = v.InferOutput<typeof configSchema>;
 
-/** Names the keys of a config and its entries that nothing reads: the path of each, and the names that would be read. */
+/** The keys of a config and its entries that are ignored: the path of each, and the known keys there. */
 export function unknownKeys(config: Readonly<Record<string, unknown>>): { path: string[]; known: string[] }[] {
   const found: { path: string[]; known: string[] }[] = [];
   const compare = (value: unknown, table: object, path: string[]): void => {
@@ -369,10 +369,10 @@ export function unknownKeys(config: Readonly<Record<string, unknown>>): { path: 
   return found;
 }
 
-/** Names that the schemas pass over without a word, since JavaScript has a meaning for them. */
+/** Names that the schemas ignore silently, since JavaScript has a meaning for them. */
 const RESERVED_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** The paths of entries with a reserved name. What stands in a file's content or context is free. */
+/** The paths of entries with a reserved name. The content and the context of a file may have any names. */
 export function reservedNames(config: Readonly<Record<string, unknown>>): string[][] {
   const found: string[][] = [];
   const walk = (value: unknown, path: string[]): void => {

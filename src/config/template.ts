@@ -19,7 +19,7 @@ export function renderTemplate(template: string, context: Readonly<Record<string
   return { text, unknown: [...writer.unknown] };
 }
 
-/** What a template's author should know, as in `nothing in the context for {{port}}`; undefined when all names were known. */
+/** What the author of a template should know, as in `nothing in the context for {{port}}`; undefined when all names are known. */
 export function doubtAbout({ unknown }: Rendered): string | undefined {
   if (unknown.length === 0) return undefined;
   return `nothing in the context for ${unknown.map((name) => `{{${name}}}`).join(', ')}`;
@@ -36,7 +36,7 @@ class OwnWriter extends mustache.Writer {
   override unescapedValue([, name = '']: string[], context: mustache.Context): string {
     const value: unknown = context.lookup(name);
     if (value === undefined) this.unknown.add(name);
-    // An object is not for text; its JSON says at least what it is.
+    // An object has no form as text; its JSON at least shows what it is.
     return isRecord(value) ? JSON.stringify(value) : String(value ?? '');
   }
 }
@@ -65,9 +65,9 @@ function has(value: unknown, key: string): value is Readonly<Record<string, unkn
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
 }
 
-/** Characters. The library makes a token of each character of a text at first, which takes 200 bytes of memory. */
+/** Characters. The library first makes a token of each character, which takes 200 bytes of memory. */
 const LONG_TEXT = 4096;
-/** Characters. The library looks for the end of a tag in a time that grows with the square of the blanks in it. */
+/** Characters. The library's time to find the end of a tag grows with the square of the blanks in it. */
 const LONGEST_TAG = 1000;
 const MOST_TAGS = 200_000;
 
@@ -77,14 +77,14 @@ interface Shortened {
   readonly restore: (rendered: string) => string;
 }
 
-/** Replaces the long texts of a template by marks, and empties its comments, so that it may have many megabytes. */
+/** Replaces the long texts of a template by marks and empties its comments, so that a template may have many megabytes. */
 function shorten(template: string, context: unknown): Shortened {
-  // With delimiters of its own it is taken as it is.
+  // A template that sets other delimiters is not changed.
   if (template.length < LONG_TEXT || template.includes('{{=')) return { short: template, restore: (text) => text };
   const mark = markNotIn(template, JSON.stringify(context));
   const texts: string[] = [];
   const take = (part: string): string => (part.length < LONG_TEXT ? part : `${mark}${texts.push(part) - 1}${mark}`);
-  // Blanks beside a tag do not keep it from standing alone on its line, which is taken away then.
+  // A tag with only blanks beside it is alone on its line, and the library removes the line: so these blanks are kept.
   const takeBeside = (part: string): string => (part.trim() === '' ? part : take(part));
   const pieces = piecesOf(template).map((piece) => {
     if (piece.startsWith('{{')) return piece.startsWith('{{!') && piece.endsWith('}}') ? '{{!}}' : piece;
@@ -115,7 +115,7 @@ function piecesOf(template: string): readonly string[] {
   return pieces;
 }
 
-/** A character for private use that is in none of the texts. */
+/** A private-use character that is in none of the texts. */
 function markNotIn(...texts: readonly string[]): string {
   let code = 0xe000;
   while (texts.some((text) => text.includes(String.fromCharCode(code)))) code++;

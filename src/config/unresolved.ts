@@ -1,7 +1,7 @@
 import { isRecord } from '../json.ts';
 import type { Finding } from './findings.ts';
 
-/** A function of a template that nobody has resolved: where it stands, counted from the config, and its name. */
+/** A function of a template that was not resolved: its path below the config, and its name. */
 export interface Unresolved {
   readonly path: readonly string[];
   readonly name: string;
@@ -15,18 +15,18 @@ const OF_HOT = new Set([
 ]);
 
 /**
- * What the keys of an object are: names that the author chooses, in the depth of such an object, names of entries, or what the schema
- * knows.
+ * What the keys of an object are: chosen by the author (`free`), within such an object (`deep`), names of entries, or keys of the
+ * schema (`known`).
  */
 type Keys = 'free' | 'deep' | 'names' | 'known';
 
-/** Keys of entries whose value has names of the author's: one that is called like a function of Heat's is a name there. */
+/** Keys of entries whose values have names of the author's choice, which may be those of Heat's functions. */
 const FREE_KEYS = new Set(['env', 'context']);
 
 /**
- * The functions of templates in a config, in the places of text, numbers and lists. Heat resolves its own; what is left came from a
- * template of another kind, or was never in one.
- * @param config as it stands in the document
+ * The functions of templates in a config, where text, numbers and lists belong. Heat resolves its own functions; those that are
+ * left come from a template of another kind, or were never in a template.
+ * @param config as it is in the document
  */
 export function unresolvedIn(config: Readonly<Record<string, unknown>>): readonly Unresolved[] {
   const found: Unresolved[] = [];
@@ -52,8 +52,8 @@ export function unresolved(value: unknown): string | undefined {
 }
 
 /**
- * The first function in the content of a file, which is written as JSON. In the depth of an object, `if` and `filter` are names
- * like others, and a content that is a template has its functions with reason.
+ * The first function in the content of a file that is written as JSON. Within an object, `if` and `filter` are ordinary names, and
+ * a content that is a template itself is expected to have functions.
  */
 export function unresolvedInContent(content: unknown): Unresolved | undefined {
   const whole = unresolved(content);
@@ -72,12 +72,12 @@ export function unresolvedInContent(content: unknown): Unresolved | undefined {
   return undefined;
 }
 
-/** The error about a function in the place of a value. @param pointer to that place */
+/** The error about a function instead of a value. @param pointer to its place */
 export function unresolvedError(name: string, pointer: string): Finding {
   return { severity: 'error', what: `${name} was not resolved`, pointer, hint: unresolvedHint(name) };
 }
 
-/** What may be done about it. */
+/** What to do about a function that was not resolved. */
 export function unresolvedHint(name: string): string {
   if (name === 'Fn::Sub') return 'heat does not know it: use Fn::Join, or str_replace in a HOT template';
   if (name.startsWith('Fn::Import') || name === 'Fn::Transform' || name === 'Fn::Cidr')
@@ -89,7 +89,7 @@ function isContent(path: readonly string[]): boolean {
   return path.length === 3 && path[0] === 'files' && path[2] === 'content';
 }
 
-/** What the keys of the object at a path are. Packages and services stand under their managers. */
+/** What the keys of the object at a path are. Packages and services are one level deeper, below their managers. */
 function keysAt(path: readonly string[]): Keys {
   const [section] = path;
   const key = path.at(-1) ?? '';
@@ -110,7 +110,7 @@ function functionIn(value: unknown, keys: Keys): string | undefined {
   return !mayBeName && (name === 'Ref' || OF_HOT.has(name)) ? name : undefined;
 }
 
-/** What a function is given, and no entry has as its value. */
+/** Whether a value may be the argument of a function. No entry has such a value. */
 function isArgument(value: unknown): boolean {
   return typeof value === 'string' ? value.trim() !== '' : Array.isArray(value) && value.length > 0;
 }

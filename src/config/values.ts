@@ -23,7 +23,7 @@ export function parseSwitch(text: string): boolean | undefined {
   return word === 'on' || word === 'off' ? word === 'on' : parseBoolean(word);
 }
 
-/** What a `mode` stands for. */
+/** What a `mode` means. */
 export type Mode =
   | { readonly kind: 'file' /** Permission bits, set-id and sticky included. */; readonly bits: number }
   | { readonly kind: 'symlink' };
@@ -38,7 +38,7 @@ const SPECIAL_BITS = 0o7000;
 const READ_BY_OTHERS = 0o004;
 const EXECUTED_BY_ANYBODY = 0o111;
 
-/** The permissions that people give files (contract section 3); they tell what an integer was meant to be. */
+/** The usual permissions of files (contract section 3); they decide how an integer is read. */
 const USUAL = new Set([
   0o400, 0o440, 0o444, 0o500, 0o550, 0o555, 0o600, 0o640, 0o644, 0o660, 0o664, 0o666, 0o700, 0o711, 0o744, 0o750, 0o755,
   0o770, 0o775, 0o777,
@@ -111,7 +111,7 @@ function isUsual(bits: number): boolean {
   return (type === 0 || type === REGULAR) && USUAL.has(bits & ~TYPE_BITS & ~SPECIAL_BITS);
 }
 
-/** The bits that tell the kind of file; undefined for a number that is larger than any mode. */
+/** The bits for the kind of file; undefined for a number that is larger than any mode. */
 function typeOf(bits: number): number | undefined {
   return bits <= LARGEST ? bits & TYPE_BITS : undefined;
 }

@@ -1,13 +1,13 @@
 import { parseSwitch } from '../config/values.ts';
 import { parsePythonIni, valuesOf } from '../python-ini.ts';
 
-/** What cfn-boto-cfg says (contract section 4); a key that is not there or makes no sense is undefined. */
+/** The settings of cfn-boto-cfg (contract section 4); a key that is missing or not understood is undefined. */
 export interface BotoConfig {
   readonly isSecure: boolean | undefined;
   readonly validatesCertificates: boolean | undefined;
   readonly regionName: string | undefined;
   readonly regionEndpoint: string | undefined;
-  /** Certificates to trust besides the machine's. */
+  /** Certificates to trust in addition to the machine's. */
   readonly caFile: string | undefined;
   /** Milliseconds. */
   readonly timeout: number | undefined;
@@ -17,11 +17,11 @@ export interface BotoConfig {
   /** As a URL, with user and password. */
   readonly proxy: string | undefined;
   readonly proxyPassword: string | undefined;
-  /** What made no sense, for people: no value stands in it. */
+  /** What was not understood, for people; without any values. */
   readonly oddities: readonly string[];
 }
 
-/** Seconds, retries: more is a slip of the pen, and would hold a boot up. */
+/** Seconds, retries: more is a mistake and would delay a boot. */
 const LONGEST_SECONDS = 3600;
 const MOST_RETRIES = 100;
 
@@ -61,7 +61,7 @@ export function decodeBotoConfig(text: string): BotoConfig {
     validatesCertificates: flag('https_validate_certificates'),
     regionName: textOf('cfn_region_name'),
     regionEndpoint: textOf('cfn_region_endpoint'),
-    // "system" is boto's word for the machine's own certificates, which are trusted anyhow.
+    // "system" is boto's word for the machine's own certificates, which are always trusted.
     caFile: caFile === 'system' ? undefined : caFile,
     timeout: timeout === 0 ? undefined : timeout,
     retries: decode('num_retries', 'a number of retries', (value) =>

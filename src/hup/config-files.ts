@@ -24,7 +24,7 @@ const HOOKS_FILE = 'hooks.conf';
 const HOOKS_DIRECTORY = 'hooks.d';
 /** Larger than any file of hooks. */
 const MOST_BYTES = 1024 * 1024;
-/** What editors and package managers leave beside a file, and files put aside by hand. */
+/** What editors and package managers leave beside a file, and files that somebody has renamed to disable them. */
 export const BACKUP =
   /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
 
@@ -35,10 +35,10 @@ export interface ConfigPlaces {
   readonly hooksDirectory: string;
 }
 
-/** The configuration with all that is wrong with it. */
+/** The configuration with everything that is wrong with it. */
 export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
   readonly places: ConfigPlaces;
-  /** What the files say, broken hooks among it. */
+  /** The sections of all files, those of broken hooks included. */
   readonly sections: ReadonlyMap<string, ConfigSection>;
   /** Undefined when [main] cannot be used; mainProblems then say why. */
   readonly settings: HupSettings | undefined;
@@ -49,7 +49,7 @@ export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
  * Reads cfn-hup's configuration: the main file, hooks.conf, and the files of hooks.d in the order of their names. Cheap
  * enough for every pass.
  * @param option what -c says: the configuration root, the hooks directory, or the main file
- * @throws Problem when the main file is not there or cannot be used
+ * @throws Problem when the main file does not exist or cannot be used
  */
 export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: string | undefined): HupConfig {
   const { settings, hooks, main, files, problems, warnings, mainProblems } = inspectHupConfig(system, option);
@@ -59,7 +59,7 @@ export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: st
   return { settings, hooks, main, files, problems, warnings };
 }
 
-/** As readHupConfig, but goes on as far as it can. @throws Problem when there is no main file */
+/** As readHupConfig, but continues after problems as far as possible. @throws Problem when there is no main file */
 export function inspectHupConfig(
   { files, self }: Pick<System, 'files' | 'self'>,
   option: string | undefined,
@@ -76,7 +76,8 @@ export function inspectHupConfig(
       }
       const content = files.readIfPresent(path, MOST_BYTES);
       if (content === undefined) {
-        if (files.entry(path) !== undefined) complaints.push(remark(path, 'a link to nothing', 'mend or remove it'));
+        if (files.entry(path) !== undefined)
+          complaints.push(remark(path, 'a link that leads nowhere', 'repair or remove it'));
         return undefined;
       }
       const file = { path, ini: decodePythonIni(content) };
@@ -104,7 +105,7 @@ export function inspectHupConfig(
   // Without [main] its own problem names it.
   for (const section of sections.has('main') ? misnamed : [])
     remarks.problems.push(
-      remark(fileLine(section), `[${section.name}] has no triggers, path or action`, 'is [main] meant?'),
+      remark(fileLine(section), `[${section.name}] has no triggers, path or action`, 'did you mean [main]?'),
     );
   const placed = linkResolver(files);
   const origin = { main: placed(places.main) };
@@ -115,7 +116,7 @@ export function inspectHupConfig(
   }));
   if (hooks.length === 0 && remarks.problems.length === 0) {
     remarks.warnings.push(
-      remark(`${places.hooksFile}, ${places.hooksDirectory}`, 'there are no hooks', 'put some there'),
+      remark(`${places.hooksFile}, ${places.hooksDirectory}`, 'there are no hooks', 'add some there'),
     );
   }
   const { problems, warnings } = remarks;
@@ -130,8 +131,7 @@ export function inspectHupConfig(
  */
 export function findConfigFiles(files: FileSystem, option: string | undefined): ConfigPlaces {
   if (option === undefined) return placesBelow(ROOT);
-  if (option === '')
-    throw new Problem('-c names nothing', { hint: 'an empty variable? give the configuration directory' });
+  if (option === '') throw new Problem('-c is empty', { hint: 'an empty variable? give the configuration directory' });
   const path = absolutePath(option);
   if (!isDirectory(files, path)) {
     if (files.entry(path) === undefined && basename(path) === MAIN_FILE) throw noMainFile(path);
@@ -144,7 +144,7 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
     if (main !== undefined) return placesBelow(dirname(main));
     throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
   }
-  // With hooks.d in it, it is meant as a root whose main file is missing.
+  // A directory with hooks.d in it is a root whose main file is missing.
   if (files.entry(joinPath(path, MAIN_FILE)) !== undefined || isDirectory(files, joinPath(path, HOOKS_DIRECTORY)))
     return placesBelow(path);
   if (files.entry(joinPath(ROOT, MAIN_FILE)) === undefined)
@@ -155,7 +155,7 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
   return { ...placesBelow(ROOT), hooksDirectory: path };
 }
 
-/** The main file that a path or the links behind it name. */
+/** The main file that a path names, or a link at it leads to. */
 function mainFileAt(files: FileSystem, path: string): string | undefined {
   let place = path;
   for (let links = 0; links < MOST_LINKS && basename(place) !== MAIN_FILE; links++) {
@@ -216,7 +216,7 @@ function isDirectory(files: FileSystem, path: string): boolean {
 }
 
 /**
- * Tells where a file really is: its directory with links resolved. A link that is the file itself stays, since two
+ * Makes a function that tells where a file really is: its directory with links resolved. A link at the end is kept, since two
  * configurations may each have one to the same hooks.
  */
 function linkResolver(files: FileSystem): (path: string) => string {
@@ -229,7 +229,7 @@ function linkResolver(files: FileSystem): (path: string) => string {
   };
 }
 
-/** A path with the links among its directories resolved; a name at its end that is no directory stays as it is. */
+/** A path with the links among its directories resolved; a name at its end that is not a directory is kept. */
 export function realPath(files: FileSystem, path: string): string {
   return realDirectory(files, path) ?? joinPath(realDirectory(files, dirname(path)) ?? dirname(path), basename(path));
 }

@@ -14,18 +14,18 @@ export interface PlacedSetting extends Setting {
 /** A section put together from all files. */
 export interface ConfigSection {
   readonly name: string;
-  /** Where it stands first. */
+  /** Where it is first. */
   readonly file: string;
   readonly line: number;
   readonly settings: ReadonlyMap<string, PlacedSetting>;
-  /** What [DEFAULT] gives besides. */
+  /** The keys of [DEFAULT]. */
   readonly defaults: ReadonlyMap<string, PlacedSetting>;
 }
 
 export interface Remarks {
   /** What keeps something from being used. */
   readonly problems: string[];
-  /** What is odd but does no harm. */
+  /** What is odd but harmless. */
   readonly warnings: string[];
 }
 
@@ -35,7 +35,7 @@ export interface ReadSetting {
   readonly place: string;
 }
 
-/** How configuration is complained about: `FILE[:LINE]: what: what next`, in one line. No value of a setting that could be secret. */
+/** A line about the configuration: `FILE[:LINE]: what: what next`. It has no value of a setting that could be secret. */
 export function remark(place: string, what: string, hint?: string): string {
   return [place, what, ...(hint === undefined ? [] : [hint])].join(': ').replace(/\s*\n\s*/g, ' ');
 }
@@ -45,7 +45,7 @@ export function fileLine({ file, line }: { readonly file: string; readonly line:
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** The faults of a file, one line each. @param section the one that the file should begin with */
+/** The faults of a file, one line each. @param section with which the file should begin */
 export function faultLines({ path, ini }: ConfigFile, section: string): readonly string[] {
   return ini.faults.map(({ line, what }) => {
     const hint = what === NO_SECTION ? `the file is not used: begin it with a line ${section}` : 'the file is not used';
@@ -54,8 +54,8 @@ export function faultLines({ path, ini }: ConfigFile, section: string): readonly
 }
 
 /**
- * Puts files together as configparser's read() does: a section that stands in several has the keys of all, the last one
- * counts, and its place is the first one's. [DEFAULT] is everybody's. Files with faults are to be left out before.
+ * Merges files as configparser's read() does: a section that is in several files has the keys of all. The last value of a key
+ * counts, and the place of the section is the first one. [DEFAULT] is for all sections. The caller leaves out files with faults.
  */
 export function mergeConfigFiles(
   files: readonly ConfigFile[],
@@ -72,7 +72,7 @@ export function mergeConfigFiles(
           remark(
             fileLine({ file: path, line }),
             `[${name}] is also in ${section.file}`,
-            'these keys win over those there',
+            'its keys here replace those there',
           ),
         );
       }
@@ -83,7 +83,7 @@ export function mergeConfigFiles(
   return merged;
 }
 
-/** The value of a key, which may also be written with `_` for `-`; undefined when it is not there or a problem. */
+/** The value of a key, which may also be written with `_` for `-`; undefined when it is missing or a problem. */
 export function readSetting(
   section: ConfigSection,
   key: string,
@@ -97,11 +97,11 @@ export function readSetting(
   if (setting === undefined || resolved === undefined) return undefined;
   const place = fileLine(setting);
   if ('value' in resolved) return { value: resolved.value, place };
-  problems.push(remark(place, resolved.fault, 'a %( that is meant as it stands is written %%('));
+  problems.push(remark(place, resolved.fault, 'write %%( for a literal %('));
   return undefined;
 }
 
-/** As readSetting, for what has to be one line: an indented next line is a slip of the pen. */
+/** As readSetting, for a value of one line: an indented next line is a mistake. */
 export function readLine(
   section: ConfigSection,
   key: string,
@@ -115,12 +115,12 @@ export function readLine(
   return undefined;
 }
 
-/** As readLine, for a look at a value which, when it cannot be read, has been complained about already. */
+/** As readLine, for a value whose problems have been reported already. */
 export function valueIn(section: ConfigSection | undefined, key: string): ReadSetting | undefined {
   return section === undefined ? undefined : readLine(section, key, { problems: [] });
 }
 
-/** An unknown key by which a missing one is meant, as in `trigers` for `triggers`: where it is, and what to write. */
+/** A misspelled key for one that is missing, as in `trigers` for `triggers`: where it is, and what to write. */
 export function misspelling(
   { settings }: ConfigSection,
   key: string,
@@ -129,23 +129,23 @@ export function misspelling(
   for (const [written, setting] of settings) {
     const name = written.replaceAll('_', '-');
     if (!known.includes(name) && nearestName(name, known) === key)
-      return { place: fileLine(setting), hint: `${written}= has to be written ${key}=` };
+      return { place: fileLine(setting), hint: `write ${key}= instead of ${written}=` };
   }
   return undefined;
 }
 
-/** Warns of keys that mean nothing here. What [DEFAULT] gives may be meant for others. */
+/** Warns about keys that are ignored. Those of [DEFAULT] may be for other sections. */
 export function warnOfUnknownKeys(section: ConfigSection, known: readonly string[], { warnings }: Remarks): void {
   for (const [key, setting] of section.settings) {
     const name = key.replaceAll('_', '-');
     if (known.includes(name)) {
       if (name !== key && section.settings.has(name))
-        warnings.push(remark(fileLine(setting), `${key} is ignored`, `${name} is there too`));
+        warnings.push(remark(fileLine(setting), `${key} is ignored`, `${name} is given, too`));
       continue;
     }
     const near = nearestName(name, known);
     warnings.push(
-      remark(fileLine(setting), `unknown key ${key}`, near === undefined ? 'ignored' : `is ${near} meant?`),
+      remark(fileLine(setting), `unknown key ${key}`, near === undefined ? 'ignored' : `did you mean ${near}?`),
     );
   }
 }

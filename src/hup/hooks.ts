@@ -100,7 +100,7 @@ function decodeTriggers(
     complain(
       setting.place,
       `unknown trigger ${JSON.stringify(word)}`,
-      near === undefined ? valid : `is ${near} meant?`,
+      near === undefined ? valid : `did you mean ${near}?`,
     );
   }
   if (all.length === 0) complain(setting.place, 'triggers names none', valid);

@@ -40,9 +40,9 @@ const KEYS = [
 
 /**
  * Decodes the section [main] (contract section 2, cfn-hup; AWS's page "cfn-hup", "cfn-hup.conf configuration file").
- * `interval` is minutes, the two time-outs are seconds, unless a unit stands behind the number. All problems are
- * reported together.
- * @param where the main file, for complaints
+ * `interval` is in minutes and the two time-outs are in seconds, unless the number has a unit. All problems are reported
+ * together.
+ * @param where the main file, for problems without a line
  * @returns undefined when there was a problem
  */
 export function decodeSettings(
@@ -57,7 +57,7 @@ export function decodeSettings(
     problems.push(
       near === undefined
         ? remark(where, 'there is no section [main]', 'begin it with [main] and a line stack=NAME')
-        : remark(fileLine(near), `unknown section [${near.name}]`, 'is [main] meant?'),
+        : remark(fileLine(near), `unknown section [${near.name}]`, 'did you mean [main]?'),
     );
     return undefined;
   }
@@ -87,14 +87,14 @@ export function decodeSettings(
   const parseInterval = (value: string): number | undefined => {
     const time = parseDuration(value, 'm');
     if (time !== 0) return within(SHORTEST_INTERVAL, WEEK, () => time)(value);
-    // Real files have it, where cron made the passes.
+    // Real files have it, for machines where cron makes the passes.
     warnings.push(remark(keyLine(section, 'interval'), `interval is ${value}`, 'the default of 1 minute is used'));
     return MINUTE;
   };
 
   warnOfUnknownKeys(section, KEYS, remarks);
   const stack = text('stack');
-  // A value that could not be read has been complained about already.
+  // A value that could not be read has been reported already.
   if (stack === undefined && problems.length === before) {
     const { place, hint } = misspelling(section, 'stack', KEYS) ?? {
       place: fileLine(section),
@@ -123,7 +123,7 @@ export function decodeSettings(
       remark(
         keyLine(section, 'credential-file'),
         'credential-file is used only where there is no such role',
-        'role is there too',
+        'role is given, too',
       ),
     );
   const settings = {
@@ -159,7 +159,7 @@ export function decodeSettings(
   };
 }
 
-/** A section that is meant as [main] under another name: it has that name nearly, or a key of it, and no key of a hook. */
+/** Whether a section is [main] under another name: a similar name, or one of its keys, and no key of a hook. */
 export function isMeantAsMain({ name, settings, defaults }: ConfigSection): boolean {
   if (name === 'main' || HOOK_KEYS.some((key) => key !== 'runas' && (settings.has(key) || defaults.has(key))))
     return false;
@@ -185,7 +185,7 @@ function parseWhole(value: string): number | undefined {
   return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
-/** Reads `30`, `30s`, `1.5m`, `2h` as milliseconds; a bare number is in the given unit. Undefined when it is none. */
+/** Reads `30`, `30s`, `1.5m`, `2h` as milliseconds; a number alone is in the given unit. Undefined for anything else. */
 function parseDuration(text: string, unit: TimeUnit): number | undefined {
   const [, number, suffix = unit] = /^(\d+(?:\.\d+)?)\s*([smh])?$/i.exec(text) ?? [];
   return number === undefined ? undefined : Math.round(Number(number) * UNITS[suffix.toLowerCase() as TimeUnit]);

@@ -9,7 +9,7 @@ export function encodingsOf(value: string): readonly string[] {
   return [value, ...escapesOf(value), ...urlEncodings(value), ...base64Encodings(value)];
 }
 
-/** A line as it is escaped in JSON, in XML or HTML, and in a shell's single quotes; forms equal to the line are left out. */
+/** A line as JSON, XML, HTML and a shell's single quotes escape it; forms that are equal to the line are left out. */
 export function escapesOf(text: string): readonly string[] {
   const found: string[] = [];
   if (/["\\\x00-\x1f]/.test(text)) found.push(JSON.stringify(text).slice(1, -1));
@@ -28,7 +28,7 @@ export function escapesOf(text: string): readonly string[] {
   return found;
 }
 
-/** Base64 in lines as base64(1) and openssl(1) break it; base64 without line breaks begins in the same way. */
+/** Base64 in lines as base64(1) and openssl(1) print it. Base64 without line breaks begins with the same characters. */
 export function base64Lines(text: string): readonly string[] {
   const whole = Buffer.from(text).toString('base64');
   const lines: string[] = [];
@@ -61,8 +61,8 @@ function base64Encodings(value: string): readonly string[] {
       .toString('base64')
       .replace(/=+$/, '');
     const first = Math.ceil((offset * 8) / 6);
-    const behind = Math.floor(((offset + bytes.length) * 8) / 6);
-    const core = encoded.slice(first, behind);
+    const end = Math.floor(((offset + bytes.length) * 8) / 6);
+    const core = encoded.slice(first, end);
     found.push(core);
     if (/[+/]/.test(core)) found.push(core.replaceAll('+', '-').replaceAll('/', '_'));
   }

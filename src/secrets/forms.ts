@@ -8,7 +8,7 @@ export const REDACTED = '[redacted]';
 /** Made on demand: most lines need none of them. */
 const patterns = once(() => ({
   encodedUserInfo: /(%3a%2f%2f)(?:(?!%2f|%40)[^\s&'"<>]){1,999}%40/gi,
-  /** Up to the end of the line. A value that is hidden already is left: a sentence of ours may go on behind it. */
+  /** Up to the end of the line. A value that is hidden already is skipped, since our own sentence may follow it. */
   header:
     /((?:proxy-)?authorization|(?<![\w-])x-[\w-]*(?:token|api-?key)|(?:set-)?cookie2?)(\\?["']?[ \t]*[:=](?![ \t]*\[redacted\](?:: |$))[ \t]*)[^\r\n]+/gi,
   keyBegin: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----/g,
@@ -22,13 +22,13 @@ const patterns = once(() => ({
     'gi',
   ),
   password: /pass|pwd/i,
-  /** Quotes and separators inside a value belong to it; those at its end do not. In pieces, or a long one overflows the stack. */
+  /** Quotes and separators inside a value belong to it; those at its end do not. In pieces, since a long one overflows the stack. */
   bare: /(?:[^\s,;&:"'<>]|:(?!\s|$)|[,;&](?!\s|$|[\w.-]+\s*[=:]|["'])|["'](?![\s,;}\]):"']|$)){1,999}/y,
   restOfLine: /[^\r\n]*[^\s]/y,
   /** `--password x`; with `=` it is a setting. */
   option:
     /((?<![\w-])--?[\w-]*(?:passphrase|passwd|password|secret|token|pwd|credentials?|(?:api|access|secret|auth|private|account)-?key|(?:store|key|user|db|admin|root|(?<![a-z]))pass|storepass|keypass)[ \t]+)(?:("[^"]*"|'[^']*')|(\S+))/gi,
-  /** What goes on with a sentence behind the name of an option or a setting. */
+  /** A word after the name of an option or a setting by which a sentence goes on. */
   noValue:
     /^(?:-|\[redacted\]|(?:an?|and|are|as|at|be|both|but|by|cannot|comes|for|from|given?|has|have|if|in|instead|is|it|may|must|needs?|nor?|not|of|on|options?|or|takes|that|the|this|to|was|were|wants?|when|which|with|without)[.,:;]?$)/,
   /** Programs that take a password as a short option, and the rest of their command line. */
@@ -55,9 +55,9 @@ const patterns = once(() => ({
     /\b(?:eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?|gAAAAA[\w-]{40,}={0,2}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}|npm_\w{30,}|pypi-[\w-]{40,}|AIza[\w-]{35}|(?:sk|rk)_live_\w{16,})/g,
   login: /(?:^|[\s"'`<>=(,[{]|\/\/)([\w.%+\\-]+):(\S+)$/,
   noUsers: /^(?:mailto|sips?|xmpp|acct|npm|git|ssh|\d{1,2}|\d{4}-\d\d-\d\dT\d\d)$/i,
-  /** What is in front of a proxy's user. */
+  /** What comes before a proxy's user. */
   proxy: /proxy["']?[\s:=]+["']?$/i,
-  /** A host with a port; or a name with a domain, which is no version and no unit of systemd; or an address. */
+  /** A host with a port; or a name with a domain that is neither a version nor a unit of systemd; or an address. */
   hostAndPort: /^(?:\[[0-9a-f:.]+\]|[\w-]+(?:\.[\w-]+)*):\d{1,5}(?![\w-]|[.:]\w)/i,
   fullHost:
     /^(?:(?!\d+\.)[\w-]+(?:\.[\w-]+)*\.(?!(?:service|socket|timer|mount|automount|target|path|slice|scope|swap|device)\b)[a-z]{2,}|\d{1,3}(?:\.\d{1,3}){3})(?![\w-]|[.:]\w)/i,
@@ -91,7 +91,7 @@ export function redactForms(text: string): string {
   return clean.includes('@') ? hideLogins(clean) : clean;
 }
 
-/** hideInLine finds nothing in a line without any of these. Most lines have none, and this check is cheap. */
+/** hideInLine finds nothing in a line without one of these. Most lines have none, and this check is cheap. */
 const SIGN =
   /pass|pwd|secret|token|credential|key|signature|temp_url|connection|authorization|cookie|bearer|basic|identified/gi;
 
@@ -123,7 +123,7 @@ function hideInLine(line: string): string {
     .replace(schemeAndToken, hideToken);
 }
 
-/** Private keys in PEM, also where the output was cut in the middle of one, and with `\n` for their line ends. */
+/** Private keys in PEM, also in output that begins or ends within a key, and with `\n` for their line ends. */
 function hidePrivateKeys(text: string): string {
   if (!text.includes('PRIVATE KEY')) return text;
   let result = '';
@@ -150,8 +150,8 @@ function hidePrivateKeys(text: string): string {
 }
 
 /**
- * Whether a private key goes on behind a line, for lines that come one by one.
- * @param before whether it goes on into this line
+ * Whether a private key continues after a line, for lines that come one by one.
+ * @param before whether the line itself continues a key
  */
 export function isInPrivateKey(line: string, before: boolean): boolean {
   let isInside = before;
@@ -309,7 +309,7 @@ const LONGEST_HOST = 260;
 
 /**
  * `user:password@host` without a scheme, as the value of a proxy may be. JSON pointers, versions of packages, images, units
- * and mail addresses look much like it, so what is behind the `@` has to be a host.
+ * and mail addresses look much like it, so a host has to follow the `@`.
  */
 function hideLogins(text: string): string {
   let result = '';
@@ -329,9 +329,9 @@ function hideLogins(text: string): string {
   return copied === 0 ? text : result + text.slice(copied);
 }
 
-/** @param behind the text that begins with what may be the host */
-function isLogin(user: string, password: string, behind: string): boolean {
+/** @param rest the text after the `@`, which may begin with a host */
+function isLogin(user: string, password: string, rest: string): boolean {
   const { noUsers, portOrId, hostAndPort, fullHost, mailbox } = patterns();
   if (noUsers.test(user) || portOrId.test(password) || /\/|::/.test(password)) return false;
-  return hostAndPort.test(behind) || (fullHost.test(behind) && !mailbox.test(password) && !password.includes('@'));
+  return hostAndPort.test(rest) || (fullHost.test(rest) && !mailbox.test(password) && !password.includes('@'));
 }

@@ -11,8 +11,8 @@ const FILTER_BITS = 16;
 const [STARTS_VALUE, STARTS_PIECE] = [1, 2];
 
 /**
- * Values that must not be shown, and the search for all of them at once, which takes as long for one value as for the 20,000
- * lines of a large private file.
+ * Values that must not be shown, and the search for all of them at once. It takes as long for one value as for the 20,000 lines
+ * of a large private file.
  *
  * Each four characters of a text are hashed and checked against a filter. Matches are looked up by their first six characters
  * among the values that begin with them, which are sorted, so that the longest match is found by bisection.
@@ -76,7 +76,7 @@ export class KnownValues {
         flush();
         found = match;
       }
-      // Values may overlap. One that begins further back than LONGEST_WHOLE cannot end behind this one.
+      // Values may overlap. One that begins more than LONGEST_WHOLE before this end cannot end after it.
       const next = match.to - LONGEST_WHOLE;
       if (next > index) {
         index = next - 1;

@@ -28,11 +28,11 @@ const patterns = once(() => ({
   ordinaryName:
     /(?:^lc_.*|^lang(?:uage)?|^(?:old)?pwd|name|prefix|suffix|bucket|path|version|(?:^|[_-])(?:home|dir|directory|file|host|port|url|uri|endpoint|user|email|region|zone|level|mode|env|environment|tz|term|shell|editor|pager|frontend|id|count|size|timeout|opts|options|flags|args|arch|platform|type|format|stack|resource|proxy|domain|role|owner|group|runas))$/i,
   flag: /^(?:true|false|yes|no|on|off|none|null|nil|undefined|required|\*+|x{3,}|\[redacted\]|<[^>]*>)$/i,
-  /** A variable or what a template leaves open, unless it is a hash of crypt(5); a path, unless it is a secret key of AWS. */
+  /** A variable, also of a template, unless it is a hash of crypt(5); a path, unless it is a secret key of AWS. */
   reference:
     /^(?:\$(?!(?:\d|2[abxy]|g?y|apr1|sha1|md5|argon2\w*|scrypt|pbkdf2[\w-]*)\$)|\{\{|\/(?![A-Za-z0-9+/]{39}$|[A-Za-z0-9+/]+={1,2}$))/,
   words: /^(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-]+(?:[A-Z]?[a-z]+|[A-Z]+))*[.:!?]?$/,
-  /** `releases/app-1.2.3.tar.gz`, `web01-b`: words and numbers as files, packages and objects of a store have them in their names. */
+  /** `releases/app-1.2.3.tar.gz`, `web01-b`: words and numbers, as in the names of files, packages and stored objects. */
   numberedWords: /^(?:[A-Z]?[a-z]+\d{0,4}|v?\d{1,8})(?:[-_./+]{1,2}(?:[A-Z]?[a-z]+\d{0,4}|v?\d{1,8}))+$/,
   numbers: /^[\d\s.,:;/+-]*$/,
   version: /^[a-z]*[-_]?v?\d+(?:\.\d+)+[\w.+~-]*$/i,
@@ -41,7 +41,7 @@ const patterns = once(() => ({
   address: /^(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i,
   /** Or a region: `us-east-1`. */
   shortWord: /^(?:[A-Za-z][a-z]{0,11}|[a-z]{2}(?:-[a-z]+){1,2}-\d)$/,
-  /** Variables that hold a credential or a part of one, besides those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
+  /** Variables with a credential or a part of one, in addition to those with a telling name: ST_KEY, PROXY_AUTH, OS_APPLICATION_CREDENTIAL_ID. */
   credentialVariable:
     /(?<!s3|object|bucket|public|primary|foreign|sort|cache|partition)_key$|_(?:auth|salt|dsn|cookie|jwt)$|(?:^|_)pw$|credential/i,
   parameter:
@@ -50,7 +50,7 @@ const patterns = once(() => ({
   random: /^(?=.*\d)(?=.*[a-z])[A-Za-z0-9+/_=~-]{24,}$/i,
 }));
 
-/** Shorter values blank out ordinary words; no useful secret is that short. */
+/** Hiding shorter values would hide ordinary words; no useful secret is that short. */
 export const SHORTEST_SECRET = 6;
 /** The shortest value that counts as a secret without a name that says so. */
 export const SHORTEST_VALUE_OF_ANY_NAME = 8;
@@ -97,7 +97,7 @@ function isPlainValue(value: string): boolean {
   return isPlace(value) || isShortWord(value) || numbers.test(value) || locale.test(value);
 }
 
-/** True for a path, a host, an address without a login, and what stands for another value. */
+/** True for a path, a host, an address without a login, and a placeholder. */
 function isPlace(value: string): boolean {
   if (value.length > LONGEST_ORDINARY) return false;
   const { filePaths, address } = patterns();
@@ -110,7 +110,7 @@ function isPlace(value: string): boolean {
 }
 
 /**
- * True for a line of a private file that says nothing in secret: `interval=10`, `[main]`, `listen 8080;`, a path.
+ * True for a line of a private file without a secret: `interval=10`, `[main]`, `listen 8080;`, a path.
  * @param line without blanks around it
  */
 export function isOpenLine(line: string): boolean {
@@ -129,16 +129,16 @@ function isOpenToken(value: string): boolean {
   return /^\S+$/.test(value) && !/^[^:/]+:[^:/]+$/.test(value) && shownUrl(value) === value;
 }
 
-/** True for a single ordinary word. Hiding it wherever it is printed would blank out more than the secret. */
+/** True for a single ordinary word. Hiding it wherever it is printed would hide more than the secret. */
 export function isShortWord(value: string): boolean {
   return patterns().shortWord.test(value);
 }
 
-/** Words of six letters and more that stand in nearly all that we say. */
+/** Words of six letters and more that are in nearly all our lines. */
 const OUR_WORDS =
   'packages groups sources commands services changed unchanged skipped failed created resource metadata content warning password secret credentials authentication default command service package config configsets cfn-init cfn-hup cfn-signal cfn-get-metadata file mode owner linked printed download downloaded ended exit code stack signal';
 
-/** True for a secret that is part of one of our own words: a gap instead of `changed` would spoil our lines, and give it away. */
+/** True for a secret that is part of our own words: a gap instead of `changed` would spoil our lines and reveal the secret. */
 export function isOurWord(value: string): boolean {
   return /^[a-z-]+$/.test(value) && OUR_WORDS.includes(value);
 }

@@ -9,13 +9,13 @@ export interface PrivateText {
 
 /** The shortest line that is hidden: shorter ones are `exit 1` and `done`. */
 const SHORTEST_LINE = 8;
-/** A line with a single word, in a file of several lines: hiding it everywhere would blank out more than the secret. */
+/** A line with a single word, in a file of several lines: hiding it everywhere would hide more than the secret. */
 const ONE_WORD = /^[A-Za-z]?[a-z]{1,11}$/;
 const WORD = /[^\s:,;="'<>()[\]{}|]{8,200}/g;
 
 /**
- * The lines of a private file that nobody may see, without the blanks around them. Of a script these are only the lines of
- * private keys: it has its mode to be executable, `set -x` prints all of it, and what is secret in it has a telling name.
+ * The lines of a private file that must be hidden, without the blanks around them. In a script these are only the lines of
+ * private keys: its mode is for execution, `set -x` prints all of it, and the secrets in it have telling names.
  */
 export function hiddenLines(text: string, isExecutable: boolean): readonly string[] {
   const isScript = text.startsWith('#!');

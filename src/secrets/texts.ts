@@ -29,9 +29,9 @@ const patterns = once(() => ({
   /** `requirepass x`, `machine h login d password x`. */
   keyword: /(?<![^\s])([\w.-]{2,40})(?=[ \t]+([^\s"',;]{1,200}))/g,
   keywordOfSecret: /(?:pass|pw|password|passwd|secret|token)$/i,
-  /** What blanks, separators, quotes and tags part: of letters and digits, maybe with others between; no name of a setting. */
+  /** A word between blanks, separators, quotes and tags: letters and digits, maybe with others; not the name of a setting. */
   word: /(?<![^\s:,;="'<>()[\]{}|])(?=[^\s\d:,;="'<>()[\]{}|]{0,199}\d)(?=[^\sa-z:,;="'<>()[\]{}|]{0,199}[a-z])[^\s:,;="'<>()[\]{}|]{8,200}(?![^\s:,;="'<>()[\]{}|]|["']?[ \t]{0,9}=[ \t]{0,9}[^\s=]|["'][ \t]{0,9}:|:[ \t])/gi,
-  /** `libapache2-mod-php8.2`, `utf8mb4_general_ci`, `web01.example.org`: words with a number, as packages and hosts have it. */
+  /** `libapache2-mod-php8.2`, `utf8mb4_general_ci`, `web01.example.org`: words with numbers, as in names of packages and hosts. */
   numberedName: /^[-+~/@$%*.]*(?:(?:(?:[a-z]{2,}\d{1,4}){1,2}[a-z]?|[a-z]+|v?\d{1,8})(?:[-_.+~/@*]+|$))+$/i,
   query: /(?:[?#]|(?<![^\s'"<>])&)([^\s'"<>?#]*=[^\s'"<>]*)/g,
 }));
@@ -78,7 +78,7 @@ export function secretsNamedIn(text: string): readonly string[] {
   return found;
 }
 
-/** The values in a private file that have no telling name, but are not ordinary either. */
+/** The values in a private file that are not ordinary, although they have no telling name. */
 export function telltalesIn(content: string): readonly string[] {
   const found: string[] = [];
   const text = content
@@ -98,7 +98,7 @@ export function telltalesIn(content: string): readonly string[] {
 
 /**
  * The secrets of a document: what has the name of a secret, is in the environment of a command or in a URL, or follows
- * `password=` and the like in a text. A value is no secret when it is also a name in the document, or the value of a user or a host.
+ * `password=` and the like in a text. A value that is also a name in the document, or the value of a user or a host, is not secret.
  */
 export function secretsInDocument(document: unknown): readonly string[] {
   const named: string[] = [];
@@ -125,7 +125,7 @@ export function secretsInDocument(document: unknown): readonly string[] {
   return [...found, ...named.filter((value) => !open.has(value))];
 }
 
-/** The numbers in the text of a JSON document that are named like a secret, as they are written: JSON.parse rounds long ones. */
+/** The numbers in the text of a JSON document with the name of a secret, as they are written: JSON.parse rounds long ones. */
 export function secretNumbersIn(text: string): readonly string[] {
   return wordsIn(text).flatMap(({ name, word }) =>
     word.length >= SHORTEST_SECRET && /^-?\d/.test(word) && isSecretName(name) ? [word] : [],
@@ -155,7 +155,7 @@ function isTelltale(value: string): boolean {
   return value.length >= SHORTEST_VALUE_OF_ANY_NAME && !isOrdinary(value);
 }
 
-/** Takes linear time whatever the text: a name is only looked for where a word begins. */
+/** Takes linear time for any text, since a name is searched only where a word begins. */
 function* settingsOf(text: string): Iterable<{ readonly name: string; readonly value: string }> {
   for (const [, name = '', double, single, bare = ''] of text.matchAll(patterns().setting))
     yield { name, value: double ?? single ?? bare };

@@ -22,10 +22,10 @@ import {
 } from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
-/** Linux's O_PATH: a directory we may pass through but not list is still a step on the way. Node does not name it. */
+/** Linux's O_PATH, for directories that we may pass through but not list. Node has no name for it. */
 const O_PATH = 0o10000000;
 
-/** An open directory. Its children are reached through the handle, so nobody can swap a parent under our feet. */
+/** An open directory. Its children are reached through the handle, so nobody can replace a parent meanwhile. */
 export interface Directory {
   /** The user it belonged to when it was opened. */
   readonly uid: number;
@@ -40,7 +40,7 @@ export interface Made {
   readonly name: string;
 }
 
-/** What is still to be walked: a name, or the place where the text of a link ends. */
+/** What is left of the path: a name, or the place where the text of a link ends. */
 type Ahead = string | { readonly link: string; readonly owners: Owners };
 
 /**
@@ -127,7 +127,7 @@ export function removeMade(made: readonly Made[]): void {
     try {
       rmdirSync(parent.at(name));
     } catch {
-      return; // somebody uses it, and so what lies around it
+      return; // somebody uses it, and so the directories around it
     }
   }
 }
@@ -137,10 +137,10 @@ export function closeMade(made: readonly Made[]): void {
   for (const { parent } of made) parent.close();
 }
 
-/** Without /proc (a bare chroot) handles fall back to plain paths: the same result, without the guard against races. */
+/** Without /proc (a bare chroot), plain paths are used instead of handles: the same result, without the protection from races. */
 const handlesWork = existsSync('/proc/self/fd');
 
-/** The path by which the kernel reaches an open file, whatever has become of its name. */
+/** The path by which the kernel reaches an open file, even when it was renamed or removed. */
 export function pathOfHandle(fd: number, path: string): string {
   return handlesWork ? `/proc/self/fd/${fd}` : path;
 }
@@ -180,7 +180,7 @@ function handleOf(fd: number, path: string): Directory {
 
 /** @returns false when it already exists */
 function makeChild(parent: Directory, name: string, mode: number): boolean {
-  // The umask is for what users make by hand; taken back at once, since children inherit it.
+  // The umask is for what users make by hand. It is set back at once, since children inherit it.
   const umask = process.umask(0);
   try {
     mkdirSync(parent.at(name), mode);
@@ -215,7 +215,7 @@ export function linkOf(root: Root, parent: Directory, name: string): Link | unde
       // The text and its owner are those of one link, or else somebody is changing it right now.
       if (lstatSync(parent.at(name)).ino === link.ino) return { target, owners };
     } catch (error) {
-      // Gone, or no link any more: look again. Some links of /proc can never be read, and say the same.
+      // It is gone, or no longer a link: look again. Some links in /proc can never be read and fail in the same way.
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EINVAL') throw error;
     }
   }

@@ -35,15 +35,15 @@ const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
 const NO_DIRECTORY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
-/** A directory opened for work on what lies directly in it. */
+/** A directory opened for work on its direct entries. */
 export interface OpenDirectory extends Directory {
-  /** The path that it was opened by, for messages. */
+  /** The path by which it was opened, for messages. */
   readonly path: string;
-  /** Where the kernel says that it is, links resolved: tells whether one open directory lies below another. */
+  /** The kernel's path of it, with links resolved: shows whether one open directory is below another. */
   realPath(): string;
-  /** What stands at the name itself (a link is not followed), or undefined. */
+  /** The entry of that name itself (a link is not followed), or undefined. */
   entry(name: string): Entry | undefined;
-  /** Opens a directory that lies directly in it; undefined where a link, something else or nothing stands. @throws Problem */
+  /** Opens a directory directly in it; undefined where there is a link, something else or nothing. @throws Problem */
   openChild(name: string): OpenDirectory | undefined;
   /** The text of a symbolic link. */
   linkTarget(name: string): string;
@@ -51,17 +51,17 @@ export interface OpenDirectory extends Directory {
   isSame(name: string, other: string): boolean;
   /** Makes a directory with just these attributes, whatever the umask. @throws Problem when the name is taken */
   makeChild(name: string, attributes: Attributes): void;
-  /** Removes a file, a link or an empty directory. Never fails: what is in use stays. */
+  /** Removes a file, a link or an empty directory. Never fails: an entry in use is kept. */
   removeChild(name: string): void;
-  /** Makes what was renamed here survive a power cut. */
+  /** Makes a rename in this directory survive a power cut. */
   flush(): void;
 }
 
-/** A directory that was made where it was missing, with its parents. */
+/** A directory that was made if it was missing, with its parents. */
 export interface MadeDirectory extends OpenDirectory {
-  /** True when it was not there. */
+  /** True when it did not exist. */
   readonly isNew: boolean;
-  /** Removes just the directories that were made for it, as far as they are empty. */
+  /** Removes only the directories that were made for it, as far as they are empty. */
   removeMade(): void;
 }
 
@@ -156,7 +156,7 @@ function openStep(root: Root, parent: Directory, name: string, paths: [string, s
 }
 
 /**
- * Makes a directory that is ours alone, and opens it.
+ * Makes a directory that only we can use, and opens it.
  * @returns its descriptor
  * @throws Problem when somebody put another one in its place before it was open, otherwise the system's error
  */
@@ -170,7 +170,7 @@ export function makePrivateDirectory(parent: Directory, name: string): number {
       (mode & OPEN_TO_OTHERS) === 0 &&
       readdirSync(pathOfHandle(fd, parent.at(name))).length === 0;
     if (!isOurs) throw new Problem('another user interferes with the new directory', { hint: 'see who writes there' });
-    // The umask may have taken rights of our own away.
+    // The umask may have removed rights of our own.
     fchmodSync(fd, 0o700);
     return fd;
   } catch (error) {
@@ -179,7 +179,7 @@ export function makePrivateDirectory(parent: Directory, name: string): number {
   }
 }
 
-/** Removes a file, a link or an empty directory, whoever put it there; never more than that. */
+/** Removes a file, a link or an empty directory, whoever made it; never more than that. */
 export function removeChild(parent: Directory, name: string): void {
   try {
     unlinkSync(parent.at(name));

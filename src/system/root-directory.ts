@@ -3,11 +3,11 @@ import { ExitCode, errnoOf, Problem } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 import { createFileSystem } from './file-system.ts';
 
-/** What is wrong with the path itself, and not with the machine. */
+/** Errors of the path itself, not of the machine. */
 const BAD_PATHS: ReadonlySet<string | undefined> = new Set(['ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'ENOENT']);
 
 /**
- * Makes the directory of `--root` where it is missing, with its parents, 0755.
+ * Makes the directory of `--root` if it is missing, with its parents, 0755.
  * @throws Problem, with exit code 2 for a path that is not that of a directory
  */
 export function makeRootDirectory(path: string): void {

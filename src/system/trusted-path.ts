@@ -3,7 +3,7 @@ import { type Entry, entryOf } from './file-entry.ts';
 import type { FileSystem } from './file-system.ts';
 import { absolutePath, walkLinks } from './path.ts';
 
-/** Why somebody else decides what stands at a path. */
+/** Why somebody else controls what is at a path. */
 export interface Untrusted {
   /** The path itself, or a directory or link on the way to it. */
   readonly path: string;
@@ -14,7 +14,7 @@ export interface Untrusted {
   readonly isOwner?: boolean;
 }
 
-/** What is wrong with a file that should be private: its mode, its owner, or the place where it is. */
+/** What is wrong with a file that should be private: its mode, its owner, or its place. */
 export type Exposure =
   | { readonly kind: 'mode' }
   | { readonly kind: 'owner'; readonly uid: number }
@@ -25,9 +25,9 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Tells whether a user other than root and ourselves could have put there what stands at the path: by writing to it, or
- * by putting something else in the place of one of the directories on the way. Links are followed, and what they lead
- * through counts as well. As sshd's StrictModes; access control lists are not looked at.
+ * Tells whether a user other than root and ourselves controls what is at a path: can write to it, or can replace one of the
+ * directories on the way. Links are followed, and the directories on their way count, too. As sshd's StrictModes; access control
+ * lists are not checked.
  * @param path absolute
  * @param self our user id
  * @returns undefined when nobody else could, or when nothing exists there
@@ -64,9 +64,9 @@ function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrus
 }
 
 /**
- * Tells whether somebody else can read or change an open file, could have written it, or can put another one in its place.
+ * Tells whether somebody else can read or change an open file, could have written it, or can replace it.
  * A pipe without a name, as `<(...)` makes one, is private.
- * @param path where it was opened, to look at the directories on the way
+ * @param path where it was opened, to check the directories on the way
  * @param self our user id
  * @returns undefined when it is private to root and ourselves
  */
@@ -74,7 +74,7 @@ export function exposureOf(fd: number, path: string, files: FileSystem, self: nu
   return hasName(fd) ? exposureOfEntry(entryOf(fstatSync(fd)), absolutePath(path), files, self) : undefined;
 }
 
-/** As exposureOf, of what stands at an absolute path. */
+/** As exposureOf, for the entry at an absolute path. */
 export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, self: number): Exposure | undefined {
   if (entry.uid !== 0 && entry.uid !== self) return { kind: 'owner', uid: entry.uid };
   if (entry.kind === 'file' && (entry.mode & OPEN_TO_OTHERS) !== 0) return { kind: 'mode' };
@@ -85,7 +85,7 @@ export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, s
   return { kind: 'place', path: fault.path, hint };
 }
 
-/** proc(5), /proc/pid/fd: what has no name is shown there as `pipe:[INODE]`. */
+/** proc(5), /proc/pid/fd: a file without a name is shown there as `pipe:[INODE]`. */
 function hasName(fd: number): boolean {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`).startsWith('/');

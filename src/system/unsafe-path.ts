@@ -1,7 +1,7 @@
 /**
- * Which steps of a path are refused, since another user could have made them lead elsewhere. The idea is that of
- * systemd-tmpfiles ("unsafe path transition"): what one user owns must not lead to what is another's. Two steps that it
- * refuses are allowed here, because runs of cfn-init make such paths:
+ * Which steps of a path are refused, since another user could have redirected them. The idea is that of systemd-tmpfiles
+ * ("unsafe path transition"): what one user owns must not lead to what another owns. Two steps that it refuses are allowed
+ * here, because runs of cfn-init make such paths:
  *  - from a user's directory into a directory of root's that lies in it (/home/u/app, which `sources` made);
  *  - along a link to what belongs to those who can change the link, its maker and the owner of its directory; or to a directory
  *    of root's that lies in one of theirs.
@@ -27,7 +27,7 @@ const WORLD_WRITABLE = 0o002;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
-/** @param path of a directory, looked at when it is first needed */
+/** @param path of a directory, whose owner is read when it is first needed */
 export function createRoot(path: string): Root {
   let owner: number | undefined;
   return {
@@ -35,21 +35,21 @@ export function createRoot(path: string): Root {
     allowsUnsafePaths: false,
     trusts(uid) {
       if (uid === ROOT || uid === process.geteuid?.()) return true;
-      // In an unprivileged container all that belongs to the real root is shown as nobody's.
+      // In an unprivileged container, files of the real root are shown as files of nobody.
       owner ??= statSync(path).uid;
       return uid === owner;
     },
   };
 }
 
-/** Somewhere on the way. */
+/** A place on the way. */
 export interface Place {
   readonly path: string;
   readonly uid: number;
 }
 
 /**
- * @param places makes the words for the error: the directory, and the one in it
+ * @param places makes the paths for the error: the directory, and the one in it
  * @throws Problem when a directory of one user lies in one of another, neither of them trusted, and root could be led there
  */
 export function refuseUnsafeDirectory(
@@ -59,7 +59,7 @@ export function refuseUnsafeDirectory(
   places: () => readonly [parent: string, child: string],
 ): void {
   if (parent === child || root.allowsUnsafePaths || root.trusts(parent) || root.trusts(child)) return;
-  // Who is not root has no rights that another user could want.
+  // A process without root's rights cannot be misused by another user.
   if (process.geteuid?.() !== ROOT) return;
   const [parentPath, childPath] = places();
   throw new Problem(
@@ -68,7 +68,7 @@ export function refuseUnsafeDirectory(
   );
 }
 
-/** @throws Problem when `..` leads from what a user owns to what is another's: it may be a link of the user's that led here */
+/** @throws Problem when `..` leads from what one user owns to what another owns: a link of the first may have led here */
 export function refuseUnsafeParent(root: Root, from: Place, parent: Place): void {
   if (from.uid === parent.uid || root.allowsUnsafePaths || root.trusts(from.uid)) return;
   throw new Problem(
@@ -92,12 +92,12 @@ export function ownersOfEnd(root: Root, name: string, directory: Stats, link: St
   return [directory.uid, link.uid].filter((uid) => !root.trusts(uid));
 }
 
-/** True for what a stranger has put into a directory where everybody may write. */
+/** True for an entry that a stranger has made in a directory where everybody may write. */
 export function isPlanted(root: Root, directory: Stats, { uid }: Stats): boolean {
   return (directory.mode & WORLD_WRITABLE) !== 0 && uid !== directory.uid && !root.trusts(uid);
 }
 
-/** True when nobody who is not trusted can give other names to what lies in the directory. */
+/** True when only trusted users can rename the entries of the directory. */
 export function isSafeDirectory(root: Root, { uid, mode }: Stats): boolean {
   return root.trusts(uid) && ((mode & WRITABLE_BY_OTHERS) === 0 || (mode & STICKY) !== 0);
 }

@@ -36,10 +36,10 @@ it.each<[text: string, faults: [number, string][], sections: Record<string, Reco
     { a: { x: '1' } },
   ],
   ['[a]\nnonsense\n  below\nx = 1', [[2, 'neither a section nor a setting']], { a: { x: '1' } }],
-  ['[a]\nx=1\n\nX=2', [[4, 'the key x once more, first in line 2']], { a: { x: '2' } }],
+  ['[a]\nx=1\n\nX=2', [[4, 'the key x is repeated, first on line 2']], { a: { x: '2' } }],
   [
     '[a]\nx=1\n[b]\n[a]\nx=2\ny=3',
-    [[4, 'the section [a] once more, first in line 1']],
+    [[4, 'the section [a] is repeated, first on line 1']],
     { a: { x: '2', y: '3' }, b: {} },
   ],
   ['x=1\ny=2\n[a]', [[1, 'text before the first section']], { a: {} }],

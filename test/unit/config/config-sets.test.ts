@@ -130,7 +130,7 @@ describe('sets that double each other', () => {
   it.each<[end: unknown]>([[['one']], [[]]])('end in an error, %j', (end) => {
     expect(selectConfigs(doubling(40, end), [])).toEqual({
       configs: [],
-      findings: [expect.objectContaining({ what: 'the config sets come to more than 10000 configs' })],
+      findings: [expect.objectContaining({ what: 'the config sets contain more than 10000 configs' })],
     });
   });
 

@@ -73,7 +73,7 @@ it.each<Check>([
       '/etc/cfn/hooks.d/a': `${HOOK}${HOOK.replace('[h]', '[i]')}`,
     },
     [
-      'warning: /etc/cfn/cfn-hup.conf:5: unknown key urrl: is url meant?',
+      'warning: /etc/cfn/cfn-hup.conf:5: unknown key urrl: did you mean url?',
       '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
       '/etc/cfn/hooks.d/a: hook [h]: post.update of Resources.Web.Metadata, run by root',
       '/etc/cfn/hooks.d/a: hook [i]: post.update of Resources.Web.Metadata, run by root',
@@ -120,7 +120,7 @@ it.each<Check>([
   [
     { '/etc/cfn/cfn-hup.conf': MAIN },
     [
-      'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: put some there',
+      'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: add some there',
       '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
       '0 hooks, no problems',
     ],
@@ -139,7 +139,7 @@ it.each<Check>([
       '/etc/cfn/cfn-hup.conf:2: interval is "soon": give minutes, or a time such as 30s, 2m or 1h, from 1s to a week',
       '/etc/cfn/hooks.d/b: other users may write to it, so it is not used: chmod go-w /etc/cfn/hooks.d/b',
       '/etc/cfn/hooks.d/c:1: text before the first section: the file is not used: begin it with a line [NAME]',
-      '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": is post.update meant?',
+      '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": did you mean post.update?',
       '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: make the user, or correct runas',
       '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: make the user, or correct runas',
       'warning: /etc/cfn/hooks.conf:10: unknown key x: ignored',
@@ -200,7 +200,7 @@ it.each<Check>([
   ],
   [
     { '/etc/cfn/cfn-hup.conf': '[mian]\nstack=s\n', '/etc/cfn/hooks.conf': HOOK },
-    ['/etc/cfn/cfn-hup.conf:1: unknown section [mian]: is [main] meant?', '1 problem, 1 hook in order'],
+    ['/etc/cfn/cfn-hup.conf:1: unknown section [mian]: did you mean [main]?', '1 problem, 1 hook in order'],
     1,
   ],
 ])('%j', async (files, lines, exitCode) => {
@@ -284,14 +284,14 @@ describe('what it takes to ask Heat', () => {
     [
       'a role that the instance has, before a file that is not read then',
       'region=eu-central-1\nrole=there\ncredential-file=/etc/cfn/missing\n',
-      ['credential-file is used only where there is no such role: role is there too'],
+      ['credential-file is used only where there is no such role: role is given, too'],
     ],
     [
       'a file where there is no such role',
       'region=eu-central-1\nrole=web\ncredential-file=/etc/cfn/missing\n',
       [
         'there is no file /etc/cfn/missing: make it, or correct credential-file',
-        'credential-file is used only where there is no such role: role is there too',
+        'credential-file is used only where there is no such role: role is given, too',
       ],
     ],
     [

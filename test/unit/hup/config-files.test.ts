@@ -115,7 +115,7 @@ describe('-c', () => {
 
   it.each<[option: string | undefined, files: Record<string, string>, line: string]>([
     [undefined, {}, 'there is no such file: /etc/cfn/cfn-hup.conf: write it with [main] and a line stack=NAME'],
-    ['', {}, '-c names nothing: an empty variable? give the configuration directory'],
+    ['', {}, '-c is empty: an empty variable? give the configuration directory'],
     [
       '/nowhere',
       { '/etc/cfn/cfn-hup.conf': MAIN },
@@ -188,7 +188,7 @@ describe('the main file', () => {
   it('that is a link to nothing is named', () => {
     const { root, refusal } = guest({ '/etc/cfn/hooks.conf': hook('a') });
     symlinkSync('gone', join(root, 'etc/cfn/cfn-hup.conf'));
-    expect(refusal()).toBe('/etc/cfn/cfn-hup.conf: a link to nothing: mend or remove it');
+    expect(refusal()).toBe('/etc/cfn/cfn-hup.conf: a link that leads nowhere: repair or remove it');
   });
 
   it('may hold hooks, as for heat-cfntools', () => {
@@ -214,7 +214,7 @@ describe('hooks', () => {
     expect(guest(main).read()).toMatchObject({
       hooks: [],
       problems: [],
-      warnings: ['/etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: put some there'],
+      warnings: ['/etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: add some there'],
     });
   });
 
@@ -264,10 +264,10 @@ describe('hooks', () => {
     expect(problems).toEqual([
       '/etc/cfn/hooks.conf:2: neither a section nor a setting: the file is not used',
       '/etc/cfn/hooks.d/b: not UTF-8 text: the file is not used',
-      '/etc/cfn/hooks.d/c:5: the section [twice] once more, first in line 1: the file is not used',
+      '/etc/cfn/hooks.d/c:5: the section [twice] is repeated, first on line 1: the file is not used',
       '/etc/cfn/hooks.d/d: larger than 1048576 bytes',
       '/etc/cfn/hooks.d/f:1: text before the first section: the file is not used: begin it with a line [NAME]',
-      '/etc/cfn/hooks.d/g:1: [Main] has no triggers, path or action: is [main] meant?',
+      '/etc/cfn/hooks.d/g:1: [Main] has no triggers, path or action: did you mean [main]?',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no triggers: name some of post.add, post.update, post.remove, service.restarted',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no path: as in path=Resources.RES.Metadata',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no action: give the command to run',
@@ -283,7 +283,7 @@ describe('hooks', () => {
     });
     expect(read()).toMatchObject({
       hooks: [{ name: 'h', action: 'false' }],
-      warnings: ['/etc/cfn/hooks.d/a:1: [h] is also in /etc/cfn/hooks.conf: these keys win over those there'],
+      warnings: ['/etc/cfn/hooks.d/a:1: [h] is also in /etc/cfn/hooks.conf: its keys here replace those there'],
     });
   });
 
@@ -293,7 +293,7 @@ describe('hooks', () => {
     symlinkSync('../../nowhere', join(root, 'etc/cfn/hooks.d/nothing'));
     const { hooks, problems, warnings } = read();
     expect(hooks).toMatchObject([{ name: 'linked', file: '/etc/cfn/hooks.d/link' }]);
-    expect(problems).toEqual(['/etc/cfn/hooks.d/nothing: a link to nothing: mend or remove it']);
+    expect(problems).toEqual(['/etc/cfn/hooks.d/nothing: a link that leads nowhere: repair or remove it']);
     expect(warnings).toEqual(['/etc/cfn/hooks.d/sub: a directory: ignored']);
   });
 

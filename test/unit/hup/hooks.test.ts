@@ -69,15 +69,15 @@ describe('a hook', () => {
       'f:2: hook [h]: triggers is empty: name some of post.add, post.update, post.remove, service.restarted',
     ],
     [{ triggers: ',' }, `f:2: hook [h]: triggers names none: ${VALID}`],
-    [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": is post.update meant?`],
-    [{ triggers: 'post.updated' }, 'f:2: hook [h]: unknown trigger "post.updated": is post.update meant?'],
-    [{ triggers: 'Post.ad' }, 'f:2: hook [h]: unknown trigger "Post.ad": is post.add meant?'],
-    [{ triggers: undefined, trigers: 'post.add' }, 'f:4: hook [h]: no triggers: trigers= has to be written triggers='],
+    [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": did you mean post.update?`],
+    [{ triggers: 'post.updated' }, 'f:2: hook [h]: unknown trigger "post.updated": did you mean post.update?'],
+    [{ triggers: 'Post.ad' }, 'f:2: hook [h]: unknown trigger "Post.ad": did you mean post.add?'],
+    [{ triggers: undefined, trigers: 'post.add' }, 'f:4: hook [h]: no triggers: write triggers= instead of trigers='],
     [
       { triggers: 'on.command' },
       `f:2: hook [h]: nothing ever runs it: on.command alone: it stands for a command that comes by a queue of Amazon SQS, which Heat has not; ${VALID}`,
     ],
-    [{ triggers: 'on.command,post.upd' }, 'f:2: hook [h]: unknown trigger "post.upd": is post.update meant?'],
+    [{ triggers: 'on.command,post.upd' }, 'f:2: hook [h]: unknown trigger "post.upd": did you mean post.update?'],
     [{ path: undefined }, 'f:1: hook [h]: no path: as in path=Resources.RES.Metadata'],
     [{ path: '' }, 'f:3: hook [h]: path is empty: as in path=Resources.RES.Metadata'],
     [
@@ -87,17 +87,11 @@ describe('a hook', () => {
     [{ path: `${HOOK.path}\n  x` }, 'f:3: path has more than one line: is the next line indented by mistake?'],
     [{ action: undefined }, 'f:1: hook [h]: no action: give the command to run'],
     [{ action: '' }, 'f:4: hook [h]: action is empty: give the command to run'],
-    [
-      { action: 'x %(y)s' },
-      'f:4: action refers to %(y)s, and there is no such key: a %( that is meant as it stands is written %%(',
-    ],
+    [{ action: 'x %(y)s' }, 'f:4: action refers to %(y)s, and there is no such key: write %%( for a literal %('],
     [{ runas: '' }, 'f:5: hook [h]: runas is empty: name a user, or leave the line out for root'],
     [{ runas: '-i' }, 'f:5: hook [h]: runas: "-i" is not the name of an account: write the name or the number of one'],
     [{ runas: 'a\n  b' }, 'f:5: runas has more than one line: is the next line indented by mistake?'],
-    [
-      { runas: '%(y)s' },
-      'f:5: runas refers to %(y)s, and there is no such key: a %( that is meant as it stands is written %%(',
-    ],
+    [{ runas: '%(y)s' }, 'f:5: runas refers to %(y)s, and there is no such key: write %%( for a literal %('],
   ])('is left out: %j', (keys, problem) => {
     const { hooks, problems } = decoded({ f: hookFile(keys, 'h') + hookFile({}, 'other') });
     expect(hooks.map(({ name }) => name)).toEqual(['other']);
@@ -111,7 +105,10 @@ describe('a hook', () => {
   it('has unknown keys named', () => {
     const { hooks, warnings } = decoded({ f: hookFile({ trigers: 'post.add', singleton: '1' }) });
     expect(hooks).toHaveLength(1);
-    expect(warnings).toEqual(['f:5: unknown key trigers: is triggers meant?', 'f:6: unknown key singleton: ignored']);
+    expect(warnings).toEqual([
+      'f:5: unknown key trigers: did you mean triggers?',
+      'f:6: unknown key singleton: ignored',
+    ]);
   });
 });
 
@@ -135,7 +132,7 @@ describe('several', () => {
       expect.objectContaining({ name: 'i', action: '/bin/true' }),
     ]);
     expect(problems).toEqual([]);
-    expect(warnings).toEqual(['two:2: [h] is also in one: these keys win over those there']);
+    expect(warnings).toEqual(['two:2: [h] is also in one: its keys here replace those there']);
   });
 
   it('share [DEFAULT]', () => {

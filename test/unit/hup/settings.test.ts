@@ -67,11 +67,11 @@ const INTERVAL = 'give minutes, or a time such as 30s, 2m or 1h, from 1s to a we
 it.each<[text: string, problem: string]>([
   ['[h]\nx=y', 'cfn-hup.conf: there is no section [main]: begin it with [main] and a line stack=NAME'],
   ['', 'cfn-hup.conf: there is no section [main]: begin it with [main] and a line stack=NAME'],
-  ['[Main]\nstack=s', 'cfn-hup.conf:1: unknown section [Main]: is [main] meant?'],
-  ['\n[mian]\nstack=s', 'cfn-hup.conf:2: unknown section [mian]: is [main] meant?'],
-  ['[mai]', 'cfn-hup.conf:1: unknown section [mai]: is [main] meant?'],
-  ['[cfn-hup]\ncredential_file=/c', 'cfn-hup.conf:1: unknown section [cfn-hup]: is [main] meant?'],
-  ['[main]\nstak=s', 'cfn-hup.conf:2: [main] names no stack: stak= has to be written stack='],
+  ['[Main]\nstack=s', 'cfn-hup.conf:1: unknown section [Main]: did you mean [main]?'],
+  ['\n[mian]\nstack=s', 'cfn-hup.conf:2: unknown section [mian]: did you mean [main]?'],
+  ['[mai]', 'cfn-hup.conf:1: unknown section [mai]: did you mean [main]?'],
+  ['[cfn-hup]\ncredential_file=/c', 'cfn-hup.conf:1: unknown section [cfn-hup]: did you mean [main]?'],
+  ['[main]\nstak=s', 'cfn-hup.conf:2: [main] names no stack: write stack= instead of stak='],
   ['\n[main]\nregion=r', 'cfn-hup.conf:2: [main] names no stack: add a line stack=NAME'],
   ['[main]\nstack=', 'cfn-hup.conf:1: [main] names no stack: add a line stack=NAME'],
   [
@@ -80,7 +80,7 @@ it.each<[text: string, problem: string]>([
   ],
   [
     '[main]\nstack=%(name)s',
-    'cfn-hup.conf:2: stack refers to %(name)s, and there is no such key: a %( that is meant as it stands is written %%(',
+    'cfn-hup.conf:2: stack refers to %(name)s, and there is no such key: write %%( for a literal %(',
   ],
   ['[main]\nstack=s\ninterval=-1', `cfn-hup.conf:3: interval is "-1": ${INTERVAL}`],
   ['[main]\nstack=s\ninterval=soon', `cfn-hup.conf:3: interval is "soon": ${INTERVAL}`],
@@ -138,13 +138,13 @@ it('reports all problems together', () => {
 
 describe('warnings', () => {
   it.each<[lines: string, warning: string]>([
-    ['intervall=1', 'cfn-hup.conf:3: unknown key intervall: is interval meant?'],
-    ['regoin=r', 'cfn-hup.conf:3: unknown key regoin: is region meant?'],
-    ['credentials-file=/c', 'cfn-hup.conf:3: unknown key credentials-file: is credential-file meant?'],
+    ['intervall=1', 'cfn-hup.conf:3: unknown key intervall: did you mean interval?'],
+    ['regoin=r', 'cfn-hup.conf:3: unknown key regoin: did you mean region?'],
+    ['credentials-file=/c', 'cfn-hup.conf:3: unknown key credentials-file: did you mean credential-file?'],
     ['proxy=h', 'cfn-hup.conf:3: unknown key proxy: ignored'],
     [
       'credential_file=/a\ncredential-file=/b',
-      'cfn-hup.conf:3: credential_file is ignored: credential-file is there too',
+      'cfn-hup.conf:3: credential_file is ignored: credential-file is given, too',
     ],
     ...['0', '0m', '0s', '0h', '0.0', '00'].map((zero): [string, string] => [
       `interval=${zero}`,
@@ -152,7 +152,7 @@ describe('warnings', () => {
     ]),
     [
       'role=r\ncredential-file=/b',
-      'cfn-hup.conf:4: credential-file is used only where there is no such role: role is there too',
+      'cfn-hup.conf:4: credential-file is used only where there is no such role: role is given, too',
     ],
   ])('%j', (lines, warning) => {
     const { settings, warnings } = decoded(`[main]\nstack=s\n${lines}`);
@@ -174,5 +174,5 @@ it('takes keys of [main] in a later file, and says so', () => {
     'hooks.conf': '\n[main]\nregion=b\nverbose=1',
   });
   expect(settings).toEqual({ ...DEFAULTS, region: 'b', verbose: true });
-  expect(warnings).toEqual(['hooks.conf:2: [main] is also in cfn-hup.conf: these keys win over those there']);
+  expect(warnings).toEqual(['hooks.conf:2: [main] is also in cfn-hup.conf: its keys here replace those there']);
 });
