@@ -1,6 +1,7 @@
 import { parseSwitch } from './config/values.ts';
 import type { Log } from './log.ts';
 import { paths } from './paths.ts';
+import { parsePythonIni } from './python-ini.ts';
 import type { FileSystem } from './system/file-system.ts';
 
 /** Larger than any settings file. */
@@ -46,7 +47,7 @@ export async function settingPlace(files: FileSystem, name: SettingName): Promis
 async function readWritten(files: FileSystem): Promise<ReadonlyMap<string, { value: string; line: number }>> {
   const content = files.readIfPresent(paths.settings, MOST_BYTES);
   if (content === undefined) return new Map();
-  const [{ parsePythonIni }, { unsafe }] = await Promise.all([import('./python-ini.ts'), import('ini')]);
+  const { unsafe } = await import('ini');
   const { sections, defaults } = parsePythonIni(content.toString('utf8'), { isPlain: true });
   const all = [defaults, ...[...sections.values()].map(({ settings }) => settings)].flatMap((settings) => [
     ...settings,

@@ -1,4 +1,5 @@
 import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { once } from '../once.ts';
 import { CHECK_KEY, type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
@@ -142,7 +143,6 @@ export async function decodeKeystoneFile(text: string, path: string): Promise<Ke
   const { decodeHandedOut, decodeVariables, parseOpenrc } = await import('./keystone-credentials.ts');
   const source = { place: 'in the credential file', where: path };
   if (isJson) {
-    const { parseJson } = await import('../json.ts');
     const result = parseJson(text, 'the credential file');
     if ('problem' in result) throw new Problem(result.problem, { where: path, hint: 'check what has written it' });
     return decodeHandedOut(result.value, source);

@@ -133,7 +133,7 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
   if (option === undefined) return placesBelow(ROOT);
   if (option === '') throw new Problem('-c is empty', { hint: 'an empty variable? give the configuration directory' });
   const path = absolutePath(option);
-  if (!isDirectory(files, path)) {
+  if (!files.isDirectory(path)) {
     if (files.entry(path) === undefined && basename(path) === MAIN_FILE) throw noMainFile(path);
     if (files.entry(path) === undefined)
       throw new Problem('there is no such directory', {
@@ -145,7 +145,7 @@ export function findConfigFiles(files: FileSystem, option: string | undefined): 
     throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
   }
   // A directory with hooks.d in it is a root whose main file is missing.
-  if (files.entry(joinPath(path, MAIN_FILE)) !== undefined || isDirectory(files, joinPath(path, HOOKS_DIRECTORY)))
+  if (files.entry(joinPath(path, MAIN_FILE)) !== undefined || files.isDirectory(joinPath(path, HOOKS_DIRECTORY)))
     return placesBelow(path);
   if (files.entry(joinPath(ROOT, MAIN_FILE)) === undefined)
     throw new Problem(`there is no ${MAIN_FILE}`, {
@@ -194,7 +194,7 @@ function hookFileNames(files: FileSystem, directory: string, self: number, { pro
       .map((name) => joinPath(directory, name))
       .filter((path) => {
         const kind = files.entry(path)?.kind;
-        if (kind !== 'other' && !isDirectory(files, path)) return kind !== undefined;
+        if (kind !== 'other' && !files.isDirectory(path)) return kind !== undefined;
         warnings.push(remark(path, kind === 'other' ? 'not a regular file' : 'a directory', 'ignored'));
         return false;
       });
@@ -202,16 +202,6 @@ function hookFileNames(files: FileSystem, directory: string, self: number, { pro
     if (!(error instanceof Problem)) throw error;
     problems.push(remark(directory, error.message, error.hint));
     return [];
-  }
-}
-
-function isDirectory(files: FileSystem, path: string): boolean {
-  try {
-    files.openDirectory(path).close();
-    return true;
-  } catch (error) {
-    if (error instanceof Problem) return false;
-    throw error;
   }
 }
 

@@ -55,7 +55,7 @@ export interface FileSystem {
   readPieces(path: string, take: (piece: Buffer) => void): void;
   /** As read, but undefined when there is no such file. */
   readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
-  /** What stands at the path itself (a link is not followed), or undefined. */
+  /** The entry at the path itself (a link is not followed), or undefined. */
   entry(path: string): Entry | undefined;
   /**
    * True for what a stranger has put into a directory where everybody may write: neither root, nor the user who runs this
@@ -69,6 +69,8 @@ export interface FileSystem {
    * @returns undefined where nothing can be reached: a link that leads nowhere or to itself, an unsafe path
    */
   identity(path: string): string | undefined;
+  /** Whether a directory can be opened at the path, links followed. */
+  isDirectory(path: string): boolean;
   names(path: string): string[];
   /**
    * Puts a file in place in one step: written beside, given owner and mode, flushed, renamed. Until then, and after a
@@ -239,6 +241,15 @@ export function createFileSystem(rootPath = '/'): FileSystem {
         });
       } catch (error) {
         if (error instanceof Problem) return undefined;
+        throw error;
+      }
+    },
+    isDirectory(path) {
+      try {
+        openDirectory(root, path).close();
+        return true;
+      } catch (error) {
+        if (error instanceof Problem) return false;
         throw error;
       }
     },

@@ -104,7 +104,7 @@ describe('the progress line', () => {
     const { screen: made, text } = screen({ TERM: 'xterm', COLUMNS: '40' }, { stderr: true }, redact);
     made.progress?.begin(`files /hunter22/a\x1b[2Jb\n${'x'.repeat(100)}`);
     vi.advanceTimersByTime(1000);
-    expect(text()).toBe('\r\x1b[Kfiles /[redacted]/a [2Jb xxxxx… ... 1 s');
+    expect(text()).toBe('\r\x1b[Kfiles /[redacted]/ab\\nxxxxxxxx… ... 1 s');
     expect(text().length - '\r\x1b[K'.length).toBe(39);
   });
 });

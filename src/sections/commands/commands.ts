@@ -81,7 +81,7 @@ async function commandOptions(entry: CommandEntry, { system }: World): Promise<C
   if (entry.cwd === undefined) return common;
   const cwd = absolutePath(entry.cwd.replace(/^~(?=\/|$)/, env['HOME'] || '/'));
   // Not through the file door's own answer for links: a cwd may well be a link to a directory.
-  if (!isDirectory(cwd, system.files))
+  if (!system.files.isDirectory(cwd))
     throw new Problem('no such directory', { where: `${entry.place}, cwd`, hint: `create ${cwd} first` });
   return { ...common, cwd };
 }
@@ -119,16 +119,6 @@ function absolutePath(path: string): string {
     return resolve(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return path;
-    throw error;
-  }
-}
-
-function isDirectory(path: string, files: World['system']['files']): boolean {
-  try {
-    files.openDirectory(path).close();
-    return true;
-  } catch (error) {
-    if (error instanceof Problem) return false;
     throw error;
   }
 }
