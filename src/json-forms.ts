@@ -1,5 +1,5 @@
 /** Forms of a JSON text for people, for Python's readers, and for comparison. Each keeps the digits of numbers. */
-import { COLON, COMMA, JsonTokens, levels, NONE, OBJECT, QUOTE } from './json.ts';
+import { COLON, COMMA, JsonTokens, levels, NO_TOKEN, OBJECT, QUOTE } from './json.ts';
 
 /**
  * A valid JSON text printed with 4 spaces a level, keys in document order, numbers as written, non-ASCII characters as
@@ -11,7 +11,7 @@ export function formatJson(text: string): string {
   let depth = 0;
   let wasOpened = false;
   const newline = (): string => `\n${'    '.repeat(depth)}`;
-  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+  for (let kind = tokens.next(); kind !== NO_TOKEN; kind = tokens.next()) {
     const change = levels(kind);
     if (wasOpened && change >= 0) pieces.push(newline());
     depth += change;
@@ -30,7 +30,7 @@ export function formatJson(text: string): string {
 export function jsonLikePython(text: string): string {
   const pieces: string[] = [];
   const tokens = new JsonTokens(text);
-  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+  for (let kind = tokens.next(); kind !== NO_TOKEN; kind = tokens.next()) {
     const token = asciiOnly(plainToken(kind, tokens), /[^ -~]/g);
     pieces.push(kind === COMMA || kind === COLON ? `${token} ` : token);
   }
@@ -67,7 +67,7 @@ export function canonicalJson(text: string): string {
   const tokens = new JsonTokens(text);
   const open: OpenValue[] = [];
   let whole = '';
-  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+  for (let kind = tokens.next(); kind !== NO_TOKEN; kind = tokens.next()) {
     if (kind === COMMA || kind === COLON) continue;
     if (levels(kind) > 0) {
       open.push({ members: kind === OBJECT ? new Map() : undefined, items: [], key: undefined });

@@ -9,7 +9,7 @@ export function describeSyntaxError(error: unknown, text: string): string {
   if (other !== undefined) return other;
   const before = text.slice(0, position).split('\n');
   const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
-  const what = faultByMessage(messageOf(error), text, position) ?? habitAt(text, position);
+  const what = faultByMessage(errorMessage(error), text, position) ?? habitAt(text, position);
   return `${what ?? `unexpected ${characterAt(text, position)}`} ${place}`;
 }
 
@@ -88,7 +88,7 @@ function characterAt(text: string, position: number): string {
 
 /** Where the fault is; the end of the text when only the rest is missing. */
 function errorPosition(error: unknown, text: string): number {
-  const message = messageOf(error);
+  const message = errorMessage(error);
   const position = /at position (\d+)/.exec(message)?.[1];
   if (/Unexpected end|Unterminated string/.test(message)) return text.length;
   if (position !== undefined) return Number(position);
@@ -107,10 +107,10 @@ function isOnlyCut(text: string): boolean {
     JSON.parse(text);
     return true;
   } catch (error) {
-    return !messageOf(error).startsWith('Unexpected token');
+    return !errorMessage(error).startsWith('Unexpected token');
   }
 }
 
-function messageOf(error: unknown): string {
+function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -55,8 +55,8 @@ export function parseKeyPath(text: string): readonly string[] | undefined {
 /** Character codes that tell the kind of a token; any other begins a word, such as 1.0 or null. */
 export const [QUOTE, COMMA, COLON, LIST, OBJECT] = [0x22, 0x2c, 0x3a, 0x5b, 0x7b];
 const [BACKSLASH, BYTE_ORDER_MARK] = [0x5c, 0xfeff];
-/** At the end of the text there is no token. */
-export const NONE = -1;
+/** Instead of a kind, at the end of the text. */
+export const NO_TOKEN = -1;
 
 /** What an ASCII character is: part of a word, a blank, or one that ends a word. */
 const [WORD, BLANK, END] = [0, 1, 2];
@@ -78,7 +78,7 @@ export class JsonTokens {
     this.end = start === 0 && text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : start;
   }
 
-  /** Goes to the next token. @returns the code of its first character, or NONE */
+  /** Goes to the next token. @returns the code of its first character, or NO_TOKEN */
   next(): number {
     const { text } = this;
     const { length } = text;
@@ -86,7 +86,7 @@ export class JsonTokens {
     while (index < length && CLASSES[text.charCodeAt(index)] === BLANK) index++;
     this.start = index;
     this.end = index;
-    if (index >= length) return NONE;
+    if (index >= length) return NO_TOKEN;
     const kind = text.charCodeAt(index);
     if (kind === QUOTE) this.end = stringEnd(text, index);
     else {
@@ -110,12 +110,12 @@ export class JsonTokens {
       }
     }
     this.end = text.length;
-    return NONE;
+    return NO_TOKEN;
   }
 
   /** Goes from the first token of a value to its last. @param kind of the first one */
   skipValue(kind: number): void {
-    for (let [depth, code] = [levels(kind), kind]; depth > 0 && code !== NONE; depth += levels(code))
+    for (let [depth, code] = [levels(kind), kind]; depth > 0 && code !== NO_TOKEN; depth += levels(code))
       code = this.nextBracket();
   }
 
@@ -151,7 +151,7 @@ function stringEnd(text: string, start: number): number {
 function isTooDeep(text: string): boolean {
   const tokens = new JsonTokens(text);
   let depth = 0;
-  for (let kind = tokens.nextBracket(); kind !== NONE; kind = tokens.nextBracket()) {
+  for (let kind = tokens.nextBracket(); kind !== NO_TOKEN; kind = tokens.nextBracket()) {
     depth += levels(kind);
     if (depth > DEEPEST_NESTING) return true;
   }
@@ -222,7 +222,7 @@ function itemOf(text: string, start: number, key: string): number | undefined {
   const tokens = new JsonTokens(text, start + 1);
   for (let left = Number(key); ; left--) {
     const kind = tokens.next();
-    if (kind === NONE || levels(kind) < 0) return undefined;
+    if (kind === NO_TOKEN || levels(kind) < 0) return undefined;
     if (left === 0) return tokens.start;
     tokens.skipValue(kind);
     if (tokens.next() !== COMMA) return undefined;
@@ -258,7 +258,7 @@ export function repeatedKeys(text: string): readonly RepeatedKey[] {
   const open: { readonly keys: Map<string, number> | undefined; key: string; item: number }[] = [];
   const tokens = new JsonTokens(text);
   let isKeyNext = false;
-  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+  for (let kind = tokens.next(); kind !== NO_TOKEN; kind = tokens.next()) {
     const here = open.at(-1);
     const change = levels(kind);
     if (change > 0) open.push({ keys: kind === OBJECT ? new Map() : undefined, key: '', item: 0 });
@@ -304,8 +304,8 @@ export function wordsIn(text: string): readonly { readonly name: string; readonl
   const found: { readonly name: string; readonly word: string }[] = [];
   const tokens = new JsonTokens(text);
   let [nameStart, nameEnd] = [0, 0];
-  let before = NONE;
-  for (let kind = tokens.next(); kind !== NONE; kind = tokens.next()) {
+  let before = NO_TOKEN;
+  for (let kind = tokens.next(); kind !== NO_TOKEN; kind = tokens.next()) {
     if (kind === QUOTE) [nameStart, nameEnd] = [tokens.start + 1, tokens.end - 1];
     else if (before === COLON && CLASSES[kind] !== END && nameEnd - nameStart <= LONGEST_NAME)
       found.push({ name: text.slice(nameStart, nameEnd), word: tokens.written() });

@@ -4,7 +4,7 @@ export interface Setting {
   readonly line: number;
 }
 
-export interface Section {
+export interface IniSection {
   readonly line: number;
   /** By key, in lower case. */
   readonly settings: ReadonlyMap<string, Setting>;
@@ -19,7 +19,7 @@ export interface Fault {
 
 export interface PythonIni {
   /** In the order of the file, without [DEFAULT]. */
-  readonly sections: ReadonlyMap<string, Section>;
+  readonly sections: ReadonlyMap<string, IniSection>;
   /** What [DEFAULT] gives to every section. */
   readonly defaults: ReadonlyMap<string, Setting>;
   /** Python reads nothing from a file with one of these; what could be read is here nevertheless. */

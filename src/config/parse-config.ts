@@ -40,12 +40,12 @@ export function parseConfig(
 }
 
 function isTolerated(issue: v.BaseIssue<unknown>, tolerated: ReadonlySet<SectionName>): boolean {
-  return splitMessage(issue.message).isName && tolerated.has(pathOf(issue)[0] as SectionName);
+  return splitMessage(issue.message).isName && tolerated.has(issuePath(issue)[0] as SectionName);
 }
 
 /** The path of the entry that an issue is about: packages and services are one level deeper, below their managers. */
 function entryPath(issue: v.BaseIssue<unknown>): readonly string[] {
-  const path = pathOf(issue).map(String);
+  const path = issuePath(issue).map(String);
   return path.slice(0, path[0] === 'packages' || path[0] === 'services' ? 3 : 2);
 }
 
@@ -61,12 +61,12 @@ function withoutEntry(value: unknown, [key = '', ...rest]: readonly string[]): u
   return Object.fromEntries(kept);
 }
 
-function pathOf(issue: v.BaseIssue<unknown>): readonly (string | number)[] {
+function issuePath(issue: v.BaseIssue<unknown>): readonly (string | number)[] {
   return (issue.path ?? []).map((item) => item.key as string | number);
 }
 
 function findingOf(issue: v.BaseIssue<unknown>, config: string): Finding {
-  const path = pathOf(issue);
+  const path = issuePath(issue);
   if (issue.received === 'undefined' && issue.kind === 'schema' && issue.expected?.startsWith('"')) {
     const pointer = pointerOf([INIT_KEY, config, ...path.slice(0, -1)]);
     return { severity: 'error', what: `${issue.expected} is missing`, pointer };

@@ -56,13 +56,13 @@ const boolean = v.pipe(
   }),
 );
 
-const absolutePath = v.pipe(
+const rootedPath = v.pipe(
   text,
   v.check((path) => !isWindowsPath(path), message('a Windows path', 'this is a Linux guest')),
   v.check((path) => isWindowsPath(path) || path.startsWith('/'), message('not an absolute path', 'begin it with /')),
 );
 const filePath = v.pipe(
-  absolutePath,
+  rootedPath,
   v.check(
     (path) => !/(^|\/)\.{0,2}$/.test(path),
     message('the path of a directory, not of a file', 'end it with the name of the file'),
@@ -238,7 +238,7 @@ const entries = {
         }),
       ),
     ),
-    homeDir: v.nullish(v.pipe(absolutePath, follows(homeFault))),
+    homeDir: v.nullish(v.pipe(rootedPath, follows(homeFault))),
   },
   files: {
     content: v.nullish(v.unknown()),
@@ -329,7 +329,7 @@ const sections = {
     v.pipe(record, v.record(newAccountName, v.nullish(v.pipe(record, v.looseObject(entries.groups)), {}))),
   ),
   users: section(v.pipe(record, v.record(newAccountName, v.nullish(v.pipe(record, v.looseObject(entries.users)), {})))),
-  sources: section(v.pipe(record, v.record(absolutePath, archiveUrl))),
+  sources: section(v.pipe(record, v.record(rootedPath, archiveUrl))),
   files: section(v.pipe(record, v.record(filePath, v.pipe(record, v.looseObject(entries.files))))),
   commands: section(v.pipe(record, v.record(text, v.pipe(record, v.looseObject(entries.commands))))),
   services: section(v.pipe(record, v.looseObject(serviceManagers), onlyKeysOf('service manager', serviceManagers))),

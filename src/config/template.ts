@@ -14,7 +14,7 @@ export interface Rendered {
  */
 export function renderTemplate(template: string, context: Readonly<Record<string, unknown>>): Rendered {
   const writer = new OwnWriter();
-  const { short, restore } = shorten(template, context);
+  const { short, restore } = takeOutLongTexts(template, context);
   const text = restore(writer.render(short, new OwnContext(context), undefined, {}));
   return { text, unknown: [...writer.unknown] };
 }
@@ -78,7 +78,7 @@ interface Shortened {
 }
 
 /** Replaces the long texts of a template by marks and empties its comments, so that a template may have many megabytes. */
-function shorten(template: string, context: unknown): Shortened {
+function takeOutLongTexts(template: string, context: unknown): Shortened {
   // A template that sets other delimiters is not changed.
   if (template.length < LONG_TEXT || template.includes('{{=')) return { short: template, restore: (text) => text };
   const mark = markNotIn(template, JSON.stringify(context));

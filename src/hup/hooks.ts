@@ -14,7 +14,7 @@ import {
 import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
 import { parseHookPath } from './hook-path.ts';
 
-export const KEYS = ['triggers', 'path', 'action', 'runas'] as const;
+export const HOOK_KEYS = ['triggers', 'path', 'action', 'runas'] as const;
 /** A trigger of AWS's agent. */
 const ON_COMMAND = 'on.command';
 const BY_QUEUE = 'it stands for a command that comes by a queue of Amazon SQS, which Heat has not';
@@ -38,7 +38,7 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
     found.push(remark(place, `hook [${section.name}]: ${what}`, hint));
   };
   const required = (
-    key: (typeof KEYS)[number],
+    key: (typeof HOOK_KEYS)[number],
     example: string,
     read: typeof readSetting = readLine,
   ): ReadSetting | undefined => {
@@ -47,14 +47,14 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
     if (setting !== undefined && setting.value !== '') return setting;
     // A value that could not be read has been complained about already.
     if (found.length > before) return undefined;
-    const meant = setting === undefined ? misspelling(section, key, KEYS) : undefined;
+    const meant = setting === undefined ? misspelling(section, key, HOOK_KEYS) : undefined;
     if (meant !== undefined) complain(meant.place, `no ${key}`, meant.hint);
     else
       complain(setting?.place ?? fileLine(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
     return undefined;
   };
 
-  warnOfUnknownKeys(section, KEYS, remarks);
+  warnOfUnknownKeys(section, HOOK_KEYS, remarks);
   const triggers = decodeTriggers(
     required('triggers', `name some of ${TRIGGERS.join(', ')}`, readSetting),
     complain,

@@ -12,7 +12,7 @@ import {
   remark,
   warnOfUnknownKeys,
 } from './config-sections.ts';
-import { KEYS as HOOK_KEYS } from './hooks.ts';
+import { HOOK_KEYS } from './hooks.ts';
 import type { HupSettings } from './hup-config.ts';
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000 } as const;

@@ -38,7 +38,7 @@ export function splitPath(path: string): [directory: string, name: string] {
 }
 
 /** The names in a path, without those that lead nowhere. */
-export function namesIn(path: string): string[] {
+export function pathNames(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
@@ -48,7 +48,7 @@ export function linkedPath(link: string, target: string): string {
 }
 
 /** A place on the way along a path. */
-export interface Step {
+export interface PathStep {
   /** Its path below the root of the walk, beginning with `/`. */
   readonly path: string;
   /** Whether nothing follows it. */
@@ -65,9 +65,9 @@ export interface Step {
 export function* walkLinks(
   path: string,
   top: 'stays' | 'ends',
-): Generator<Step, 'end' | 'out' | 'circle', string | undefined> {
+): Generator<PathStep, 'end' | 'out' | 'circle', string | undefined> {
   const passed: string[] = [];
-  const pending = namesIn(path);
+  const pending = pathNames(path);
   let links = 0;
   for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
     if (name === '..') {
@@ -81,7 +81,7 @@ export function* walkLinks(
     }
     if (++links > MOST_LINKS) return 'circle';
     if (target.startsWith('/')) passed.length = 0;
-    pending.unshift(...namesIn(target));
+    pending.unshift(...pathNames(target));
   }
   return 'end';
 }

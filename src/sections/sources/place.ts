@@ -1,4 +1,4 @@
-import { joinPath, namesIn, walkLinks } from '../../system/path.ts';
+import { joinPath, pathNames, walkLinks } from '../../system/path.ts';
 
 const GITHUB_ARCHIVE = [
   // Anywhere in the URL: mirrors and proxies put their own host before it.
@@ -55,7 +55,7 @@ export function leadsOut(
   destination: string,
   linkAt: (place: string) => string | undefined,
 ): boolean {
-  const top = namesIn(destination);
+  const top = pathNames(destination);
   const walk = walkLinks(place, destination === '/' ? 'stays' : 'ends');
   /** The link itself is the last step, for the first time: then the walk goes on along its target. */
   let isBefore = true;
@@ -66,7 +66,7 @@ export function leadsOut(
     text = isBefore && isLast ? target : linkAt(path.slice(1));
     if (isLast) isBefore = false;
     if (text?.startsWith('/')) {
-      const names = namesIn(text);
+      const names = pathNames(text);
       if (top.some((name, index) => names[index] !== name)) return true;
       text = `/${names.slice(top.length).join('/')}`;
     }

@@ -66,7 +66,7 @@ export async function readPipEnvironment(withSources: boolean, world: World): Pr
 
 /** Reads what `pip list --format=json --verbose` prints; the place is unknown where an older pip does not tell it. */
 function decodeList(text: string): readonly { name: string; version: string; location: string | undefined }[] {
-  const list = parseJson(text, 'pip list printed no JSON');
+  const list = parsePipJson(text, 'pip list printed no JSON');
   return (Array.isArray(list) ? list : []).flatMap((entry) => {
     const [name, version] = isRecord(entry) ? [textOf(entry, 'name'), textOf(entry, 'version')] : [];
     if (name === undefined || version === undefined) return [];
@@ -85,7 +85,7 @@ function readNote(name: string, location: string | undefined, { system: { files 
   const place = `${location}/${directory}`;
   const path = `${place}/direct_url.json`;
   const note = files.readIfPresent(path, MOST_BYTES);
-  return note === undefined ? undefined : decodeSource(parseJson(note.toString(), `${path} is no JSON`), place);
+  return note === undefined ? undefined : decodeSource(parsePipJson(note.toString(), `${path} is no JSON`), place);
 }
 
 /** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are ignored. */
@@ -111,7 +111,7 @@ function parseFrozenUrl(text: string): DirectSource {
 /** Reads what `pip inspect` prints. @throws Problem when it is something else */
 export function decodeInspection(text: string): PipEnvironment {
   const environment = new Map<string, InstalledDistribution>();
-  const report = parseJson(text, 'pip inspect printed no JSON');
+  const report = parsePipJson(text, 'pip inspect printed no JSON');
   const installed = isRecord(report) && Array.isArray(report['installed']) ? report['installed'] : [];
   for (const entry of installed) {
     if (!isRecord(entry) || !isRecord(entry['metadata'])) continue;
@@ -126,7 +126,7 @@ export function decodeInspection(text: string): PipEnvironment {
 }
 
 /** @throws Problem with `fault` as its message */
-function parseJson(text: string, fault: string): unknown {
+function parsePipJson(text: string, fault: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
