@@ -2,7 +2,6 @@ import type { SectionName } from '../config/config.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { BoundStep, RunPlan } from '../sections/index.ts';
-import { awaitedLock } from '../sections/packages/package-locks.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
 import { MissingAccount } from '../system/accounts.ts';
 import { machineProblem } from '../system/file-problem.ts';
@@ -54,7 +53,10 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
  * Takes the steps one by one: inspect, change what differs, remember what changed. The first failure ends the run, and so does a
  * signal (see System.abort): the step that runs is ended, and no other begins.
  */
-export async function runSteps({ steps, finish: finishSections }: RunPlan, options: RunOptions): Promise<Report> {
+export async function runSteps(
+  { steps, finish: finishSections, findWait }: RunPlan,
+  options: RunOptions,
+): Promise<Report> {
   const { system, log, roleCredentials, transportTo, onPrivateText } = options;
   const changes = new RecordedChanges();
   let watch: StepWatch | undefined;
@@ -101,7 +103,7 @@ export async function runSteps({ steps, finish: finishSections }: RunPlan, optio
       options.onResult(result);
     };
     hasPrinted = false;
-    const current = watchStep(step, { log, clock: system.clock, findWait: awaitedLock, onLasting: options.onLasting });
+    const current = watchStep(step, { log, clock: system.clock, findWait, onLasting: options.onLasting });
     watch = current;
     options.onStep?.(step, current.wait);
     try {

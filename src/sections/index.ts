@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import { commandsSection } from './commands/commands.ts';
 import { filesSection } from './files/files.ts';
 import { groupsSection } from './groups/groups.ts';
+import { awaitedLock } from './packages/package-tool.ts';
 import { packagesSection } from './packages/packages.ts';
 import { servicesSection } from './services/services.ts';
 import { sourcesSection } from './sources/sources.ts';
@@ -30,6 +31,8 @@ export interface RunPlan {
   readonly steps: readonly BoundStep[];
   /** Lets each section finish (see Section.finish). */
   finish(world: World): Promise<void>;
+  /** What the running step waits for, as far as a look at its programs tells; see World.onWait for what it says itself. */
+  findWait(): string | undefined;
 }
 
 /** Plans a run: all steps of the configs. The order of sections is AWS's documented one. */
@@ -44,7 +47,7 @@ export function planRun(configs: readonly Config[]): RunPlan {
     ...bind(commandsSection, config.name, config.commands),
     ...bind(servicesSection, config.name, config.services),
   ]);
-  return { steps, finish: async (world) => files.finish?.(world) };
+  return { steps, finish: async (world) => files.finish?.(world), findWait: awaitedLock };
 }
 
 function bind<E extends Step['entry'], Plan>(

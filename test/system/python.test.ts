@@ -59,7 +59,7 @@ describe('python', () => {
       summary: '1 changed',
     });
     expect(await installed()).toEqual([`cfn_dummy==${expected}`, 'cfn_other==1.0']);
-    expect((await verbs()).filter((verb) => verb === 'install')).toHaveLength(2); // the first is refused, see below
+    expect((await verbs()).filter((verb) => verb === 'install')).toHaveLength(1);
     const second = await apply(packages);
     expect({ code: second.code, summary: summary(second) }).toEqual({ code: 0, summary: '1 unchanged' });
   });
@@ -85,10 +85,7 @@ describe('python', () => {
     expect(await calls()).toEqual(['list --format=freeze']);
     const some = await apply({ ...packages, 'cfn-dummy': [], 'cfn-other': [] }, ['-v']);
     expect(some.stderr).toMatch(/\(installed cfn-dummy, cfn-other\)/);
-    expect((await calls()).filter((line) => line.startsWith('install'))).toEqual([
-      'install -- cfn-dummy cfn-other',
-      'install --break-system-packages -- cfn-dummy cfn-other',
-    ]);
+    expect(await calls()).toEqual(['list --format=freeze', 'install -- cfn-dummy cfn-other', 'list --format=freeze']);
   });
 
   test('names are compared as pip does it (PEP 503)', async () => {
@@ -123,7 +120,7 @@ describe('python', () => {
     // 1.0.0 is 1.0 to pip alone, so it is asked to install both.
     const { stderr } = await apply({ 'cfn-dummy': '1.0.0', 'cfn-other': [] }, ['-v']);
     expect(stderr).toMatch(/\(installed cfn-other\)/);
-    expect(await calls()).toContain('install --break-system-packages -- cfn-dummy==1.0.0 cfn-other');
+    expect(await calls()).toContain('install -- cfn-dummy==1.0.0 cfn-other');
     expect(summary(await apply({ 'cfn-dummy': '1.0.0' }))).toBe('1 unchanged');
   });
 
@@ -141,15 +138,23 @@ describe('python', () => {
 });
 
 describe("python, where it is the distribution's own (PEP 668)", () => {
-  test('pip is told to go on after it has refused, and the log says why', async () => {
+  test('pip is told to go on, and the log says why', async () => {
     const { code, stderr } = await apply({ 'cfn-other': [] }, ['-v']);
     expect({ code, stderr }).toEqual({
       code: 0,
       stderr: expect.stringMatching(/belongs to the distribution \(PEP 668\).*--break-system-packages/),
     });
+    expect(await calls()).toEqual(['list --format=freeze', 'install -- cfn-other', 'list --format=freeze']);
+  });
+
+  test('where the mark is not found beforehand, pip is told after it has refused', async () => {
+    await view().run(`cp --remove-destination "$(readlink -f /usr/bin/python3)" /usr/bin/python3`);
+    const { code, stderr } = await apply({ 'cfn-other': [] }, ['-v']);
+    await view().run('ln -sf python3.11 /usr/bin/python3');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/belongs to the distribution/) });
     expect((await calls()).filter((line) => line.startsWith('install'))).toEqual([
       'install -- cfn-other',
-      'install --break-system-packages -- cfn-other',
+      'install -- cfn-other',
     ]);
   });
 
@@ -159,6 +164,7 @@ describe("python, where it is the distribution's own (PEP 668)", () => {
     await view().run(`mv ${MARK}.away ${MARK}`);
     expect({ code, installed: await installed() }).toEqual({ code: 0, installed: ['cfn_other==1.0'] });
     expect((await calls()).filter((line) => line.startsWith('install'))).toEqual(['install -- cfn-other']);
+    expect(view().read('/run/pip.env')).not.toContain('BREAK_SYSTEM_PACKAGES');
   });
 });
 

@@ -1,7 +1,7 @@
 import type { PackageManagerName, PackageRequest, PackagesEntry } from '../../config/config.ts';
 import { absolutePath } from '../../system/path.ts';
 import type { Section } from '../step.ts';
-import type { PackageManager } from './manager.ts';
+import { namesOf, type PackageManager, type PackagePlan } from './manager.ts';
 
 /**
  * In the order in which they run (contract section 3): single files first, then repositories, then the languages. Loaded when
@@ -25,10 +25,10 @@ interface PackagesPlan {
   readonly manager: PackageManager;
   /** All that the entry asks for. */
   readonly requests: readonly PackageRequest[];
-  readonly missing: readonly PackageRequest[];
+  readonly plan: PackagePlan;
 }
 
-/** Brings in packages, one transaction a manager. */
+/** Installs packages, in one transaction for each manager. */
 export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
   name: 'packages',
   worksOnRoot: false,
@@ -38,14 +38,17 @@ export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
   async inspect(entry, world) {
     const manager = await managers[entry.name]();
     const requests = entry.packages.map(withOwnPath);
-    const missing = await manager.missing(requests, world);
-    if (missing.length === 0) return { state: 'unchanged' };
-    const what = `installed ${missing.map(({ name }) => name).join(', ')}`;
-    return { state: 'differs', what, plan: { manager, requests, missing } };
+    const plan = await manager.inspect(requests, world);
+    if (plan.missing.length === 0) return { state: 'unchanged' };
+    return {
+      state: 'differs',
+      what: `installed ${namesOf(plan.missing).join(', ')}`,
+      plan: { manager, requests, plan },
+    };
   },
 
-  async apply(entry, { manager, requests, missing }, world) {
-    const names = await manager.install(missing, world);
+  async apply(entry, { manager, requests, plan }, world) {
+    const names = await manager.apply(plan, world);
     if (names.length === 0) return { state: 'unchanged' };
     const written = new Map(requests.map(({ name }, index) => [name, entry.packages[index]?.name ?? name]));
     const changed = names.map((name) => written.get(name) ?? name);

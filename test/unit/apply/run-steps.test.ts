@@ -72,7 +72,7 @@ async function run(
   const heard: string[] = [];
   const logged: [Level, string][] = [];
   const report = await runSteps(
-    { steps, finish: async () => {} },
+    { steps, finish: async () => {}, findWait: () => undefined },
     {
       system: { clock: fakeClock(), ...(abort === undefined ? {} : { abort }) } as System,
       log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),

@@ -2,40 +2,40 @@ import type { PackageRequest } from '../../../config/config.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
+import { changedNames, namesOf, type PackageManager, requireVersions } from '../manager.ts';
 import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
-import { changedNames, requireVersions } from './versions-only.ts';
 
 /**
- * Alpine's packages. Of a list of versions each will do when it is installed, else the highest is installed. A version
- * that was asked for stays pinned in /etc/apk/world, as apk does it.
+ * Alpine's packages. If any of a list of versions is installed, that is enough; else the highest comes. A version that was
+ * asked for stays pinned in /etc/apk/world, as apk does it.
  */
-export const apk: PackageManager = {
+export const apk: PackageManager<InstalledVersions> = {
   name: 'apk',
 
-  async missing(requests, world) {
+  async inspect(requests, world) {
     requireVersions('apk', requests);
-    const installed = await installedByApk(requests, world);
-    return requests.filter(({ name, versions }) => {
-      const present = installed.get(name);
+    const found = await installedByApk(requests, world);
+    const missing = requests.filter(({ name, versions }) => {
+      const present = found.get(name);
       return present === undefined || (versions.length > 0 && !versions.includes(present));
     });
+    return { missing, found };
   },
 
-  async install(requests, world) {
+  async apply({ missing, found: before }, world) {
     if (world.system.exec.find('apk') === undefined) throw notInstalled('apk');
-    const before = await installedByApk(requests, world);
     const specifications: string[] = [];
-    for (const request of requests) specifications.push(await specificationOf(request, world));
+    for (const request of missing) specifications.push(await specificationOf(request, world));
     const { stdout } = await addPatiently(specifications, world);
-    const after = await installedByApk(requests, world);
-    const names = requests.map(({ name }) => name);
-    const changed = changedNames(names, before, after);
-    // What another package provides is not found by its own name.
+    // Its own words would do, but it can be told to be quiet, in its configuration.
+    const after = await installedByApk(missing, world);
     const isNew = /^\(\d+\/\d+\) (?:Installing|Upgrading|Downgrading|Replacing)/m.test(stdout);
-    return names.filter((name) => changed.includes(name) || (isNew && !after.has(name)));
+    return changedNames(namesOf(missing), before, after, isNew);
   },
 };
+
+/** The versions that are installed, by name. */
+type InstalledVersions = ReadonlyMap<string, string>;
 
 /** Runs `apk add`. A package or version that apk does not know, or whose file has gone, means an old index: it is updated once. */
 async function addPatiently(specifications: readonly string[], world: World): Promise<ToolResult> {
@@ -60,12 +60,9 @@ function call(args: readonly string[], world: World): Promise<ToolResult> {
 }
 
 /** The version of each request that is installed, asked of apk in one query. */
-async function installedByApk(
-  requests: readonly PackageRequest[],
-  { system }: World,
-): Promise<ReadonlyMap<string, string>> {
+async function installedByApk(requests: readonly PackageRequest[], { system }: World): Promise<InstalledVersions> {
   if (requests.length === 0 || system.exec.find('apk') === undefined) return new Map();
-  const names = requests.map(({ name }) => name);
+  const names = namesOf(requests);
   // The exit code only counts those that are not there.
   const { stdout } = await system.exec.query([
     'apk',
@@ -85,7 +82,7 @@ async function installedByApk(
 }
 
 /** Reads lines `NAME-VERSION`, where a version begins with a digit and ends in `-rN`, or has no `-`. */
-export function parseInstalled(text: string): ReadonlyMap<string, string> {
+export function parseInstalled(text: string): InstalledVersions {
   const lines = [...text.matchAll(/^(\S+?)-(\d[^\s-]*(?:-r\d+)?)$/gm)];
   return new Map(lines.map(([, name = '', version = '']) => [name, version] as const));
 }

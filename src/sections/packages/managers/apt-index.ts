@@ -1,7 +1,7 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import type { World } from '../../step.ts';
-import { installedPackages, splitName } from './dpkg-database.ts';
-import { matchesVersion } from './version-pattern.ts';
+import { matchesVersion } from '../manager.ts';
+import { type DpkgStatus, splitName } from './dpkg-database.ts';
 
 /** What apt's index says about a request. */
 export type Found =
@@ -19,14 +19,18 @@ const MOST_VERSIONS = 10;
  * Looks the requests up in apt's index. apt-get itself would take a name that it does not know for a pattern, `name-`
  * for an order to remove and `name+` for `name`, so it only gets names and versions that are in the index as they stand.
  */
-export async function lookUp(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
+export async function lookUp(
+  requests: readonly PackageRequest[],
+  status: DpkgStatus,
+  world: World,
+): Promise<readonly Found[]> {
   const { exec } = world.system;
   const policy = await exec.query(['apt-cache', 'policy', '--', ...requests.map(({ name }) => name)]);
   const known = parsePolicy(policy.stdout);
   const versionsOf = (name: string): readonly string[] | undefined =>
     known.get(name) ?? known.get(splitName(name).base);
   const virtual = requests.map(({ name }) => name).filter((name) => versionsOf(name)?.length === 0);
-  const providers = await lookUpProviders(virtual, world);
+  const providers = await lookUpProviders(virtual, status, world);
   return requests.map((request): Found => {
     const { name, versions } = request;
     const there = versionsOf(name) ?? [];
@@ -67,16 +71,15 @@ function foundVirtual(request: PackageRequest, providers: readonly Provider[]): 
 
 async function lookUpProviders(
   virtual: readonly string[],
+  status: DpkgStatus,
   world: World,
 ): Promise<ReadonlyMap<string, readonly Provider[]>> {
   if (virtual.length === 0) return new Map();
   const { stdout } = await world.system.exec.query(['apt-cache', 'showpkg', '--', ...virtual]);
-  const providers = parseProviders(stdout);
-  const installed = await installedPackages([...providers.values()].flat(), world);
   return new Map(
-    [...providers].map(([name, list]) => [
+    [...parseProviders(stdout)].map(([name, list]) => [
       name,
-      list.map((provider) => ({ name: provider, isInstalled: installed.has(provider) })),
+      list.map((provider) => ({ name: provider, isInstalled: status.get(provider) !== undefined })),
     ]),
   );
 }

@@ -3,38 +3,33 @@ import { Problem } from '../../../errors.ts';
 import { isAddress } from '../../../names.ts';
 import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
-import { REPOSITORY_PAUSES } from '../package-tool.ts';
+import { matchesVersion, type PackageManager } from '../manager.ts';
+import { notInstalled, REPOSITORY_PAUSES } from '../package-tool.ts';
 import { installWithAptGet, updateIndex, warnOfFailures } from './apt-get.ts';
 import { type Found, lookUp } from './apt-index.ts';
 import type { FetchFailure } from './apt-output.ts';
-import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
-import { matchesVersion } from './version-pattern.ts';
+import { type DpkgStatus, type InstalledPackage, readDpkgStatus, refuseHeld } from './dpkg-database.ts';
 
-/** Debian packages by name. Of several versions any that is installed is enough, else the newest that there is comes. */
-export const apt: PackageManager = {
+/** Debian packages by name. If any of several versions is installed, that is enough; else the newest available one comes. */
+export const apt: PackageManager<DpkgStatus> = {
   name: 'apt',
 
-  async missing(requests, world) {
+  async inspect(requests, world) {
     refuseAddresses(requests);
-    requireApt(world);
-    const installed = await installedPackages(
-      requests.map(({ name }) => name),
-      world,
-    );
-    return requests.filter((request) => !isMet(request, installed.get(request.name)));
+    if (world.system.exec.find('apt-get') === undefined) throw notInstalled('apt');
+    const found = await readDpkgStatus(world);
+    return { missing: requests.filter((request) => !isMet(request, found.get(request.name))), found };
   },
 
-  async install(requests, world) {
-    const names = requests.map(({ name }) => name);
-    const before = await installedPackages(names, world);
+  /** apt-cache writes a cache of its own, so that it is only asked here. */
+  async apply({ missing, found: status }, world) {
     refuseHeld(
       'apt',
-      names.map((name) => before.get(name)),
+      missing.map(({ name }) => status.get(name)),
     );
-    const available = (await findAll(requests, world)).filter((one) => one.kind === 'available');
+    const available = (await findAll(missing, status, world)).filter((one) => one.kind === 'available');
     if (available.length === 0) return [];
-    // Going down a version is done only where a version was asked for.
+    // A lower version is installed only where a version was asked for.
     const downgrade = available.some(({ request }) => request.versions.length > 0) ? ['--allow-downgrades'] : [];
     await installWithAptGet(
       'apt',
@@ -42,21 +37,19 @@ export const apt: PackageManager = {
       available.map(({ specification }) => specification),
       world,
     );
-    const after = await installedPackages(names, world);
-    return available
-      .filter(({ request: { name }, specification }) => {
-        // What stands in for a virtual package was not there before.
-        const isVirtual = specification !== name && !specification.startsWith(`${name}=`);
-        return isVirtual || before.get(name)?.version !== after.get(name)?.version;
-      })
-      .map(({ request }) => request.name);
+    // apt-get ends well only when all of this is installed, in these versions, and none of it was before.
+    return available.map(({ request }) => request.name);
   },
 };
 
 /**
  * Finds all requests in apt's index, which is updated once when one is not there, and again only when a repository failed.
  */
-async function findAll(requests: readonly PackageRequest[], world: World): Promise<readonly Found[]> {
+async function findAll(
+  requests: readonly PackageRequest[],
+  status: DpkgStatus,
+  world: World,
+): Promise<readonly Found[]> {
   const { log, system } = world;
   let failures: readonly FetchFailure[] = [];
   for (const pause of [undefined, 0, ...REPOSITORY_PAUSES]) {
@@ -67,7 +60,7 @@ async function findAll(requests: readonly PackageRequest[], world: World): Promi
       } else log.info('apt does not know all packages, updating its index');
       failures = await updateIndex('apt', world);
     }
-    const found = await lookUp(requests, world);
+    const found = await lookUp(requests, status, world);
     const unavailable = found.filter((one) => one.kind === 'unavailable');
     const isLast =
       pause !== undefined && (!failures.some(({ isFinal }) => !isFinal) || pause === REPOSITORY_PAUSES.at(-1));
@@ -100,13 +93,5 @@ function refuseAddresses(requests: readonly PackageRequest[]): void {
     throw new Problem(odd.join('; '), {
       where: 'packages apt',
       hint: 'write { "name": "version" }, and URLs and paths of .deb files under dpkg',
-    });
-}
-
-function requireApt({ system }: World): void {
-  if (system.exec.find('apt-get') === undefined)
-    throw new Problem('apt is not on this machine', {
-      where: 'packages apt',
-      hint: 'list the packages under the manager that this distribution has',
     });
 }

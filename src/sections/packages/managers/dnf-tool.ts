@@ -1,13 +1,20 @@
 import { lastLine } from '../../../errors.ts';
 import { splitArchitecture } from './rpm-database.ts';
-import { allMatches, describeScripts, failedScripts, isRpmLocked, shorten } from './rpm-output.ts';
-import type { RepositoryTool, Unavailable } from './rpm-repository-tool.ts';
+import {
+  allMatches,
+  describeScripts,
+  failedScripts,
+  isRpmLocked,
+  type RepositoryTool,
+  shorten,
+  type Unavailable,
+} from './rpm-tool.ts';
 
 /** It would otherwise wait for its own lock without an end. yum 3, dnf 4 and dnf5 all know it, if only by name. */
 const OPTIONS = ['-y', '--setopt=exit_on_lock=1'];
 const MOST_LINES = 4;
 
-/** dnf 4, dnf5, and yum 3 of CentOS 7, which differ in what they print and in little else that is used here. */
+/** dnf 4 and dnf5, and yum 3 of CentOS 7 but for yum3Tool: they differ in what they print and in little else that is used here. */
 export const dnfTool: RepositoryTool = {
   signs: { isLocked, troubledRepository },
 
@@ -47,6 +54,29 @@ export const dnfTool: RepositoryTool = {
       ...allMatches(output, /^Ignoring repositories: (.+)$/gm).map((names) => `repositories left out: ${names}`),
     ];
   },
+};
+
+/** What can be wrong beside a package file that is in place already. */
+const FAULTS = /Cannot open|Cannot add package|Cannot install package|No package/;
+
+/** yum 3 where it is other than dnf, and the difference can be told beforehand or from its exit code alone. */
+export const yum3Tool: RepositoryTool = {
+  ...dnfTool,
+
+  /** It knows an epoch only in words that have release and architecture, too, or patterns of these. */
+  specification(name, version) {
+    const word = dnfTool.specification(name, version);
+    if (version?.includes(':') !== true) return word;
+    if ([name, version].some((text) => splitArchitecture(text)[1] !== undefined)) return word;
+    return `${word}${version.includes('-') ? '.*' : '-*'}`;
+  },
+
+  /** A package file that is in place leaves it with nothing to do, which it calls an error. */
+  isDone: (exitCode, output = '') =>
+    dnfTool.isDone(exitCode) ||
+    (/^Error: Nothing to do$/m.test(output) &&
+      /does not update installed package/.test(output) &&
+      !FAULTS.test(output)),
 };
 
 function isLocked(output: string): boolean {

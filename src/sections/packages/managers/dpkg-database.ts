@@ -17,22 +17,22 @@ const MOST_BYTES = 256 * 1024 * 1024;
 const QUERY_FORMAT =
   'Package: ${Package}\\nStatus: ${Status}\\nArchitecture: ${Architecture}\\nVersion: ${Version}\\n\\n';
 
+/** What is installed, by the name that is asked for. It may carry an architecture (`libc6:i386`). */
+export interface DpkgStatus {
+  get(name: string): InstalledPackage | undefined;
+}
+
 /**
- * Which of the packages are installed, by the names that were asked for. A name may carry an architecture
- * (`libc6:i386`). One read of dpkg's database for all names: as libapt does, from its status file, which dpkg replaces
- * in one step; a dpkg-query would cost twice its own time here. dpkg-query is asked, once, where the file is not the
- * whole truth: dpkg is at work or was interrupted, or works on another directory.
+ * Reads dpkg's database, once for all names: as libapt does, from its status file, which dpkg replaces in one step; a
+ * dpkg-query would cost twice its own time here. dpkg-query is asked, once, where the file is not the whole truth: dpkg is at
+ * work or was interrupted, or works on another directory.
  */
-export async function installedPackages(
-  names: readonly string[],
-  { system }: World,
-): Promise<ReadonlyMap<string, InstalledPackage>> {
-  if (names.length === 0) return new Map();
+export async function readDpkgStatus({ system }: World): Promise<DpkgStatus> {
   const { files, environment, exec } = system;
   const isElsewhere = ['DPKG_ADMINDIR', 'DPKG_ROOT'].some((variable) => environment[variable] !== undefined);
   if (!isElsewhere && files.entry(JOURNAL) !== undefined && files.names(JOURNAL).length === 0) {
     const status = files.readIfPresent(STATUS, MOST_BYTES);
-    if (status !== undefined) return parseStatus(status.toString('latin1'), names);
+    if (status !== undefined) return parseStatus(status.toString('latin1'));
   }
   // All packages: with hundreds of names it would take longer, and exit with 1 for each that is not known.
   const { exitCode, stdout, output } = await exec.query(['dpkg-query', '--show', `--showformat=${QUERY_FORMAT}`]);
@@ -42,39 +42,36 @@ export async function installedPackages(
       hint: 'see the log',
       output,
     });
-  return parseStatus(stdout, names);
+  return parseStatus(stdout);
 }
 
-/** As much of a paragraph as says what is installed. */
-interface Paragraph extends InstalledPackage {
-  readonly isInstalled: boolean;
-}
-
-/** Finds the installed ones among `names` in dpkg's status file. Where several architectures are, dpkg's own is meant. */
-export function parseStatus(text: string, names: readonly string[]): ReadonlyMap<string, InstalledPackage> {
-  const wanted = new Set(['dpkg', ...names.map((name) => splitName(name).base)]);
-  const present = new Map<string, InstalledPackage[]>();
+/**
+ * Makes dpkg's status file ready to be asked. Where several architectures are installed, dpkg's own is meant. Paragraphs are
+ * only parsed for the names that are asked for: they are most of the text.
+ */
+export function parseStatus(text: string): DpkgStatus {
+  const places = new Map<string, (readonly [start: number, end: number])[]>();
   for (let start = 0; start < text.length; ) {
     const blank = text.indexOf('\n\n', start);
     const end = blank < 0 ? text.length : blank;
     const name = nameAt(text, start, end);
-    if (name !== undefined && wanted.has(name)) {
-      const { isInstalled, ...found } = parseParagraph(name, text.slice(start, end));
-      if (isInstalled) present.set(name, [...(present.get(name) ?? []), found]);
-    }
+    const others = name === undefined ? undefined : places.get(name);
+    if (others !== undefined) others.push([start, end]);
+    else if (name !== undefined) places.set(name, [[start, end]]);
     start = end + 2;
   }
-  const native = present.get('dpkg')?.[0]?.architecture;
-  const result = new Map<string, InstalledPackage>();
-  for (const name of names) {
-    const { base, architecture } = splitName(name);
-    const candidates = present.get(base) ?? [];
-    const fits = (wish: string | undefined): InstalledPackage | undefined =>
-      candidates.find((one) => one.architecture === 'all' || one.architecture === wish);
-    const found = architecture === undefined ? (fits(native) ?? candidates[0]) : fits(architecture);
-    if (found !== undefined) result.set(name, found);
-  }
-  return result;
+  const installed = (name: string): readonly InstalledPackage[] =>
+    (places.get(name) ?? []).flatMap(([start, end]) => parseParagraph(name, text.slice(start, end)) ?? []);
+  const native = installed('dpkg')[0]?.architecture;
+  return {
+    get(name) {
+      const { base, architecture } = splitName(name);
+      const candidates = installed(base);
+      const fits = (wanted: string | undefined): InstalledPackage | undefined =>
+        candidates.find((one) => one.architecture === 'all' || one.architecture === wanted);
+      return architecture === undefined ? (fits(native) ?? candidates[0]) : fits(architecture);
+    },
+  };
 }
 
 /** dpkg begins each paragraph with the name. */
@@ -85,14 +82,15 @@ function nameAt(text: string, start: number, end: number): string | undefined {
   return text.slice(start + field.length, line < 0 || line > end ? end : line).trim();
 }
 
-function parseParagraph(name: string, text: string): Paragraph {
+/** @returns undefined for a package that is not installed */
+function parseParagraph(name: string, text: string): InstalledPackage | undefined {
   const [want, , state] = fieldOf(text, 'Status').split(' ');
+  if (state !== 'installed') return undefined;
   return {
     name,
     version: fieldOf(text, 'Version'),
     architecture: fieldOf(text, 'Architecture'),
     isHeld: want === 'hold',
-    isInstalled: state === 'installed',
   };
 }
 
@@ -104,7 +102,7 @@ function fieldOf(text: string, name: string): string {
   return text.slice(start + name.length + 3, end < 0 ? text.length : end).trim();
 }
 
-/** `libc6:i386` -> libc6 and i386. `:any` and `:native` are dpkg's words for no wish. */
+/** `libc6:i386` -> libc6 and i386. `:any` and `:native` ask for none in particular. */
 export function splitName(name: string): { readonly base: string; readonly architecture: string | undefined } {
   const [base = '', architecture] = name.split(':');
   return { base, architecture: architecture === 'any' || architecture === 'native' ? undefined : architecture };

@@ -1,49 +1,49 @@
-import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine, Problem } from '../../../errors.ts';
 import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import { type PackageManager, requireAddresses } from '../manager.ts';
+import { addressesOf, type PackageManager, requireAddresses } from '../manager.ts';
 import { type PackageFile, withPackageFiles } from '../package-file.ts';
 import { installWithAptGet, installWithDpkg } from './apt-get.ts';
-import { type InstalledPackage, installedPackages, refuseHeld } from './dpkg-database.ts';
+import { type InstalledPackage, readDpkgStatus, refuseHeld } from './dpkg-database.ts';
 
 /**
  * Package files by URL or path; of several under one name all, but of several files of one package only the newest. Where
- * apt-get is there, it does the work, since it also brings what a file depends on. Which package a file is, it says
+ * apt-get is installed, it does the work, since it also brings what a file depends on. Which package a file is, it says
  * itself: the name in the document is only a name.
  */
-export const dpkg: PackageManager = {
+export const dpkg: PackageManager<readonly Looked[] | undefined> = {
   name: 'dpkg',
 
   /** Files that are here already are looked into, so that nothing at all is done for what is installed. */
-  async missing(requests, world) {
+  async inspect(requests, world) {
     requireAddresses('dpkg', 'apt', requests);
     const addresses = addressesOf(requests);
     // What comes by URL may be another version of a package whose file is here: only together they tell the newest.
-    if (!addresses.every((address) => address.startsWith('/'))) return requests;
+    if (!addresses.every((address) => address.startsWith('/'))) return { missing: requests, found: undefined };
     const local = addresses
       .filter((address) => world.system.files.entry(address) !== undefined)
       .map((address) => ({ address, path: address }));
-    const inPlace = new Set(
-      (await lookInto(local, world)).filter(({ isInPlace }) => isInPlace).map(({ file }) => file.address),
-    );
-    return requests.filter(({ versions }) => !versions.every((address) => inPlace.has(address)));
+    const found = await lookInto(local, world);
+    const inPlace = new Set(found.filter(({ isInPlace }) => isInPlace).map(({ file }) => file.address));
+    return { missing: requests.filter(({ versions }) => !versions.every((address) => inPlace.has(address))), found };
   },
 
-  install(requests, world) {
-    return withPackageFiles(addressesOf(requests), '.deb', world, async (files) => {
-      const lacking = (await lookInto(files, world)).filter(({ isInPlace }) => !isInPlace);
+  apply({ missing, found }, world) {
+    return withPackageFiles(addressesOf(missing), '.deb', world, async (files) => {
+      const paths = new Map(files.map(({ address, path }) => [address, path]));
+      const looked = (found ?? (await lookInto(files, world))).filter(({ file }) => paths.has(file.address));
+      const lacking = looked.filter(({ isInPlace }) => !isInPlace);
       for (const { file, fault } of lacking) if (fault !== undefined) throw notAPackage(file, fault);
       if (lacking.length === 0) return [];
       refuseHeld(
         'dpkg',
         lacking.map(({ installed }) => installed),
       );
-      const paths = lacking.map(({ file }) => file.path);
-      if (world.system.exec.find('apt-get') === undefined) await installWithDpkg(paths, world);
-      else await installWithAptGet('dpkg', ['--allow-downgrades'], paths, world);
+      const wanted = lacking.flatMap(({ file }) => paths.get(file.address) ?? []);
+      if (world.system.exec.find('apt-get') === undefined) await installWithDpkg(wanted, world);
+      else await installWithAptGet('dpkg', ['--allow-downgrades'], wanted, world);
       const changed = new Set(lacking.map(({ file }) => file.address));
-      return requests.filter(({ versions }) => versions.some((one) => changed.has(one))).map(({ name }) => name);
+      return missing.filter(({ versions }) => versions.some((one) => changed.has(one))).map(({ name }) => name);
     });
   },
 };
@@ -56,10 +56,6 @@ interface Looked {
   readonly installed?: InstalledPackage | undefined;
   /** Why it cannot be read. */
   readonly fault?: string;
-}
-
-function addressesOf(requests: readonly PackageRequest[]): readonly string[] {
-  return [...new Set(requests.flatMap(({ versions }) => versions))];
 }
 
 async function lookInto(files: readonly PackageFile[], world: World): Promise<readonly Looked[]> {
@@ -75,11 +71,11 @@ async function lookInto(files: readonly PackageFile[], world: World): Promise<re
   });
   const readable = identities.filter(({ fault }) => fault === undefined);
   const newest = await newestOf(readable, world);
-  const present = await installedPackages(readable.map(keyOf), world);
+  const status = readable.length === 0 ? undefined : await readDpkgStatus(world);
   return identities.map((one): Looked => {
     const { file, version, architecture, fault } = one;
     if (fault !== undefined) return { file, isInPlace: false, fault };
-    const installed = present.get(keyOf(one));
+    const installed = status?.get(keyOf(one));
     const isThere = installed?.version === version && installed.architecture === architecture;
     return { file, isInPlace: isThere || newest.get(keyOf(one)) !== one, installed };
   });

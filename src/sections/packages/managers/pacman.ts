@@ -2,7 +2,7 @@ import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
+import { changedNames, namesOf, type PackageManager, requireVersions } from '../manager.ts';
 import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 import {
   cachedFiles,
@@ -12,79 +12,81 @@ import {
   repositoryVersions,
   versionOfFile,
 } from './pacman-database.ts';
-import { changedNames, requireVersions } from './versions-only.ts';
 
 const OPTIONS = ['--noconfirm', '--noprogressbar', '--color', 'never'];
 
 /** What pacman is to be called with. */
-interface Plan {
+interface Transaction {
   /** `NAME`, `NAME=VERSION`. */
   readonly targets: readonly string[];
   /** Package files out of pacman's cache, for versions that no repository has any more. */
   readonly files: readonly string[];
-  /** `NAME=VERSION, there is VERSION`: what is nowhere to be had. */
+  /** `NAME=VERSION (there is VERSION)`: what is not available. */
   readonly absent: readonly string[];
+}
+
+/** What pacman says of some requests. */
+interface Known {
+  /** The versions that are installed, by name. */
+  readonly installed: ReadonlyMap<string, string>;
+  /** The members of those names that are package groups. */
+  readonly members: ReadonlyMap<string, readonly string[]>;
+  /** As installed, for the members. */
+  readonly ofGroups: ReadonlyMap<string, string>;
 }
 
 /**
  * Arch's packages. A repository has one version of a package: of the versions asked for, the one that a repository has
  * is installed, else one that is still in pacman's cache. A name may be a group.
  */
-export const pacman: PackageManager = {
+export const pacman: PackageManager<Known> = {
   name: 'pacman',
 
-  async missing(requests, world) {
+  async inspect(requests, world) {
     requireVersions('pacman', requests);
-    const installed = await installedByPacman(
-      requests.map(({ name }) => name),
-      world,
-    );
-    const members = await membersOf(requests, installed, world);
-    const ofGroups = await installedByPacman([...members.values()].flat(), world);
-    return requests.filter(({ name, versions }) => {
+    const installed = await installedByPacman(namesOf(requests), world);
+    const found = { installed, ...(await groupsAmong(requests, installed, world)) };
+    const missing = requests.filter(({ name, versions }) => {
       const present = installed.get(name);
       if (present !== undefined) return versions.length > 0 && !versions.some((wanted) => isVersion(present, wanted));
-      return members.get(name)?.every((member) => ofGroups.has(member)) !== true;
+      return found.members.get(name)?.every((member) => found.ofGroups.has(member)) !== true;
     });
+    return { missing, found };
   },
 
-  async install(requests, world) {
+  async apply({ missing, found }, world) {
     if (world.system.exec.find('pacman') === undefined) throw notInstalled('pacman');
-    const names = requests.map(({ name }) => name);
-    const before = await installedByPacman(names, world);
-    const { stdout } = await installPatiently(requests, before, world);
+    const { stdout } = await installPatiently(missing, found, world);
+    const names = namesOf(missing);
+    // A read of its database as a rule. Its own words do not tell a package from one that another provides.
     const after = await installedByPacman(names, world);
-    const changed = changedNames(names, before, after);
-    // A group is no package itself: only its members can have come.
     const isNew = /^(?:installing|upgrading|downgrading|reinstalling) /m.test(stdout);
-    return names.filter((name) => changed.includes(name) || (isNew && !after.has(name)));
+    return changedNames(names, found.installed, after, isNew);
   },
 };
 
 /**
- * Installs, and where pacman's picture of the repositories is too old for that, fetches it anew, once. Only then: it is
+ * Installs. Where pacman's copy of the repositories' databases is too old for that, it is refreshed, once. Only then: it is
  * what the next full upgrade works with, and packages that come by it may need newer libraries than the machine has.
  */
-async function installPatiently(
-  requests: readonly PackageRequest[],
-  installed: ReadonlyMap<string, string>,
-  world: World,
-): Promise<ToolResult> {
-  let plan = await planFor(requests, installed, world);
-  let result = plan.absent.length > 0 ? undefined : await carryOut(plan, world);
+async function installPatiently(requests: readonly PackageRequest[], known: Known, world: World): Promise<ToolResult> {
+  let transaction = await transactionFor(requests, known, world);
+  let result = transaction.absent.length > 0 ? undefined : await carryOut(transaction, world);
   let refresh: ToolResult | undefined;
-  if (result === undefined || isPictureOld(result)) {
+  if (result === undefined || isCopyOld(result)) {
     world.log.info('pacman does not know all packages, refreshing its databases');
     refresh = await call(['-Sy', ...OPTIONS], world);
     if (refresh.exitCode !== 0)
       world.log.warning(`pacman -Sy ended with exit code ${refresh.exitCode}: ${parsePacmanErrors(refresh.output)}`);
-    plan = await planFor(requests, installed, world);
-    result = plan.absent.length > 0 ? undefined : await carryOut(plan, world);
+    const { installed } = known;
+    const groups = await groupsAmong(requests, installed, world);
+    transaction = await transactionFor(requests, { installed, ...groups }, world);
+    result = transaction.absent.length > 0 ? undefined : await carryOut(transaction, world);
   }
   if (result?.exitCode === 0) return result;
   const fromRefresh = refresh === undefined || refresh.exitCode === 0 ? [] : [parsePacmanErrors(refresh.output)];
   if (result === undefined)
-    throw new Problem(`pacman cannot get ${plan.absent.join(', ')}`, {
+    throw new Problem(`pacman cannot get ${transaction.absent.join(', ')}`, {
       where: 'packages pacman',
       hint: [...fromRefresh, 'ask for a version that is there, or for any'].join('; '),
     });
@@ -95,22 +97,13 @@ async function installPatiently(
   );
 }
 
-async function planFor(
-  requests: readonly PackageRequest[],
-  installed: ReadonlyMap<string, string>,
-  world: World,
-): Promise<Plan> {
+async function transactionFor(requests: readonly PackageRequest[], known: Known, world: World): Promise<Transaction> {
   const exact = requests.filter(({ versions }) => versions.length > 0);
-  const offered = await repositoryVersions(
-    exact.map(({ name }) => name),
-    world,
-  );
-  const members = await membersOf(requests, installed, world);
-  const present = await installedByPacman([...members.values()].flat(), world);
+  const offered = await repositoryVersions(namesOf(exact), world);
   // Members of a group that are installed are not changed: any version of them will do.
   const targets = requests
     .filter(({ versions }) => versions.length === 0)
-    .flatMap(({ name }) => members.get(name)?.filter((member) => !present.has(member)) ?? [name]);
+    .flatMap(({ name }) => known.members.get(name)?.filter((member) => !known.ofGroups.has(member)) ?? [name]);
   const files: string[] = [];
   const absent: string[] = [];
   let kept: readonly string[] | undefined;
@@ -133,20 +126,18 @@ async function planFor(
 }
 
 /** Names that are not installed as packages may be groups. */
-function membersOf(
+async function groupsAmong(
   requests: readonly PackageRequest[],
   installed: ReadonlyMap<string, string>,
   world: World,
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const names = requests.filter(({ name, versions }) => versions.length === 0 && !installed.has(name));
-  return groupMembers(
-    names.map(({ name }) => name),
-    world,
-  );
+): Promise<Pick<Known, 'members' | 'ofGroups'>> {
+  const open = requests.filter(({ name, versions }) => versions.length === 0 && !installed.has(name));
+  const members = await groupMembers(namesOf(open), world);
+  return { members, ofGroups: await installedByPacman([...members.values()].flat(), world) };
 }
 
 /** One transaction; a second one only where files of the cache are needed, which pacman takes by another verb. */
-async function carryOut({ targets, files }: Plan, world: World): Promise<ToolResult> {
+async function carryOut({ targets, files }: Transaction, world: World): Promise<ToolResult> {
   const first = targets.length === 0 ? undefined : await call(['-S', '--needed', ...OPTIONS, '--', ...targets], world);
   if (files.length === 0 || (first !== undefined && first.exitCode !== 0))
     return first ?? { exitCode: 0, stdout: '', output: '' };
@@ -179,7 +170,7 @@ export function parseTroubledMirror(output: string): string | undefined {
   return undefined;
 }
 
-function isPictureOld({ exitCode, output }: ToolResult): boolean {
+function isCopyOld({ exitCode, output }: ToolResult): boolean {
   if (exitCode === 0 || parseTroubledMirror(output) !== undefined) return false;
   return /target not found|failed retrieving file|unable to satisfy dependency/.test(output);
 }

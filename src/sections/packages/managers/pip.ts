@@ -8,6 +8,7 @@ import { withRequirements } from './pip-requirements.ts';
 type Command = readonly [string, ...string[]];
 
 const OPTIONS = ['--disable-pip-version-check', '--no-input'];
+const SYSTEM_PYTHON = '/usr/bin/python3';
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 /** What pip says of a server that does not answer, or answers 5xx. After that an index just looks empty to it. */
 const TROUBLE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTimeoutError|IncompleteRead/;
@@ -21,15 +22,18 @@ export async function askPip(
   world: World,
 ): Promise<ToolResult | undefined> {
   const result = await withPip(world, (command) =>
-    world.system.exec.tool([...command, verb, ...OPTIONS, ...args], { env: environment(world) }),
+    world.system.exec.tool([...command, verb, ...OPTIONS, ...args], {
+      // What only looks leaves nothing behind, not even Python's own cache.
+      env: { ...environment(world), PYTHONDONTWRITEBYTECODE: '1' },
+    }),
   );
   return result === undefined || isPipMissing(result) ? undefined : result;
 }
 
 /**
- * Runs `pip install`. Where the distribution marks its Python as its own (PEP 668), it is run once more with
- * `--break-system-packages`: the metadata asks for the packages of this very machine, and pip refuses before it has
- * done anything. A pip that knows no such mark never gets the flag, which it would not know either.
+ * Runs `pip install`. Where the distribution marks its Python as its own (PEP 668), pip refuses before it has done anything,
+ * unless it is told otherwise: the metadata asks for the packages of this very machine. It is told by its environment, since a
+ * pip that knows no such mark would not know the option `--break-system-packages` either.
  * @param options besides the usual ones
  * @throws Problem that names the package or the index
  */
@@ -39,14 +43,28 @@ export async function pipInstall(
   options: readonly string[] = [],
 ): Promise<void> {
   const result = await withRequirements(requirements, world, async ({ args, env }) => {
+    const installAnyway = (): Promise<ToolResult> => {
+      world.log.info('this Python belongs to the distribution (PEP 668): pip goes on, as with --break-system-packages');
+      return install([...options, ...args], { ...env, PIP_BREAK_SYSTEM_PACKAGES: '1' }, world);
+    };
+    if (isSystemPythonMarked(world)) return installAnyway();
     const first = await install([...options, ...args], env, world);
     if (first.exitCode === 0 || !/^error: externally-managed-environment/m.test(first.output)) return first;
-    world.log.info('this Python belongs to the distribution (PEP 668): pip is told --break-system-packages');
-    return install(['--break-system-packages', ...options, ...args], env, world);
+    return installAnyway();
   });
   if (isPipMissing(result)) throw pipMissing();
   if (result.exitCode !== 0)
     throw packageToolProblem({ manager: 'python', command: ['pip'] }, result, parsePipErrors(result.output));
+}
+
+/** Whether the mark is where distributions put it, for a pip of theirs. Elsewhere pip has to refuse first. */
+function isSystemPythonMarked(world: World): boolean {
+  const { exec, files } = world.system;
+  const program = exec.find(pipProgram(world) ?? python(world) ?? '');
+  if (program?.startsWith('/usr/bin/') !== true || files.entry(SYSTEM_PYTHON)?.kind !== 'symlink') return false;
+  const [version] = /python3\.\d+$/.exec(files.linkTarget(SYSTEM_PYTHON)) ?? [];
+  if (version === undefined) return false;
+  return ['lib', 'lib64'].some((library) => files.entry(`/usr/${library}/${version}/EXTERNALLY-MANAGED`) !== undefined);
 }
 
 /**
@@ -134,7 +152,7 @@ function pipProgram({ system: { exec } }: World): string | undefined {
 /** The interpreter that stands beside pip, or the system's. */
 function python(world: World): string | undefined {
   const { exec } = world.system;
-  const program = exec.find(pipProgram(world) ?? '/usr/bin/python3');
+  const program = exec.find(pipProgram(world) ?? SYSTEM_PYTHON);
   const beside = program?.replace(/[^/]*$/, 'python3');
   return [...(beside === undefined ? [] : [beside]), 'python3'].find((name) => exec.find(name) !== undefined);
 }

@@ -4,70 +4,71 @@ import type { PackageManager } from '../manager.ts';
 import { highestPythonVersion, pipInstall, pipReinstall } from './pip.ts';
 import {
   canonicalName,
+  distributionOfSource,
   type InstalledDistribution,
+  isPipSource,
+  isSameSource,
   type PipEnvironment,
   readPipEnvironment,
 } from './pip-environment.ts';
-import { distributionOfSource, isPipSource, isSameSource } from './pip-source.ts';
+
+/** What is installed, and how pip was asked for it: two answers can only be compared if both were asked in one way. */
+interface Known {
+  readonly environment: PipEnvironment;
+  readonly withSources: boolean;
+}
 
 /**
- * Python packages by pip. Of a list of versions each will do when it is installed, else the highest is installed; of a
- * list with URLs or paths the first of these. What pip alone can judge is left to it: extras (`name[extra]`), `1.*`,
+ * Python packages by pip. If any of a list of versions is installed, that is enough; else the highest comes. Of a list with
+ * URLs or paths the first of these is installed. What pip alone can judge is left to it: extras (`name[extra]`), `1.*`,
  * `>=1.2`.
  */
-export const python: PackageManager = {
+export const python: PackageManager<Known> = {
   name: 'python',
 
-  async missing(requests, world) {
-    const environment = await readPipEnvironment(hasSources(requests), world);
-    const met = await Promise.all(requests.map((request) => isMet(request, environment, world)));
-    return requests.filter((_, index) => met[index] === false);
+  async inspect(requests, world) {
+    const withSources = requests.some((request) => sourceOf(request) !== undefined);
+    const environment = await readPipEnvironment(withSources, world);
+    const missing = requests.filter((request) => !isMet(request, environment, world));
+    return { missing, found: { environment, withSources } };
   },
 
-  async install(requests, world) {
-    const withSources = hasSources(requests);
-    const before = await readPipEnvironment(withSources, world);
+  async apply({ missing, found: { environment: before, withSources } }, world) {
     const requirements: string[] = [];
-    for (const request of requests) requirements.push(await requirementOf(request, world));
+    for (const request of missing) requirements.push(await requirementOf(request, world));
     await pipInstall(requirements, world);
     let after = await readPipEnvironment(withSources, world);
-    let come = await withSourceInPlace(requests, after, world);
-    const stale = passedOver(
-      requests.filter((request) => !come.has(request)),
+    let present = withSourceInPlace(missing, after, world);
+    const stale = notReplaced(
+      missing.filter((request) => !present.has(request)),
       before,
       after,
     );
     if (stale.length > 0) {
       await pipReinstall(stale, world);
       after = await readPipEnvironment(withSources, world);
-      come = await withSourceInPlace(requests, after, world);
+      present = withSourceInPlace(missing, after, world);
     }
     const changed = [...after.keys()].filter((name) => !isSame(before.get(name), after.get(name)));
-    // Only what was not in place gets here: a source that is in place now has come, be its version the old one.
-    return requests
-      .filter((request) => come.has(request) || hasChanged(request, changed, after))
+    // What is missing was not in place: a source that is in place now was installed, even if its version is the same.
+    return missing
+      .filter((request) => present.has(request) || hasChanged(request, changed, after))
       .map(({ name }) => name);
   },
 };
-
-function hasSources(requests: readonly PackageRequest[]): boolean {
-  return requests.some((request) => sourceOf(request) !== undefined);
-}
 
 /** Given as a version, or in the place of a name. */
 function sourceOf({ name, versions }: PackageRequest): string | undefined {
   return [...versions, name].find(isPipSource);
 }
 
-/** To compare a local file takes a call of pip, so it is done once for each state of the environment. */
-async function withSourceInPlace(
+/** To compare a local file it is read, so this is done once for each state of the environment. */
+function withSourceInPlace(
   requests: readonly PackageRequest[],
   environment: PipEnvironment,
   world: World,
-): Promise<ReadonlySet<PackageRequest>> {
-  const withSource = requests.filter((request) => sourceOf(request) !== undefined);
-  const met = await Promise.all(withSource.map((request) => isMet(request, environment, world)));
-  return new Set(withSource.filter((_, index) => met[index] === true));
+): ReadonlySet<PackageRequest> {
+  return new Set(requests.filter((request) => sourceOf(request) !== undefined && isMet(request, environment, world)));
 }
 
 /**
@@ -75,7 +76,7 @@ async function withSourceInPlace(
  * one: another tag, another file. What came from an index has no source to compare with: there the version decides.
  * @param requests what is not in place
  */
-function passedOver(
+function notReplaced(
   requests: readonly PackageRequest[],
   before: PipEnvironment,
   after: PipEnvironment,
@@ -92,13 +93,13 @@ function passedOver(
   return sources;
 }
 
-async function isMet(request: PackageRequest, environment: PipEnvironment, world: World): Promise<boolean> {
+function isMet(request: PackageRequest, environment: PipEnvironment, world: World): boolean {
   const { name, versions } = request;
   const source = sourceOf(request);
   if (source !== undefined) {
     // The name need not be the distribution's own, since pip is given the URL alone.
     for (const installed of environment.values())
-      if (installed.source !== undefined && (await isSameSource(source, installed.source, world))) return true;
+      if (installed.source !== undefined && isSameSource(source, installed.source, world)) return true;
     return false;
   }
   const present = isPlain(name) ? environment.get(canonicalName(name)) : undefined;

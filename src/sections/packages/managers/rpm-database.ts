@@ -1,7 +1,7 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import type { World } from '../../step.ts';
+import { matchesVersion } from '../manager.ts';
 import { parseRpmVersion } from './rpm-version.ts';
-import { matchesVersion } from './version-pattern.ts';
 
 export interface RpmPackage {
   readonly name: string;

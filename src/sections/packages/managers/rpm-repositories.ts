@@ -4,15 +4,13 @@ import { isAddress } from '../../../names.ts';
 import { carriesSecrets } from '../../../secrets/names.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
+import { namesOf, type PackageManager } from '../manager.ts';
 import { withPackageFiles } from '../package-file.ts';
 import { callPackageTool, notInstalled, packageToolProblem } from '../package-tool.ts';
-import { dnfTool } from './dnf-tool.ts';
+import { dnfTool, yum3Tool } from './dnf-tool.ts';
 import { allRpms, type InstalledRpms, identityOf, installedRpms, isBeyondNames, isMetBy } from './rpm-database.ts';
-import { shorten } from './rpm-output.ts';
-import type { Command, RepositoryTool, Unavailable, Wanted } from './rpm-repository-tool.ts';
+import { type Command, type RepositoryTool, shorten, type Unavailable, type Wanted } from './rpm-tool.ts';
 import { keepNewest } from './rpm-version.ts';
-import { yum3Tool } from './yum3-tool.ts';
 import { zypperTool } from './zypper-tool.ts';
 
 /** On newer machines yum is another name of dnf, or is not there at all (contract section 3). */
@@ -30,43 +28,56 @@ function rpmRepositories(
   manager: PackageManagerName,
   programs: readonly string[],
   usual: RepositoryTool,
-): PackageManager {
+): PackageManager<Known> {
   return {
     name: manager,
 
-    async missing(requests, world) {
+    async inspect(requests, world) {
       refuseAddresses(manager, requests);
+      if (world.system.exec.find('rpm') === undefined) firstOf(programs, world);
       const installed = await installedRpms(namesOf(requests), world);
-      // Where a package is not there at all, it does not matter which of its versions is the newest.
-      const present = await keepNewest(
-        requests.filter(({ name }) => installed.has(name)),
-        world,
-      );
-      const met = new Set(namesOf(present.filter((request) => isMetBy(request, installed))));
-      return requests.filter(({ name }) => !met.has(name));
+      const missing = (await keepNewest(requests, world)).filter((request) => !isMetBy(request, installed));
+      const all = missing.some((request) => isOpen(request, installed)) ? await allRpms(world) : undefined;
+      return { missing, found: { installed, all } };
     },
 
-    async install(requests, world) {
-      refuseAddresses(manager, requests);
-      const { exec } = world.system;
-      const program = programs.find((candidate) => exec.find(candidate) !== undefined);
-      if (program === undefined) throw notInstalled(manager);
-      // Where yum is another name of dnf, that is there, too.
-      const isYum3 = program === 'yum' && ['dnf', 'dnf5'].every((other) => exec.find(other) === undefined);
+    async apply({ missing, found }, world) {
+      const program = firstOf(programs, world);
+      // Where yum is another name of dnf, that is installed, too.
+      const isYum3 = program === 'yum' && ['dnf', 'dnf5'].every((other) => world.system.exec.find(other) === undefined);
       const tool = isYum3 ? yum3Tool : usual;
-      const newest = await keepNewest(requests, world);
       // An address with a login in it would be everybody's to read among the arguments of the tool.
-      const addresses = namesOf(newest).filter(carriesSecrets);
+      const addresses = namesOf(missing).filter(carriesSecrets);
       return withPackageFiles(addresses, '.rpm', world, (files) => {
-        const wanted = newest.map((request): Wanted => {
+        const wanted = missing.map((request): Wanted => {
           const [version] = request.versions;
           const file = files.find(({ address }) => address === request.name);
           return { request, version, specification: file?.path ?? tool.specification(request.name, version) };
         });
-        return installWanted({ manager, program, tool, wanted }, world);
+        return installWanted({ manager, program, tool, wanted }, found, world);
       });
     },
   };
+
+  /** @throws Problem when the machine has none of them */
+  function firstOf(candidates: readonly string[], { system }: World): string {
+    const program = candidates.find((candidate) => system.exec.find(candidate) !== undefined);
+    if (program === undefined) throw notInstalled(manager);
+    return program;
+  }
+}
+
+/** What was installed before. */
+interface Known {
+  /** By the names that were asked for. */
+  readonly installed: InstalledRpms;
+  /** All packages, by identity: only there where a name is open. */
+  readonly all: Awaited<ReturnType<typeof allRpms>> | undefined;
+}
+
+/** True for a name under which nothing need be installed in the end: one that only the tool can resolve, `NAME-VERSION` among them. */
+function isOpen({ name }: PackageRequest, installed: InstalledRpms): boolean {
+  return isBeyondNames(name) || (/-\d/.test(name) && !installed.has(name));
 }
 
 interface Call {
@@ -76,12 +87,10 @@ interface Call {
   readonly wanted: readonly Wanted[];
 }
 
-/** @returns the names whose installed versions have changed @throws Problem that names what could not be had */
-async function installWanted(call: Call, world: World): Promise<readonly string[]> {
+/** @returns the names whose installed versions have changed @throws Problem that names what is not available */
+async function installWanted(call: Call, before: Known, world: World): Promise<readonly string[]> {
   const { manager, program, tool, wanted } = call;
   const names = namesOf(wanted.map(({ request }) => request));
-  const before = await installedRpms(names, world);
-  const allBefore = await allRpms(world);
   const command = tool.install(
     program,
     wanted.map(({ specification }) => specification),
@@ -105,7 +114,7 @@ async function installWanted(call: Call, world: World): Promise<readonly string[
       hint: shorten([...(await describeVersions(call, unmet, world)), ...tool.complaints(result.output)]),
       output: result.output,
     });
-  return changedNames(names, before, after, await changedRpms(allBefore, world));
+  return changedNames(names, before, after, result, world);
 }
 
 /**
@@ -190,27 +199,27 @@ function isThereInAnother({ request, version }: Wanted, installed: InstalledRpms
   );
 }
 
-/** Identities that are new on the machine, or gone. */
-async function changedRpms(before: Awaited<ReturnType<typeof allRpms>>, world: World): Promise<readonly string[]> {
-  const after = await allRpms(world);
-  return [
-    ...[...after.keys()].filter((identity) => !before.has(identity)),
-    ...[...before.keys()].filter((identity) => !after.has(identity)),
-  ];
-}
-
-/** What only the tool could resolve has changed when something changed that belongs to no other name. */
-function changedNames(
+/** A name under which nothing is installed has changed when something has changed that belongs to no other name. */
+async function changedNames(
   names: readonly string[],
-  before: InstalledRpms,
+  before: Known,
   after: InstalledRpms,
-  changed: readonly string[],
-): readonly string[] {
+  { output }: ToolResult,
+  world: World,
+): Promise<readonly string[]> {
   const of = (installed: InstalledRpms, name: string): string[] => (installed.get(name) ?? []).map(identityOf).sort();
-  const claimed = new Set(names.flatMap((name) => [...of(before, name), ...of(after, name)]));
-  const unclaimed = changed.some((identity) => !claimed.has(identity));
+  const isFound = (name: string): boolean => before.installed.has(name) || after.has(name);
+  const hasUnclaimed = async ({ all }: Known): Promise<boolean> => {
+    // Rare: dnf5 has taken the name for that of a program. Its words cannot tell which name a package came for.
+    if (all === undefined) return !/\bNothing to do\b/.test(output);
+    const now = await allRpms(world);
+    const claimed = new Set(names.flatMap((name) => [...of(before.installed, name), ...of(after, name)]));
+    const changed = [...all.keys(), ...now.keys()].filter((identity) => !all.has(identity) || !now.has(identity));
+    return changed.some((identity) => !claimed.has(identity));
+  };
+  const isOpenChanged = names.every(isFound) ? false : await hasUnclaimed(before);
   return names.filter((name) =>
-    after.has(name) || before.has(name) ? of(before, name).join() !== of(after, name).join() : unclaimed,
+    isFound(name) ? of(before.installed, name).join() !== of(after, name).join() : isOpenChanged,
   );
 }
 
@@ -222,8 +231,4 @@ function refuseAddresses(manager: string, requests: readonly PackageRequest[]): 
       hint: 'list the package under rpm',
     });
   }
-}
-
-function namesOf(requests: readonly PackageRequest[]): readonly string[] {
-  return requests.map(({ name }) => name);
 }

@@ -3,56 +3,50 @@ import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
 import { shownUrl } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import { type PackageManager, requireAddresses } from '../manager.ts';
+import { addressesOf, type PackageManager, requireAddresses } from '../manager.ts';
 import { type PackageFile, withPackageFiles } from '../package-file.ts';
 import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';
 import { type InstalledRpms, identityOf, installedRpms, type RpmPackage, rpmFiles } from './rpm-database.ts';
-import { failedScripts, isRpmLocked, rpmErrors } from './rpm-output.ts';
+import { failedScripts, isRpmLocked, rpmErrors } from './rpm-tool.ts';
 import { keepNewest } from './rpm-version.ts';
 
-/** Package files by URL or path, all of them in one transaction. What they need must be among them or be there. */
-export const rpm: PackageManager = {
+/** Package files by URL or path, all of them in one transaction. What they need must be among them or installed. */
+export const rpm: PackageManager<Look> = {
   name: 'rpm',
 
-  async missing(requests, world) {
+  async inspect(requests, world) {
     requireAddresses('rpm', 'yum', requests);
-    requireRpm(world);
+    if (world.system.exec.find('rpm') === undefined) throw notInstalled('rpm');
     const local = requests.filter(({ versions }) => versions.every((version) => version.startsWith('/')));
-    if (local.length === 0) return requests;
     const present = local.flatMap(({ versions }) => versions).filter((path) => isReadable(path, world));
-    const found = await identify(
+    const found = await lookAt(
       present.map((path) => ({ address: path, path })),
       world,
     );
-    const installed = await installedRpms(
-      found.flatMap(({ rpm }) => rpm?.name ?? []),
-      world,
-    );
-    const newest = await newestOf(found, world);
     const isMet = ({ versions }: PackageRequest): boolean =>
       versions.every((path) => {
-        const file = found.find(({ address }) => address === path);
-        const best = file?.rpm === undefined ? undefined : newest.get(kindOf(file.rpm));
-        return best !== undefined && isInstalled(best, installed);
+        const file = found.files.find(({ address }) => address === path);
+        const best = file?.rpm === undefined ? undefined : found.newest.get(kindOf(file.rpm));
+        return best !== undefined && isInstalled(best, found.installed);
       });
-    return requests.filter((request) => !local.includes(request) || !isMet(request));
+    return { missing: requests.filter((request) => !local.includes(request) || !isMet(request)), found };
   },
 
-  async install(requests, world) {
-    const addresses = [...new Set(requests.flatMap(({ versions }) => versions))];
-    return withPackageFiles(addresses.map(asRpmTakesIt), '.rpm', world, async (files) => {
-      const found = await identify(files, world);
-      const names = found.flatMap(({ rpm }) => rpm?.name ?? []);
-      const installed = await installedRpms(names, world);
-      const newest = await newestOf(found, world);
+  async apply({ missing, found }, world) {
+    return withPackageFiles(addressesOf(missing).map(asRpmTakesIt), '.rpm', world, async (files) => {
+      const paths = new Map(files.map(({ address, path }) => [address, path]));
+      const known = found.files.filter(({ address }) => paths.has(address));
+      const look = known.length === files.length ? { ...found, files: known } : await lookAt(files, world);
       // What could not be identified goes along: it is rpm that refuses it, with the whole transaction, and says why.
-      const wanted = found.filter(
-        ({ rpm }) => rpm === undefined || (newest.get(kindOf(rpm)) === rpm && !isInstalled(rpm, installed)),
-      );
+      const wanted = look.files
+        .filter(
+          ({ rpm }) => rpm === undefined || (look.newest.get(kindOf(rpm)) === rpm && !isInstalled(rpm, look.installed)),
+        )
+        .map((file) => ({ ...file, path: paths.get(file.address) ?? file.path }));
       if (wanted.length === 0) return [];
       await upgrade(wanted, world);
       const changed = new Set(wanted.map(({ address }) => address));
-      return requests
+      return missing
         .filter(({ versions }) => versions.some((one) => changed.has(asRpmTakesIt(one))))
         .map(({ name }) => name);
     });
@@ -60,7 +54,29 @@ export const rpm: PackageManager = {
 };
 
 interface IdentifiedFile extends PackageFile {
+  /** Undefined for a file that rpm cannot read. */
   readonly rpm: RpmPackage | undefined;
+}
+
+/** Package files, and what is installed of their packages. */
+interface Look {
+  readonly files: readonly IdentifiedFile[];
+  readonly installed: InstalledRpms;
+  /** Of several files of a package the newest, by kindOf: rpm would take no other (contract section 3). */
+  readonly newest: ReadonlyMap<string, RpmPackage>;
+}
+
+async function lookAt(packageFiles: readonly PackageFile[], world: World): Promise<Look> {
+  const identities = await rpmFiles(
+    packageFiles.map(({ path }) => path),
+    world,
+  );
+  const files = packageFiles.map((file, at) => ({ ...file, rpm: identities[at] }));
+  const installed = await installedRpms(
+    files.flatMap(({ rpm }) => rpm?.name ?? []),
+    world,
+  );
+  return { files, installed, newest: await newestOf(files, world) };
 }
 
 const signs: ToolSigns = { isLocked: isRpmLocked, troubledRepository: () => undefined };
@@ -84,15 +100,6 @@ async function upgrade(wanted: readonly IdentifiedFile[], world: World): Promise
     world.log.warning(`rpm: the script ${script} of ${rpm} failed`);
 }
 
-async function identify(files: readonly PackageFile[], world: World): Promise<readonly IdentifiedFile[]> {
-  const identities = await rpmFiles(
-    files.map(({ path }) => path),
-    world,
-  );
-  return files.map((file, at) => ({ ...file, rpm: identities[at] }));
-}
-
-/** Of several files of a package the newest, by kindOf: rpm would take no other (contract section 3). */
 async function newestOf(files: readonly IdentifiedFile[], world: World): Promise<ReadonlyMap<string, RpmPackage>> {
   const byKind = Map.groupBy(
     files.flatMap(({ rpm }) => rpm ?? []),
@@ -131,11 +138,7 @@ function asRpmTakesIt(address: string): string {
   return address.startsWith('/') && !isPlainPath(address) ? pathToFileURL(address).href : address;
 }
 
-/** What a look can tell about; installing finds out about the rest. */
+/** True for a file that inspect can look into; installing finds out about the rest. */
 function isReadable(path: string, { system }: World): boolean {
   return isPlainPath(path) && system.files.entry(path) !== undefined;
-}
-
-function requireRpm({ system }: World): void {
-  if (system.exec.find('rpm') === undefined) throw notInstalled('rpm');
 }

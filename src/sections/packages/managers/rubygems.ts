@@ -2,38 +2,37 @@ import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
 import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
-import type { PackageManager } from '../manager.ts';
+import { namesOf, type PackageManager, requireVersions } from '../manager.ts';
 import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';
-import { requireVersions } from './versions-only.ts';
 
 /** The versions of each gem that are installed. */
 type InstalledGems = ReadonlyMap<string, readonly string[]>;
 
-/** Ruby gems. Several versions of a gem stand side by side, so every version of a list is installed, and none removed. */
-export const rubygems: PackageManager = {
+/** Ruby gems. Several versions of a gem can be installed at once, so every version of a list is, and none is removed. */
+export const rubygems: PackageManager<InstalledGems> = {
   name: 'rubygems',
 
-  async missing(requests, world) {
+  async inspect(requests, world) {
     requireVersions('rubygems', requests);
-    const installed = await installedGems(world);
-    return requests.filter(({ name, versions }) => {
-      const present = installed.get(name);
+    const found = await installedGems(world);
+    const missing = requests.filter(({ name, versions }) => {
+      const present = found.get(name);
       return present === undefined || !versions.every((version) => present.includes(version));
     });
+    return { missing, found };
   },
 
-  async install(requests, world) {
+  async apply({ missing, found: before }, world) {
     if (world.system.exec.find('gem') === undefined) throw gemMissing();
-    const before = await installedGems(world);
     // No `--` before the names: what follows it goes to the compiler of an extension.
-    // What is met by another spelling of a version (1.0 is 1.0.0) is not installed over again.
-    const command = ['gem', 'install', '--no-document', '--conservative', ...requests.flatMap(gemsOf)] as const;
+    // A version that is installed in another spelling (1.0 is 1.0.0) is not installed again.
+    const command = ['gem', 'install', '--no-document', '--conservative', ...missing.flatMap(gemsOf)] as const;
     const result = await callPackageTool({ manager: 'rubygems', command, signs }, world);
     if (result.exitCode !== 0)
       throw packageToolProblem({ manager: 'rubygems', command }, result, parseGemErrors(result.output));
+    // It ends well, and says nothing, for a version in another spelling.
     const after = await installedGems(world);
-    const names = requests.map(({ name }) => name);
-    return names.filter((name) => String(before.get(name)) !== String(after.get(name)));
+    return namesOf(missing).filter((name) => String(before.get(name)) !== String(after.get(name)));
   },
 };
 

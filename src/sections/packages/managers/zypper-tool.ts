@@ -1,6 +1,13 @@
 import { lastLine } from '../../../errors.ts';
-import { allMatches, describeScripts, failedScripts, isRpmLocked, shorten } from './rpm-output.ts';
-import type { RepositoryTool, Unavailable } from './rpm-repository-tool.ts';
+import {
+  allMatches,
+  describeScripts,
+  failedScripts,
+  isRpmLocked,
+  type RepositoryTool,
+  shorten,
+  type Unavailable,
+} from './rpm-tool.ts';
 
 const NOBODY_THERE = '--non-interactive';
 /** Exit codes from here on say that all went well but for something worth knowing (zypper's manual, EXIT CODES). */

@@ -51,15 +51,16 @@ describe('parseStatus', () => {
     ['other', undefined],
     ['nginx', undefined],
   ])('%s -> %s', (name, expected) => {
-    const found = parseStatus(STATUS, [name]).get(name);
+    const found = parseStatus(STATUS).get(name);
     const text = found && `${found.version} ${found.architecture}${found.isHeld ? ' held' : ''}`;
     expect(text).toBe(expected);
   });
 
   test('all names at once, and a database without an end of line or without anything', () => {
-    const found = parseStatus(STATUS.trimEnd(), ['vim', 'libc6:i386', 'broken', 'libc6']);
-    expect([...found.keys()]).toEqual(['vim', 'libc6:i386', 'libc6']);
-    expect(parseStatus('', ['vim']).size).toBe(0);
+    const found = parseStatus(STATUS.trimEnd());
+    const names = ['vim', 'libc6:i386', 'broken', 'libc6'];
+    expect(names.filter((name) => found.get(name) !== undefined)).toEqual(['vim', 'libc6:i386', 'libc6']);
+    expect(parseStatus('').get('vim')).toBeUndefined();
   });
 });
 

@@ -3,9 +3,10 @@ import { parsePipErrors, parseTroubledIndex } from '../../../../../src/sections/
 import {
   canonicalName,
   decodeInspection,
+  isPipSource,
+  isSameSource,
   parseFreeze,
 } from '../../../../../src/sections/packages/managers/pip-environment.ts';
-import { isPipSource, isSameSource } from '../../../../../src/sections/packages/managers/pip-source.ts';
 import type { World } from '../../../../../src/sections/step.ts';
 
 const RETRYING = `WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection broken by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPConnection object at 0x7f1e>: Failed to establish a new connection: [Errno 111] Connection refused')': /simple/x/`;
@@ -119,6 +120,6 @@ test.each<[string, string, { fingerprint?: string; revision?: string }, boolean]
   ['git+https://example.test/x.git@v2', 'https://example.test/x.git', { fingerprint: '01', revision: 'v1' }, false],
   ['git+https://example.test/x.git@01', 'https://example.test/x.git', { fingerprint: '01' }, true],
   ['git+ssh://git@example.test/x.git@v1', 'ssh://git@example.test/x.git', { revision: 'v1' }, true],
-])('wanted %s, installed from %s %o: the same is %s', async (wanted, url, more, expected) => {
-  expect(await isSameSource(wanted, { url, ...more }, {} as World)).toBe(expected);
+])('wanted %s, installed from %s %o: the same is %s', (wanted, url, more, expected) => {
+  expect(isSameSource(wanted, { url, ...more }, {} as World)).toBe(expected);
 });

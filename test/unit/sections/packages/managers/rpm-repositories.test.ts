@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { PackageRequest } from '../../../../../src/config/config.ts';
 import { dnf, yum } from '../../../../../src/sections/packages/managers/rpm-repositories.ts';
 import type { World } from '../../../../../src/sections/step.ts';
 import type { ToolResult } from '../../../../../src/system/exec.ts';
@@ -61,11 +62,13 @@ function yum3(words: readonly string[], installed: Map<string, string>): [number
   return done ? [0, said.join('\n')] : [1, `${said.join('\n')}\nError: Nothing to do`];
 }
 
+const install = async (manager: typeof yum, requests: readonly PackageRequest[], world: World) =>
+  manager.apply(await manager.inspect(requests, world), world);
 const request = (name: string, ...versions: string[]) => ({ name, versions });
 
 test('yum 3: where install does not go down a version, downgrade does', async () => {
   const { world, calls, installed } = machineWith('yum', { one: '2.0' }, yum3);
-  expect(await yum.install([request('one', '1.0'), request('two')], world)).toEqual(['one', 'two']);
+  expect(await install(yum, [request('one', '1.0'), request('two')], world)).toEqual(['one', 'two']);
   expect([...installed]).toEqual([
     ['one', '1.0'],
     ['two', '2.0'],
@@ -80,7 +83,7 @@ test('yum 3: what downgrade does not bring about either is a failure', async () 
       ? Array.from({ length: 12 }, (_, at) => `one.noarch  1.${at}-1  base\n`).join('')
       : 'Nothing to do\n',
   ]);
-  await expect(yum.install([request('one', '1.0')], world)).rejects.toMatchObject({
+  await expect(install(yum, [request('one', '1.0')], world)).rejects.toMatchObject({
     line: expect.stringContaining(
       'of one there is 1.0-1, 1.1-1, 1.2-1, 1.3-1, 1.4-1, ..., 1.7-1, 1.8-1, 1.9-1, 1.10-1, 1.11-1',
     ),
@@ -90,7 +93,7 @@ test('yum 3: what downgrade does not bring about either is a failure', async () 
 
 test('yum 3: what it leaves out is a failure, though it ends well', async () => {
   const { world, calls } = machineWith('yum', {}, yum3);
-  await expect(yum.install([request('two'), request('none'), request('one', '9.9')], world)).rejects.toMatchObject({
+  await expect(install(yum, [request('two'), request('none'), request('one', '9.9')], world)).rejects.toMatchObject({
     line: 'yum left packages out: packages yum: not to be found: none, one-9.9; of one there is 1.0-1, 2.0-1',
   });
   expect(calls.slice(0, 3)).toEqual([
@@ -108,7 +111,7 @@ test.each([
   ['no epoch', 'bind', '9.11.4-26.P2.el7', 'bind-9.11.4-26.P2.el7'],
 ])('yum 3 knows a version with %s', async (_, name, version, word) => {
   const { world, calls } = machineWith('yum', {}, ([verb]) => [1, verb === 'list' ? '' : 'Error: odd\n']);
-  await expect(yum.install([request(name, version)], world)).rejects.toThrow('yum');
+  await expect(install(yum, [request(name, version)], world)).rejects.toThrow('yum');
   expect(calls[0]).toBe(`yum install ${word}`);
 });
 
@@ -117,7 +120,7 @@ const IN_PLACE = `Examining ${FILE}: one-1.0-1.noarch\n${FILE}: does not update 
 
 test('yum 3: a package file that is in place is no failure', async () => {
   const { world } = machineWith('yum', { one: '1.0' }, () => [1, IN_PLACE]);
-  expect(await yum.install([request(FILE)], world)).toEqual([]);
+  expect(await install(yum, [request(FILE)], world)).toEqual([]);
 });
 
 test.each([
@@ -127,7 +130,7 @@ test.each([
   'No package two available.',
 ])('yum 3: beside a package file that is in place, it says %j: a failure', async (said) => {
   const { world } = machineWith('yum', { one: '1.0' }, () => [1, `${said}\n${IN_PLACE}`]);
-  await expect(yum.install([request(FILE), request('two')], world)).rejects.toThrow('yum ended with exit code 1');
+  await expect(install(yum, [request(FILE), request('two')], world)).rejects.toThrow('yum ended with exit code 1');
 });
 
 test('dnf under the name of dnf5 alone', async () => {
@@ -135,13 +138,13 @@ test('dnf under the name of dnf5 alone', async () => {
     installed.set(words[1] ?? '', '1.0');
     return [0, 'Complete!\n'];
   });
-  expect(await dnf.install([request('one')], world)).toEqual(['one']);
+  expect(await install(dnf, [request('one')], world)).toEqual(['one']);
   expect(calls).toEqual(['dnf5 install one']);
 });
 
 test('a tool that ends well and does not bring in the version is a failure', async () => {
   const { world } = machineWith('dnf', { one: '1.0' }, () => [0, 'Nothing to do.\n']);
-  await expect(dnf.install([request('one', '2.0')], world)).rejects.toThrow('dnf did not bring in one-2.0');
+  await expect(install(dnf, [request('one', '2.0')], world)).rejects.toThrow('dnf did not bring in one-2.0');
 });
 
 test('an address with a login is fetched by ourselves, and the tool gets the file', async () => {
@@ -155,7 +158,7 @@ test('an address with a login is fetched by ourselves, and the tool gets the fil
     },
   };
   const address = 'https://joe:5ecre7@h/one.rpm';
-  await dnf.install([request(address), request('https://h/two.rpm')], { ...world, system: { ...world.system, http } });
+  await install(dnf, [request(address), request('https://h/two.rpm')], { ...world, system: { ...world.system, http } });
   expect(urls).toEqual([address]);
   expect(calls[0]).toMatch(/^dnf install \/\S+-one\.rpm https:\/\/h\/two\.rpm$/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dnfTool } from '../../../../../src/sections/packages/managers/dnf-tool.ts';
-import { isRpmLocked } from '../../../../../src/sections/packages/managers/rpm-output.ts';
+import { isRpmLocked } from '../../../../../src/sections/packages/managers/rpm-tool.ts';
 import { zypperTool } from '../../../../../src/sections/packages/managers/zypper-tool.ts';
 
 /**

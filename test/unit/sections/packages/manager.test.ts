@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { matchesVersion } from '../../../../../src/sections/packages/managers/version-pattern.ts';
+import { matchesVersion } from '../../../../src/sections/packages/manager.ts';
 
 test.each<[string, string, boolean]>([
   ['1.0', '1.0', true],
