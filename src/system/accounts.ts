@@ -91,6 +91,8 @@ const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
 const ACCOUNT_FILES = ['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid', 'login.defs', 'default'];
 /** Milliseconds that a name service has to answer. */
 const ANSWER_TIME = 30_000;
+/** Milliseconds in which two changes of a file may leave the same times: more than any file system's clock needs. */
+const TICK = 2_000;
 /** getent(1): a key that is in no database. */
 const NOT_FOUND = 2;
 
@@ -101,12 +103,20 @@ const NOT_FOUND = 2;
 export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = systemClock): Accounts {
   const isMachine = files.root === '/';
 
-  const rows = (database: Database): Row[] =>
-    (files.readIfPresent(`/etc/${database}`)?.toString('utf8') ?? '')
-      .split('\n')
-      .map((line) => line.split(':'))
-      // The rest are blank lines, comments, and NIS's `+::::::`.
-      .filter((row) => /^[^+#-]/.test(row[0] ?? '') && hasIds(database, row));
+  /** What was read last, by the state of its file: packages and commands change accounts while we run. */
+  const known = new Map<Database, { readonly version: string; readonly rows: readonly Row[] }>();
+
+  const rows = (database: Database): readonly Row[] => {
+    const path = `/etc/${database}`;
+    const version = files.version(path);
+    const last = known.get(database);
+    if (last !== undefined && last.version === version?.id) return last.rows;
+    const read = parseRows(database, files.readIfPresent(path)?.toString('utf8') ?? '');
+    // A file that was changed just now may be changed again without its times telling.
+    if (version !== undefined && clock.now().getTime() - version.changed.getTime() > TICK)
+      known.set(database, { version: version.id, rows: read });
+    return read;
+  };
 
   /**
    * The first row that fits best. Of getent a name is taken as it comes, since SSSD may spell it otherwise; digits it
@@ -206,6 +216,16 @@ function refuseLinkedAccounts(files: FileSystem): void {
     where: `${files.root}${linked}`,
     hint: 'put the directory or file itself there: useradd would follow the link out of the root',
   });
+}
+
+function parseRows(database: Database, text: string): Row[] {
+  return (
+    text
+      .split('\n')
+      .map((line) => line.split(':'))
+      // The rest are blank lines, comments, and NIS's `+::::::`.
+      .filter((row) => /^[^+#-]/.test(row[0] ?? '') && hasIds(database, row))
+  );
 }
 
 /** True when the ids of a row are valid: an empty one would count as root's. */

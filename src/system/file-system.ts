@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { errnoOf, Problem } from '../errors.ts';
 import { type Directory, type Link, linkOf, openDirectoryBelow } from './directory.ts';
-import { type Entry, entryOf } from './file-entry.ts';
+import { type Entry, entryOf, type Look, lookAt } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { keepOpen } from './kept-open.ts';
 import { isSameFile, type MadeDirectory, makeDirectory, type OpenDirectory, openDirectory } from './open-directory.ts';
@@ -31,13 +31,20 @@ import {
   stageFile,
   sweepTemporaries,
 } from './staged-file.ts';
-import { createRoot, isPlanted, isSafeDirectory, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
+import { createRoot, isSafeDirectory, type Owners, refuseUnsafeEnd } from './unsafe-path.ts';
 
-export type { Attributes, Entry, MadeDirectory, OpenDirectory, Scratch, StagedFile };
+export type { Attributes, Entry, Look, MadeDirectory, OpenDirectory, Scratch, StagedFile };
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, O_APPEND } = constants;
 const PERMISSIONS = 0o7777;
 const CHUNK_BYTES = 64 * 1024;
+
+/** A state of a file. */
+export interface FileVersion {
+  readonly id: string;
+  /** When the file was changed last, its attributes included. */
+  readonly changed: Date;
+}
 
 /** A link on the way to a file. */
 interface PassedLink {
@@ -57,11 +64,10 @@ export interface FileSystem {
   readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
   /** The entry at the path itself (a link is not followed), or undefined. */
   entry(path: string): Entry | undefined;
-  /**
-   * True for what a stranger has put into a directory where everybody may write: neither root, nor the user who runs this
-   * process, nor the owner of the directory.
-   */
-  isPlanted(path: string): boolean;
+  /** As entry, with all else that a look at the path tells. @param content what a regular file is compared with */
+  look(path: string, content?: Uint8Array): Look | undefined;
+  /** What differs as soon as the regular file at the path is another one or is changed; undefined where there is none. */
+  version(path: string): FileVersion | undefined;
   /** The text of a symbolic link. */
   linkTarget(path: string): string;
   /**
@@ -178,6 +184,9 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     return Buffer.concat(pieces, total);
   };
 
+  const lookIfPresent = <T>(path: string, work: (parent: Directory, name: string) => T): T | undefined =>
+    ifPresent(() => inParent('cannot look at', path, false, work));
+
   const appending = keepOpen();
 
   const openToAppend = (path: string, mode: number, mostBytes: number): number =>
@@ -210,26 +219,15 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     root: rootPath,
     read: (path, mostBytes = Number.POSITIVE_INFINITY) => read(path, mostBytes),
     readPieces: (path, take) => readPieces(path, take),
-    readIfPresent(path, mostBytes = Number.POSITIVE_INFINITY) {
-      try {
-        return read(path, mostBytes);
-      } catch (error) {
-        if (error instanceof Problem && isAbsent(error.cause)) return undefined;
-        throw error;
-      }
-    },
-    entry(path) {
-      try {
-        return inParent('cannot look at', path, false, (parent, name) => entryOf(lstatSync(parent.at(name))));
-      } catch (error) {
-        if (error instanceof Problem && isAbsent(error.cause)) return undefined;
-        throw error;
-      }
-    },
-    isPlanted: (path) =>
-      inParent('cannot look at', path, false, (parent, name) =>
-        isPlanted(root, lstatSync(parent.at('.')), lstatSync(parent.at(name))),
-      ),
+    readIfPresent: (path, mostBytes = Number.POSITIVE_INFINITY) => ifPresent(() => read(path, mostBytes)),
+    entry: (path) => lookIfPresent(path, (parent, name) => entryOf(lstatSync(parent.at(name)))),
+    look: (path, content) => lookIfPresent(path, (parent, name) => lookAt(root, parent, name, path, content)),
+    version: (path) =>
+      lookIfPresent(path, (parent, name) => {
+        const stats = lstatSync(parent.at(name), { bigint: true });
+        const { dev, ino, size, mtimeNs, ctimeNs, ctime } = stats;
+        return stats.isFile() ? { id: [dev, ino, size, mtimeNs, ctimeNs].join(), changed: ctime } : undefined;
+      }),
     linkTarget: (path) =>
       inParent('cannot read the link', path, false, (parent, name) => readlinkSync(parent.at(name))),
     identity(path) {
@@ -359,11 +357,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
     openDirectory: (path) => openDirectory(root, path),
     openScratch: (path, purpose, verb) => openScratch(root, path, purpose, verb),
     remove(path) {
-      try {
-        inParent('cannot remove', path, false, (parent, name) => unlinkSync(parent.at(name)));
-      } catch (error) {
-        if (!(error instanceof Problem && isAbsent(error.cause))) throw error;
-      }
+      ifPresent(() => inParent('cannot remove', path, false, (parent, name) => unlinkSync(parent.at(name))));
     },
     allowUnsafePaths() {
       root.allowsUnsafePaths = true;
@@ -383,6 +377,16 @@ function readOpenFile(fd: number, path: string, take: (piece: Buffer) => void): 
     const got = readSync(fd, piece, 0, piece.length, null);
     if (got === 0) return;
     take(piece.subarray(0, got));
+  }
+}
+
+/** @returns undefined where the work fails because there is no such file */
+function ifPresent<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Problem && isAbsent(error.cause)) return undefined;
+    throw error;
   }
 }
 

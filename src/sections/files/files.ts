@@ -5,7 +5,7 @@ import { Problem } from '../../errors.ts';
 import { isAccountId } from '../../names.ts';
 import { octalMode } from '../../octal.ts';
 import { MissingAccount } from '../../system/accounts.ts';
-import type { Attributes, Entry } from '../../system/file-system.ts';
+import type { Attributes, Entry, Look } from '../../system/file-system.ts';
 import type { Placed } from '../../system/staged-file.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
@@ -84,18 +84,17 @@ function warnIfWrittenOver(placed: Placed, { name }: FileEntry, { log }: World):
 /** What differs between the machine and the entry, in words. */
 async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<Inspection<Content>> {
   const { files } = world.system;
-  const present = files.entry(entry.name);
+  const present = files.look(entry.name, bytes);
   if (entry.mode?.kind === 'symlink') {
     const target = linkTarget(bytes);
-    if (present?.kind === 'symlink' && files.linkTarget(entry.name) === target) return { state: 'unchanged' };
+    if (present?.target === target) return { state: 'unchanged' };
     return { state: 'differs', what: `linked to ${target}`, plan: { kind: 'symlink', target } };
   }
   const wanted = await wantedAttributes(entry, present, world);
   // Private content of the document is registered already. This covers files whose mode comes from the disk.
   const isOnlyHereKnown = entry.mode === undefined || entry.content.kind === 'download';
   if (isOnlyHereKnown && isPrivateMode(wanted.mode)) world.onPrivateText?.(bytes.toString('utf8'));
-  const isSame = present?.kind === 'file' && present.size === bytes.length && files.read(entry.name).equals(bytes);
-  const what = differenceOf(isSame, present, wanted, entry);
+  const what = differenceOf(present?.isSame === true, present, wanted, entry);
   return what === ''
     ? { state: 'unchanged' }
     : { state: 'differs', what, plan: { kind: 'file', bytes, attributes: wanted } };
@@ -119,10 +118,10 @@ function differenceOf(isSame: boolean, present: Entry | undefined, wanted: Attri
  * where everybody may write counts as none: it would stay the stranger's. And a file that changes hands loses its set-id bits,
  * as with chown(2): they were given by whoever had it.
  */
-async function wantedAttributes(entry: FileEntry, present: Entry | undefined, world: World): Promise<Attributes> {
-  const { accounts, files, self } = world.system;
+async function wantedAttributes(entry: FileEntry, present: Look | undefined, world: World): Promise<Attributes> {
+  const { accounts, self } = world.system;
   const namesAll = entry.owner !== undefined && entry.group !== undefined && entry.mode !== undefined;
-  const kept = present?.kind === 'file' && (namesAll || !files.isPlanted(entry.name)) ? present : undefined;
+  const kept = present?.kind === 'file' && (namesAll || !present.isPlanted) ? present : undefined;
   const owner = entry.owner === undefined ? undefined : await accounts.user(entry.owner);
   const group = entry.group === undefined ? undefined : await accounts.group(entry.group);
   const uid =
@@ -147,7 +146,7 @@ function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): numb
 
 async function applyDownload(entry: FileEntry, content: Download, world: World): Promise<Outcome> {
   const { files } = world.system;
-  const present = files.entry(entry.name);
+  const present = files.look(entry.name);
   const wanted = await wantedAttributes(entry, present, world);
   const staged = files.stage(entry.name);
   const kept = new BeginningOf(isPrivateMode(wanted.mode) ? MOST_PRIVATE_BYTES : 0);

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import type { AccountTools, Group, NewUser, User } from '../../../src/system/accounts.ts';
@@ -7,11 +8,62 @@ import { createAccounts } from '../../../src/system/accounts.ts';
 import { busyboxTools } from '../../../src/system/accounts-busybox.ts';
 import { callAccountTool } from '../../../src/system/accounts-call.ts';
 import { shadowTools } from '../../../src/system/accounts-shadow.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 import { createExec, type Exec, type ToolResult } from '../../../src/system/exec.ts';
 import type { FileSystem } from '../../../src/system/file-system.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 const group = (name: string, gid: number): Group => ({ name, gid, members: [], isLocal: true });
+
+describe('the files of the accounts', () => {
+  const HOUR = 3_600_000;
+  const NAMES = ['one', 'two', 'six'];
+
+  /** @param ahead milliseconds by which the clock is ahead of the files */
+  function countingReads(ahead: number) {
+    const { root, files } = temporaryRoot();
+    const passwd = join(root, 'etc/passwd');
+    mkdirSync(join(root, 'etc'));
+    let reads = 0;
+    const counting: FileSystem = {
+      ...files,
+      readIfPresent(path, most) {
+        reads += 1;
+        return files.readIfPresent(path, most);
+      },
+    };
+    const clock = { ...systemClock, now: () => new Date(Date.now() + ahead) };
+    const { user } = createAccounts(counting, createExec({}), clock);
+    const line = (name: string): string => `${name}:x:1:1::/:\n`;
+    const present = async (): Promise<string[]> => {
+      const found = await Promise.all(NAMES.map(user));
+      return found.flatMap((one) => one?.name ?? []);
+    };
+    return { passwd, line, present, reads: () => reads };
+  }
+
+  test('are read again only when they were changed, in whatever way', async () => {
+    const { passwd, line, present, reads } = countingReads(HOUR);
+    expect([await present(), reads()]).toEqual([[], 3]); // what is not there is not remembered
+    writeFileSync(passwd, line('one'));
+    expect([await present(), reads()]).toEqual([['one'], 4]);
+    expect([await present(), reads()]).toEqual([['one'], 4]);
+    writeFileSync(`${passwd}-`, line('two'));
+    renameSync(`${passwd}-`, passwd);
+    expect([await present(), reads()]).toEqual([['two'], 5]);
+    const { atime, mtime } = statSync(passwd);
+    await sleep(20);
+    writeFileSync(passwd, line('six'));
+    utimesSync(passwd, atime, mtime);
+    expect([await present(), reads()]).toEqual([['six'], 6]);
+  });
+
+  test('are read each time when they were changed just now', async () => {
+    const { passwd, line, present, reads } = countingReads(-HOUR);
+    writeFileSync(passwd, line('one'));
+    expect([await present(), reads()]).toEqual([['one'], 3]);
+  });
+});
 
 describe('what is looked up below another root', () => {
   const accounts = () => {
@@ -76,7 +128,11 @@ describe('what other name services are asked', () => {
       return { exitCode: answer.exitCode ?? 0, stdout, output: `${stdout}${NOISE}\n` };
     };
     const exec = { find: (name: string) => `/usr/bin/${name}`, tool: ask, query: ask } as unknown as Exec;
-    const files = { root: '/', readIfPresent: () => Buffer.from(passwd) } as unknown as FileSystem;
+    const files = {
+      root: '/',
+      version: () => undefined,
+      readIfPresent: () => Buffer.from(passwd),
+    } as unknown as FileSystem;
     return { calls, accounts: createAccounts(files, exec) };
   }
 
