@@ -15,7 +15,7 @@ export interface Fetch {
   readonly restart: () => void;
 }
 
-/** Fetches what a file, source or package names by URL. @throws Problem unless all of it came */
+/** Fetches what a file, source or package names by URL. @throws Problem unless all of it arrives */
 export async function fetchUrl({ url: address, authentication, write, restart }: Fetch, world: World): Promise<void> {
   const url = encodeUrl(address);
   const path = localPath(url);
@@ -40,7 +40,7 @@ async function allowsHttpRedirects({ system, log }: World): Promise<boolean> {
   return booleanSetting(await readSettings(system.files), 'allow-http-redirects', false, log);
 }
 
-/** @returns what makes the headers of each attempt @throws Problem when the credentials of a role cannot be had */
+/** @returns what makes the headers of each attempt @throws Problem when the credentials of a role are not available */
 async function headersFor(
   url: string,
   authentication: Authentication,
@@ -79,7 +79,7 @@ async function s3Credentials(
   if (accessKeyId !== undefined && secretKey !== undefined) return { accessKey: accessKeyId, secretKey };
   if (roleName === undefined) return undefined;
   if (roleCredentials === undefined)
-    throw new Problem(`the credentials of the role ${roleName} cannot be had here`, {
+    throw new Problem(`the credentials of the role ${roleName} are not available here`, {
       where: `authentication ${JSON.stringify(name)}`,
       hint: 'give accessKeyId and secretKey',
     });

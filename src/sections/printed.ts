@@ -18,7 +18,7 @@ export interface Printed {
 }
 
 /**
- * Sends to the log what a program prints, line by line while it runs: one that hangs has told why. The log takes the secrets
+ * Sends to the log what a program prints, line by line while it runs, so that one that hangs has said why. The log takes the secrets
  * out of each line, but a private key takes several: its lines are left out here.
  * @param name of the program or the command, before its lines
  */

@@ -194,7 +194,7 @@ describe('apt', () => {
     const { code, stderr } = await apply({ 'cfn-rival': [] });
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: 'cfn-init: warning: apt-get removed what stood in the way: cfn-other\n',
+      stderr: 'cfn-init: warning: apt-get removed conflicting packages: cfn-other\n',
     });
   });
 

@@ -152,7 +152,7 @@ X
     const missing = await dnf({ '@cfn-none': [] });
     expect({ code: missing.code, stderr: missing.stderr }).toEqual({
       code: 1,
-      stderr: expect.stringContaining('not to be found: @cfn-none'),
+      stderr: expect.stringContaining('not found: @cfn-none'),
     });
   });
 
@@ -177,7 +177,7 @@ X
     [
       'unknown packages and an unknown version',
       { 'cfn-none': [], 'cfn-nil': [], 'cfn-other': '9.9', 'cfn-dummy': [] },
-      /not to be found: cfn-none, cfn-nil, cfn-other-9\.9; of cfn-other there is 1\.0-1, 2\.0-1$/,
+      /not found: cfn-none, cfn-nil, cfn-other-9\.9; of cfn-other there is 1\.0-1, 2\.0-1$/,
     ],
     [
       'a package that needs what is nowhere',
@@ -257,7 +257,7 @@ X
     const missing = await dnf({ 'cfn-needy': [] });
     expect({ code: missing.code, stderr: missing.stderr }).toEqual({
       code: 1,
-      stderr: expect.stringContaining('not to be found: cfn-needy'),
+      stderr: expect.stringContaining('not found: cfn-needy'),
     });
   });
 

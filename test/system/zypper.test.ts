@@ -96,7 +96,7 @@ describe('zypper', () => {
     [
       'unknown packages and an unknown version',
       { 'cfn-none': [], 'cfn-nil': [], 'cfn-other': '9.9', 'cfn-dummy': [] },
-      /not to be found: (?=.*cfn-none)(?=.*cfn-nil)(?=.*cfn-other=9\.9).*; of cfn-other there is 2\.0-1, 1\.0-1$/,
+      /not found: (?=.*cfn-none)(?=.*cfn-nil)(?=.*cfn-other=9\.9).*; of cfn-other there is 2\.0-1, 1\.0-1$/,
     ],
     ['a package that needs what is nowhere', { 'cfn-lonely': [] }, /nothing provides '?cfn-nowhere >= 2'? needed by/],
     [
@@ -109,7 +109,7 @@ describe('zypper', () => {
       { 'cfn-dummy': '/repo/x.rpm' },
       /zypper takes versions of cfn-dummy.*: list the package under rpm$/,
     ],
-    ['a group, which is not a thing of zypper', { '@core': [] }, /not to be found: @core$/],
+    ['a group, which is not a thing of zypper', { '@core': [] }, /not found: @core$/],
   ])('%s: a failure that names it, and nothing is installed', async (_, packages, what) => {
     const result = await zypper(packages);
     expect({ code: result.code, complaints: complaints(result) }).toEqual({
@@ -202,7 +202,7 @@ describe('zypper', () => {
       expect({ code: result.code, complaints: complaints(result) }).toEqual({
         code: 1,
         complaints: [
-          expect.stringMatching(/not to be found: cfn-other; the repository gone cannot be read \(Failed to connect/),
+          expect.stringMatching(/not found: cfn-other; the repository gone cannot be read \(Failed to connect/),
         ],
       });
     });

@@ -5,7 +5,7 @@ import { type CommandOptions, type CommandResult, commandEnvironment } from '../
 import { logPrinted } from '../printed.ts';
 import type { Section, World } from '../step.ts';
 
-/** What a shell makes of a program that is not there, or that it may not run. */
+/** A shell's exit code for a program that does not exist, or that it may not run. */
 const NOT_STARTED: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126, ETXTBSY: 126 };
 
 /** Runs commands in the order of their names. There is no telling what one does, so each counts as a change. */
@@ -113,7 +113,7 @@ async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']
   });
 }
 
-/** Relative to where we run. A directory that was removed since has no path: what is in it is not there either. */
+/** Relative to where we run. If that directory has been removed, it has no path, and nothing is in it. */
 function absolutePath(path: string): string {
   try {
     return resolve(path);

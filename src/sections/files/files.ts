@@ -28,7 +28,7 @@ type Download = Extract<FileContent, { kind: 'download' }>;
 
 /** Writes files and symbolic links, each in one step with its final owner and mode. */
 export function filesSection(): Section<FileEntry, FilePlan> {
-  /** A write sweeps by itself; a file that is right already may have been made so after a run that was killed. */
+  /** Files that are right already: a killed run may have left something beside them, which otherwise a write removes. */
   const unchanged: string[] = [];
   return {
     name: 'files',
@@ -61,7 +61,7 @@ export function filesSection(): Section<FileEntry, FilePlan> {
         try {
           files.sweep(path);
         } catch (error) {
-          // A command has moved the directory away since: what lies beside the file is no longer ours to find.
+          // A command has moved the directory away since: what was left beside the file cannot be found.
           if (!(error instanceof Problem)) throw error;
         }
       }

@@ -5,7 +5,7 @@ import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { World } from '../step.ts';
 
-/** A package file that is at hand. */
+/** A package file on this machine. */
 export interface PackageFile {
   /** As the document gives it. */
   readonly address: string;
@@ -13,9 +13,9 @@ export interface PackageFile {
 }
 
 /**
- * Hands package files to `use` as local paths; those that lie elsewhere are downloaded first and removed afterwards.
- * @param ending `.deb` or `.rpm`: the tools go by it
- * @throws Problem that names the address of a file that cannot be had
+ * Hands package files to `use` as local paths; others are downloaded first and removed afterwards.
+ * @param ending `.deb` or `.rpm`, by which the tools recognise a package file
+ * @throws Problem that names the address of a file that is not available
  */
 export async function withPackageFiles<T>(
   addresses: readonly string[],
@@ -28,7 +28,7 @@ export async function withPackageFiles<T>(
   const missing = addresses.find((address) => address.startsWith('/') && files.entry(address) === undefined);
   if (missing !== undefined) throw new Problem('no such package file', { where: missing, hint: 'check the path' });
   if (addresses.every(isHere)) return use(addresses.map((address) => ({ address, path: address })));
-  // Ours alone, and swept by the next run if this one is killed.
+  // Only we can write to it. If this run is killed, the next one removes it.
   const scratch = files.openScratch(paths.packageDownloads, 'packages', 'cannot download');
   try {
     const ready: PackageFile[] = [];
@@ -40,7 +40,7 @@ export async function withPackageFiles<T>(
   }
 }
 
-/** @returns the path of the file; the tools show its name, which is therefore as near as possible to the original one */
+/** @returns the path of the file; the tools show its name, so it is as close as possible to the original one */
 async function download(
   address: string,
   ending: string,

@@ -7,14 +7,14 @@ import { descendantCommands } from '../../system/processes.ts';
 import { logPrinted } from '../printed.ts';
 import type { World } from '../step.ts';
 
-/** How a package tool says what is the matter; each looks at what a failed call printed. */
+/** How a package tool says what is wrong; each function looks at what a failed call printed. */
 export interface ToolSigns {
   /** Another program holds its lock. */
   readonly isLocked: (output: string) => boolean;
-  /** Which program that is, where it says so: `process 123 (apt-get)`. */
+  /** Which program that is, if it says so: `process 123 (apt-get)`. */
   readonly lockHolder?: (output: string) => string | undefined;
-  /** A repository was not reached or failed, so that another attempt may help: the repository's name or URL. */
-  readonly troubledRepository: (output: string) => string | undefined;
+  /** The name or URL of a repository that cannot be reached or is failing, so that another attempt may help. */
+  readonly failingRepository: (output: string) => string | undefined;
 }
 
 export interface ToolCall {
@@ -28,8 +28,8 @@ export interface ToolCall {
 /** Seconds to wait for another holder of the lock, unattended upgrades at boot above all. */
 const LOCK_TIMEOUT = 300;
 const LOCK_PAUSE = 2_000;
-/** They do not catch SIGINT, and would end between two steps of their work; the others end in good order. */
-const DEAF_TOOLS: ReadonlySet<string> = new Set(['apk', 'dpkg']);
+/** These do not catch SIGINT, and would end between two steps of their work. The others end in good order. */
+const UNINTERRUPTIBLE_TOOLS: ReadonlySet<string> = new Set(['apk', 'dpkg']);
 /** Milliseconds before each further attempt at a repository that fails. */
 export const REPOSITORY_PAUSES: readonly number[] = [2_000, 8_000];
 
@@ -39,7 +39,7 @@ async function lockTimeout({ system, log }: Pick<World, 'system' | 'log'>): Prom
 }
 
 /**
- * Calls a package tool with patience: its lock is waited for, and a repository that fails is tried again.
+ * Calls a package tool. Waits for its lock, and tries again when a repository fails.
  * @returns the last result; a non-zero exit is a result
  * @throws Problem with exit code 75 when the lock was not free in time (contract section 5)
  */
@@ -49,13 +49,13 @@ export async function callPackageTool(call: ToolCall, world: World): Promise<Too
   const patience = await lockTimeout(world);
   const begin = system.clock.elapsed();
   let told: string | undefined;
-  // What it says of the lock at each attempt is logged once.
+  // What it says about the lock at each attempt is logged once.
   let logged: ReadonlySet<string> = new Set();
-  let troubles = 0;
+  let failures = 0;
   for (;;) {
     const printed = logPrinted(program, world);
     const result = await system.exec.tool(call.command, {
-      onAbort: DEAF_TOOLS.has(program) ? 'wait' : 'ask',
+      onAbort: UNINTERRUPTIBLE_TOOLS.has(program) ? 'wait' : 'ask',
       ...(call.env === undefined ? {} : { env: call.env }),
       onLines: (lines, stream) =>
         printed.onLines(
@@ -77,17 +77,17 @@ export async function callPackageTool(call: ToolCall, world: World): Promise<Too
       world.onWait?.(undefined);
       continue;
     }
-    const pause = REPOSITORY_PAUSES[troubles];
-    const repository = call.signs.troubledRepository(result.output);
+    const pause = REPOSITORY_PAUSES[failures];
+    const repository = call.signs.failingRepository(result.output);
     if (repository === undefined || pause === undefined) return result;
-    troubles++;
-    log.info(`the repository ${repository} is in trouble, trying again in ${pause / 1000} s`);
+    failures++;
+    log.info(`the repository ${repository} is failing, trying again in ${pause / 1000} s`);
     await system.clock.sleep(pause);
   }
 }
 
 /**
- * What to throw when a package tool did not succeed.
+ * What to throw when a package tool failed.
  * @param hint what it says is wrong, with the package or the repository; its last line when left out
  */
 export function packageToolProblem(
@@ -98,7 +98,7 @@ export function packageToolProblem(
   return new Problem(`${program} ended with exit code ${exitCode}`, { where: `packages ${manager}`, hint, output });
 }
 
-/** What to throw where a manager that finds packages by name is not on this machine. */
+/** What to throw when a manager that finds packages by name is not installed. */
 export function notInstalled(manager: string): Problem {
   return new Problem(`${manager} is not installed`, {
     where: `packages ${manager}`,

@@ -60,7 +60,7 @@ export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
   },
 };
 
-/** A file `./x.rpm` is one where we are called, while the tools run elsewhere. */
+/** `./x.rpm` is relative to where we are called, while the tools run elsewhere. */
 function withOwnPath(request: PackageRequest): PackageRequest {
   return /^\.{1,2}\//.test(request.name) ? { ...request, name: absolutePath(request.name) } : request;
 }

@@ -1,6 +1,6 @@
 import { parentOf } from './place.ts';
 
-/** What is to stand at one place below the destination. `staged` names it in the scratch directory. */
+/** A file or link for one place below the destination. `staged` names it in the scratch directory. */
 export type Leaf =
   | { readonly kind: 'file'; readonly staged: string; readonly mode: number }
   | { readonly kind: 'symlink'; readonly staged: string; readonly target: string };

@@ -19,13 +19,13 @@ export interface Merge {
 export interface Merged {
   /** What was made or replaced, relative to the destination. */
   readonly changed: readonly string[];
-  /** How many files and links stood there already as they should. */
+  /** How many files and links were right already. */
   readonly unchanged: number;
 }
 
 /**
  * Looks whether everything can be put in place, without changing anything.
- * @throws Problem naming the path when a directory stands where a file is to go or the other way round, or when a link that
+ * @throws Problem naming the path when there is a directory where a file is to go or the other way round, or when a link that
  * exists leads out of the destination
  */
 export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scratch' | 'owner'>): void {
@@ -104,7 +104,7 @@ interface Done {
   unchanged: number;
 }
 
-/** Takes back what was put into a destination that was made for it. */
+/** Removes again what was put into a destination that was made for it. */
 function removeMerged(walk: Walk, done: readonly Done[]): void {
   for (const { place, changed } of done.toReversed()) {
     if (changed.length === 0) continue;

@@ -6,7 +6,7 @@ const GITHUB_ARCHIVE = [
   /(?:^|\/)codeload\.github\.com\/[^/]+\/[^/]+\/(?:legacy\.)?(?:tar\.gz|zip)(?:\/|$)/i,
 ];
 
-/** True for the URL of a repository packed by GitHub, whose one top directory is nobody's wish (contract section 3, sources). */
+/** True for the URL of a repository packed by GitHub, whose one top directory nobody asked for (contract section 3, sources). */
 export function isGithubArchive(url: string): boolean {
   const path = url.replace(/[?#].*$/s, '');
   return GITHUB_ARCHIVE.some((pattern) => pattern.test(path));
@@ -47,7 +47,7 @@ export function isWithin(path: string, directory: string): boolean {
 /**
  * True when a symbolic link at `place` with this target would lead out of the destination, by itself or through other
  * links. A link in a circle leads nowhere.
- * @param linkAt the target of the link that stands or will stand at a place, or undefined
+ * @param linkAt the target of the link that is or will be at a place, or undefined
  */
 export function leadsOut(
   place: string,

@@ -116,7 +116,7 @@ function placeOfEntry(entry: ArchiveEntry, destination: string, where: string): 
   }
   if (place === '' && entry.kind !== 'directory')
     throw refusedEntry(entry.name, 'would replace the destination itself', where);
-  // Before anything is put in place: the file system would say so when half of the archive is.
+  // Before anything is in place: the file system would only complain when half of the archive is.
   if (
     place.split('/').some((part) => Buffer.byteLength(part) > LONGEST_NAME) ||
     Buffer.byteLength(pathOf(destination, place)) > LONGEST_PATH
@@ -148,17 +148,17 @@ function refuseLinksOut(files: FileSystem, contents: Contents, destination: stri
   }
 }
 
-/** The links that there will be: the archive's, and where it has none, those that stand there. */
+/** The links that there will be: the archive's, and where it has none, those that exist. */
 function linksOf(files: FileSystem, contents: Contents, destination: string): (place: string) => string | undefined {
-  const standing = new Map<string, string | undefined>();
+  const existing = new Map<string, string | undefined>();
   return (place) => {
     const leaf = contents.leaf(place);
     if (leaf !== undefined) return leaf.kind === 'symlink' ? leaf.target : undefined;
-    if (!standing.has(place)) {
+    if (!existing.has(place)) {
       const path = pathOf(destination, place);
-      standing.set(place, files.entry(path)?.kind === 'symlink' ? files.linkTarget(path) : undefined);
+      existing.set(place, files.entry(path)?.kind === 'symlink' ? files.linkTarget(path) : undefined);
     }
-    return standing.get(place);
+    return existing.get(place);
   };
 }
 

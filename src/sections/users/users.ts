@@ -102,7 +102,7 @@ async function difference(
 }
 
 /**
- * The groups of the entry that /etc/group is to list the user in, each once; undefined when the entry has no wish.
+ * The groups of the entry that /etc/group is to list the user in, each once; undefined when the entry does not say.
  * @throws Problem when there are no such groups, with the names of all of them, or when a group is not ours to change
  */
 async function localGroups(
@@ -149,7 +149,7 @@ async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void
   });
 }
 
-/** A path without what its end may have or not: the tools differ in whether they keep it. */
+/** A path without slashes at its end: the tools differ in whether they keep them. */
 function bare(path: string): string {
   return path.replace(/\/+$/, '') || '/';
 }

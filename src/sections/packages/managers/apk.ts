@@ -43,7 +43,7 @@ async function addPatiently(specifications: readonly string[], world: World): Pr
   let result = await call(add, world);
   let said = result.output;
   // A repository that is down has been tried patiently by now.
-  if (result.exitCode !== 0 && isIndexOld(result.output) && parseTroubledRepository(result.output) === undefined) {
+  if (result.exitCode !== 0 && isIndexOld(result.output) && parseFailingRepository(result.output) === undefined) {
     world.log.info('apk does not know all packages, updating its index');
     const update = await call(['update', '--no-progress'], world);
     if (update.exitCode !== 0)
@@ -104,21 +104,21 @@ function withoutTag(name: string): string {
 
 /** libc and apk have several words for it. A lock file that cannot be made is another matter. */
 const LOCKED = /Unable to lock database: (?:resource )?(?:temporar|try again)/i;
-const TROUBLE =
+const FAILURE =
   /could not connect|connection (?:refused|reset|timed out|aborted)|operation timed out|temporary error|DNS|network (?:error|unreachable|is unreachable)|host (?:is )?unreachable|HTTP 5\d\d|I\/O error|unexpected end of file/i;
 
 const signs: ToolSigns = {
   isLocked: (output) => LOCKED.test(output),
-  troubledRepository: parseTroubledRepository,
+  failingRepository: parseFailingRepository,
 };
 
 /** The repository that did not answer; apk names only the package when it was the file of one that did not come. */
-export function parseTroubledRepository(output: string): string | undefined {
+export function parseFailingRepository(output: string): string | undefined {
   if (LOCKED.test(output)) return undefined;
   for (const [, url = '', why = ''] of output.matchAll(/^WARNING: (?:.* )?(https?:\/\/\S+): (.*)$/gm))
-    if (TROUBLE.test(why)) return withoutUserInfo(url);
+    if (FAILURE.test(why)) return withoutUserInfo(url);
   for (const [, name, why = ''] of output.matchAll(/^ERROR: (\S+): (.*)$/gm))
-    if (TROUBLE.test(why)) return `of ${name}`;
+    if (FAILURE.test(why)) return `of ${name}`;
   return undefined;
 }
 
@@ -134,7 +134,7 @@ export function parseApkErrors(output: string): string | undefined {
   for (const line of output.split('\n')) {
     const [, text] = /^(?:ERROR|WARNING): (.*)$/.exec(line) ?? [];
     if (text !== undefined) {
-      if (line.startsWith('ERROR') || TROUBLE.test(text)) errors.push(withoutUserInfo(text));
+      if (line.startsWith('ERROR') || FAILURE.test(text)) errors.push(withoutUserInfo(text));
     } else if (line.startsWith('  ') && errors.length > 0) errors.push(`${errors.pop()} ${line.trim()}`);
   }
   const text = [...new Set(errors)].slice(0, 4).join('; ');

@@ -12,7 +12,7 @@ import {
   removedPackages,
 } from './apt-output.ts';
 
-/** Nobody is there to answer: configuration files that were changed stay, services are not restarted behind our back. */
+/** Nobody can answer questions: configuration files that were changed are kept, and no services are restarted. */
 const QUIET = {
   DEBIAN_FRONTEND: 'noninteractive',
   DEBCONF_NONINTERACTIVE_SEEN: 'true',
@@ -24,7 +24,7 @@ const OPTIONS = [
   '-y',
   '-q',
   ...KEEP_CONFIGURATION.flatMap((option) => ['-o', `Dpkg::Options::=${option}`]),
-  // A name that is not known is not to be taken for a regular expression.
+  // An unknown name must not be used as a regular expression.
   ...['-o', 'APT::Cmd::Pattern-Only=true'],
   // We try again ourselves, with longer pauses.
   ...['-o', 'Acquire::Retries=1'],
@@ -32,11 +32,11 @@ const OPTIONS = [
 
 /**
  * Runs `apt-get install` with package names, `name=version` and paths of package files. What an interrupted dpkg left
- * is finished first; files that have gone from the mirror, and dependencies that are not known, mean an old index, which
- * is updated; each once.
+ * is finished first. Files that the mirror no longer has, and unknown dependencies, mean that the index is old: it is updated.
+ * Each of these is done once.
  * @param manager as the metadata names it, for messages
  * @param options in addition to those of every call
- * @throws Problem that names what apt could not have
+ * @throws Problem that names what is not available
  */
 export async function installWithAptGet(
   manager: PackageManagerName,
@@ -58,7 +58,7 @@ export async function installWithAptGet(
     const result = await aptGet(manager, ['install', ...options, '--', ...packages], world);
     if (result.exitCode === 0) {
       const removed = removedPackages(result.output);
-      if (removed.length > 0) world.log.warning(`apt-get removed what stood in the way: ${removed.join(', ')}`);
+      if (removed.length > 0) world.log.warning(`apt-get removed conflicting packages: ${removed.join(', ')}`);
       return;
     }
     const remedy = remedies.find(({ helps }) => helps(result.output));
@@ -70,13 +70,13 @@ export async function installWithAptGet(
 }
 
 /**
- * Runs `apt-get update`, which passes over what it cannot fetch.
+ * Runs `apt-get update`, which ignores what it cannot fetch.
  * @returns what could not be fetched
  */
 export async function updateIndex(manager: PackageManagerName, world: World): Promise<readonly FetchFailure[]> {
   const { exitCode, output } = await aptGet(manager, ['update'], world, {
     ...aptSigns,
-    troubledRepository: () => undefined,
+    failingRepository: () => undefined,
   });
   const failures = parseFetchFailures(output);
   if (exitCode !== 0 && failures.length === 0)
@@ -84,13 +84,13 @@ export async function updateIndex(manager: PackageManagerName, world: World): Pr
   return failures;
 }
 
-/** A repository that is not needed for what was asked for must not stop it. */
+/** A repository that is not needed for the requests must not stop them. */
 export function warnOfFailures(failures: readonly FetchFailure[], { log }: World): void {
   for (const { repository, reason } of failures)
     log.warning(`the repository ${repository} could not be read: ${reason}: going on without it`);
 }
 
-/** Installs package files where there is no apt-get, and so nothing to fetch dependencies with. */
+/** Installs package files where there is no apt-get, which could download their dependencies. */
 export async function installWithDpkg(paths: readonly string[], world: World): Promise<void> {
   await dpkg(['--install', '--', ...paths], 'dpkg', world);
 }
@@ -106,7 +106,7 @@ async function dpkg(args: readonly string[], manager: PackageManagerName, world:
   if (result.exitCode !== 0) throw packageToolProblem({ manager, command }, result, explainFailure(result.output));
 }
 
-/** apt can wait for dpkg's lock itself, but not for that of its package lists, and older ones for neither: so we wait. */
+/** apt can wait for dpkg's lock itself, but not for that of its package lists, and old versions for neither: so we wait. */
 async function aptGet(
   manager: PackageManagerName,
   args: readonly string[],

@@ -7,9 +7,9 @@ import { type DpkgStatus, splitName } from './dpkg-database.ts';
 export type Found =
   /** `specification` is what apt-get is called with. */
   | { readonly kind: 'available'; readonly request: PackageRequest; readonly specification: string }
-  /** Other packages, one of them installed already, provide it: it is in place. */
+  /** It is provided by other packages, one of which is installed already. */
   | { readonly kind: 'provided'; readonly request: PackageRequest }
-  /** `reason` names the package, and says what there is instead. */
+  /** `reason` names the package, and says what is available instead. */
   | { readonly kind: 'unavailable'; readonly request: PackageRequest; readonly reason: string };
 
 /** Most versions that an error lists. */
@@ -17,7 +17,7 @@ const MOST_VERSIONS = 10;
 
 /**
  * Looks the requests up in apt's index. apt-get itself would take a name that it does not know for a pattern, `name-`
- * for an order to remove and `name+` for `name`, so it only gets names and versions that are in the index as they stand.
+ * for an order to remove and `name+` for `name`, so it only gets names and versions that are in the index exactly so.
  */
 export async function lookUp(
   requests: readonly PackageRequest[],
@@ -36,7 +36,7 @@ export async function lookUp(
     const there = versionsOf(name) ?? [];
     if (there.length === 0) return foundVirtual(request, providers.get(name) ?? []);
     if (versions.length === 0) return { kind: 'available', request, specification: name };
-    // The index lists them from the newest to the oldest: of several versions the newest that there is will do.
+    // The index lists them from the newest to the oldest: of several versions the newest available one is used.
     const version = there.find((candidate) => versions.some((wanted) => matchesVersion(candidate, wanted)));
     if (version !== undefined) return { kind: 'available', request, specification: `${name}=${version}` };
     const list = there.slice(0, MOST_VERSIONS).join(', ') + (there.length > MOST_VERSIONS ? ', ...' : '');
@@ -87,7 +87,7 @@ async function lookUpProviders(
 /**
  * The versions that `apt-cache policy` lists for each package, newest first. None: a name that others only mention or
  * provide. What dpkg alone remembers, of a package that was removed, cannot be installed and is left out. Without the table
- * of versions, the candidate is what there is.
+ * of versions, only the candidate is known.
  */
 export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
@@ -95,7 +95,7 @@ export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]
   let version = '';
   for (const line of text.split('\n')) {
     const name = /^(\S+):$/.exec(line)?.[1];
-    // Behind the version its priority, and `(phased 20%)` where an update is given to some machines first.
+    // After the version comes its priority, and `(phased 20%)` where some machines get an update before others.
     const listed = /^ (?:\*\*\*| {3}) (\S+)(?: .*)?$/.exec(line)?.[1];
     // A priority of 1000 and more, as a pin may have, takes one more column than the usual ones.
     const source = /^ {7,}-?\d+ (\S+)/.exec(line)?.[1];
@@ -114,7 +114,7 @@ export function parsePolicy(text: string): ReadonlyMap<string, readonly string[]
   return found;
 }
 
-/** The names of the packages that `apt-cache showpkg` lists behind `Reverse Provides:`, by the name they provide. */
+/** The names of the packages that `apt-cache showpkg` lists after `Reverse Provides:`, by the name they provide. */
 export function parseProviders(text: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   let providers: string[] = [];

@@ -8,7 +8,7 @@ export interface FetchFailure {
   readonly repository: string;
   readonly url: string;
   readonly reason: string;
-  /** The answer itself was at fault (not there, another content than the index says), not the way there. */
+  /** The answer itself was wrong (not found, or not what the index says), and not the connection. */
   readonly isFinal: boolean;
 }
 
@@ -26,7 +26,7 @@ export const aptSigns: ToolSigns = {
     const holder = apt ?? dpkg;
     return holder === undefined ? undefined : `process ${holder}`;
   },
-  troubledRepository: (output) => parseFetchFailures(output).find(({ isFinal }) => !isFinal)?.repository,
+  failingRepository: (output) => parseFetchFailures(output).find(({ isFinal }) => !isFinal)?.repository,
 };
 
 /** What `apt-get update` or `apt-get install` could not fetch. */
@@ -52,7 +52,7 @@ export function parseFetchFailures(output: string): readonly FetchFailure[] {
   }
 }
 
-/** True when a fresh index may help: the one there is names files that have gone, or lacks what is needed. */
+/** True when a new index may help: the present one names files that no longer exist, or lacks what is needed. */
 export function isIndexOld(output: string): boolean {
   return (
     parseFetchFailures(output).some(({ isFinal }) => isFinal) ||
@@ -62,12 +62,12 @@ export function isIndexOld(output: string): boolean {
   );
 }
 
-/** Whether apt-get has refused to work, since a dpkg was killed half way. */
+/** Whether apt-get refuses to work because dpkg was killed halfway. */
 export function isInterrupted(output: string): boolean {
   return output.includes("you must manually run 'dpkg --configure -a'");
 }
 
-/** The packages that apt-get has removed to make room for others. */
+/** The packages that apt-get has removed because they conflict with others. */
 export function removedPackages(output: string): readonly string[] {
   return blockAfter(output, /^The following packages will be REMOVED:$/m)
     .flatMap((line) => line.trim().split(/\s+/))
@@ -100,7 +100,7 @@ function shortened(lines: readonly string[]): string {
   return [...lines.slice(0, MOST_LINES), ...(lines.length > MOST_LINES ? ['...'] : [])].join('; ');
 }
 
-/** The indented lines behind a heading. */
+/** The indented lines below a heading. */
 function blockAfter(output: string, heading: RegExp): readonly string[] {
   const match = heading.exec(output);
   if (match === null) return [];
@@ -109,7 +109,7 @@ function blockAfter(output: string, heading: RegExp): readonly string[] {
   return end < 0 ? lines : lines.slice(0, end);
 }
 
-/** The part of a file's URL that stands in sources.list. */
+/** The part of a file's URL that sources.list has. */
 function repositoryOf(url: string): string {
   return url.replace(/\/(?:dists|pool)\/.*$|\/\.\/.*$|\/[^/]*\.(?:deb|gpg|gz|xz)$|\/(?:In)?Release$/, '');
 }

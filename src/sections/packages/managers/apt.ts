@@ -55,7 +55,7 @@ async function findAll(
   for (const pause of [undefined, 0, ...REPOSITORY_PAUSES]) {
     if (pause !== undefined) {
       if (pause > 0) {
-        log.info(`${failures[0]?.repository} is in trouble, updating apt's index again in ${pause / 1000} s`);
+        log.info(`${failures[0]?.repository} is failing, updating apt's index again in ${pause / 1000} s`);
         await system.clock.sleep(pause);
       } else log.info('apt does not know all packages, updating its index');
       failures = await updateIndex('apt', world);

@@ -10,13 +10,13 @@ import {
   type Unavailable,
 } from './rpm-tool.ts';
 
-/** It would otherwise wait for its own lock without an end. yum 3, dnf 4 and dnf5 all know it, if only by name. */
+/** Otherwise it would wait for its own lock forever. yum 3, dnf 4 and dnf5 all accept the option. */
 const OPTIONS = ['-y', '--setopt=exit_on_lock=1'];
 const MOST_LINES = 4;
 
 /** dnf 4 and dnf5, and yum 3 of CentOS 7 but for yum3Tool: they differ in what they print and in little else that is used here. */
 export const dnfTool: RepositoryTool = {
-  signs: { isLocked, troubledRepository },
+  signs: { isLocked, failingRepository },
 
   specification(name, version) {
     if (version === undefined) return name;
@@ -56,14 +56,14 @@ export const dnfTool: RepositoryTool = {
   },
 };
 
-/** What can be wrong beside a package file that is in place already. */
+/** What else can be wrong when a package file is installed already. */
 const FAULTS = /Cannot open|Cannot add package|Cannot install package|No package/;
 
 /** yum 3 where it is other than dnf, and the difference can be told beforehand or from its exit code alone. */
 export const yum3Tool: RepositoryTool = {
   ...dnfTool,
 
-  /** It knows an epoch only in words that have release and architecture, too, or patterns of these. */
+  /** It accepts an epoch only together with release and architecture, or with patterns of these. */
   specification(name, version) {
     const word = dnfTool.specification(name, version);
     if (version?.includes(':') !== true) return word;
@@ -71,7 +71,7 @@ export const yum3Tool: RepositoryTool = {
     return `${word}${version.includes('-') ? '.*' : '-*'}`;
   },
 
-  /** A package file that is in place leaves it with nothing to do, which it calls an error. */
+  /** With a package file that is installed already it has nothing to do, which it calls an error. */
   isDone: (exitCode, output = '') =>
     dnfTool.isDone(exitCode) ||
     (/^Error: Nothing to do$/m.test(output) &&
@@ -88,8 +88,8 @@ function isLocked(output: string): boolean {
   );
 }
 
-/** A repository whose trouble may pass. A page that is not there will not come back by asking again. */
-function troubledRepository(output: string): string | undefined {
+/** A repository whose failure may be temporary. A page that is not found will not be found by asking again. */
+function failingRepository(output: string): string | undefined {
   const repository = unreadRepositories(output)[0] ?? failedDownloads(output)[0];
   if (repository === undefined) return undefined;
   const codes = allMatches(output, /(?:Status code:|HTTP Error) (\d{3})/g).map(Number);
@@ -106,7 +106,7 @@ function unreadRepositories(output: string): readonly string[] {
   ];
 }
 
-/** The addresses of packages that did not come. */
+/** The addresses of packages that failed to download. */
 function failedDownloads(output: string): readonly string[] {
   if (!/Error downloading packages|Failed to download packages|No more mirrors to try/.test(output)) return [];
   return allMatches(output, /(?:Status code: \d{3}|Curl error \(\d+\):[^\n]*?) for (https?:\/\/\S+)/g);

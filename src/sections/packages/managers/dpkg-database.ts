@@ -24,8 +24,8 @@ export interface DpkgStatus {
 
 /**
  * Reads dpkg's database, once for all names: as libapt does, from its status file, which dpkg replaces in one step; a
- * dpkg-query would cost twice its own time here. dpkg-query is asked, once, where the file is not the whole truth: dpkg is at
- * work or was interrupted, or works on another directory.
+ * dpkg-query would cost twice its own time here. dpkg-query is asked, once, where the file is incomplete: dpkg is at work or was
+ * interrupted, or works on another directory.
  */
 export async function readDpkgStatus({ system }: World): Promise<DpkgStatus> {
   const { files, environment, exec } = system;
@@ -94,7 +94,7 @@ function parseParagraph(name: string, text: string): InstalledPackage | undefine
   };
 }
 
-/** dpkg writes `Name: value`. By plain search: patterns would take longer to make than all the rest takes. */
+/** dpkg writes `Name: value`. By plain search, which is faster than compiling patterns. */
 function fieldOf(text: string, name: string): string {
   const start = text.indexOf(`\n${name}: `);
   if (start < 0) return '';

@@ -51,7 +51,7 @@ export const dpkg: PackageManager<readonly Looked[] | undefined> = {
 /** A package file, and what is installed of its package. */
 interface Looked {
   readonly file: PackageFile;
-  /** Also when it has to give way to another file, since a machine has one version of a package. */
+  /** Also when another file is to be installed instead, since a machine has one version of a package. */
   readonly isInPlace: boolean;
   readonly installed?: InstalledPackage | undefined;
   /** Why it cannot be read. */
@@ -87,7 +87,7 @@ interface Identity {
   readonly architecture: string;
 }
 
-/** What a machine has one version of. */
+/** A machine has one version of this. */
 function keyOf({ name, architecture }: Identity): string {
   return `${name}:${architecture}`;
 }

@@ -6,8 +6,8 @@ const DATABASE = '/var/lib/pacman/local';
 
 /**
  * Which of the packages are installed: the version of each. Read from pacman's database when all are there, which
- * costs less than to start pacman; else asked of pacman in one query, since a name that another package provides stands
- * for that one.
+ * costs less than to start pacman; else asked of pacman in one query, since a name may be one that another package
+ * provides.
  */
 export async function installedByPacman(
   names: readonly string[],
@@ -34,7 +34,7 @@ export function isDatabaseElsewhere(configuration: string): boolean {
   return /^\s*(?:DBPath|RootDir|Include)\s*=/m.test(options);
 }
 
-/** Takes the names of the database's directories apart. */
+/** Splits the names of the database's directories. */
 export function parseDatabase(directories: readonly string[]): ReadonlyMap<string, string> {
   const present = new Map<string, string>();
   for (const directory of directories) {
@@ -108,7 +108,7 @@ export function versionOfFile(path: string, name: string): string | undefined {
   return found === name ? version : undefined;
 }
 
-/** pacman lets a version leave the release away, `1.0` for any `1.0-1`. */
+/** In pacman a version may come without its release: `1.0` is any `1.0-1`. */
 export function isVersion(present: string, wanted: string): boolean {
   return present === wanted || (!wanted.includes('-') && present.replace(/-[^-]*$/, '') === wanted);
 }

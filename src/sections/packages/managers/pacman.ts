@@ -88,7 +88,7 @@ async function installPatiently(requests: readonly PackageRequest[], known: Know
   if (result === undefined)
     throw new Problem(`pacman cannot get ${transaction.absent.join(', ')}`, {
       where: 'packages pacman',
-      hint: [...fromRefresh, 'ask for a version that is there, or for any'].join('; '),
+      hint: [...fromRefresh, 'ask for a version that is available, or for any'].join('; '),
     });
   throw packageToolProblem(
     { manager: 'pacman', command: ['pacman'] },
@@ -153,7 +153,7 @@ function call(args: readonly string[], world: World): Promise<ToolResult> {
   return callPackageTool({ manager: 'pacman', command: ['pacman', ...args], signs }, world);
 }
 
-const signs: ToolSigns = { isLocked: isPacmanLocked, troubledRepository: parseTroubledMirror };
+const signs: ToolSigns = { isLocked: isPacmanLocked, failingRepository: parseFailingMirror };
 
 /**
  * True when another program holds pacman's lock. Installing says why the lock file could not be made; of `-Sy`, which does
@@ -164,14 +164,14 @@ export function isPacmanLocked(output: string): boolean {
 }
 
 /** The mirror that did not answer; one that has no such file does not fail, but is ahead of us. */
-export function parseTroubledMirror(output: string): string | undefined {
+export function parseFailingMirror(output: string): string | undefined {
   for (const [, mirror, why = ''] of output.matchAll(/failed retrieving file '[^']+' from (.+) : (.*)$/gm))
     if (!/error: 4\d\d|Maximum file size exceeded|Couldn't open file/.test(why)) return mirror;
   return undefined;
 }
 
 function isCopyOld({ exitCode, output }: ToolResult): boolean {
-  if (exitCode === 0 || parseTroubledMirror(output) !== undefined) return false;
+  if (exitCode === 0 || parseFailingMirror(output) !== undefined) return false;
   return /target not found|failed retrieving file|unable to satisfy dependency/.test(output);
 }
 

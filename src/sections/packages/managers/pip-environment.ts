@@ -5,15 +5,15 @@ import type { World } from '../../step.ts';
 import { packageToolProblem } from '../package-tool.ts';
 import { askPip } from './pip.ts';
 
-/** Where a distribution came from when no index gave it: what pip notes down (PEP 610). */
+/** Where a distribution came from if that was not an index, as pip records it (PEP 610). */
 export interface DirectSource {
   readonly url: string;
   /** Of an archive: `sha256=...`; of a repository: the commit. */
   readonly fingerprint?: string | undefined;
   /** The branch or tag that was asked for. */
   readonly revision?: string | undefined;
-  /** The file where pip noted this down, where pip tells. */
-  readonly note?: string | undefined;
+  /** The file where pip recorded this, if it says so. */
+  readonly record?: string | undefined;
 }
 
 export interface InstalledDistribution {
@@ -22,7 +22,7 @@ export interface InstalledDistribution {
   readonly source: DirectSource | undefined;
 }
 
-/** Of the note that pip leaves. */
+/** Of pip's record of a source. */
 const MOST_BYTES = 1024 * 1024;
 
 /** By canonical name. */
@@ -58,8 +58,8 @@ export async function readPipEnvironment(withSources: boolean, world: World): Pr
   if (listed.exitCode !== 0) return environment;
   for (const { name, version, location } of decodeList(listed.stdout)) {
     const frozenSource = sources.get(name)?.source;
-    // freeze tells no revision, and no place of the note.
-    const source = frozenSource === undefined ? undefined : (readNote(name, location, world) ?? frozenSource);
+    // freeze tells neither the revision nor the place of the record.
+    const source = frozenSource === undefined ? undefined : (readRecord(name, location, world) ?? frozenSource);
     environment.set(name, { version, source });
   }
   return environment;
@@ -75,8 +75,12 @@ function decodeList(text: string): readonly { name: string; version: string; loc
   });
 }
 
-/** Where a distribution came from, out of the note that pip has left beside it. */
-function readNote(name: string, location: string | undefined, { system: { files } }: World): DirectSource | undefined {
+/** Where a distribution came from, as pip has recorded beside it. */
+function readRecord(
+  name: string,
+  location: string | undefined,
+  { system: { files } }: World,
+): DirectSource | undefined {
   if (location === undefined || files.entry(location)?.kind !== 'directory') return undefined;
   const directory = files.names(location).find((entry) => {
     const [, own] = /^([^-]+)-.*\.dist-info$/.exec(entry) ?? [];
@@ -85,8 +89,8 @@ function readNote(name: string, location: string | undefined, { system: { files 
   if (directory === undefined) return undefined;
   const place = `${location}/${directory}`;
   const path = `${place}/direct_url.json`;
-  const note = files.readIfPresent(path, MOST_BYTES);
-  return note === undefined ? undefined : decodeSource(parsePipJson(note.toString(), `${path} is no JSON`), place);
+  const record = files.readIfPresent(path, MOST_BYTES);
+  return record === undefined ? undefined : decodeSource(parsePipJson(record.toString(), `${path} is no JSON`), place);
 }
 
 /** Reads lines `name==version` and `name @ URL`; others (editable ones, comments) are ignored. */
@@ -146,7 +150,7 @@ function decodeSource(direct: unknown, place: string | undefined): DirectSource 
   return {
     url,
     fingerprint: hash?.startsWith('sha256=') === true ? hash : undefined,
-    note: place === undefined ? undefined : `${place}/direct_url.json`,
+    record: place === undefined ? undefined : `${place}/direct_url.json`,
   };
 }
 
@@ -174,9 +178,9 @@ export function isSameSource(wanted: string, installed: DirectSource, world: Wor
   const archive = files.entry(path);
   if (archive?.kind !== 'file') return true;
   if (installed.fingerprint === undefined) {
-    // pip notes no checksum of local files before 23.1: then their times must do.
-    const note = installed.note === undefined ? undefined : files.entry(installed.note);
-    return note === undefined || archive.modified <= note.modified;
+    // Before 23.1 pip records no checksum of local files: then their times are compared.
+    const record = installed.record === undefined ? undefined : files.entry(installed.record);
+    return record === undefined || archive.modified <= record.modified;
   }
   // Loaded here: it takes time, and is rarely needed.
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');

@@ -9,7 +9,7 @@ const REQUIREMENTS = 'requirements.txt';
 
 /** What pip is told, and where. Everybody can read the arguments of a process. */
 export interface PipRequirements {
-  /** Options, and behind `--` the requirements that everybody may see. */
+  /** Options, and after `--` the requirements that everybody may see. */
   readonly args: readonly string[];
   readonly env: Environment;
 }
@@ -17,7 +17,7 @@ export interface PipRequirements {
 /**
  * Hands requirements to `use` so that no secret of theirs is among the arguments of pip, or of the git that it runs: those with
  * a password, a token or a signature come in a file that only we can read, which is removed afterwards. The login of a
- * `git+https` URL becomes a header in git's configuration, which it takes from its environment, since pip gives git the URL as
+ * `git+https` URL becomes a header in git's configuration, which it takes from its environment, since pip passes the URL to git as
  * an argument.
  */
 export async function withRequirements<T>(
@@ -68,7 +68,7 @@ function requirementLine(requirement: string): string {
 
 /** @param logins gets git's settings for what was taken out */
 function withoutGitLogin(requirement: string, logins: string[]): string {
-  // ssh takes no password from a URL, and git is given the URL as an argument.
+  // ssh takes no password from a URL, and git gets the URL as an argument.
   if (/^[^:]*git\+ssh:\/\//i.test(requirement))
     return replaceUserInfo(requirement, (userInfo) => `${userInfo.split(':', 1)[0]}@`);
   const [, prefix, address] = /^((?:[A-Za-z0-9._[\],-]+\s*@\s*)?git\+)(https?:\/\/.*)$/is.exec(requirement) ?? [];

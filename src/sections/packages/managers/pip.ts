@@ -11,7 +11,7 @@ const OPTIONS = ['--disable-pip-version-check', '--no-input'];
 const SYSTEM_PYTHON = '/usr/bin/python3';
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 /** What pip says of a server that does not answer, or answers 5xx. After that an index just looks empty to it. */
-const TROUBLE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTimeoutError|IncompleteRead/;
+const FAILURE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTimeoutError|IncompleteRead/;
 
 /**
  * Runs a pip command that only reads.
@@ -68,8 +68,8 @@ function isSystemPythonMarked(world: World): boolean {
 }
 
 /**
- * Runs `pip install` so that it puts the sources in place even where their versions are there. What they need has been
- * brought in before.
+ * Runs `pip install` so that it installs the sources even if their versions are installed already. What they need has been
+ * installed before.
  * @throws Problem as pipInstall does
  */
 export async function pipReinstall(sources: readonly string[], world: World): Promise<void> {
@@ -149,7 +149,7 @@ function pipProgram({ system: { exec } }: World): string | undefined {
   return ['/usr/bin/pip3', '/usr/bin/pip', 'pip3', 'pip'].find((name) => exec.find(name) !== undefined);
 }
 
-/** The interpreter that stands beside pip, or the system's. */
+/** The interpreter beside pip, or the system's. */
 function python(world: World): string | undefined {
   const { exec } = world.system;
   const program = exec.find(pipProgram(world) ?? SYSTEM_PYTHON);
@@ -165,7 +165,7 @@ function environment({ system }: World): Environment {
 
 const signs: ToolSigns = {
   isLocked: () => false, // pip has no lock
-  troubledRepository: parseTroubledIndex,
+  failingRepository: parseFailingIndex,
 };
 
 function isPipMissing({ exitCode, output }: ToolResult): boolean {
@@ -180,8 +180,8 @@ function pipMissing(): Problem {
 }
 
 /** The index, or the server of a URL, that did not answer; without credentials. */
-export function parseTroubledIndex(output: string): string | undefined {
-  if (!TROUBLE.test(output)) return undefined;
+export function parseFailingIndex(output: string): string | undefined {
+  if (!FAILURE.test(output)) return undefined;
   const [, url] = /HTTP error 5\d\d while getting (\S+)/.exec(output) ?? [];
   if (url !== undefined) return withoutUserInfo(url);
   const [, kind, host, port] = /(HTTPS?)ConnectionPool\(host='([^']+)', port=(\d+)\)/.exec(output) ?? [];
@@ -196,7 +196,7 @@ export function parsePipErrors(output: string): string | undefined {
   const errors = [...new Set(lines)]
     .filter((line, _, all) => !(line.startsWith('No matching distribution found') && all.length > 1))
     .slice(0, 3);
-  const index = parseTroubledIndex(output);
+  const index = parseFailingIndex(output);
   if (index !== undefined) {
     const [, why] = /\[Errno -?\d+\] ([^'"()]+)|too many (\d+ error responses)/.exec(output) ?? [];
     errors.unshift(`${index} cannot be reached${why === undefined ? '' : ` (${why.trim()})`}`);

@@ -97,7 +97,7 @@ function isMet(request: PackageRequest, environment: PipEnvironment, world: Worl
   const { name, versions } = request;
   const source = sourceOf(request);
   if (source !== undefined) {
-    // The name need not be the distribution's own, since pip is given the URL alone.
+    // The name need not be the distribution's own, since pip only gets the URL.
     for (const installed of environment.values())
       if (installed.source !== undefined && isSameSource(source, installed.source, world)) return true;
     return false;
@@ -116,7 +116,7 @@ async function requirementOf(request: PackageRequest, world: World): Promise<str
   return /^[<>=!~]/.test(version) ? `${name}${version}` : `${name}==${version}`;
 }
 
-/** Whether pip has changed what was asked for; of extras, and of a URL that it did not note down, whether it has changed anything. */
+/** Whether pip has changed what was asked for; of extras, and of a URL that it did not record, whether it has changed anything. */
 function hasChanged(request: PackageRequest, changed: readonly string[], after: PipEnvironment): boolean {
   const { name } = request;
   const own = canonicalName(name.replace(/[^A-Za-z0-9._-].*$/, ''));

@@ -52,14 +52,14 @@ export async function installedRpms(names: readonly string[], world: World): Pro
   const asked = plain.filter((name) => !name.startsWith('/'));
   if (asked.length > 0) {
     const bases = new Set(asked.map((name) => splitArchitecture(name)[0]));
-    // Exit code and text say only that some are not there.
+    // Exit code and text say only that some are not installed.
     const command = ['rpm', '-q', '--whatprovides', '--queryformat', WITH_PROVIDES, '--', ...bases] as const;
     const { stdout } = await exec.query(command);
     const own = rpmsByName(stdout, ({ name }) => [[name, undefined]]);
     let provided: InstalledRpms | undefined;
     for (const name of asked) {
       const there = ofArchitecture(own, name);
-      // That the provides are read for the rest only is a matter of speed: they are most of the text.
+      // The provides are only parsed for the rest, to save time: they are most of the text.
       if (there.length === 0) provided ??= rpmsByName(stdout, providedNames);
       const rpms = there.length > 0 ? there : ofArchitecture(provided ?? new Map(), name);
       if (rpms.length > 0) found.set(name, rpms);
@@ -106,7 +106,7 @@ function providedNames(_: RpmPackage, provides: string): Iterable<NameAndVersion
   );
 }
 
-/** What there is of a name, which may carry an architecture. */
+/** The packages of a name, which may have an architecture. */
 function ofArchitecture(rpms: InstalledRpms, name: string): readonly InstalledRpm[] {
   const [base, architecture] = splitArchitecture(name);
   const found = rpms.get(base) ?? [];
@@ -153,13 +153,13 @@ export function identityOf({ name, epoch, version, release, architecture }: RpmP
   return `${name}-${epoch}:${version}-${release}.${architecture}`;
 }
 
-/** True when a request finds what it asks for: any version, or the one that it lists; of several, only the newest counts. */
+/** True when what the request asks for is installed: any version, or the one that it lists. Of several, only the newest counts. */
 export function isMetBy({ name, versions }: PackageRequest, installed: InstalledRpms): boolean {
   const present = installed.get(name) ?? [];
   return present.length > 0 && versions.every((wanted) => present.some((rpm) => hasVersion(rpm, wanted)));
 }
 
-/** True for VERSION, VERSION-RELEASE, each with or without EPOCH: and .ARCH; `*` stands for anything, as in dnf. */
+/** True for VERSION, VERSION-RELEASE, each with or without EPOCH: and .ARCH; `*` is for anything, as in dnf. */
 export function hasVersion(rpm: InstalledRpm, wanted: string): boolean {
   const { epoch, version, release } = rpm.providedVersion === undefined ? rpm : parseRpmVersion(rpm.providedVersion);
   const full = `${version}-${release}`;

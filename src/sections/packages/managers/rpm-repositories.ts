@@ -109,7 +109,7 @@ async function installWanted(call: Call, before: Known, world: World): Promise<r
     ({ request, version }) => version !== undefined && !isBeyondNames(request.name) && !isMetBy(request, after),
   );
   if (unmet.length > 0)
-    throw new Problem(`${program} did not bring in ${unmet.map(({ specification }) => specification).join(', ')}`, {
+    throw new Problem(`${program} did not install ${unmet.map(({ specification }) => specification).join(', ')}`, {
       where: `packages ${manager}`,
       hint: shorten([...(await describeVersions(call, unmet, world)), ...tool.complaints(result.output)]),
       output: result.output,
@@ -118,7 +118,7 @@ async function installWanted(call: Call, before: Known, world: World): Promise<r
 }
 
 /**
- * Runs the tool, a second time with a new index when it does not know a package or the package's file has gone.
+ * Runs the tool; a second time, with a new index, when it does not know a package or the repository no longer has its file.
  * @throws Problem when it did not do all that it was asked for
  */
 async function installFrom(call: Call, command: Command, world: World): Promise<ToolResult> {
@@ -126,9 +126,9 @@ async function installFrom(call: Call, command: Command, world: World): Promise<
   const run = (words: Command): Promise<ToolResult> =>
     callPackageTool({ manager, command: words, signs: tool.signs, ...(tool.env && { env: tool.env }) }, world);
   let result = await run(command);
-  const isTroubled = tool.signs.troubledRepository(result.output) !== undefined;
-  if (isShort(tool, result) && !isTroubled && tool.isIndexOld(result.output)) {
-    world.log.info(`${program} does not have all packages, getting the repositories' indexes anew`);
+  const isFailing = tool.signs.failingRepository(result.output) !== undefined;
+  if (isShort(tool, result) && !isFailing && tool.isIndexOld(result.output)) {
+    world.log.info(`${program} does not have all packages, downloading the repositories' indexes again`);
     await run(tool.refresh(program));
     result = await run(command);
   }
@@ -164,7 +164,7 @@ async function describeUnavailable(
   });
   return [
     ...(named(true) === '' ? [] : [`held back by an exclude or a version lock: ${named(true)}`]),
-    ...(named(false) === '' ? [] : [`not to be found: ${named(false)}`]),
+    ...(named(false) === '' ? [] : [`not found: ${named(false)}`]),
     ...(await describeVersions(call, unknown, world)),
   ];
 }

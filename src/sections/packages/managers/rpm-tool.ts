@@ -8,7 +8,7 @@ export type Command = readonly [program: string, ...args: string[]];
 /** A package that the repositories do not have, as the tool was asked for it. */
 export interface Unavailable {
   readonly specification: string;
-  /** True when it is there, but an exclude or a version lock of the machine keeps it away. */
+  /** True when the repositories have it, but an exclude or a version lock of the machine hides it. */
   readonly excluded: boolean;
 }
 
@@ -16,31 +16,31 @@ export interface Unavailable {
 export interface RepositoryTool {
   readonly env?: Environment;
   readonly signs: ToolSigns;
-  /** The last word of a package's request; a version may be missing. */
+  /** How the tool is asked for a package, in one word. */
   specification(name: string, version: string | undefined): string;
-  /** Installs, upgrades, and where the tool can, downgrades. */
+  /** Installs and upgrades; downgrades, too, if the tool can. */
   install(program: string, specifications: readonly string[]): Command;
   /** For tools whose install does not go down a version. */
   downgrade?(program: string, specifications: readonly string[]): Command;
-  /** Gets the repositories' indexes anew. One that fails is no failure yet. */
+  /** Downloads the repositories' indexes again. It is no failure if that fails. */
   refresh(program: string): Command;
-  /** Prints the versions that the index on the machine has of some packages, reaching for nothing. */
+  /** Prints the versions of some packages in the index on the machine. Downloads nothing. */
   list(program: string, names: readonly string[]): Command;
   /** `[EPOCH:]VERSION-RELEASE` by name, from what `list` printed. */
   parseList(stdout: string): ReadonlyMap<string, readonly string[]>;
-  /** True for a call that did what it could be asked to do, by its exit code, or what it printed where that is not enough. */
+  /** True for a call that succeeded, by its exit code, or by what it printed where that is not enough. */
   isDone(exitCode: number, output?: string): boolean;
-  /** What the tool says that it cannot find; it may still have ended well, with the others installed. */
+  /** What the tool says it cannot find. It may still have succeeded, with the others installed. */
   unavailable(output: string): readonly Unavailable[];
   /** True when the index may be older than the repository. */
   isIndexOld(output: string): boolean;
-  /** What a call that failed says is wrong, in a few words, what is unavailable aside. */
+  /** What a failed call says is wrong, in a few words, apart from what is unavailable. */
   complaints(output: string): readonly string[];
-  /** What a call that ended well says is not in order. */
+  /** What a successful call warns about. */
   warnings(result: ToolResult): readonly string[];
 }
 
-/** What is asked for, and the word by which the tool is asked for it. */
+/** A request, and the word by which the tool is asked for it. */
 export interface Wanted {
   readonly request: PackageRequest;
   readonly version: string | undefined;

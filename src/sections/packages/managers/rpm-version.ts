@@ -17,7 +17,7 @@ export function parseRpmVersion(text: string): RpmVersion {
 
 /**
  * For each list of `{epoch, version, release}` prints the place of the newest, from 1 on. rpm.vercmp is there since rpm
- * 4.7; only of late does it take whole versions, so it is given the parts, and none of them empty: without a release a
+ * 4.7; only new versions compare whole versions, so it gets the parts, and none of them empty: without a release a
  * version is older than with one. No `%`, which rpm would read as a macro.
  */
 const NEWEST = `
@@ -34,7 +34,7 @@ for _, list in ipairs(lists) do
   for at = 2, #list do if newer(list[at], list[newest]) then newest = at end end
   print("newest " .. newest .. ";")
 end`;
-/** Words of these stand in a program between quotes without a meaning of their own. `*` is for anything, as in dnf. */
+/** Text of these characters can be quoted in a program as it is. `*` is for anything, as in dnf. */
 const COMPARABLE = /^[A-Za-z0-9._+~^:*-]+$/;
 
 /**

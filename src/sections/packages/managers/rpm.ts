@@ -79,11 +79,11 @@ async function lookAt(packageFiles: readonly PackageFile[], world: World): Promi
   return { files, installed, newest: await newestOf(files, world) };
 }
 
-const signs: ToolSigns = { isLocked: isRpmLocked, troubledRepository: () => undefined };
+const signs: ToolSigns = { isLocked: isRpmLocked, failingRepository: () => undefined };
 
 async function upgrade(wanted: readonly IdentifiedFile[], world: World): Promise<void> {
   const paths = wanted.map(({ path }) => path);
-  // Never `--force`, which would also put packages over one another's files. Without a manifest: rpm would take any text
+  // Never `--force`, which would also let packages overwrite one another's files. Without a manifest: rpm would take any text
   // for a list of packages to fetch.
   const command = ['rpm', '--upgrade', '--oldpackage', '--nomanifest', '--', ...paths] as const;
   const call = { manager: 'rpm', command, signs } as const;
@@ -128,12 +128,12 @@ function isInstalled(rpm: RpmPackage, installed: InstalledRpms): boolean {
   return (installed.get(rpm.name) ?? []).some((other) => identityOf(other) === identityOf(rpm));
 }
 
-/** True for a path that rpm takes as it stands; another it may read as a pattern, and then find nothing. */
+/** True for a path that rpm takes as it is. It may read another one as a pattern, and then find nothing. */
 function isPlainPath(path: string): boolean {
   return /^[A-Za-z0-9._+~/@:^,=-]+$/.test(path);
 }
 
-/** A path that rpm would not take as it stands becomes a URL, so that the file is copied to where it does. */
+/** A path that rpm would not take as it is becomes a URL, so that the file is copied to a plain path. */
 function asRpmTakesIt(address: string): string {
   return address.startsWith('/') && !isPlainPath(address) ? pathToFileURL(address).href : address;
 }

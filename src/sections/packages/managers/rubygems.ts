@@ -65,18 +65,18 @@ function gemsOf({ name, versions }: PackageRequest): readonly string[] {
 
 const signs: ToolSigns = {
   isLocked: () => false, // gem has no lock
-  troubledRepository: parseTroubledSource,
+  failingRepository: parseFailingSource,
 };
 
 /** The gem source that did not answer; one that has no such file does not fail. */
-export function parseTroubledSource(output: string): string | undefined {
+export function parseFailingSource(output: string): string | undefined {
   const [, source, why = ''] = /Unable to download data from (\S+) - (.*)/.exec(output) ?? [];
   if (source !== undefined && !/bad response .* 4\d\d|ENOENT/.test(why)) return withoutUserInfo(source);
   const [, reason = '', url] = /\(Gem::RemoteFetcher::\w+\)\s+(.*) \((\w+:\/\/\S+)\)/.exec(output) ?? [];
   return url === undefined || /bad response .* 4\d\d|ENOENT/.test(reason) ? undefined : withoutUserInfo(url);
 }
 
-/** What gem says is wrong; the reason stands in the line below `here is why:`. */
+/** What gem says is wrong. The reason is in the line below `here is why:`. */
 export function parseGemErrors(output: string): string | undefined {
   const errors = [...output.matchAll(/^ERROR: +(.*(?:here is why:|\(Gem::[\w:]+\))\n.*|.*)$/gm)]
     .map(([, text = '']) => withoutUserInfo(text.replace(/\s+/g, ' ').trim()))

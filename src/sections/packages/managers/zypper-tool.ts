@@ -9,7 +9,7 @@ import {
   type Unavailable,
 } from './rpm-tool.ts';
 
-const NOBODY_THERE = '--non-interactive';
+const NON_INTERACTIVE = '--non-interactive';
 /** Exit codes from here on say that all went well but for something worth knowing (zypper's manual, EXIT CODES). */
 const REBOOT_NEEDED = 102;
 const RESTART_NEEDED = 103;
@@ -17,27 +17,27 @@ const REPOSITORIES_SKIPPED = 106;
 const SCRIPT_FAILED = 107;
 
 export const zypperTool: RepositoryTool = {
-  // We do the waiting: a lock that is in use is to be told at once.
+  // We wait ourselves: it is to say at once that a lock is in use.
   env: { ZYPP_LOCK_TIMEOUT: '0' },
   signs: {
     isLocked: (output) => isRpmLocked(output) || /System management is locked by the application/.test(output),
-    troubledRepository,
+    failingRepository,
   },
 
   specification: (name, version) => (version === undefined ? name : `${name}=${version}`),
   install: (program, specifications) => [
     program,
-    NOBODY_THERE,
+    NON_INTERACTIVE,
     'install',
     '--auto-agree-with-licenses',
     '--oldpackage',
     '--',
     ...specifications,
   ],
-  refresh: (program) => [program, NOBODY_THERE, 'refresh'],
+  refresh: (program) => [program, NON_INTERACTIVE, 'refresh'],
   list: (program, names) => [
     program,
-    NOBODY_THERE,
+    NON_INTERACTIVE,
     '--no-refresh',
     'search',
     '--details',
@@ -75,11 +75,11 @@ export const zypperTool: RepositoryTool = {
   },
 };
 
-/** Only where something could not be had does a repository matter. Files zypper itself asks for again, for two minutes. */
-function troubledRepository(output: string): string | undefined {
-  const isMissed = unavailable(output).length > 0 || /is not available in your repositories/.test(output);
+/** A repository matters only when something is missing. zypper itself tries to download files for two minutes. */
+function failingRepository(output: string): string | undefined {
+  const isMissing = unavailable(output).length > 0 || /is not available in your repositories/.test(output);
   const isPassing = /temporarily unacc?essible|Download \(curl\) error|Connection failed|Timeout exceeded/.test(output);
-  return isMissed && isPassing ? skippedRepositories(output)[0] : undefined;
+  return isMissing && isPassing ? skippedRepositories(output)[0] : undefined;
 }
 
 function skippedRepositories(output: string): readonly string[] {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
   parseApkErrors,
+  parseFailingRepository,
   parseInstalled,
-  parseTroubledRepository,
 } from '../../../../../src/sections/packages/managers/apk.ts';
 
 test('apk info --installed --verbose', () => {
@@ -55,7 +55,7 @@ test.each<[string, string, string | undefined, string | undefined]>([
     'Unable to lock database: temporary error (try again later); Failed to open apk database: temporary error (try again later)',
   ],
 ])('%s', (_, output, repository, errors) => {
-  expect({ repository: parseTroubledRepository(output), errors: parseApkErrors(output) }).toEqual({
+  expect({ repository: parseFailingRepository(output), errors: parseApkErrors(output) }).toEqual({
     repository,
     errors,
   });

@@ -89,7 +89,7 @@ describe('what could not be fetched', () => {
     ],
   ])('%s', (_, output, repository, reason, isFinal) => {
     expect(parseFetchFailures(output)).toMatchObject([{ repository, reason, isFinal }]);
-    expect(aptSigns.troubledRepository(output)).toBe(isFinal ? undefined : repository);
+    expect(aptSigns.failingRepository(output)).toBe(isFinal ? undefined : repository);
     expect(isIndexOld(output)).toBe(isFinal);
   });
 });

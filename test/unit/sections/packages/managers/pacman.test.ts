@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
   isPacmanLocked,
+  parseFailingMirror,
   parsePacmanErrors,
-  parseTroubledMirror,
 } from '../../../../../src/sections/packages/managers/pacman.ts';
 import {
   isDatabaseElsewhere,
@@ -64,7 +64,7 @@ test.each<[string, string | undefined, string | undefined]>([
   ],
   ['warning: x is up to date', undefined, undefined],
 ])('%j', (output, mirror, errors) => {
-  expect({ mirror: parseTroubledMirror(output), errors: parsePacmanErrors(output) }).toEqual({ mirror, errors });
+  expect({ mirror: parseFailingMirror(output), errors: parsePacmanErrors(output) }).toEqual({ mirror, errors });
 });
 
 test("the names of the database's directories", () => {

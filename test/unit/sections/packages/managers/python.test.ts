@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parsePipErrors, parseTroubledIndex } from '../../../../../src/sections/packages/managers/pip.ts';
+import { parseFailingIndex, parsePipErrors } from '../../../../../src/sections/packages/managers/pip.ts';
 import {
   canonicalName,
   decodeInspection,
@@ -48,7 +48,7 @@ describe('what pip says', () => {
     ['a build that fails', 'error: subprocess-exited-with-error\n  \n  x', undefined, 'subprocess-exited-with-error'],
     ['nothing', '', undefined, undefined],
   ])('%s', (_, output, index, errors) => {
-    expect({ index: parseTroubledIndex(output), errors: parsePipErrors(output) }).toEqual({ index, errors });
+    expect({ index: parseFailingIndex(output), errors: parsePipErrors(output) }).toEqual({ index, errors });
   });
 });
 
@@ -93,7 +93,7 @@ test('pip inspect', () => {
     django: { version: '4.2', source: undefined },
     a: {
       version: '1',
-      source: { url: 'https://example.test/a.whl', fingerprint: 'sha256=ab', note: '/d/a.dist-info/direct_url.json' },
+      source: { url: 'https://example.test/a.whl', fingerprint: 'sha256=ab', record: '/d/a.dist-info/direct_url.json' },
     },
     c: { version: '2', source: { url: 'https://example.test/c.git', fingerprint: '0123', revision: 'v1' } },
   });

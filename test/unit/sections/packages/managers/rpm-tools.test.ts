@@ -102,7 +102,7 @@ describe('dnf5 and yum 3', () => {
     ['404, which does not pass', unread('Status code: 404'), undefined],
     ['no repository at all', 'Error: Unable to find a match: none\n', undefined],
   ])('a repository in passing trouble: %s', (_, output, expected) => {
-    expect(dnfTool.signs.troubledRepository(output)).toBe(expected);
+    expect(dnfTool.signs.failingRepository(output)).toBe(expected);
   });
 
   test('the list of versions of dnf 4, dnf5 and yum 3, which breaks long lines', () => {

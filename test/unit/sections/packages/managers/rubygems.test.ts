@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
+  parseFailingSource,
   parseGemErrors,
   parseGemList,
-  parseTroubledSource,
 } from '../../../../../src/sections/packages/managers/rubygems.ts';
 
 test('gem list', () => {
@@ -49,5 +49,5 @@ test.each<[string, string, string | undefined, string]>([
     'While executing gem ... (Gem::RemoteFetcher::FetchError) bad response Service Unavailable 503 (https://example.test/gems/x-1.0.gem)',
   ],
 ])('%s', (_, output, source, errors) => {
-  expect({ source: parseTroubledSource(output), errors: parseGemErrors(output) }).toEqual({ source, errors });
+  expect({ source: parseFailingSource(output), errors: parseGemErrors(output) }).toEqual({ source, errors });
 });
