@@ -80,7 +80,6 @@ async function commandOptions(entry: CommandEntry, { system }: World): Promise<C
   const common = { env, ...(as === undefined ? {} : { as }) };
   if (entry.cwd === undefined) return common;
   const cwd = absolutePath(entry.cwd.replace(/^~(?=\/|$)/, env['HOME'] || '/'));
-  // Not through the file door's own answer for links: a cwd may well be a link to a directory.
   if (!system.files.isDirectory(cwd))
     throw new Problem('no such directory', { where: `${entry.place}, cwd`, hint: `create ${cwd} first` });
   return { ...common, cwd };

@@ -36,6 +36,7 @@ describe('the door to files: whatever the path is, it answers or says what is wr
     ['isSame', (files, path) => files.isSame(path, '/etc/passwd')],
     ['isSame, the other', (files, path) => files.isSame('/file', path)],
     ['isSameDirectory', (files, path) => files.isSameDirectory(path, '/')],
+    ['isDirectory', (files, path) => files.isDirectory(path)],
     ['writeLink', (files, path) => files.writeLink(path, 'target')],
     ['writeLink, its target', (files, path) => files.writeLink('/link', path)],
     ['setAttributes', (files, path) => files.setAttributes(path, attributes)],

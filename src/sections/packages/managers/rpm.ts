@@ -18,7 +18,7 @@ export const rpm: PackageManager<Look> = {
     requireAddresses('rpm', 'yum', requests);
     if (world.system.exec.find('rpm') === undefined) throw notInstalled('rpm');
     const local = requests.filter(({ versions }) => versions.every((version) => version.startsWith('/')));
-    const present = local.flatMap(({ versions }) => versions).filter((path) => isReadable(path, world));
+    const present = addressesOf(local).filter((path) => isReadable(path, world));
     const found = await lookAt(
       present.map((path) => ({ address: path, path })),
       world,
