@@ -37,7 +37,7 @@ export const apt: PackageManager<DpkgStatus> = {
       available.map(({ specification }) => specification),
       world,
     );
-    // apt-get ends well only when all of this is installed, in these versions, and none of it was before.
+    // apt-get succeeds only when all of this is installed in these versions, and none of it was before.
     return available.map(({ request }) => request.name);
   },
 };

@@ -30,7 +30,7 @@ export const rubygems: PackageManager<InstalledGems> = {
     const result = await callPackageTool({ manager: 'rubygems', command, signs }, world);
     if (result.exitCode !== 0)
       throw packageToolProblem({ manager: 'rubygems', command }, result, parseGemErrors(result.output));
-    // It ends well, and says nothing, for a version in another spelling.
+    // It succeeds without a word for a version in another spelling.
     const after = await installedGems(world);
     return namesOf(missing).filter((name) => String(before.get(name)) !== String(after.get(name)));
   },

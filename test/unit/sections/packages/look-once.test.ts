@@ -11,6 +11,8 @@ const RPM = 'one\t0\t1.0\t1\tnoarch\tone=1.0-1 \n';
 /** A machine on which `one` is missing until `changes` is called. */
 interface Row {
   readonly manager: string;
+  /** What is asked for, where that is not a name. */
+  readonly what?: string;
   readonly programs: readonly string[];
   /** What a program prints; undefined for one that fails. `isInstalled` is true once `changes` was called. */
   readonly prints: (call: string, isInstalled: boolean) => string | undefined;
@@ -33,7 +35,7 @@ const rows: readonly Row[] = [
   {
     manager: 'apt',
     programs: ['apt-get', 'apt-cache'],
-    // A name that other packages provide: whether they are installed has been read by then.
+    what: 'a name that others provide',
     prints: (call) =>
       /policy/.test(call)
         ? 'one:\n  Candidate: (none)\n'
@@ -105,6 +107,7 @@ const rows: readonly Row[] = [
       return JSON.stringify({ installed: isInstalled ? [one] : [] });
     },
     changes: /install/,
+    what: 'a file',
     version: '/opt/one.whl',
     inspect: ['/usr/bin/pip3 inspect'],
     apply: ['/usr/bin/pip3 install /opt/one.whl', '/usr/bin/pip3 inspect'],
@@ -128,45 +131,48 @@ const CHANGES = [
 /** Words that tell one call of a program from another. */
 const TELLING = /^(?:[^-].*|--package|--whatprovides|--upgrade|-S|-Sg|-Q)$/;
 
-test.each(rows)('$manager: one package that is missing ($apply.0)', async (row) => {
-  const { system, log, write } = fakeGuest({});
-  write(STATUS, DPKG);
-  system.files.makeDirectory('/var/lib/dpkg/updates');
-  for (const name of ['one.deb', 'one.rpm', 'one.whl']) write(`/opt/${name}`, 'a package');
-  const calls: string[] = [];
-  let isInstalled = false;
-  const run = async ([program, ...words]: readonly string[]): Promise<ToolResult> => {
-    const options = /^(?:Dpkg|APT|Acquire)::|^never$|^%/;
-    const call = [program, ...words.filter((word) => TELLING.test(word) && !options.test(word))].join(' ');
-    calls.push(call);
-    const printed = row.prints(call, isInstalled);
-    isInstalled ||= row.changes.test(call);
-    return { exitCode: printed === undefined ? 1 : 0, stdout: printed ?? '', output: printed ?? '' };
-  };
-  const files: typeof system.files = {
-    ...system.files,
-    readIfPresent(path, most) {
-      if (path === STATUS) calls.push(`read ${path}`);
-      return system.files.readIfPresent(path, most);
-    },
-  };
-  const find = (name: string) => (row.programs.includes(name) ? name : undefined);
-  const exec: World['system']['exec'] = { ...system.exec, find, query: run, tool: run };
-  const world: World = { system: { ...system, files, exec }, log, changes: { has: () => false, names: () => [] } };
-  const entry = {
-    name: row.manager,
-    place: '/packages',
-    packages: [{ name: 'one', versions: row.version === undefined ? [] : [row.version] }],
-  } as unknown as Parameters<typeof packagesSection.inspect>[0];
+test.each(rows.map((row) => [row.manager, row.what ?? 'a package', row] as const))(
+  '%s: %s that is missing is looked up once',
+  async (_, __, row) => {
+    const { system, log, write } = fakeGuest({});
+    write(STATUS, DPKG);
+    system.files.makeDirectory('/var/lib/dpkg/updates');
+    for (const name of ['one.deb', 'one.rpm', 'one.whl']) write(`/opt/${name}`, 'a package');
+    const calls: string[] = [];
+    let isInstalled = false;
+    const run = async ([program, ...words]: readonly string[]): Promise<ToolResult> => {
+      const options = /^(?:Dpkg|APT|Acquire)::|^never$|^%/;
+      const call = [program, ...words.filter((word) => TELLING.test(word) && !options.test(word))].join(' ');
+      calls.push(call);
+      const printed = row.prints(call, isInstalled);
+      isInstalled ||= row.changes.test(call);
+      return { exitCode: printed === undefined ? 1 : 0, stdout: printed ?? '', output: printed ?? '' };
+    };
+    const files: typeof system.files = {
+      ...system.files,
+      readIfPresent(path, most) {
+        if (path === STATUS) calls.push(`read ${path}`);
+        return system.files.readIfPresent(path, most);
+      },
+    };
+    const find = (name: string) => (row.programs.includes(name) ? name : undefined);
+    const exec: World['system']['exec'] = { ...system.exec, find, query: run, tool: run };
+    const world: World = { system: { ...system, files, exec }, log, changes: { has: () => false, names: () => [] } };
+    const entry = {
+      name: row.manager,
+      place: '/packages',
+      packages: [{ name: 'one', versions: row.version === undefined ? [] : [row.version] }],
+    } as unknown as Parameters<typeof packagesSection.inspect>[0];
 
-  const refused = (): never => {
-    throw new Error('it changes something');
-  };
-  const readOnly = { ...files, ...Object.fromEntries(CHANGES.map((name) => [name, refused])) };
-  const found = await packagesSection.inspect(entry, { ...world, system: { ...world.system, files: readOnly } });
-  if (found.state !== 'differs') throw new Error(`it is ${found.state}`);
-  const asked = calls.splice(0);
-  const outcome = await packagesSection.apply(entry, found.plan, world);
-  expect({ inspect: asked, apply: calls }).toEqual({ inspect: row.inspect, apply: row.apply });
-  expect(outcome).toMatchObject({ state: 'changed', changes: [`${row.manager}:one`] });
-});
+    const refused = (): never => {
+      throw new Error('it changes something');
+    };
+    const readOnly = { ...files, ...Object.fromEntries(CHANGES.map((name) => [name, refused])) };
+    const found = await packagesSection.inspect(entry, { ...world, system: { ...world.system, files: readOnly } });
+    if (found.state !== 'differs') throw new Error(`it is ${found.state}`);
+    const asked = calls.splice(0);
+    const outcome = await packagesSection.apply(entry, found.plan, world);
+    expect({ inspect: asked, apply: calls }).toEqual({ inspect: row.inspect, apply: row.apply });
+    expect(outcome).toMatchObject({ state: 'changed', changes: [`${row.manager}:one`] });
+  },
+);
