@@ -11,9 +11,12 @@ export interface StepResult {
   /** Milliseconds. */
   readonly duration: number;
   readonly problem?: Problem;
+  /** A later look at what steps have started, which is no step of the document. */
+  readonly isWatch?: true;
 }
 
 export interface Report {
+  /** In the order in which they became known: a service that has not stayed up has a second one. */
   readonly results: readonly StepResult[];
   /** The failure that ended the run early. */
   readonly stoppedBy: Problem | undefined;
@@ -53,9 +56,11 @@ export function stepAbout({ step: { section, config, entry }, state, what }: Ste
   };
 }
 
-/** `3 changed, 1 unchanged in 1.2 s`. */
+/** `3 changed, 1 unchanged in 1.2 s`. Each step counts once, as it was last known: started, and failed since, is failed. */
 export function summaryLine({ results, notRun, duration }: Report): string {
-  const counts = STATES.map((state) => [results.filter((result) => result.state === state).length, state] as const)
+  const steps = results.filter(({ isWatch }) => isWatch !== true);
+  const states = [...new Map(steps.map(({ step, state }) => [step.entry, state])).values()];
+  const counts = STATES.map((state) => [states.filter((one) => one === state).length, state] as const)
     .filter(([count]) => count > 0)
     .map(([count, state]) => `${count} ${state}`);
   if (notRun > 0) counts.push(`${notRun} not run`);

@@ -51,91 +51,194 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
 
 /**
  * Takes the steps one by one: inspect, change what differs, remember what changed. The first failure ends the run, and so does a
- * signal (see System.abort): the step that runs is ended, and no other begins.
+ * signal (see System.abort): the step that runs is ended, and no other begins. What the steps have started is looked at again
+ * before the commands of a later config, and at the end.
  */
-export async function runSteps(
-  { steps, finish: finishSections, findWait }: RunPlan,
-  options: RunOptions,
-): Promise<Report> {
-  const { system, log, roleCredentials, transportTo, onPrivateText } = options;
-  const changes = new RecordedChanges();
-  let watch: StepWatch | undefined;
-  let hasPrinted = false;
-  const world: World = {
-    system,
-    log,
-    changes,
-    roleCredentials,
-    transportTo,
-    onPrivateText,
-    onPrinted: () => {
-      hasPrinted = true;
-    },
-    onWait: (what) => watch?.waitsFor(what),
-  };
-  const results: StepResult[] = [];
-  const begin = system.clock.elapsed();
-  let stoppedBy: Problem | undefined;
-  for (const step of steps) {
-    const left = steps.length - results.length;
-    await signalsArrived(system);
-    const reason: unknown = system.abort?.reason;
-    if (reason instanceof Interrupted) {
-      stoppedBy = endedBySignal(reason, step, left);
-      break;
-    }
-    const stepBegin = system.clock.elapsed();
-    const finish = (state: StepResult['state'], what: string, problem?: Problem): void => {
-      const { section, config, entry } = step;
-      const duration = system.clock.elapsed() - stepBegin;
-      const result = {
-        step: { section, config, entry },
-        state,
-        what,
-        duration,
-        ...(problem === undefined ? {} : { problem }),
-      };
-      results.push(result);
-      // A failure that is let pass is told of by a warning.
-      const { event, ...about } = stepAbout(result);
-      const isPassed = state === 'failed' && options.tolerated.has(section);
-      log.info(stepLine(result), isPassed ? about : { event, ...about });
-      options.onResult(result);
+export function runSteps(plan: RunPlan, options: RunOptions): Promise<Report> {
+  return new Run(plan, options).toEnd();
+}
+
+class Run {
+  readonly #plan: RunPlan;
+  readonly #options: RunOptions;
+  readonly #world: World;
+  readonly #changes = new RecordedChanges();
+  readonly #results: StepResult[] = [];
+  /** Steps that have ended. */
+  #ended = 0;
+  #stoppedBy: Problem | undefined;
+  #isInterrupted = false;
+  /** Of the step that runs. */
+  #stepWatch: StepWatch | undefined;
+  #hasPrinted = false;
+
+  constructor(plan: RunPlan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    const { system, log, roleCredentials, transportTo, onPrivateText } = options;
+    this.#world = {
+      system,
+      log,
+      changes: this.#changes,
+      roleCredentials,
+      transportTo,
+      onPrivateText,
+      onPrinted: () => {
+        this.#hasPrinted = true;
+      },
+      onWait: (what) => this.#stepWatch?.waitsFor(what),
     };
-    hasPrinted = false;
-    const current = watchStep(step, { log, clock: system.clock, findWait, onLasting: options.onLasting });
-    watch = current;
-    options.onStep?.(step, current.wait);
-    try {
-      const outcome = await runStep(step, world, options.isOtherRoot);
-      if (outcome.state === 'changed') changes.add(step.section, outcome.changes ?? [step.entry.name]);
-      finish(
-        outcome.state,
-        outcome.state === 'changed' ? (outcome.what ?? '') : outcome.state === 'skipped' ? outcome.reason : '',
-      );
-    } catch (caught) {
-      const thrown = await signalBehind(caught, system);
-      const error =
-        thrown instanceof Interrupted ? endedBySignal(thrown, step, left - 1) : (machineProblem(thrown) ?? thrown);
-      if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
-      finish('failed', error.line, error);
-      // What a command or a package tool printed is in the log by now.
-      const output = error.output?.trimEnd() ?? '';
-      if (output !== '' && !hasPrinted) log.info(`it printed\n${output}`);
-      if (options.tolerated.has(step.section) && !(thrown instanceof Interrupted)) {
-        const { section, config, entry } = step;
-        const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
-        log.warning(`${error.line}: going on, as heat-cfntools did`, about);
-      } else {
-        stoppedBy = error;
+  }
+
+  async toEnd(): Promise<Report> {
+    const { system } = this.#options;
+    const { steps, finish } = this.#plan;
+    const begin = system.clock.elapsed();
+    let before: BoundStep | undefined;
+    for (const step of steps) {
+      await signalsArrived(system);
+      const reason: unknown = system.abort?.reason;
+      if (reason instanceof Interrupted) {
+        this.#interrupt(endedBySignal(reason, step, this.#left));
         break;
       }
+      if (beginsCommands(step, before)) await this.#lookAgain('due');
+      if (this.#stoppedBy === undefined) await this.#take(step);
+      if (this.#stoppedBy !== undefined) break;
+      before = step;
+    }
+    if (system.abort?.aborted !== true) await finish(this.#world);
+    if (!this.#isInterrupted) await this.#lookAgain('all');
+    const duration = system.clock.elapsed() - begin;
+    return { results: this.#results, stoppedBy: this.#stoppedBy, notRun: this.#left, duration };
+  }
+
+  /** How many steps have not ended. */
+  get #left(): number {
+    return this.#plan.steps.length - this.#ended;
+  }
+
+  async #take(step: BoundStep): Promise<void> {
+    const subject = { step: withoutCode(step) };
+    await this.#attempt(subject, async (record) => {
+      const outcome = await runStep(step, this.#world, this.#options.isOtherRoot);
+      if (outcome.state === 'changed') this.#changes.add(step.section, outcome.changes ?? [step.entry.name]);
+      record({ ...subject, state: outcome.state, what: wordsOf(outcome) });
+    });
+    this.#ended++;
+  }
+
+  /**
+   * Looks again at what the steps have started: at what has been up for long enough (`due`), or at everything as soon as it has.
+   * What is wrong is recorded for the step that started it.
+   */
+  async #lookAgain(which: 'due' | 'all'): Promise<void> {
+    const { watch } = this.#plan;
+    const entries = watch.entries(which, this.#world);
+    if (entries.length === 0) return;
+    const steps = entries.flatMap((entry) => this.#results.find(({ step }) => step.entry === entry)?.step ?? []);
+    await this.#attempt(watchOf(steps), async (record) => {
+      const problems = await watch.look(entries, this.#world);
+      const failures = steps.flatMap((step) => {
+        const problem = problems.get(step.entry);
+        return problem === undefined ? [] : [{ step, problem }];
+      });
+      const others = steps.filter(({ entry }) => !problems.has(entry));
+      if (others.length > 0) record({ ...watchOf(others), state: 'unchanged', what: '' });
+      for (const { step, problem } of failures) {
+        record({ step, state: 'failed', what: problem.line, problem });
+        this.#logOutput(problem);
+      }
+      for (const { step, problem } of failures) this.#fail(step, problem, problem === failures.at(-1)?.problem);
+    });
+  }
+
+  /** Does the work of a step, and tells that it begins, that it lasts, and why it has failed. */
+  async #attempt(subject: Subject, work: (record: (result: NewResult) => void) => Promise<void>): Promise<void> {
+    const { system, log, onLasting, onStep } = this.#options;
+    const { step } = subject;
+    const begin = system.clock.elapsed();
+    const record = (result: NewResult): void => this.#record({ ...result, duration: system.clock.elapsed() - begin });
+    this.#hasPrinted = false;
+    const current = watchStep(step, { log, clock: system.clock, findWait: this.#plan.findWait, onLasting });
+    this.#stepWatch = current;
+    onStep?.(step, current.wait);
+    try {
+      await work(record);
+    } catch (caught) {
+      const thrown = await signalBehind(caught, system);
+      const left = subject.isWatch ? this.#left : this.#left - 1;
+      const error =
+        thrown instanceof Interrupted ? endedBySignal(thrown, step, left) : (machineProblem(thrown) ?? thrown);
+      if (!(error instanceof Problem) || !STEP_FAILURES.has(error.exitCode)) throw error;
+      record({ ...subject, state: 'failed', what: error.line, problem: error });
+      this.#logOutput(error);
+      if (thrown instanceof Interrupted) this.#interrupt(error);
+      else this.#fail(step, error);
     } finally {
       current.end();
     }
   }
-  if (system.abort?.aborted !== true) await finishSections(world);
-  return { results, stoppedBy, notRun: steps.length - results.length, duration: system.clock.elapsed() - begin };
+
+  #record(result: StepResult): void {
+    const { log, tolerated, onResult } = this.#options;
+    this.#results.push(result);
+    // A failure that is tolerated is told of by a warning.
+    const { event, ...about } = stepAbout(result);
+    const isTolerated = result.state === 'failed' && tolerated.has(result.step.section);
+    log.info(stepLine(result), isTolerated ? about : { event, ...about });
+    onResult(result);
+  }
+
+  #logOutput({ output = '' }: Problem): void {
+    // What a command or a package tool printed is in the log by now.
+    if (output.trim() !== '' && !this.#hasPrinted) this.#options.log.info(`it printed\n${output.trimEnd()}`);
+  }
+
+  /**
+   * Lets a failure end the run, unless it is tolerated or the run has failed already.
+   * @param isLast false: another one that became known at the same time ends it
+   */
+  #fail({ section, config, entry }: Step, problem: Problem, isLast = true): void {
+    const { log, tolerated } = this.#options;
+    const hasFailed = this.#stoppedBy !== undefined;
+    if (tolerated.has(section)) {
+      const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
+      log.warning(hasFailed ? problem.line : `${problem.line}: going on, as heat-cfntools did`, about);
+    } else if (hasFailed || !isLast) log.error(problem.line);
+    else this.#stoppedBy = problem;
+  }
+
+  /** A signal ends the run. What had failed before remains the reason. */
+  #interrupt(problem: Problem): void {
+    this.#isInterrupted = true;
+    this.#stoppedBy ??= problem;
+  }
+}
+
+/** What results are about: a step, or a second look at what steps have started. */
+type Subject = Pick<StepResult, 'step' | 'isWatch'>;
+type NewResult = Omit<StepResult, 'duration'>;
+
+function withoutCode({ section, config, entry }: BoundStep): Step {
+  return { section, config, entry };
+}
+
+/** A second look at what some steps have started, as a step of its own. */
+function watchOf(steps: readonly Step[]): Subject {
+  const names = steps.map(({ entry }) => entry.name).join(', ');
+  const config = [...new Set(steps.map((step) => step.config))].join(', ');
+  const entry = { name: `watch of ${names}`, place: `watch of ${names}` };
+  return { step: { section: 'services', config, entry }, isWatch: true };
+}
+
+function beginsCommands(step: Step, before: Step | undefined): boolean {
+  return step.section === 'commands' && (before?.section !== 'commands' || before.config !== step.config);
+}
+
+function wordsOf(outcome: Outcome): string {
+  if (outcome.state === 'skipped') return outcome.reason;
+  return outcome.state === 'changed' ? (outcome.what ?? '') : '';
 }
 
 /**

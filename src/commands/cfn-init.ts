@@ -132,7 +132,8 @@ async function applyMetadata(request: Request, context: Context, interruption: I
   // By itself: what is hidden up to the end of its line, or of a key, must not take our own words with it.
   const line = report.stoppedBy.line.replace(lastLine(output ?? ''), () => lastLine(redactor.redact(output ?? '')));
   // The errors of tools that we know say what their output means; what a command prints only its author can tell.
-  const isCommand = report.results.at(-1)?.step.section === 'commands';
+  const failed = report.results.find(({ problem }) => problem === report.stoppedBy);
+  const isCommand = failed?.step.section === 'commands';
   const isToldOf = isCommand && output !== undefined && system.abort?.aborted !== true;
   if (isToldOf && !verbose) showOutput(output, context);
   const path = isToldOf ? context.logPath() : undefined;

@@ -1,7 +1,7 @@
 import { ExitCode, lastLine, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
-import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
+import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
 import { type Detached, startDetached } from '../system/detached.ts';
 import { holderOf, tryLock } from '../system/lock.ts';

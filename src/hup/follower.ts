@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
-import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
+import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';

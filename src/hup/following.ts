@@ -1,7 +1,7 @@
 import { isoTime, isTimeText } from '../iso-time.ts';
 import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
-import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
+import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { isAlive, markOf, type ProcessMark, procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import type { HupConfig } from './hup-config.ts';

@@ -2,8 +2,8 @@ import { findingLine } from '../config/findings.ts';
 import { Problem } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
-import { serviceTimeout } from '../sections/services/bounds.ts';
 import { initSystem } from '../sections/services/init-system.ts';
+import { serviceTimeout } from '../sections/services/manager.ts';
 import type { System } from '../system/system.ts';
 
 interface WatchedServices {
@@ -69,13 +69,16 @@ export async function restartServices(
   { system, log }: { readonly system: System; readonly log: Log },
   beforeStart: () => void,
 ): Promise<number> {
-  const manager = await initSystem(system, await serviceTimeout(system.files, log));
+  const { manager } = await initSystem(system, await serviceTimeout(system.files, log));
+  const isDue = (name: string): boolean =>
+    system.clock.elapsed() >= (memory.failures.get(name)?.notBefore ?? Number.NEGATIVE_INFINITY);
   let started = 0;
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     const failure = memory.failures.get(name);
-    if (failure !== undefined && system.clock.elapsed() < failure.notBefore) continue;
+    if (!isDue(name)) continue;
     try {
-      const { id, isKnown, isRunning, isOneshot, isMute, isQueued, canStart } = await manager.status(name);
+      const next = names.slice(index + 1).filter(isDue);
+      const { id, isKnown, isRunning, isOneshot, isMute, isQueued, canStart } = await manager.status(name, next);
       if (isMute === true)
         log.info(`the service ${name} is not watched: neither its init script nor a pid file tells whether it runs`);
       else if (isKnown && canStart && !isRunning && isQueued !== true && isOneshot !== true) {

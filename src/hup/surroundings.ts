@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { HUP_UNIT } from '../sections/services/managers/own-daemon.ts';
+import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { argumentsOf, type Proc, processStat, procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, type Properties, showUnits } from '../system/systemctl.ts';

@@ -6,7 +6,7 @@ import { awaitedLock } from './packages/package-tool.ts';
 import { packagesSection } from './packages/packages.ts';
 import { servicesSection } from './services/services.ts';
 import { sourcesSection } from './sources/sources.ts';
-import type { Inspection, Outcome, Section, Step, World } from './step.ts';
+import type { Inspection, Outcome, Section, Step, Watch, World } from './step.ts';
 import { usersSection } from './users/users.ts';
 
 /** What a look at the machine says of a step. */
@@ -29,6 +29,8 @@ export interface BoundStep extends Step {
 export interface RunPlan {
   /** In the order in which they are applied. */
   readonly steps: readonly BoundStep[];
+  /** Looks again at what the steps have started. */
+  readonly watch: Watch;
   /** Lets each section finish (see Section.finish). */
   finish(world: World): Promise<void>;
   /** What the running step waits for, as far as a look at its programs tells; see World.onWait for what it says itself. */
@@ -38,6 +40,7 @@ export interface RunPlan {
 /** Plans a run: all steps of the configs. The order of sections is AWS's documented one. */
 export function planRun(configs: readonly Config[]): RunPlan {
   const files = filesSection();
+  const services = servicesSection();
   const steps = configs.flatMap((config) => [
     ...bind(packagesSection, config.name, config.packages),
     ...bind(groupsSection, config.name, config.groups),
@@ -45,9 +48,14 @@ export function planRun(configs: readonly Config[]): RunPlan {
     ...bind(sourcesSection, config.name, config.sources),
     ...bind(files, config.name, config.files),
     ...bind(commandsSection, config.name, config.commands),
-    ...bind(servicesSection, config.name, config.services),
+    ...bind(services, config.name, config.services),
   ]);
-  return { steps, finish: async (world) => files.finish?.(world), findWait: awaitedLock };
+  return {
+    steps,
+    watch: services.watch,
+    finish: async (world) => files.finish?.(world),
+    findWait: awaitedLock,
+  };
 }
 
 function bind<E extends Step['entry'], Plan>(

@@ -1,4 +1,5 @@
 import type { EntryPlace, SectionName } from '../config/config.ts';
+import type { Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { DownloadRequest } from '../system/http.ts';
@@ -84,4 +85,15 @@ export interface Section<E extends EntryPlace, Plan> {
   apply(entry: E, plan: Plan, world: World): Promise<Outcome>;
   /** Called once, when no step is left to run, also after a failure, but not after a signal. */
   finish?(world: World): Promise<void>;
+}
+
+/** A second look at what steps have started: it is to run still, when it has been up for a while. */
+export interface Watch {
+  /** The entries under watch, in the order of their starts. @param which `due`: only those that have been up for long enough */
+  entries(which: 'due' | 'all', world: World): readonly EntryPlace[];
+  /**
+   * Waits until all of the entries have been up for long enough, looks at them, and ends their watch.
+   * @returns what is wrong, by entry
+   */
+  look(entries: readonly EntryPlace[], world: World): Promise<ReadonlyMap<EntryPlace, Problem>>;
 }

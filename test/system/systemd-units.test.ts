@@ -68,10 +68,7 @@ describe('a service that is as wanted', () => {
       >/usr/local/sbin/systemctl; chmod 755 /usr/local/sbin/systemctl`);
     expect(summary(await apply({ plain: BOTH, 'tick.timer': BOTH }))).toBe('2 unchanged');
     const calls = view().read('/run/calls').trim().split('\n');
-    expect(calls.map((call) => call.replace(/--property=\S+ /, ''))).toEqual([
-      'show -- plain.service',
-      'show -- tick.timer',
-    ]);
+    expect(calls.map((call) => call.replace(/--property=\S+ /, ''))).toEqual(['show -- plain.service tick.timer']);
     await view().run('rm /usr/local/sbin/systemctl; systemctl stop plain; systemctl disable plain');
   });
 });

@@ -210,7 +210,7 @@ describe('a failure with the last words of the program', () => {
       ['--compat', 'heat'],
     );
     expect(result.code).toBe(0);
-    expect(complaints(result).map((line) => /service "(\w+)"/.exec(line)?.[1])).toEqual(['d3', 'nowhere']);
+    expect(complaints(result).map((line) => /service "(\w+)"/.exec(line)?.[1])).toEqual(['nowhere', 'd3']);
   });
 
   test('all that did not stay up are told, in the order of the document', async () => {

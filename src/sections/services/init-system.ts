@@ -1,7 +1,6 @@
 import { paths } from '../../paths.ts';
 import type { System } from '../../system/system.ts';
-import { boundExec } from './bounds.ts';
-import type { ServiceManager } from './manager.ts';
+import { boundExec, type ServiceManager } from './manager.ts';
 
 /** The pipe by which sysvinit is told things, in its new and its old place. */
 const INIT_PIPES = ['/run/initctl', '/dev/initctl'];
@@ -14,15 +13,24 @@ const managers = {
   sysvinit: async () => (await import('./managers/sysvinit.ts')).sysvinit,
 } as const;
 
+/** The init system of a machine. */
+export interface InitSystem {
+  readonly kind: keyof typeof managers;
+  readonly manager: ServiceManager;
+}
+
 /**
  * The init system that runs here, whichever one the metadata names. Where none does (an image being built, a container,
  * a chroot) it is the one that is installed, and would run at the next boot.
  * @param timeout milliseconds that a service has to start or stop (serviceTimeout)
+ * @param before what was found earlier in this run; it is kept unless a package has brought another one since
  */
-export async function initSystem(machine: System, timeout: number): Promise<ServiceManager> {
+export async function initSystem(machine: System, timeout: number, before?: InitSystem): Promise<InitSystem> {
   const system: System = { ...machine, exec: boundExec(machine.exec, timeout) };
-  const build = await managers[kindOf(system)]();
-  return build(system, timeout);
+  const kind = kindOf(system);
+  if (before?.kind === kind) return before;
+  const build = await managers[kind]();
+  return { kind, manager: build(system, timeout) };
 }
 
 function kindOf({ exec, files, environment }: System): keyof typeof managers {

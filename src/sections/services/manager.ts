@@ -1,3 +1,9 @@
+import { ExitCode, Problem } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { readSettings, secondsSetting } from '../../settings.ts';
+import type { Exec } from '../../system/exec.ts';
+import type { FileSystem } from '../../system/file-system.ts';
+
 /** What an init system says of a service. An optional mark that is left out means no. */
 export interface ServiceStatus {
   readonly isKnown: boolean;
@@ -45,8 +51,16 @@ export interface Trouble {
   readonly output?: string;
 }
 
-/** A second look at a service that was started: what has become of it since, when it is not well. */
-export type Check = () => Promise<Trouble | undefined>;
+/** A second look at a service that was started. */
+export interface SecondLook {
+  /** Services that are looked at right after this one: an init system that can is asked for all of them at once. */
+  readonly next: readonly string[];
+  /** Something else has run since the start, and may have stopped the service on purpose. */
+  readonly mayBeStopped: boolean;
+}
+
+/** @returns what is the matter with it; `stopped` where somebody has stopped it on purpose; undefined when all is well */
+export type Check = (look: SecondLook) => Promise<Trouble | 'stopped' | undefined>;
 
 /**
  * What an init system must be able to do. To add one: a file in managers/, and its line in init-system.ts. Services may
@@ -54,7 +68,13 @@ export type Check = () => Promise<Trouble | undefined>;
  */
 export interface ServiceManager {
   readonly name: string;
-  status(service: string): Promise<ServiceStatus>;
+  /**
+   * @param next services that are asked for next: an init system that can is asked for all of them at once. Its answer is
+   * used until this manager changes anything, or `forget` is called.
+   */
+  status(service: string, next?: readonly string[]): Promise<ServiceStatus>;
+  /** To be called when anything else may have changed services. Absent where nothing is remembered. */
+  forget?(): void;
   enable(service: string): Promise<void>;
   disable(service: string): Promise<void>;
   /** @returns undefined when it was started */
@@ -62,15 +82,57 @@ export interface ServiceManager {
   stop(service: string): Promise<void>;
   /** @returns undefined when it was restarted as usual */
   restart(service: string): Promise<Ordered | undefined>;
-  /** Makes the init system read its unit files again. */
-  reload(): Promise<void>;
+  /** Makes the init system read its unit files again. Absent where nothing has read them, or each use reads them. */
+  reload?(): Promise<void>;
   /** The services there are, to name near ones when one is not there. */
   names(): Promise<readonly string[]>;
   /**
    * To be called right after a service was started or restarted.
    * @param since when that was begun
+   * @param next as for status
    * @returns the check to be made seconds later; what is the matter, when that is plain at once; undefined when there is
    * nothing to wait for
    */
-  watch(service: string, since: Date): Promise<Check | Trouble | undefined>;
+  watch(service: string, since: Date, next?: readonly string[]): Promise<Check | Trouble | undefined>;
+}
+
+/**
+ * Seconds for a service to start or stop. systemd itself gives most services 90, and none at all to a oneshot, which may well
+ * set a machine up for ten minutes. What waits longer would use up the hour that a stack has.
+ */
+const SERVICE_SECONDS = 1800;
+/** Milliseconds for each other answer: as long as systemd gives a daemon-reload (DAEMON_RELOAD_TIMEOUT_SEC). */
+const ANSWER_TIME = 180_000;
+
+/** Milliseconds that a service has to start or stop: `service-timeout` in cfntools.conf, or half an hour. */
+export async function serviceTimeout(files: FileSystem, log: Log): Promise<number> {
+  return secondsSetting(await readSettings(files), 'service-timeout', SERVICE_SECONDS, log, { least: 1 }) * 1000;
+}
+
+/**
+ * Gives a bound to every call that has none of its own.
+ * @param timeout milliseconds for a service to start or stop; no other call may take longer
+ * @returns a door whose `tool` and `query` throw a Problem with exit code 75 at their bound
+ */
+export function boundExec(exec: Exec, timeout: number): Exec {
+  const answer = Math.min(ANSWER_TIME, timeout);
+  return {
+    ...exec,
+    query: (command, bounds = { timeout: answer }) => exec.query(command, bounds),
+    async tool(command, options = {}) {
+      const ran = await exec.tool(command, { timeout: answer, ...options });
+      if (ran.cut === 'timeout' && options.timeout === undefined)
+        throw tooSlow(command.join(' '), answer, { hint: 'it was ended', output: ran.output });
+      return ran;
+    },
+  };
+}
+
+/** @param timeout milliseconds */
+export function tooSlow(
+  command: string,
+  timeout: number,
+  details: { readonly where?: string; readonly hint: string; readonly output: string },
+): Problem {
+  return new Problem(`${command} did not end within ${timeout / 1000} s`, { ...details, exitCode: ExitCode.deadline });
 }

@@ -1,73 +1,118 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
-import type { World } from '../step.ts';
-import type { ServiceManager, Trouble } from './manager.ts';
-import { memoryOf, rememberStart } from './run-memory.ts';
+import type { Changes, Watch, World } from '../step.ts';
+import type { Check, ServiceManager, Trouble } from './manager.ts';
 
 /** Seconds that a service must have been up to count as started. */
 const WATCH_SECONDS = 3;
 
-/**
- * Takes a service under watch that was just started or restarted.
- * @param since when that was begun
- * @throws Problem when it is plain at once that it does not run
- */
-export async function beginWatch(
-  entry: ServiceEntry,
-  id: string,
-  manager: ServiceManager,
-  since: Date,
-  { system, changes }: World,
-): Promise<void> {
-  const memory = memoryOf(changes);
-  rememberStart(id, changes);
-  const watch = await manager.watch(id, since);
-  if (watch === undefined) return;
-  if (typeof watch !== 'function') throw problemOf(entry, watch);
-  memory.watched.push({ entry, check: watch });
-  memory.lastStart = system.clock.elapsed();
+/** A service that this run has started, to be looked at again. */
+interface Watched {
+  readonly entry: ServiceEntry;
+  readonly id: string;
+  readonly manager: ServiceManager;
+  readonly check: Check;
+  /** Milliseconds of the clock's `elapsed`. */
+  readonly startedAt: number;
+  /** How much that may stop a service had run by then. */
+  readonly ranBefore: number;
+}
+
+/** A start, or a restart. */
+export interface Start {
+  readonly manager: ServiceManager;
+  readonly id: string;
+  /** When it was begun. */
+  readonly since: Date;
+  /** Services that are asked for next. */
+  readonly next: readonly string[];
 }
 
 /**
- * Ends the watch over all services that were started.
- * @throws Problem for one that did not stay up; the others that did not are told of first
+ * Looks again at the services that were started, once each has been up for a few seconds: many a program ends a second after
+ * its start, when its port is taken or its database is not there.
  */
-export async function endWatch(world: World): Promise<void> {
-  const problems = await problemsOfWatched(world);
-  const last = problems.pop();
-  for (const { line } of problems) world.log.error(line);
-  if (last !== undefined) throw last;
-}
+export class ServiceWatch implements Watch {
+  #watched: Watched[] = [];
+  /** `service-watch` in cfntools.conf; read when the first service was started. */
+  #seconds: number | undefined;
 
-/**
- * Looks again at all services that were started, once the last of them has been up for a few seconds: many a program
- * ends a second after its start, when its port is taken or its database is not there. They are waited for together.
- * @returns what is wrong with those that did not stay up, or cannot be looked at, in the order of their starts
- */
-export async function problemsOfWatched(world: World): Promise<Problem[]> {
-  const { system, changes } = world;
-  const memory = memoryOf(changes);
-  const watched = memory.watched.splice(0);
-  if (watched.length === 0) return [];
-  const left = memory.lastStart + (await watchSeconds(world)) * 1000 - system.clock.elapsed();
-  if (left > 0) await system.clock.sleep(left);
-  const problems: Problem[] = [];
-  for (const { entry, check } of watched) {
-    try {
-      const trouble = await check();
-      if (trouble !== undefined) problems.push(problemOf(entry, trouble));
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      problems.push(error);
-    }
+  /**
+   * Takes a service under watch that was just started or restarted.
+   * @throws Problem when it is plain at once that it does not run
+   */
+  async begin(
+    entry: ServiceEntry,
+    { manager, id, since, next }: Start,
+    { system, log, changes }: World,
+  ): Promise<void> {
+    this.#seconds ??= secondsSetting(await readSettings(system.files), 'service-watch', WATCH_SECONDS, log, {
+      most: 9999,
+    });
+    const check = await manager.watch(id, since, next);
+    if (check === undefined) return;
+    if (typeof check !== 'function') throw problemOf(entry, check);
+    const startedAt = system.clock.elapsed();
+    this.#watched.push({ entry, id, manager, check, startedAt, ranBefore: countOfOthers(changes) });
   }
-  return problems;
+
+  /** The run itself stops the service, or starts it anew. */
+  end(id: string): void {
+    this.#watched = this.#watched.filter((watched) => watched.id !== id);
+  }
+
+  entries(which: 'due' | 'all', { system }: World): readonly ServiceEntry[] {
+    if (this.#watched.length === 0) return [];
+    const now = system.clock.elapsed();
+    return this.#watched.filter((watched) => which === 'all' || this.#dueAt(watched) <= now).map(({ entry }) => entry);
+  }
+
+  async look(entries: readonly ServiceEntry[], world: World): Promise<ReadonlyMap<ServiceEntry, Problem>> {
+    const { clock } = world.system;
+    const chosen = this.#watched.filter(({ entry }) => entries.includes(entry));
+    this.#watched = this.#watched.filter(({ entry }) => !entries.includes(entry));
+    const left = Math.max(...chosen.map((watched) => this.#dueAt(watched))) - clock.elapsed();
+    if (left > 0) {
+      world.onWait?.(`waiting until ${chosen.length === 1 ? 'it has' : 'they have'} run for ${this.#seconds} s`);
+      await clock.sleep(left);
+      world.onWait?.(undefined);
+    }
+    for (const manager of new Set(chosen.map((watched) => watched.manager))) manager.forget?.();
+    const problems = new Map<ServiceEntry, Problem>();
+    for (const [index, watched] of chosen.entries()) {
+      const next = chosen.slice(index + 1).map(({ id }) => id);
+      const problem = await problemWith(watched, next, world);
+      if (problem !== undefined) problems.set(watched.entry, problem);
+    }
+    return problems;
+  }
+
+  #dueAt({ startedAt }: Watched): number {
+    return startedAt + (this.#seconds ?? WATCH_SECONDS) * 1000;
+  }
 }
 
-/** `service-watch` in cfntools.conf, or 3. */
-async function watchSeconds({ system, log }: World): Promise<number> {
-  return secondsSetting(await readSettings(system.files), 'service-watch', WATCH_SECONDS, log, { most: 9999 });
+/** What is wrong with a service, or why it cannot be looked at. */
+async function problemWith(
+  { entry, check, ranBefore }: Watched,
+  next: readonly string[],
+  { changes, log }: World,
+): Promise<Problem | undefined> {
+  try {
+    const found = await check({ next, mayBeStopped: countOfOthers(changes) > ranBefore });
+    if (found === 'stopped')
+      log.info(`service ${JSON.stringify(entry.name)} was stopped after its start: ${entry.place}`);
+    return found === undefined || found === 'stopped' ? undefined : problemOf(entry, found);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
+/** How much that may stop a service this run has changed so far. */
+function countOfOthers(changes: Changes): number {
+  return changes.names('commands').length + changes.names('packages').length;
 }
 
 function problemOf({ name, place }: ServiceEntry, { what, hint, output }: Trouble): Problem {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Report, StepResult } from '../../../src/apply/report.ts';
-import { runSteps, TOLERATED_BY_HEAT } from '../../../src/apply/run-steps.ts';
+import { type Report, type StepResult, summaryLine } from '../../../src/apply/report.ts';
+import { type RunOptions, runSteps, TOLERATED_BY_HEAT } from '../../../src/apply/run-steps.ts';
 import type { SectionName } from '../../../src/config/config.ts';
 import { ExitCode, Problem } from '../../../src/errors.ts';
 import { createLog, type Level } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { BoundStep, StepInspection } from '../../../src/sections/index.ts';
-import type { Changes, Outcome } from '../../../src/sections/step.ts';
+import type { Changes, Outcome, Watch } from '../../../src/sections/step.ts';
 import { MissingAccount } from '../../../src/system/accounts.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import { Interrupted } from '../../../src/system/signals.ts';
@@ -54,6 +54,8 @@ function failing(section: SectionName, name: string, problem: Error = new Proble
   });
 }
 
+const NOTHING_WATCHED: Watch = { entries: () => [], look: async () => new Map() };
+
 interface Run {
   readonly report: Report;
   /** `name state what` of each result, as they were announced. */
@@ -67,17 +69,26 @@ async function run(
     tolerated = new Set<SectionName>(),
     isOtherRoot = false,
     abort,
-  }: { tolerated?: ReadonlySet<SectionName>; isOtherRoot?: boolean; abort?: AbortSignal } = {},
+    watch = NOTHING_WATCHED,
+    onStep = () => {},
+  }: {
+    tolerated?: ReadonlySet<SectionName>;
+    isOtherRoot?: boolean;
+    abort?: AbortSignal;
+    watch?: Watch;
+    onStep?: NonNullable<RunOptions['onStep']>;
+  } = {},
 ): Promise<Run> {
   const heard: string[] = [];
   const logged: [Level, string][] = [];
   const report = await runSteps(
-    { steps, finish: async () => {}, findWait: () => undefined },
+    { steps, watch, finish: async () => {}, findWait: () => undefined },
     {
       system: { clock: fakeClock(), ...(abort === undefined ? {} : { abort }) } as System,
       log: createLog(new Redactor(), [{ write: (level, text) => logged.push([level, text]) }]),
       tolerated,
       isOtherRoot,
+      onStep,
       onResult: ({ step: { entry }, state, what }: StepResult) =>
         heard.push(`${entry.name} ${state} ${what}`.trimEnd()),
     },
@@ -285,5 +296,120 @@ describe('under another root', () => {
     expect(heard[0]).toBe('/a changed done');
     expect(heard[1]).toMatch(/^c skipped .*--root/);
     expect(report.stoppedBy).toBeUndefined();
+  });
+});
+
+describe('a second look at what was started', () => {
+  const service = (name: string): BoundStep => step('services', name);
+  const problem = new Problem('service "a" did not stay up', { where: 'services systemd "a"', output: 'no license\n' });
+
+  /** A watch of services that is over at once for those in `due`; `wrong` is what is found, by name. */
+  function watchOf(
+    steps: readonly BoundStep[],
+    {
+      due = [],
+      wrong = {},
+      look,
+    }: { due?: readonly string[]; wrong?: Record<string, Problem>; look?: () => void } = {},
+  ): Watch {
+    const pending = new Set(steps.map(({ entry }) => entry));
+    return {
+      entries: (which) => [...pending].filter(({ name }) => which === 'all' || due.includes(name)),
+      look: async (entries) => {
+        look?.();
+        for (const entry of entries) pending.delete(entry);
+        return new Map(entries.flatMap((entry) => (wrong[entry.name] ? [[entry, wrong[entry.name] as Problem]] : [])));
+      },
+    };
+  }
+
+  it('is told as a line of its own, which counts as no step', async () => {
+    const steps = [service('a'), service('b')];
+    const { report, heard } = await run(steps, { watch: watchOf(steps) });
+    expect(heard).toEqual(['a changed done', 'b changed done', 'watch of a, b unchanged']);
+    expect(summaryLine(report)).toMatch(/^2 changed in /);
+  });
+
+  it('fails the step that has started what is down: it counts once, as failed, and is told with what it printed', async () => {
+    const steps = [service('a'), service('b')];
+    const { report, heard, logged } = await run(steps, { watch: watchOf(steps, { wrong: { a: problem } }) });
+    expect(heard.slice(2)).toEqual(['watch of b unchanged', `a failed ${problem.line}`]);
+    expect(report).toMatchObject({ stoppedBy: problem, notRun: 0 });
+    expect(summaryLine(report)).toMatch(/^1 changed, 1 failed in /);
+    expect(logged).toContainEqual(['INFO', 'it printed\nno license']);
+  });
+
+  it('comes before the commands of a later config, for what is due, and its failure ends the run there', async () => {
+    const a = service('a');
+    const steps = [a, service('b'), step('files', 'f'), step('commands', '1'), step('commands', '2')];
+    const watch = watchOf([a], { due: ['a'], wrong: { a: problem } });
+    const { report, heard } = await run(steps, { watch });
+    expect(heard.slice(3)).toEqual([`a failed ${problem.line}`]);
+    expect(report).toMatchObject({ stoppedBy: problem, notRun: 2 });
+  });
+
+  it('is taken once before the commands of a config, not before each', async () => {
+    let looks = 0;
+    const a = service('a');
+    const pending = watchOf([a], { due: ['a'] });
+    const watch: Watch = {
+      ...pending,
+      entries: (which, world) => {
+        looks += which === 'due' ? 1 : 0;
+        return pending.entries(which, world);
+      },
+    };
+    await run([a, step('commands', '1'), step('commands', '2'), { ...step('commands', '1'), config: 'two' }], {
+      watch,
+    });
+    expect(looks).toBe(2);
+  });
+
+  it('does not hide the failure that has ended the run', async () => {
+    const a = service('a');
+    const other = new Problem('exit code 1');
+    const steps = [a, failing('commands', 'c', other), step('files', 'f')];
+    const { report, heard, logged } = await run(steps, { watch: watchOf([a], { wrong: { a: problem } }) });
+    expect(heard.slice(1)).toEqual(['c failed exit code 1', `a failed ${problem.line}`]);
+    expect(report).toMatchObject({ stoppedBy: other, notRun: 1 });
+    expect(summaryLine(report)).toMatch(/^2 failed, 1 not run in /);
+    expect(logged).toContainEqual(['ERROR', problem.line]);
+  });
+
+  it('is tolerated where failures of services are', async () => {
+    const a = service('a');
+    const steps = [a, step('commands', 'c')];
+    const watch = watchOf([a], { due: ['a'], wrong: { a: problem } });
+    const { report, heard, logged } = await run(steps, { tolerated: TOLERATED_BY_HEAT, watch });
+    expect(heard.slice(1)).toEqual([`a failed ${problem.line}`, 'c changed done']);
+    expect(report.stoppedBy).toBeUndefined();
+    expect(logged).toContainEqual(['WARNING', `${problem.line}: going on, as heat-cfntools did`]);
+  });
+
+  it('is not taken after a signal', async () => {
+    const a = service('a');
+    let looks = 0;
+    const steps = [a, failing('commands', 'c', new Interrupted('SIGTERM'))];
+    const { report } = await run(steps, { watch: watchOf([a], { look: () => (looks += 1) }) });
+    expect({ looks, exitCode: report.stoppedBy?.exitCode }).toEqual({ looks: 0, exitCode: ExitCode.terminated });
+  });
+
+  it('that a signal ends is what the run was ended in; no step has failed', async () => {
+    const a = service('a');
+    const look = (): never => {
+      throw new Interrupted('SIGTERM');
+    };
+    const { report, heard } = await run([a], { watch: watchOf([a], { look }) });
+    const line = 'ended by SIGTERM: watch of a: run cfn-init again';
+    expect(heard.slice(1)).toEqual([`watch of a failed ${line}`]);
+    expect(report.stoppedBy).toMatchObject({ line, exitCode: ExitCode.terminated });
+    expect(summaryLine(report)).toMatch(/^1 changed in /);
+  });
+
+  it('is told to whom shows what is under way', async () => {
+    const a = service('a');
+    const shown: string[] = [];
+    await run([a], { watch: watchOf([a]), onStep: ({ section, entry }) => shown.push(`${section} ${entry.name}`) });
+    expect(shown).toEqual(['services a', 'services watch of a']);
   });
 });

@@ -1,11 +1,13 @@
 import { Problem } from '../../../errors.ts';
 import { paths } from '../../../paths.ts';
 import type { System } from '../../../system/system.ts';
-import { tooSlow } from '../bounds.ts';
 import type { Check } from '../manager.ts';
-import { lastWords } from './last-words.ts';
+import { tooSlow } from '../manager.ts';
+import { lastWords } from './journal.ts';
 
 const DIRECTORY = '/etc/init.d';
+/** The exit code of `status` for a service that was stopped; one that has ended by itself has others (LSB, OpenRC). */
+const STOPPED = 3;
 
 export interface InitScript {
   readonly isRunning: boolean;
@@ -73,9 +75,10 @@ export function initScripts(
     },
     async check(service) {
       const name = scriptName(service);
-      return async () => {
+      return async ({ mayBeStopped }) => {
         const { isRunning, isGuess, exitCode, output } = await ask(name);
         if (isRunning || isGuess) return undefined;
+        if (mayBeStopped && exitCode === STOPPED) return 'stopped';
         const hint = `${command(name, 'status').join(' ')} ended with exit code ${exitCode}; ${wordsOf(output)}`;
         return { what: 'did not stay up', hint, output };
       };

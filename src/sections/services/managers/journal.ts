@@ -4,6 +4,9 @@ import type { Exec } from '../../../system/exec.ts';
 const ANSWER_TIME = 10_000;
 /** How many messages are looked through: systemd's own stand between those of the program. */
 const MESSAGES = 20;
+/** MESSAGE_ID of what systemd says when it begins to stop a unit that was to be stopped, and when it has started one. */
+const STOPPING = 'de5b426a63be47a7b6ac3eaac82e2f6f';
+const STARTED = '39f53479d3a045ac8e11786248231fbf';
 /** What systemd says of every unit that fails. */
 const COMMONPLACE =
   /^(Starting|Started|Stopping|Stopped|Failed to start) |: (Main|Control) process exited|: Failed with /;
@@ -18,6 +21,19 @@ export async function journalLines(exec: Exec, unit: string, since: Date): Promi
   await exec.tool(['journalctl', '--sync'], { timeout: ANSWER_TIME });
   const command = ['journalctl', '-n', String(MESSAGES), '--no-pager', '-q', '-o', 'json', ...matchesOf(unit)] as const;
   return wordsOf((await exec.tool(command, { timeout: ANSWER_TIME })).stdout, since);
+}
+
+/**
+ * Whether somebody has told systemd to stop a unit since a time, and not to start it again after that.
+ * @returns false also where there is no journal
+ */
+export async function wasStopped(exec: Exec, unit: string, since: Date): Promise<boolean> {
+  if (exec.find('journalctl') === undefined) return false;
+  await exec.tool(['journalctl', '--sync'], { timeout: ANSWER_TIME });
+  const messages = ['_PID=1', `UNIT=${unit}`, `MESSAGE_ID=${STOPPING}`, `MESSAGE_ID=${STARTED}`];
+  const command = ['journalctl', '-n', '1', '--no-pager', '-q', '-o', 'json', ...messages] as const;
+  const [last] = entriesOf((await exec.tool(command, { timeout: ANSWER_TIME })).stdout, since);
+  return last?.['MESSAGE_ID'] === STOPPING;
 }
 
 /**
@@ -36,11 +52,7 @@ function matchesOf(unit: string): readonly string[] {
 
 /** @param journal one JSON object a line, as `journalctl -o json` prints */
 export function wordsOf(journal: string, since: Date): readonly string[] {
-  const messages = journal
-    .split('\n')
-    .filter((line) => line.startsWith('{') && line.endsWith('}'))
-    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
-    .filter((entry) => Number(entry['__REALTIME_TIMESTAMP']) / 1000 >= since.getTime())
+  const messages = entriesOf(journal, since)
     .map((entry) => ({ isSystemd: entry['_PID'] === '1', text: textOf(entry['MESSAGE']) }))
     .filter(({ text }) => text !== '');
   const own = messages.filter(({ isSystemd }) => !isSystemd);
@@ -48,7 +60,33 @@ export function wordsOf(journal: string, since: Date): readonly string[] {
   return chosen.map(({ text }) => text);
 }
 
+function entriesOf(journal: string, since: Date): readonly Readonly<Record<string, unknown>>[] {
+  return journal
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .filter((entry) => Number(entry['__REALTIME_TIMESTAMP']) / 1000 >= since.getTime());
+}
+
 /** Text that is not UTF-8 comes as a list of bytes, and text that is too long as null. */
 function textOf(message: unknown): string {
   return (Array.isArray(message) ? Buffer.from(message as number[]).toString('utf8') : String(message ?? '')).trim();
+}
+
+/** Of the last words: lines, and characters of each. */
+const LINES = 3;
+const MOST_CHARACTERS = 200;
+
+/**
+ * For a hint: the end of what a program said.
+ * @param lines empty ones are ignored
+ * @returns as in `its last words: no license | giving up`, at most three lines, each cut to 200 characters
+ */
+export function lastWords(lines: readonly string[]): string {
+  const words = lines
+    .map((line) => line.trim().replace(/\s+/g, ' '))
+    .filter((line) => line !== '')
+    .slice(-LINES)
+    .map((line) => (line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}...` : line));
+  return words.length === 0 ? 'it said nothing' : `its last words: ${words.join(' | ')}`;
 }

@@ -40,6 +40,7 @@ export function openrc(system: System, timeout: number): ServiceManager {
       const canStart = system.files.entry(paths.openrcLevel) !== undefined;
       const script = isKnown && canStart ? await scripts.status(id) : undefined;
       if (script?.exitCode === CRASHED) crashed.add(id);
+      else crashed.delete(id);
       return {
         isKnown,
         isEnabled: levelsOf(id).length > 0,
@@ -55,7 +56,6 @@ export function openrc(system: System, timeout: number): ServiceManager {
     stop: (service) => scripts.run(service, 'stop'),
     restart: (service) =>
       crashed.has(scriptName(service)) ? start(scriptName(service)) : scripts.run(service, 'restart'),
-    reload: async () => {}, // scripts are read again when they have changed
     names: async () => scripts.names(),
     watch: async (service) => scripts.check(service),
   };

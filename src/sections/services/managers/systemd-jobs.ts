@@ -1,5 +1,7 @@
+import { paths } from '../../../paths.ts';
 import type { Exec } from '../../../system/exec.ts';
-import { allProcesses, ancestorsOf, argumentsOf, unitsOf } from '../../../system/processes.ts';
+import { lastHolder } from '../../../system/lock.ts';
+import { allProcesses, ancestorsOf, argumentsOf, serviceOf, unitsOf } from '../../../system/processes.ts';
 import type { System } from '../../../system/system.ts';
 import { type Jobs, listJobs, runsTransient, unitsAhead } from '../../../system/systemctl.ts';
 
@@ -62,4 +64,18 @@ function unitsAround(pid: number): readonly string[] {
 async function unitAhead(unit: string, jobs: Jobs, ours: readonly string[], exec: Exec): Promise<string | undefined> {
   const { ahead } = await unitsAhead(exec, [unit], jobs);
   return ours.find((one) => ahead.has(one));
+}
+
+/** The unit of our package. */
+export const HUP_UNIT = 'cfn-hup.service';
+
+/**
+ * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so an
+ * action that waits for its end waits for itself, until the daemon's patience is over and it ends the action.
+ */
+export function isOwnDaemon(unit: string): boolean {
+  if (serviceOf(process.pid) !== unit) return false;
+  if (unit === HUP_UNIT) return true;
+  const daemon = lastHolder(paths.hupDaemonLock);
+  return daemon !== undefined && serviceOf(daemon) === unit;
 }

@@ -81,7 +81,6 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
     start: (service) => scripts.start(service),
     stop: (service) => scripts.stop(service),
     restart: (service) => scripts.restart(service),
-    reload: async () => {}, // nothing has read them
     async names() {
       const { stdout } = await systemctl('list-unit-files', '--no-legend', '--no-pager');
       return serviceNames(stdout, await scripts.names());

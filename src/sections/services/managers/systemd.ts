@@ -3,12 +3,17 @@ import { paths } from '../../../paths.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { System } from '../../../system/system.ts';
 import { type Properties, parseProperties } from '../../../system/systemctl.ts';
-import { tooSlow } from '../bounds.ts';
-import type { Check, Ordered, ServiceManager, ServiceStatus, Trouble } from '../manager.ts';
+import {
+  type Check,
+  type Ordered,
+  type ServiceManager,
+  type ServiceStatus,
+  type Trouble,
+  tooSlow,
+} from '../manager.ts';
 import { initScripts } from './init-scripts.ts';
-import { journalLines } from './journal.ts';
-import { lastWords } from './last-words.ts';
-import { isOwnDaemon } from './own-daemon.ts';
+import { journalLines, lastWords, wasStopped } from './journal.ts';
+import { heldBy, isOwnDaemon, wouldBeHeldBy } from './systemd-jobs.ts';
 import { systemdOffline } from './systemd-offline.ts';
 import { alsoOf, hasInstall, isEnabledByItself, notEnabledBy, serviceNames, unitName } from './unit-name.ts';
 
@@ -43,6 +48,8 @@ export function systemd(system: System, timeout: number): ServiceManager {
   const { exec, files, clock } = system;
   /** The units that were found failed, failing again and again, or dead though systemd takes them for running. */
   const troubled = new Map<string, 'failed' | 'auto-restart' | 'dead'>();
+  /** By unit: what systemd has said of it, as long as nothing has changed since. */
+  const shown = new Map<string, Properties>();
 
   /** systemd takes a service with an init script for running, whatever becomes of it: only the script can tell. */
   const scripts = initScripts(system, timeout, (script, verb) => [
@@ -78,7 +85,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       // Nearly every start is over before the first look would begin.
       const ran = await Promise.race([call, clock.sleep(QUICK_START).then(() => undefined)]);
       if (ran !== undefined) return ran;
-      after = await (await import('./systemd-jobs.ts')).heldBy(unit, call, system);
+      after = await heldBy(unit, call, system);
     } catch (error) {
       // A systemctl that is still waiting is not left behind.
       abort.abort();
@@ -91,7 +98,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     return cut === 'abort' && after !== undefined ? { ...ended, after } : { ...ended, ...(cut && { cut }) };
   };
 
-  const systemctl = async (verb: string, service?: string): Promise<Ordered | undefined> => {
+  const change = async (verb: string, service?: string): Promise<Ordered | undefined> => {
     const since = clock.now();
     const unit = service === undefined ? '' : unitName(service);
     const units = unit === '' ? [] : ['--', unit];
@@ -103,7 +110,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     let ordered: Ordered | undefined;
     if (how.length === 0 && (verb === 'restart' || mustEnd)) {
       // A restart ends it at once, and it would be down until we have ended.
-      const after = await (await import('./systemd-jobs.ts')).wouldBeHeldBy(unit, system);
+      const after = await wouldBeHeldBy(unit, system);
       if (after !== undefined) how.push('--job-mode=ignore-dependencies');
       ordered = after === undefined ? undefined : { after, isDone: true };
     }
@@ -128,6 +135,14 @@ export function systemd(system: System, timeout: number): ServiceManager {
     if (ran.exitCode !== 0) throw await failure(verb, unit, since, ran, starts);
     return ordered;
   };
+  /** What starts one unit may start and stop others, so all that was said of units is forgotten. */
+  const systemctl = async (verb: string, service?: string): Promise<Ordered | undefined> => {
+    try {
+      return await change(verb, service);
+    } finally {
+      shown.clear();
+    }
+  };
   const act = async (verb: string, service?: string): Promise<void> => {
     await systemctl(verb, service);
   };
@@ -142,12 +157,23 @@ export function systemd(system: System, timeout: number): ServiceManager {
     }
   };
 
-  /** @returns undefined when systemctl finds itself in a chroot */
-  const show = async (unit: string): Promise<Properties | undefined> => {
-    const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, '--', unit]);
-    const [properties] = parseProperties(ran.stdout);
-    if (properties?.['LoadState'] !== undefined) return properties;
+  /**
+   * @param next services that are asked for next
+   * @returns undefined when systemctl finds itself in a chroot
+   */
+  const show = async (unit: string, next: readonly string[] = []): Promise<Properties | undefined> => {
+    const known = shown.get(unit);
+    if (known !== undefined) return known;
+    const units = [...new Set([unit, ...next.flatMap(unitOrNone)])];
+    const ran = await exec.query(['systemctl', 'show', `--property=${PROPERTIES.join(',')}`, '--', ...units]);
+    const found = parseProperties(ran.stdout);
+    if (found.length === units.length && found.every((properties) => properties['LoadState'] !== undefined)) {
+      for (const [index, properties] of found.entries()) shown.set(units[index] ?? '', properties);
+      return found[0];
+    }
     if (/^Running in chroot/m.test(ran.output)) return undefined;
+    // One name that systemd refuses is enough to be told nothing of those behind it.
+    if (units.length > 1) return show(unit);
     if (ran.exitCode === 0 && ran.stdout.trim() === '') return { LoadState: 'not-found' };
     throw await failure('show', unit, clock.now(), ran, false);
   };
@@ -189,14 +215,15 @@ export function systemd(system: System, timeout: number): ServiceManager {
 
   return {
     name: 'systemd',
-    async status(service): Promise<ServiceStatus> {
+    async status(service, next): Promise<ServiceStatus> {
       const name = unitName(service);
-      const unit = await show(name);
+      const unit = await show(name, next);
       if (unit === undefined) return systemdOffline(system, timeout).status(service);
       const isKnown = unit['LoadState'] !== 'not-found';
       const id = unit['Id'] ?? name;
       if (!isKnown) return { isKnown, isEnabled: false, isRunning: false, id, canStart: true };
       const fileState = unit['UnitFileState'] ?? '';
+      troubled.delete(id);
       if (unit['ActiveState'] === 'failed') troubled.set(id, 'failed');
       if (isWaitingForRestart(unit)) troubled.set(id, 'auto-restart');
       // systemd sees no process of it any more. While it starts, or while something of it runs, a script may answer anything.
@@ -217,6 +244,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
         isOneshot: unit['Type'] === 'oneshot' && unit['Result'] === 'success',
       };
     },
+    forget: () => shown.clear(),
     enable: (service) => act('enable', service),
     disable: (service) => act('disable', service),
     start: (service) => systemctl('start', service),
@@ -228,11 +256,11 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const scripts = files.entry('/etc/init.d') === undefined ? [] : files.names('/etc/init.d');
       return serviceNames((await exec.tool(command)).stdout, scripts);
     },
-    async watch(service, since): Promise<Check | Trouble | undefined> {
+    async watch(service, since, next): Promise<Check | Trouble | undefined> {
       const name = unitName(service);
       // Sockets, timers and the like run no program of their own that could end.
       if (!name.endsWith('.service')) return undefined;
-      const before = (await show(name)) ?? {};
+      const before = (await show(name, next)) ?? {};
       const trouble = async (now: Properties): Promise<Trouble | undefined> => {
         const what = troubleOf(now, before);
         if (what === undefined) return undefined;
@@ -243,13 +271,26 @@ export function systemd(system: System, timeout: number): ServiceManager {
       if (atOnce !== undefined || before['Type'] === 'oneshot') return atOnce;
       const path = scriptOf(before);
       const script = path === undefined ? undefined : await scripts.check(path);
-      return async () => (await trouble((await show(name)) ?? {})) ?? (await script?.());
+      return async (look) => {
+        const now = (await show(name, look.next)) ?? {};
+        if (troubleOf(now, before) === undefined) return script?.(look);
+        return look.mayBeStopped && (await wasStopped(exec, name, since)) ? 'stopped' : trouble(now);
+      };
     },
   };
 }
 
 type Words = readonly [string, ...string[]];
 type Ran = Pick<ToolResult, 'exitCode' | 'output' | 'cut'>;
+
+/** The name of its unit; nothing for a template, of which there is nothing to be said. */
+function unitOrNone(service: string): readonly string[] {
+  try {
+    return [unitName(service)];
+  } catch {
+    return [];
+  }
+}
 
 function isUp(unit: Properties): boolean {
   return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);

@@ -51,7 +51,6 @@ export function sysvinit(system: System, timeout: number): ServiceManager {
     start: (service) => scripts.run(service, 'start'),
     stop: (service) => scripts.run(service, 'stop'),
     restart: (service) => scripts.run(service, 'restart'),
-    reload: async () => {}, // init scripts are read each time
     names: async () => scripts.names(),
     watch: async (service) => scripts.check(service),
   };

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isUsage, scriptName } from '../../../../src/sections/services/managers/init-scripts.ts';
-import { wordsOf } from '../../../../src/sections/services/managers/journal.ts';
-import { lastWords } from '../../../../src/sections/services/managers/last-words.ts';
+import { lastWords, wordsOf } from '../../../../src/sections/services/managers/journal.ts';
 import {
   alsoOf,
   isEnabledByItself,
