@@ -2,7 +2,7 @@ import type { Problem } from '../errors.ts';
 import type { About } from '../logging/events.ts';
 import type { Step } from '../sections/step.ts';
 
-/** How a step ended. A failed one that compatibility mode let pass is `failed` all the same. */
+/** How a step ended. A failure that compatibility mode tolerates is `failed` as well. */
 export interface StepResult {
   readonly step: Step;
   readonly state: 'changed' | 'unchanged' | 'skipped' | 'failed';

@@ -25,9 +25,9 @@ export interface RunOptions {
   readonly onPrivateText?: World['onPrivateText'];
   /** Called with each step before anything is done. `wait` says what the step waits for at the moment, if that is known. */
   readonly onStep?: (step: Step, wait: () => string | undefined) => void;
-  /** Hears a line each minute that a step lasts; the log has it already. */
+  /** Called each minute that a step lasts, with a line that the log has already. */
   readonly onLasting?: (line: string) => void;
-  /** Hears of each step as it ends. */
+  /** Called with each result: when a step ends, and after each second look at what was started. */
   readonly onResult: (result: StepResult) => void;
 }
 
@@ -153,7 +153,7 @@ class Run {
     });
   }
 
-  /** Does the work of a step, and tells that it begins, that it lasts, and why it has failed. */
+  /** Does the work of a step, and reports that it begins, that it lasts, and why it has failed. */
   async #attempt(subject: Subject, work: (record: (result: NewResult) => void) => Promise<void>): Promise<void> {
     const { system, log, onLasting, onStep } = this.#options;
     const { step } = subject;
@@ -183,7 +183,7 @@ class Run {
   #record(result: StepResult): void {
     const { log, tolerated, onResult } = this.#options;
     this.#results.push(result);
-    // A failure that is tolerated is told of by a warning.
+    // A tolerated failure is the event of its warning.
     const { event, ...about } = stepAbout(result);
     const isTolerated = result.state === 'failed' && tolerated.has(result.step.section);
     log.info(stepLine(result), isTolerated ? about : { event, ...about });

@@ -5,7 +5,7 @@ import { formatDuration, stepColumns } from './report.ts';
 
 /** A step while it lasts. */
 export interface StepWatch {
-  /** Takes what the step waits for; undefined when it waits no longer. */
+  /** Sets what the step waits for; undefined when it no longer waits. */
   waitsFor(what: string | undefined): void;
   /** What it waits for, as far as that is known. */
   wait(): string | undefined;
@@ -18,7 +18,7 @@ export interface WatchTools {
   readonly clock: Pick<Clock, 'elapsed'>;
   /** Finds what a step waits for, where the step has not said so itself. */
   readonly findWait: () => string | undefined;
-  /** Hears each line that tells of a step that lasts. */
+  /** Called with each line about a step that lasts. */
   readonly onLasting?: ((line: string) => void) | undefined;
 }
 
@@ -31,11 +31,11 @@ const FRESH = 5_000;
 export function watchStep(step: Step, { log, clock, findWait, onLasting }: WatchTools): StepWatch {
   const about = { section: step.section, config: step.config, entry: step.entry.name };
   log.info(stepColumns(step, 'begins'), { event: 'stepBegun', tone: 'detail', state: 'begun', ...about });
-  let told: string | undefined;
+  let reported: string | undefined;
   let found: { readonly wait: string | undefined; readonly at: number } | undefined;
   let minutes = 0;
   const wait = (): string | undefined => {
-    if (told !== undefined) return told;
+    if (reported !== undefined) return reported;
     const now = clock.elapsed();
     if (found === undefined || now - found.at >= FRESH) found = { wait: findWait(), at: now };
     return found.wait;
@@ -48,7 +48,7 @@ export function watchStep(step: Step, { log, clock, findWait, onLasting }: Watch
   }, MINUTE).unref();
   return {
     waitsFor: (what) => {
-      told = what;
+      reported = what;
     },
     wait,
     end: () => clearInterval(timer),

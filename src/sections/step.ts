@@ -50,9 +50,9 @@ export interface World {
   readonly log: Log;
   /** Called with what a file holds that others may not read: it must not be seen in what later steps print. */
   readonly onPrivateText?: ((text: string) => void) | undefined;
-  /** Hears that what a program of the step printed is in the log. */
+  /** Called when what a program of the step printed is in the log. */
   readonly onPrinted?: (() => void) | undefined;
-  /** Hears what the step waits for, as in `waiting for process 12 (apt-get), which holds ...`; undefined when it waits no longer. */
+  /** Called with what the step waits for, as in `waiting for process 12 (apt-get), which holds ...`; with undefined when that is over. */
   readonly onWait?: ((what: string | undefined) => void) | undefined;
   /** What has changed in this run so far. */
   readonly changes: Changes;
@@ -87,7 +87,7 @@ export interface Section<E extends EntryPlace, Plan> {
   finish?(world: World): Promise<void>;
 }
 
-/** A second look at what steps have started: it is to run still, when it has been up for a while. */
+/** A second look at what steps have started, to see that it still runs some seconds later. */
 export interface Watch {
   /** The entries under watch, in the order of their starts. @param which `due`: only those that have been up for long enough */
   entries(which: 'due' | 'all', world: World): readonly EntryPlace[];

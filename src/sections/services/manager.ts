@@ -23,7 +23,7 @@ export interface ServiceStatus {
   readonly needsReload?: boolean;
   /** Its script does not tell whether it runs: `isRunning` is a guess. */
   readonly isGuess?: boolean;
-  /** Nor does anything else, so that it is not known to be down either. */
+  /** Nothing else tells either, so it may as well run. */
   readonly isMute?: boolean;
   /** A oneshot that has not failed: it does its work and ends, so that it is not down when it does not run. */
   readonly isOneshot?: boolean;
@@ -42,8 +42,8 @@ export interface Ordered {
   readonly isDone: boolean;
 }
 
-/** What is the matter with a service that was started. */
-export interface Trouble {
+/** What is wrong with a service that was started. */
+export interface Fault {
   /** Completes the sentence that begins with its name, as in "did not stay up". */
   readonly what: string;
   readonly hint: string;
@@ -59,8 +59,11 @@ export interface SecondLook {
   readonly mayBeStopped: boolean;
 }
 
-/** @returns what is the matter with it; `stopped` where somebody has stopped it on purpose; undefined when all is well */
-export type Check = (look: SecondLook) => Promise<Trouble | 'stopped' | undefined>;
+/**
+ * @returns what is wrong; `stopped` when somebody has stopped the service on purpose, or `perhaps stopped` where that is only
+ * likely; undefined when all is well
+ */
+export type Check = (look: SecondLook) => Promise<Fault | 'stopped' | 'perhaps stopped' | undefined>;
 
 /**
  * What an init system must be able to do. To add one: a file in managers/, and its line in init-system.ts. Services may
@@ -84,21 +87,21 @@ export interface ServiceManager {
   restart(service: string): Promise<Ordered | undefined>;
   /** Makes the init system read its unit files again. Absent where nothing has read them, or each use reads them. */
   reload?(): Promise<void>;
-  /** The services there are, to name near ones when one is not there. */
+  /** The services that exist, to suggest a similar name for one that does not. */
   names(): Promise<readonly string[]>;
   /**
    * To be called right after a service was started or restarted.
    * @param since when that was begun
    * @param next as for status
-   * @returns the check to be made seconds later; what is the matter, when that is plain at once; undefined when there is
-   * nothing to wait for
+   * @returns the check to be made seconds later; what is wrong, when it has failed already; undefined when there is nothing
+   * to check
    */
-  watch(service: string, since: Date, next?: readonly string[]): Promise<Check | Trouble | undefined>;
+  watch(service: string, since: Date, next?: readonly string[]): Promise<Check | Fault | undefined>;
 }
 
 /**
  * Seconds for a service to start or stop. systemd itself gives most services 90, and none at all to a oneshot, which may well
- * set a machine up for ten minutes. What waits longer would use up the hour that a stack has.
+ * set a machine up for ten minutes. Whoever waits longer uses up the hour that a stack has.
  */
 const SERVICE_SECONDS = 1800;
 /** Milliseconds for each other answer: as long as systemd gives a daemon-reload (DAEMON_RELOAD_TIMEOUT_SEC). */

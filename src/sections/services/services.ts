@@ -16,10 +16,10 @@ const DONE: Readonly<Record<Action, string>> = {
   restart: 'restarted',
 };
 
-/** Unit files and init scripts: systemd knows what it read before, not what lies on the disk now. */
+/** Unit files and init scripts: systemd knows what it has read, not what is on the disk now. */
 const UNIT_FILES = /^\/(?:(?:etc|run|usr\/lib|lib|usr\/local\/lib)\/systemd\/|etc\/init\.d\/)/;
 
-/** How many services are asked for together. What is said of the others is void as soon as one of them is changed. */
+/** How many services are asked for together. More would be wasted: the answer is of no use once one of them was changed. */
 const ASKED_TOGETHER = 16;
 
 /** An entry among those of its config, which run one after the other with nothing in between. */
@@ -130,7 +130,7 @@ export function servicesSection(): Section<ListedService, ServicePlan> & { reado
       const canReload = manager.reload !== undefined;
       if (canReload && countUnitFiles(world.changes) !== readUnitFiles) return reloadFirst('a unit file has changed');
       const status = await manager.status(entry.name, followers(entry));
-      // What a package or a command has put there may not have been read yet.
+      // systemd may not have read yet what a package or a command has written.
       if (canReload && isMissed(entry, status)) return reloadFirst('not known yet');
       if (canReload && status.needsReload === true) return reloadFirst('its unit file has changed');
       if (isMissed(entry, status)) throw await noService(entry, manager);
@@ -162,7 +162,7 @@ function isWanted({ enabled, ensureRunning }: ServiceEntry): boolean {
   return enabled === true || ensureRunning === true;
 }
 
-/** Not there, although the entry does not say that it shall be off. */
+/** It does not exist, and the entry does more than to turn it off. */
 function isMissed(entry: ServiceEntry, { isKnown }: ServiceStatus): boolean {
   const isUnwanted = !isWanted(entry) && (entry.enabled === false || entry.ensureRunning === false);
   return !isKnown && !isUnwanted;
@@ -196,7 +196,7 @@ function neededActions(entry: ServiceEntry, status: ServiceStatus, isToRestart: 
   if (entry.ensureRunning === true && !isRunning) actions.push(isGuess === true && hasReason ? 'restart' : 'start');
   else if (entry.ensureRunning === false && (isRunning || isGuess === true || isQueued === true)) actions.push('stop');
   else if (isRunning && hasReason) actions.push('restart');
-  // As AWS's agent, whose restart starts what is down. In an image it waits for the boot.
+  // AWS's agent does a restart here, which starts what is down. In an image this is left to the boot.
   else if (hasReason && canStart && entry.ensureRunning === undefined)
     actions.push(isGuess === true ? 'restart' : 'start');
   return actions;
@@ -212,7 +212,7 @@ function orderedWords(action: Action, { after, isDone }: Ordered): string {
 }
 
 function notYet({ name, place }: ServiceEntry, id: string, { after }: Ordered): string {
-  return `${name} is not waited for: ${place}: it is ordered after ${after}, in which this runs, and systemd starts it then: see systemctl status ${id}`;
+  return `${name} is not waited for: ${place}: it is ordered after ${after}, which runs this command, so systemd starts it afterwards: see systemctl status ${id}`;
 }
 
 function countUnitFiles(changes: Changes): number {

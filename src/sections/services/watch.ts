@@ -2,7 +2,7 @@ import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
 import type { Changes, Watch, World } from '../step.ts';
-import type { Check, ServiceManager, Trouble } from './manager.ts';
+import type { Check, Fault, ServiceManager } from './manager.ts';
 
 /** Seconds that a service must have been up to count as started. */
 const WATCH_SECONDS = 3;
@@ -15,7 +15,7 @@ interface Watched {
   readonly check: Check;
   /** Milliseconds of the clock's `elapsed`. */
   readonly startedAt: number;
-  /** How much that may stop a service had run by then. */
+  /** See countOfOthers. */
   readonly ranBefore: number;
 }
 
@@ -30,8 +30,8 @@ export interface Start {
 }
 
 /**
- * Looks again at the services that were started, once each has been up for a few seconds: many a program ends a second after
- * its start, when its port is taken or its database is not there.
+ * Looks again at the services that were started, once each has been up for a few seconds: many programs end a second after
+ * their start, because a port is taken or a database is not available.
  */
 export class ServiceWatch implements Watch {
   #watched: Watched[] = [];
@@ -39,8 +39,8 @@ export class ServiceWatch implements Watch {
   #seconds: number | undefined;
 
   /**
-   * Takes a service under watch that was just started or restarted.
-   * @throws Problem when it is plain at once that it does not run
+   * Begins to watch a service that was just started or restarted.
+   * @throws Problem when it has failed already
    */
   async begin(
     entry: ServiceEntry,
@@ -57,7 +57,7 @@ export class ServiceWatch implements Watch {
     this.#watched.push({ entry, id, manager, check, startedAt, ranBefore: countOfOthers(changes) });
   }
 
-  /** The run itself stops the service, or starts it anew. */
+  /** To be called when the run itself stops the service, or starts it anew. */
   end(id: string): void {
     this.#watched = this.#watched.filter((watched) => watched.id !== id);
   }
@@ -101,21 +101,24 @@ async function problemWith(
 ): Promise<Problem | undefined> {
   try {
     const found = await check({ next, mayBeStopped: countOfOthers(changes) > ranBefore });
-    if (found === 'stopped')
-      log.info(`service ${JSON.stringify(entry.name)} was stopped after its start: ${entry.place}`);
-    return found === undefined || found === 'stopped' ? undefined : problemOf(entry, found);
+    if (typeof found === 'object') return problemOf(entry, found);
+    const service = `service ${JSON.stringify(entry.name)}`;
+    if (found === 'stopped') log.info(`${service} was stopped after its start: ${entry.place}`);
+    if (found === 'perhaps stopped')
+      log.warning(`${service} no longer runs: ${entry.place}: a command may have stopped it`);
+    return undefined;
   } catch (error) {
     if (error instanceof Problem) return error;
     throw error;
   }
 }
 
-/** How much that may stop a service this run has changed so far. */
+/** How many commands and packages this run has been through: they may stop a service. */
 function countOfOthers(changes: Changes): number {
   return changes.names('commands').length + changes.names('packages').length;
 }
 
-function problemOf({ name, place }: ServiceEntry, { what, hint, output }: Trouble): Problem {
+function problemOf({ name, place }: ServiceEntry, { what, hint, output }: Fault): Problem {
   return new Problem(`service ${JSON.stringify(name)} ${what}`, {
     where: place,
     hint,

@@ -8,6 +8,7 @@ import {
 import { createLog } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { System } from '../../../src/system/system.ts';
+import { fakeSystemd } from '../sections/services/fake-systemd.ts';
 import { createWorld, type World } from './world.ts';
 
 let world: World;
@@ -78,6 +79,17 @@ describe('restartServices', () => {
     expect(await restart(system, ['up', 'down', 'unknown'], () => began.push(calls.length))).toBe(1);
     expect({ calls, began }).toEqual({ calls: ['down'], began: [0] });
     expect(await restart(system, ['up', 'down', 'unknown'])).toBe(0);
+  });
+
+  it('asks systemd for all of them at once, and again for the rest when one was started', async () => {
+    const up = { isRunning: true };
+    const { system, calls } = fakeSystemd({ a: { ...up }, b: { ...up }, c: { ...up } });
+    expect(await restart(system, ['a', 'b', 'c'])).toBe(0);
+    expect(calls.splice(0)).toEqual(['show a.service b.service c.service']);
+    await system.exec.tool(['systemctl', 'stop', 'b.service']);
+    expect(await restart(system, ['a', 'b', 'c'])).toBe(1);
+    const shows = calls.filter((call) => call.startsWith('show '));
+    expect(shows).toEqual(['show a.service b.service c.service', 'show c.service']);
   });
 
   it('leaves one alone whose init script does not tell whether it runs', async () => {

@@ -6,7 +6,7 @@ import { tooSlow } from '../manager.ts';
 import { lastWords } from './journal.ts';
 
 const DIRECTORY = '/etc/init.d';
-/** The exit code of `status` for a service that was stopped; one that has ended by itself has others (LSB, OpenRC). */
+/** The exit code of `status` for a service that was stopped. Good scripts have others for one that has ended by itself (LSB). */
 const STOPPED = 3;
 
 export interface InitScript {
@@ -24,8 +24,8 @@ export interface InitScripts {
   status(service: string): Promise<InitScript>;
   /** @throws Problem with what the script said */
   run(service: string, verb: 'start' | 'stop' | 'restart'): Promise<undefined>;
-  /** The later look at a service that was started; undefined for a script that does not tell. */
-  check(service: string): Promise<Check | undefined>;
+  /** The later look at a service that was started. */
+  check(service: string): Check;
 }
 
 /**
@@ -73,12 +73,12 @@ export function initScripts(
         output,
       });
     },
-    async check(service) {
+    check(service) {
       const name = scriptName(service);
       return async ({ mayBeStopped }) => {
         const { isRunning, isGuess, exitCode, output } = await ask(name);
         if (isRunning || isGuess) return undefined;
-        if (mayBeStopped && exitCode === STOPPED) return 'stopped';
+        if (mayBeStopped && exitCode === STOPPED) return 'perhaps stopped';
         const hint = `${command(name, 'status').join(' ')} ended with exit code ${exitCode}; ${wordsOf(output)}`;
         return { what: 'did not stay up', hint, output };
       };
@@ -91,12 +91,12 @@ export function scriptName(service: string): string {
   return (service.split('/').pop() ?? service).replace(/\.service$/, '');
 }
 
-/** What a script prints that was told something it does not know: `Usage: /etc/init.d/x {start|stop|restart}`. */
+/** Whether this is what a script prints for an argument that it does not know: `Usage: /etc/init.d/x {start|stop|restart}`. */
 export function isUsage(output: string): boolean {
   return /\busage\b.*\bstart\b/is.test(output);
 }
 
-/** OpenRC speaks of itself in between, at times on the line of another message. */
+/** OpenRC adds messages of its own, at times on the line of another one. */
 function wordsOf(output: string): string {
   const lines = output.replaceAll(/[ *]*Caching service dependencies \.\.\./g, '\n').split('\n');
   return lastWords(lines.filter((line) => line.trim() !== '[ ok ]'));

@@ -1,8 +1,8 @@
 import type { Exec } from '../../../system/exec.ts';
 
-/** Milliseconds: what it says is of use, and not worth a long wait. */
+/** Milliseconds: the answer is helpful, but not worth a long wait. */
 const ANSWER_TIME = 10_000;
-/** How many messages are looked through: systemd's own stand between those of the program. */
+/** How many messages are looked through: systemd's own are among those of the program. */
 const MESSAGES = 20;
 /** MESSAGE_ID of what systemd says when it begins to stop a unit that was to be stopped, and when it has started one. */
 const STOPPING = 'de5b426a63be47a7b6ac3eaac82e2f6f';
@@ -37,9 +37,9 @@ export async function wasStopped(exec: Exec, unit: string, since: Date): Promise
 }
 
 /**
- * What `journalctl -u` looks for (journalctl(1), systemd.journal-fields(7)), with one thing more: it believes only PID 1 what it
- * says of a unit. The process that could not execute the program says so itself, and is gone by the time that a busy
- * journald looks which unit it was of.
+ * What `journalctl -u` looks for (journalctl(1), systemd.journal-fields(7)), and what other processes of
+ * root say of the unit. One of these is the process that could not execute the program: it has ended by the time that a
+ * busy journald looks which unit it was of.
  */
 function matchesOf(unit: string): readonly string[] {
   const ofRoot = ['UNIT', 'OBJECT_SYSTEMD_UNIT', 'COREDUMP_UNIT'].flatMap((field) => [

@@ -70,8 +70,8 @@ async function unitAhead(unit: string, jobs: Jobs, ours: readonly string[], exec
 export const HUP_UNIT = 'cfn-hup.service';
 
 /**
- * Whether a unit, by whatever name, is the daemon whose action runs us. It waits for its actions before it ends, so an
- * action that waits for its end waits for itself, until the daemon's patience is over and it ends the action.
+ * Whether a unit, by whatever name, is the daemon whose action runs us. The daemon ends after
+ * its actions, so an action that waits for its end waits for itself, until the daemon's own time limit ends the action.
  */
 export function isOwnDaemon(unit: string): boolean {
   if (serviceOf(process.pid) !== unit) return false;

@@ -3,14 +3,7 @@ import { paths } from '../../../paths.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { System } from '../../../system/system.ts';
 import { type Properties, parseProperties } from '../../../system/systemctl.ts';
-import {
-  type Check,
-  type Ordered,
-  type ServiceManager,
-  type ServiceStatus,
-  type Trouble,
-  tooSlow,
-} from '../manager.ts';
+import { type Check, type Fault, type Ordered, type ServiceManager, type ServiceStatus, tooSlow } from '../manager.ts';
 import { initScripts } from './init-scripts.ts';
 import { journalLines, lastWords, wasStopped } from './journal.ts';
 import { heldBy, isOwnDaemon, wouldBeHeldBy } from './systemd-jobs.ts';
@@ -46,15 +39,15 @@ const PROPERTIES = [
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
 export function systemd(system: System, timeout: number): ServiceManager {
   const { exec, files, clock } = system;
-  /** The units that were found failed, failing again and again, or dead though systemd takes them for running. */
-  const troubled = new Map<string, 'failed' | 'auto-restart' | 'dead'>();
+  /** The units that have failed, fail again and again, or are dead while systemd takes them for running. */
+  const faulty = new Map<string, 'failed' | 'auto-restart' | 'dead'>();
   /** By unit: what systemd has said of it, as long as nothing has changed since. */
   const shown = new Map<string, Properties>();
 
-  /** systemd takes a service with an init script for running, whatever becomes of it: only the script can tell. */
+  /** systemd takes a service with an init script for running even when it has ended: only the script can tell. */
   const scripts = initScripts(system, timeout, (script, verb) => [
     'env',
-    'SYSTEMCTL_SKIP_REDIRECT=1', // the script itself shall answer, and not pass it on to systemctl
+    'SYSTEMCTL_SKIP_REDIRECT=1', // the script must answer itself, and not call systemctl
     `/etc/init.d/${script}`,
     verb,
   ]);
@@ -67,7 +60,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     asksJournal: boolean,
   ): Promise<Problem> => {
     const words = asksJournal ? await journalLines(exec, unit, since) : [];
-    // Its last line but says where to look.
+    // The last line only says where to look.
     const [said = ''] = output.trim().split('\n');
     const hint = asksJournal ? startHint(said, words, unit) : lastLine(output);
     return new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { where: unit, hint, output });
@@ -92,7 +85,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       await call;
       throw error;
     }
-    // The end of systemctl is not that of the job.
+    // This ends systemctl, and not the job.
     if (after !== undefined) abort.abort();
     const { cut, ...ended } = await call;
     return cut === 'abort' && after !== undefined ? { ...ended, after } : { ...ended, ...(cut && { cut }) };
@@ -103,9 +96,9 @@ export function systemd(system: System, timeout: number): ServiceManager {
     const unit = service === undefined ? '' : unitName(service);
     const units = unit === '' ? [] : ['--', unit];
     const starts = verb === 'start' || verb === 'restart';
-    const trouble = starts ? troubled.get(unit) : undefined;
-    // To one that waits to be restarted a start would wait as long; one that systemd takes for running is not started.
-    const mustEnd = trouble === 'auto-restart' || trouble === 'dead';
+    const fault = starts ? faulty.get(unit) : undefined;
+    // A start of a unit that waits to be restarted would wait as long, and a unit that counts as running is not started.
+    const mustEnd = fault === 'auto-restart' || fault === 'dead';
     const how: string[] = isOwnDaemon(unit) ? ['--no-block'] : [];
     let ordered: Ordered | undefined;
     if (how.length === 0 && (verb === 'restart' || mustEnd)) {
@@ -118,8 +111,8 @@ export function systemd(system: System, timeout: number): ServiceManager {
     const begin = (): Promise<Ran & { readonly after?: string }> =>
       starts ? waitForStart(unit, words) : exec.tool(words, verb === 'stop' || verb === 'reload' ? { timeout } : {});
     const forget = () => exec.tool(['systemctl', 'reset-failed', ...units]);
-    // What was started often of late is refused a start, which says nothing of this one: it may be mended since.
-    if (trouble !== undefined) await forget();
+    // systemd refuses to start what has been started often of late, even if its fault has been mended since.
+    if (fault !== undefined) await forget();
     let ran = await begin();
     if (starts && ran.exitCode !== 0 && TOO_OFTEN.test(ran.output)) {
       await forget();
@@ -172,7 +165,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       return found[0];
     }
     if (/^Running in chroot/m.test(ran.output)) return undefined;
-    // One name that systemd refuses is enough to be told nothing of those behind it.
+    // systemctl stops at the first name that systemd refuses.
     if (units.length > 1) return show(unit);
     if (ran.exitCode === 0 && ran.stdout.trim() === '') return { LoadState: 'not-found' };
     throw await failure('show', unit, clock.now(), ran, false);
@@ -191,7 +184,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
   const isEnabled = async (properties: Properties, unit: string): Promise<boolean> => {
     const { UnitFileState: fileState = '', WantedBy = '', RequiredBy = '' } = properties;
     if (fileState === 'generated' && scriptOf(properties) === undefined) return `${WantedBy}${RequiredBy}` !== '';
-    // Of a SysV script systemd knows no state; systemctl asks the distribution's own tool for it.
+    // systemd knows no state of a SysV script; systemctl asks the distribution's own tool.
     if (fileState === '' || fileState === 'generated')
       return (await exec.tool(['systemctl', 'is-enabled', '--', unit])).exitCode === 0;
     if (fileState !== 'indirect') return ENABLED.has(fileState);
@@ -223,13 +216,13 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const id = unit['Id'] ?? name;
       if (!isKnown) return { isKnown, isEnabled: false, isRunning: false, id, canStart: true };
       const fileState = unit['UnitFileState'] ?? '';
-      troubled.delete(id);
-      if (unit['ActiveState'] === 'failed') troubled.set(id, 'failed');
-      if (isWaitingForRestart(unit)) troubled.set(id, 'auto-restart');
+      faulty.delete(id);
+      if (unit['ActiveState'] === 'failed') faulty.set(id, 'failed');
+      if (isWaitingForRestart(unit)) faulty.set(id, 'auto-restart');
       // systemd sees no process of it any more. While it starts, or while something of it runs, a script may answer anything.
       const mayBeDead = unit['ActiveState'] === 'active' && unit['SubState'] === 'exited';
       const isDead = mayBeDead && (await isDeadByScript(unit));
-      if (isDead) troubled.set(id, 'dead');
+      if (isDead) faulty.set(id, 'dead');
       const isMasked = unit['LoadState'] === 'masked' && (fileState === 'masked-runtime' ? 'runtime' : true);
       return {
         isKnown,
@@ -256,25 +249,26 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const scripts = files.entry('/etc/init.d') === undefined ? [] : files.names('/etc/init.d');
       return serviceNames((await exec.tool(command)).stdout, scripts);
     },
-    async watch(service, since, next): Promise<Check | Trouble | undefined> {
+    async watch(service, since, next): Promise<Check | Fault | undefined> {
       const name = unitName(service);
       // Sockets, timers and the like run no program of their own that could end.
       if (!name.endsWith('.service')) return undefined;
       const before = (await show(name, next)) ?? {};
-      const trouble = async (now: Properties): Promise<Trouble | undefined> => {
-        const what = troubleOf(now, before);
+      const fault = async (now: Properties): Promise<Fault | undefined> => {
+        const what = faultOf(now, before);
         if (what === undefined) return undefined;
         const words = await journalLines(exec, name, since);
         return { what: what.what, hint: startHint(what.why, words, name) };
       };
-      const atOnce = await trouble(before);
+      const atOnce = await fault(before);
       if (atOnce !== undefined || before['Type'] === 'oneshot') return atOnce;
       const path = scriptOf(before);
-      const script = path === undefined ? undefined : await scripts.check(path);
+      const script = path === undefined ? undefined : scripts.check(path);
       return async (look) => {
         const now = (await show(name, look.next)) ?? {};
-        if (troubleOf(now, before) === undefined) return script?.(look);
-        return look.mayBeStopped && (await wasStopped(exec, name, since)) ? 'stopped' : trouble(now);
+        // A stop on purpose goes by systemd.
+        if (faultOf(now, before) === undefined) return script?.({ ...look, mayBeStopped: false });
+        return look.mayBeStopped && (await wasStopped(exec, name, since)) ? 'stopped' : fault(now);
       };
     },
   };
@@ -302,19 +296,19 @@ function scriptOf(unit: Properties): string | undefined {
   return path?.startsWith('/etc/init.d/') ? path : undefined;
 }
 
-/** How a program that dies again and again looks most of the time, although it is `activating`. */
+/** A program that dies again and again spends most of its time like this, although the unit is `activating`. */
 function isWaitingForRestart(unit: Properties): boolean {
   return unit['SubState']?.startsWith('auto-restart') === true;
 }
 
 /** What is wrong with a unit that was started, compared with how it was right after its start. */
-function troubleOf(now: Properties, before: Properties): { what: string; why: string } | undefined {
+function faultOf(now: Properties, before: Properties): { what: string; why: string } | undefined {
   const restarts = Number(now['NRestarts'] ?? 0) - Number(before['NRestarts'] ?? 0);
   if (isUp(now) && restarts <= 0) return undefined;
   const isQuiet = now['Result'] === 'success' && now['ActiveState'] === 'inactive';
-  // Work that is done, and a daemon that comes when it is called for.
+  // A oneshot has done its work, and a daemon that a socket or a timer starts has nothing to do.
   if (isQuiet && (now['Type'] === 'oneshot' || (now['TriggeredBy'] ?? '') !== '')) return undefined;
-  // systemd forgets how a unit ended that ended well; or a condition of it was not met, which its journal says.
+  // It has ended well, which systemd keeps no record of, or one of its conditions was not met, which the journal says.
   if (isQuiet && !isUp(before)) return { what: 'does not run', why: 'it is inactive, without an error' };
   const again = restarts > 0 ? `systemd has had to restart it ${restarts === 1 ? 'once' : `${restarts} times`}` : '';
   return { what: 'did not stay up', why: [endOf(now), again].filter((text) => text !== '').join(', ') };

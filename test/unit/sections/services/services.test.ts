@@ -27,7 +27,11 @@ interface Script {
 async function apply(
   scripts: Readonly<Record<string, Script>>,
   wishes: Readonly<Record<string, Partial<ServiceEntry>>>,
-  { files = {}, compat = false }: { files?: Readonly<Record<string, string>>; compat?: boolean } = {},
+  {
+    files = {},
+    compat = false,
+    stops = [],
+  }: { files?: Readonly<Record<string, string>>; compat?: boolean; stops?: readonly string[] } = {},
 ) {
   const guest = fakeGuest({});
   for (const name of Object.keys(scripts)) guest.write(`/etc/init.d/${name}`, '#!/bin/sh\n');
@@ -65,9 +69,17 @@ async function apply(
     inspect: async () => ({ state: 'differs', what: '', apply: async () => ({ state: 'changed', what: '' }) }),
   })) as unknown as RunPlan['steps'];
   const plan = planRun([config]);
+  const stopping = stops.map((name) => ({
+    ...{ section: 'commands', config: 'later', entry: { name, place: name }, worksOnRoot: false },
+    inspect: async () => ({
+      state: 'differs',
+      what: '',
+      apply: async () => ({ state: running.delete(name) ? 'changed' : 'unchanged' }),
+    }),
+  })) as unknown as RunPlan['steps'];
   const said: string[] = [];
   const report = await runSteps(
-    { ...plan, steps: [...changed, ...plan.steps] },
+    { ...plan, steps: [...changed, ...plan.steps, ...stopping] },
     {
       system: { ...guest.system, exec: { ...guest.system.exec, tool } },
       log: createLog(new Redactor(), [
@@ -104,6 +116,16 @@ describe('a service whose watched file has changed', () => {
   it('that is started, and does not stay up, is a failure', async () => {
     const { stoppedBy } = await apply({ app: { isFrail: true } }, { app: {} }, { files: { [FILE]: '' } });
     expect(stoppedBy).toMatch(/^service "app" did not stay up: \/services\/app: /);
+  });
+});
+
+describe('a service that is down after its start', () => {
+  it('may have been stopped by a command of this run: a warning', async () => {
+    const { said, stoppedBy } = await apply({ app: {} }, { app: { ensureRunning: true } }, { stops: ['app'] });
+    expect({ said, stoppedBy }).toEqual({
+      said: ['WARNING service "app" no longer runs: /services/app: a command may have stopped it'],
+      stoppedBy: undefined,
+    });
   });
 });
 
