@@ -24,7 +24,7 @@ def die(text, code=1):
 def need(*pairs):
     """TOOL:PACKAGE...: installs the packages whose tools are missing, or ends with the names of both."""
     script = '. "$1/common.sh" && need "${@:2}"'
-    if call(['bash', '-c', script, 'boot-test', str(LIBRARY), *pairs]) != 0:
+    if call(['bash', '--norc', '-c', script, 'boot-test', str(LIBRARY), *pairs]) != 0:
         sys.exit(1)
 
 
