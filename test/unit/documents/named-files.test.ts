@@ -63,7 +63,7 @@ test('files are found in commands, code and links', () => {
       './scripts/build',
       'test/unit/names.test.ts',
       'src/commands/index.ts',
-      'docs/design.md',
+      'docs/dev/design.md',
       'SECURITY.md',
     ]),
   );
