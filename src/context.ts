@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { ExitCode, errnoOf, Problem } from './errors.ts';
+import { ExitCode, errnoOf, Problem, type ProblemCode } from './errors.ts';
 import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
 import { consoleSink } from './logging/console-sink.ts';
 import { journalSink } from './logging/journal-sink.ts';
@@ -77,7 +77,7 @@ const STDERR = 2;
 const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
 /** Why an ordinary user, or a small or read-only system, has no log. */
-const OUT_OF_REACH: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT', 'EMFILE'];
+const OUT_OF_REACH: readonly (ProblemCode | undefined)[] = ['CFN_FILE_MISSING', 'CFN_FILE_UNUSABLE'];
 
 /** Builds the outside world: the only place that does. */
 export function createContext(options: ContextOptions): Context {
@@ -184,7 +184,7 @@ function logFile(
         works = false;
         const problem = fileProblem('cannot write', path, error);
         // Another root may be unusable as a whole, which is an error of its own.
-        const isTold = files.root === '/' && !OUT_OF_REACH.includes(errnoOf(problem.cause) ?? '');
+        const isTold = files.root === '/' && !OUT_OF_REACH.includes(problem.code);
         if (isTold) warn(`there is no log: ${problem.line}`);
       }
     },

@@ -11,14 +11,58 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/**
+ * What kind of failure it is, for callers that go on differently, and for people who search: the words of a message may change.
+ * Most failures need none. `CFN_`, what it is about, what is the matter:
+ */
+export type ProblemCode =
+  /** A file, or a directory on the way to it, does not exist. */
+  | 'CFN_FILE_MISSING'
+  /** The machine does not let us use a file: permissions, a read-only file system, no space, too many open files. */
+  | 'CFN_FILE_UNUSABLE'
+  /** A path that cannot be that of a file: too long, too many links. */
+  | 'CFN_PATH_INVALID'
+  /** A program, or the directory to run it in, does not exist. */
+  | 'CFN_PROGRAM_MISSING'
+  /** A program exists and cannot be run. */
+  | 'CFN_PROGRAM_UNUSABLE'
+  /** No connection was made, so a server has certainly not received the request. Another attempt may succeed. */
+  | 'CFN_SERVER_UNREACHABLE'
+  /** The connection ended without an answer; the server may have received the request. Another attempt may succeed. */
+  | 'CFN_SERVER_NO_ANSWER'
+  /** TLS was refused, mostly for a certificate. Another attempt would fail as well. */
+  | 'CFN_SERVER_UNTRUSTED'
+  /** A server elsewhere redirects to an address of this machine's own network, which is not followed. */
+  | 'CFN_REDIRECT_LOCAL'
+  /** Heat was not asked: no credentials, or no address. Older metadata may be used. */
+  | 'CFN_HEAT_NOT_ASKED'
+  /**
+   * Heat has accepted the credentials, but its policy allows no guest to make this call: the default since Heat 2024.1. It says
+   * nothing about this guest or its stack, so older metadata may be used.
+   */
+  | 'CFN_HEAT_FORBIDS_GUESTS'
+  /** Heat did not answer, or failed, for as long as it was asked. Older metadata may be used. */
+  | 'CFN_HEAT_UNREACHABLE'
+  /** Heat or keystone answered, and gives no metadata. Older metadata must not hide that. */
+  | 'CFN_HEAT_REFUSED'
+  /** A key or a token that no request can carry. */
+  | 'CFN_CREDENTIALS_INVALID'
+  /** The metadata service of the cloud (169.254.169.254) does not answer. */
+  | 'CFN_METADATA_SERVICE_SILENT'
+  /** systemd cannot do this with a unit, as reload one without ExecReload=. */
+  | 'CFN_UNIT_NOT_APPLICABLE';
+
 export interface ProblemDetails {
+  readonly code?: ProblemCode | undefined;
   /** Where it happened: a path, a place in a document, a host. */
-  readonly where?: string;
+  readonly where?: string | undefined;
   /** What the reader can do next. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** What a failed program printed; it goes to the log, not into the line. */
-  readonly output?: string;
+  readonly output?: string | undefined;
   readonly exitCode?: ExitCode;
+  /** Milliseconds for which the server asks to be left alone. */
+  readonly retryAfter?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -27,18 +71,22 @@ export interface ProblemDetails {
  * Anything thrown that is no Problem is a bug of ours and exits 70.
  */
 export class Problem extends Error {
+  readonly code: ProblemCode | undefined;
   readonly where: string | undefined;
   readonly hint: string | undefined;
   readonly output: string | undefined;
   readonly exitCode: ExitCode;
+  readonly retryAfter: number | undefined;
 
   constructor(what: string, details: ProblemDetails = {}) {
     super(what, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'Problem';
+    this.code = details.code;
     this.where = details.where;
     this.hint = details.hint;
     this.output = details.output;
     this.exitCode = details.exitCode ?? ExitCode.failed;
+    this.retryAfter = details.retryAfter;
   }
 
   /** The text after `COMMAND: `, always a single line. */
@@ -65,8 +113,22 @@ export function traceOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }
 
-/** The errno name (`ENOENT`) of a system error, or undefined. */
+/** The code of a Problem, of another bundle too, whose class is not this one; undefined for all else that is thrown. */
+export function codeOf(error: unknown): ProblemCode | undefined {
+  const code = textCodeOf(error);
+  return code?.startsWith('CFN_') === true ? (code as ProblemCode) : undefined;
+}
+
+/**
+ * The errno name (`ENOENT`) of a system error, or undefined. For the doors, where such errors come from: whoever gets a Problem
+ * asks for its code.
+ */
 export function errnoOf(error: unknown): string | undefined {
+  const code = textCodeOf(error);
+  return code?.startsWith('CFN_') === true ? undefined : code;
+}
+
+function textCodeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,5 +1,10 @@
+import type { Problem } from './errors.ts';
+import type { Clock } from './system/clock.ts';
+
 /** Milliseconds between two attempts at least: whoever asks again at once makes an overloaded server worse. */
-export const SHORTEST_PAUSE = 100;
+const SHORTEST_PAUSE = 100;
+/** Milliseconds before the second attempt at most. */
+const FIRST_PAUSE = 1000;
 /** Milliseconds between two attempts at most, unless the server asks for more. */
 const LONGEST_PAUSE = 30_000;
 /** Characters of an answer that are searched for a code: an error has it at its beginning. */
@@ -26,6 +31,7 @@ export function isWorthRetrying(status: number, body = ''): boolean {
  * that guests which failed together do not come back together, and that each pause is longer than the one before. A
  * Retry-After of the server (seconds or a date, RFC 9110) can make it longer only.
  * @param longest the most that is waited, whoever asks for more
+ * @param first the bound before the second attempt
  */
 export function retryDelay(
   attempt: number,
@@ -33,8 +39,9 @@ export function retryDelay(
   now: Date,
   random: number,
   longest = Number.POSITIVE_INFINITY,
+  first = FIRST_PAUSE,
 ): number {
-  const bound = Math.min(1000 * 2 ** (attempt - 2), LONGEST_PAUSE);
+  const bound = Math.min(first * 2 ** (attempt - 2), LONGEST_PAUSE);
   const delay = Math.max((bound * (1 + random)) / 2, parseRetryAfter(retryAfter, now) ?? 0);
   return Math.max(Math.min(delay, longest), SHORTEST_PAUSE);
 }
@@ -47,4 +54,84 @@ export function parseRetryAfter(value: string | string[] | undefined, now: Date)
   const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
   const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : date - now.getTime();
   return Number.isFinite(milliseconds) ? Math.max(milliseconds, 0) : undefined;
+}
+
+/**
+ * Carries a failure that may pass to `retrying`, which tries again. It is no Problem, so that nothing on the way takes it for
+ * the end of the attempts.
+ */
+export class TransientFailure extends Error {
+  readonly problem: Problem;
+  /** The header Retry-After of the server. */
+  readonly retryAfter: string | string[] | undefined;
+
+  constructor(problem: Problem, retryAfter?: string | string[]) {
+    super(problem.message, { cause: problem });
+    this.problem = problem;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** How often something is tried, and with which pauses. */
+export interface RetryLimits {
+  readonly attempts: number;
+  /** Milliseconds before the second attempt at most; doubled before each further one. */
+  readonly firstPause?: number;
+  /** Milliseconds of a pause at most, whatever the server asks for. */
+  readonly longestPause?: number;
+}
+
+export interface RetryOptions {
+  readonly clock: Pick<Clock, 'now' | 'elapsed' | 'random' | 'sleep'>;
+  /** A function is called once something has failed. */
+  readonly limits: RetryLimits | (() => Promise<RetryLimits>);
+  /** On the clock of elapsed(): no attempt begins later. */
+  readonly deadline?: number;
+  /**
+   * On the same clock, before the deadline: a pause that would end later is cut, so that one more attempt begins then. When it is
+   * left out, a pause that would end after the deadline is not begun.
+   */
+  readonly lastAttempt?: number;
+  /** Ends the attempts and the pauses between them. */
+  readonly abort?: AbortSignal | undefined;
+  /** Called when an attempt has failed and another one follows. */
+  readonly note?: (failure: Problem, next: { readonly attempt: number; readonly pause: number }) => void;
+  /** What is thrown when no attempt follows; the last failure itself when this is left out. */
+  readonly giveUp?: (failure: TransientFailure, why: 'attempts' | 'time') => Error | Promise<Error>;
+}
+
+/**
+ * Tries until it succeeds, until it fails for good, or until the limits are reached.
+ * @param attempt gets the milliseconds that are left; it throws TransientFailure for what may succeed the next time
+ * @throws what an attempt throws that is no TransientFailure; what `giveUp` returns; the reason of the abort
+ */
+export async function retrying<T>(attempt: (left: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { clock, deadline = Number.POSITIVE_INFINITY, lastAttempt, abort, note, giveUp } = options;
+  for (let count = 1; ; count++) {
+    abort?.throwIfAborted();
+    let failure: TransientFailure;
+    try {
+      return await attempt(Math.max(1, deadline - clock.elapsed()));
+    } catch (error) {
+      if (!(error instanceof TransientFailure)) throw error;
+      failure = error;
+    }
+    const limits = typeof options.limits === 'function' ? await options.limits() : options.limits;
+    const { firstPause, longestPause } = limits;
+    const wanted = retryDelay(count + 1, failure.retryAfter, clock.now(), clock.random(), longestPause, firstPause);
+    const room = (lastAttempt ?? deadline) - clock.elapsed();
+    const isTimeOver = room < (lastAttempt === undefined ? wanted : SHORTEST_PAUSE);
+    if (count >= limits.attempts || isTimeOver) {
+      const why = count >= limits.attempts ? 'attempts' : 'time';
+      throw (await giveUp?.(failure, why)) ?? failure.problem;
+    }
+    const pause = Math.min(wanted, room);
+    note?.(failure.problem, { attempt: count + 1, pause });
+    await clock.sleep(pause, abort);
+  }
+}
+
+/** For the log: when the next attempt is. */
+export function inSeconds(milliseconds: number): string {
+  return `in ${(milliseconds / 1000).toFixed(1)} s`;
 }

@@ -4,11 +4,11 @@ import { jsonTextAt, parseKeyPath } from '../json.ts';
 import { jsonLikePython } from '../json-forms.ts';
 import { findMetadata } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
-import { chainTools, metadataWish } from './metadata-options.ts';
+import { chainTools, metadataOptions } from './metadata-options.ts';
 
 /** cfn-get-metadata: prints the metadata of a resource, or the value at a key of it (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const wish = metadataWish(args);
+  const wish = metadataOptions(args);
   for (const name of ['stack', 'resource'] as const)
     if (wish[name] === undefined) throw usageProblem(`--${name} is missing`, 'give --stack and --resource');
   const document = await findMetadata(wish, chainTools(context));

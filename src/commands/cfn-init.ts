@@ -8,13 +8,13 @@ import { type Finding, findingLine, isError } from '../config/findings.ts';
 import { type Context, isStream, readGiven } from '../context.ts';
 import { ExitCode, lastLine, Problem, usageProblem } from '../errors.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
-import { findMetadata, type MetadataWish } from '../metadata/source-chain.ts';
+import { findMetadata, type MetadataOptions } from '../metadata/source-chain.ts';
 import { planRun } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings, settingPlace } from '../settings.ts';
 import { makeRootDirectory } from '../system/root-directory.ts';
 import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
-import { chainTools, metadataWish } from './metadata-options.ts';
+import { chainTools, metadataOptions } from './metadata-options.ts';
 
 /** How many errors are shown, and how many warnings: more would fill a console. */
 const MOST_FINDINGS = 50;
@@ -23,7 +23,7 @@ const MOST_FINDINGS = 50;
 interface Request {
   /** --strict: what would be a warning about the document is an error. */
   readonly isStrict: boolean;
-  readonly wish: MetadataWish;
+  readonly wish: MetadataOptions;
   /** The document, when it comes by a pipe. */
   readonly given: Buffer | undefined;
   readonly configSets: readonly string[];
@@ -46,7 +46,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   await applyPathSetting(files, log);
   const settings = await readSettings(files);
   const isCompatible = await isCompatibleWithHeat(args, context, settings);
-  const wish = metadataWish(args);
+  const wish = metadataOptions(args);
   // Before anything is waited for: reading it blocks this thread, and with it the handlers of signals.
   const isPiped = wish.given !== undefined && isStream(wish.given);
   const given = isPiped ? readGiven(wish.given, MOST_METADATA_BYTES) : undefined;

@@ -1,7 +1,7 @@
 import { type Context, readGivenSecret } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { deliver } from '../heat/delivery.ts';
-import { type Budget, beginBudget, tooLate } from '../heat/persist.ts';
+import { type Budget, beginBudget, tooLate } from '../heat/retries.ts';
 import { decodeSignalUrl } from '../heat/signal-url.ts';
 import { judge, type SignalOptions, type SignalTarget, signalOf } from '../heat/wait-condition.ts';
 import { isWebUrl } from '../url.ts';
@@ -227,17 +227,16 @@ function isUrlOperand(text: string): boolean {
 async function accessTo(args: ParsedArguments, budget: Budget, context: Context) {
   const { system, log } = context;
   const { findHeatAccess } = await import('../metadata/heat-source.ts');
-  const { chainTools, heatWish, MOST_CREDENTIAL_BYTES } = await import('./metadata-options.ts');
-  const { Unasked } = await import('../heat/failures.ts');
+  const { chainTools, heatOptions, MOST_CREDENTIAL_BYTES } = await import('./metadata-options.ts');
   const left = (): number => Math.max(1, budget.deadline - system.clock.elapsed());
   const tools = {
     ...chainTools(context),
     readSecretFile: (path: string) => readGivenSecret(path, MOST_CREDENTIAL_BYTES, left()),
     roleCredentials: async (role: string) =>
-      (await import('../metadata/instance-role.ts')).persistentRoleCredentials(system, log, role, budget),
+      (await import('../metadata/instance-role.ts')).retriedRoleCredentials(system, log, role, budget),
   };
-  const access = await findHeatAccess(heatWish(args), tools).catch((error: unknown) => {
-    if (!(error instanceof Unasked)) throw error;
+  const access = await findHeatAccess(heatOptions(args), tools).catch((error: unknown) => {
+    if (!(error instanceof Problem) || error.code !== 'CFN_HEAT_NOT_ASKED') throw error;
     const {
       message,
       where,

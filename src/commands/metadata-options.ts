@@ -1,9 +1,9 @@
 import { type Context, readGiven, readGivenSecret } from '../context.ts';
 import { usageProblem } from '../errors.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
-import type { HeatWish } from '../metadata/heat-source.ts';
+import type { HeatOptions } from '../metadata/heat-source.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
-import type { ChainTools, MetadataWish } from '../metadata/source-chain.ts';
+import type { ChainTools, MetadataOptions } from '../metadata/source-chain.ts';
 import { resourceNameFault } from '../resource-name.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
@@ -11,14 +11,14 @@ import { flagOption, type ParsedArguments, textOption } from './command.ts';
 export const MOST_CREDENTIAL_BYTES = MOST_METADATA_BYTES;
 
 /** Where cfn-init and cfn-get-metadata are to take metadata from. @throws Problem with exit code 2 */
-export function metadataWish(args: ParsedArguments): MetadataWish {
+export function metadataOptions(args: ParsedArguments): MetadataOptions {
   const [given] = args.operands;
-  if (given !== undefined) return { given, stack: undefined, resource: undefined, heat: heatWish(args) };
-  return { stack: stackOption(args), resource: resourceOption(args), heat: heatWish(args) };
+  if (given !== undefined) return { given, stack: undefined, resource: undefined, heat: heatOptions(args) };
+  return { stack: stackOption(args), resource: resourceOption(args), heat: heatOptions(args) };
 }
 
 /** What the options say about Heat: the address, and the credentials. */
-export function heatWish(args: ParsedArguments): HeatWish {
+export function heatOptions(args: ParsedArguments): HeatOptions {
   return {
     url: textOption(args, 'url'),
     region: textOption(args, 'region'),

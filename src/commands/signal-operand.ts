@@ -17,7 +17,7 @@ interface GivenHandle {
 }
 
 /** What goes with the operand on the command line. */
-interface HandleWish {
+interface HandleOptions {
   /** The attribute `token` of a handle with TOKEN_SIGNAL. */
   readonly token: string | undefined;
   /** -k */
@@ -31,10 +31,10 @@ interface HandleWish {
  * OS::Heat::WaitConditionHandle (contract section 7.4).
  * @throws Problem with exit code 2 for what is no handle
  */
-export async function handleOf(operand: string, wish: HandleWish, context: Context): Promise<SignalTarget> {
-  const given = readHandle(operand, wish.left, context);
+export async function handleOf(operand: string, options: HandleOptions, context: Context): Promise<SignalTarget> {
+  const given = readHandle(operand, options.left, context);
   const json = withoutWrapping(given.text);
-  if (/^(?:[{[]|null$)/.test(json)) return handleInJson({ ...given, text: json }, wish, context);
+  if (/^(?:[{[]|null$)/.test(json)) return handleInJson({ ...given, text: json }, options, context);
   const url = decodeSignalUrl(given.text);
   if (url === undefined)
     throw new Problem('not the URL of a wait condition handle', {
@@ -44,9 +44,9 @@ export async function handleOf(operand: string, wish: HandleWish, context: Conte
     });
   context.redactor.addSignedUrl(url);
   checkUrl(url);
-  const transport = await (await transports(wish, context))(url);
-  if (wish.token === undefined) return signedHandle(url, transport);
-  return (await import('../heat/native-handle.ts')).tokenHandle(url, wish.token, transport);
+  const transport = await (await transports(options, context))(url);
+  if (options.token === undefined) return signedHandle(url, transport);
+  return (await import('../heat/openstack-handle.ts')).tokenHandle(url, options.token, transport);
 }
 
 const OPERAND = 'the command line';
@@ -72,14 +72,14 @@ function checkUrl(url: string, place = ''): void {
 
 async function handleInJson(
   { text, where }: GivenHandle,
-  { token, ...wish }: HandleWish,
+  { token, ...options }: HandleOptions,
   context: Context,
 ): Promise<SignalTarget> {
   const { log, redactor, system } = context;
   const result = parseJson(text, 'the handle');
   if ('problem' in result) throw usageProblem(`${result.problem}: ${where}`, 'check its quoting');
   redactor.addDocument(result.value);
-  const { decodeHandle } = await import('../heat/handle-json.ts');
+  const { decodeHandle, keystoneHandle } = await import('../heat/openstack-handle.ts');
   const handle = decodeHandle(result.value, where);
   if (token !== undefined) throw usageProblem("'--token' beside the JSON of a handle", 'leave it out');
   if (where === OPERAND)
@@ -87,17 +87,16 @@ async function handleInJson(
       'the handle is on the command line, where other users can read its secrets: put it into a file, and give @FILE',
     );
   if (handle.kind !== 'queue') checkUrl(handle.url, `: ${where}: alarm_url`);
-  const transportTo = await transports(wish, context);
+  const transportTo = await transports(options, context);
   if (handle.kind === 'signed') {
     redactor.addSignedUrl(handle.url);
     return signedHandle(handle.url, await transportTo(handle.url), true);
   }
-  const { keystoneHandle } = await import('../heat/keystone-handle.ts');
   return keystoneHandle(handle, { system, transportTo, onSecret: (secret) => redactor.addSecret(secret) });
 }
 
 async function transports(
-  { insecure }: Pick<HandleWish, 'insecure'>,
+  { insecure }: Pick<HandleOptions, 'insecure'>,
   { system: { files }, log, redactor }: Context,
 ): Promise<(url: string) => Promise<Transport>> {
   const { transportsTo } = await import('../metadata/heat-transport.ts');

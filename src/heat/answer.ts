@@ -53,7 +53,7 @@ function decodeJson(body: string): Answer {
 }
 
 async function decodeXml(body: string): Promise<Answer> {
-  const texts = (await import('./xml.ts')).xmlTexts(body);
+  const texts = await xmlTexts(body);
   const code = texts?.get('Code');
   if (code !== undefined) return { kind: 'error', code, message: texts?.get('Message') };
   if (texts === undefined || !texts.has('LogicalResourceId'))
@@ -94,4 +94,37 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
     here = here[key];
   }
   return here;
+}
+
+/**
+ * The texts of an XML document by the names of their elements, of those that hold no others; of a repeated one the first
+ * counts. Entities of a document type are not resolved.
+ * @returns undefined when it is not well-formed
+ */
+async function xmlTexts(document: string): Promise<ReadonlyMap<string, string> | undefined> {
+  // Hardly any answer is XML.
+  const { SaxesParser } = await import('saxes');
+  const texts = new Map<string, string>();
+  let text = '';
+  let isLeaf = false;
+  let isWellFormed = true;
+  const parser = new SaxesParser();
+  parser.on('error', () => {
+    isWellFormed = false;
+  });
+  parser.on('opentag', () => {
+    text = '';
+    isLeaf = true;
+  });
+  const collect = (piece: string): void => {
+    text += piece;
+  };
+  parser.on('text', collect);
+  parser.on('cdata', collect);
+  parser.on('closetag', ({ name }) => {
+    if (isLeaf && !texts.has(name)) texts.set(name, text);
+    isLeaf = false;
+  });
+  parser.write(document).close();
+  return isWellFormed ? texts : undefined;
 }

@@ -17,8 +17,10 @@ export interface BotoConfig {
   /** As a URL, with user and password. */
   readonly proxy: string | undefined;
   readonly proxyPassword: string | undefined;
-  /** What was not understood, for people; without any values. */
+  /** What was not understood, for people, without any values: of connections and of the file itself. */
   readonly oddities: readonly string[];
+  /** The same of attempts and pauses. */
+  readonly attemptOddities: readonly string[];
 }
 
 /** Seconds, retries: more is a mistake and would delay a boot. */
@@ -29,6 +31,7 @@ const MOST_RETRIES = 100;
 export function decodeBotoConfig(text: string): BotoConfig {
   const ini = parsePythonIni(text);
   const oddities = ini.faults.map(({ line, what }) => (line === undefined ? what : `line ${line}: ${what}`));
+  const attemptOddities: string[] = [];
   const values = valuesOf(ini, 'Boto');
   if (!ini.sections.has('Boto')) oddities.push('there is no section [Boto]');
 
@@ -36,16 +39,21 @@ export function decodeBotoConfig(text: string): BotoConfig {
     const value = values.get(key)?.trim();
     return value === undefined || value === '' || value === 'None' ? undefined : value;
   };
-  const decode = <T>(key: string, expected: string, read: (value: string) => T | undefined): T | undefined => {
+  const decode = <T>(
+    key: string,
+    expected: string,
+    read: (value: string) => T | undefined,
+    found = oddities,
+  ): T | undefined => {
     const value = textOf(key);
     if (value === undefined) return undefined;
     const result = read(value);
-    if (result === undefined) oddities.push(`${key} is not ${expected}`);
+    if (result === undefined) found.push(`${key} is not ${expected}`);
     return result;
   };
   const flag = (key: string): boolean | undefined => decode(key, 'true or false', parseSwitch);
-  const seconds = (key: string): number | undefined => {
-    const value = decode(key, 'a number of seconds', (text) => parseNumber(text, LONGEST_SECONDS));
+  const seconds = (key: string, found = oddities): number | undefined => {
+    const value = decode(key, 'a number of seconds', (text) => parseNumber(text, LONGEST_SECONDS), found);
     return value === undefined ? undefined : value * 1000;
   };
   const timeout = seconds('http_socket_timeout');
@@ -64,13 +72,17 @@ export function decodeBotoConfig(text: string): BotoConfig {
     // "system" is boto's word for the machine's own certificates, which are always trusted.
     caFile: caFile === 'system' ? undefined : caFile,
     timeout: timeout === 0 ? undefined : timeout,
-    retries: decode('num_retries', 'a number of retries', (value) =>
-      /^\d+$/.test(value) ? parseNumber(value, MOST_RETRIES) : undefined,
+    retries: decode(
+      'num_retries',
+      'a number of retries',
+      (value) => (/^\d+$/.test(value) ? parseNumber(value, MOST_RETRIES) : undefined),
+      attemptOddities,
     ),
-    longestDelay: seconds('max_retry_delay'),
+    longestDelay: seconds('max_retry_delay', attemptOddities),
     proxy: proxyUrl,
     proxyPassword: textOf('proxy_pass'),
     oddities,
+    attemptOddities,
   };
 }
 

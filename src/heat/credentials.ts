@@ -1,14 +1,13 @@
-import { describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
+import { codeOf, describeError, ExitCode, Problem, usageProblem } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { once } from '../once.ts';
 import { CHECK_KEY, type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
 import type { Exposure } from '../system/trusted-path.ts';
-import { Unasked } from './failures.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
 
 /** What the command line says about credentials; an empty text counts as not given: an unset variable of a script. */
-export interface CredentialWish {
+export interface CredentialOptions {
   /** -f, --credential-file */
   readonly credentialFile: string | undefined;
   readonly accessKey: string | undefined;
@@ -28,7 +27,7 @@ export interface CredentialTools {
   readonly readSecretFile: (path: string) => { readonly text: string; readonly exposure: Exposure | undefined };
   /** @throws Problem when the metadata service has no such role */
   readonly roleCredentials: (role: string) => Promise<Credentials>;
-  /** Hears every secret before anything is said or done with it. */
+  /** Called with each secret before anything is said or done with it. */
   readonly onSecret: (secret: string) => void;
   readonly warn: (text: string) => void;
 }
@@ -37,24 +36,23 @@ export interface CredentialTools {
  * The credentials (contract sections 5 and 7.3): the credential file, the two flags, the environment, AWS's names before
  * keystone's, the instance role, which may also come first; the first that is given.
  * @throws Problem with exit code 2 for one flag without the other, or one that cannot be sent; Problem for a credential file
- * that cannot be used;
- * Unasked when there are none
+ * that cannot be used; Problem with the code CFN_HEAT_NOT_ASKED when there are none
  */
 export async function findCredentials(
-  wish: CredentialWish,
+  options: CredentialOptions,
   tools: CredentialTools,
 ): Promise<Credentials | KeystoneCredentials> {
-  const fromFlags = decodeFlags(wish);
-  const { credentialFile, role, isRoleFirst, isStrict } = wish;
+  const fromFlags = decodeFlags(options);
+  const { credentialFile, role, isRoleFirst, isStrict } = options;
   const ofRole = once(async () => (isFilled(role) ? fromRole(role, tools) : undefined));
   const credentials =
-    (isRoleFirst === true ? await ofRole().catch(unlessUnasked) : undefined) ??
+    (isRoleFirst === true ? await ofRole().catch(unlessNotAsked) : undefined) ??
     (isFilled(credentialFile) ? await fromFile(credentialFile, isStrict, tools) : undefined) ??
     fromFlags ??
     fromEnvironment(tools) ??
     (await fromOpenStackEnvironment(tools)) ??
     (await ofRole());
-  if (credentials === undefined) throw noCredentials(wish.namedBy);
+  if (credentials === undefined) throw noCredentials(options.namedBy);
   if (isOfKeystone(credentials)) {
     tools.onSecret(secretOf(credentials));
     return credentials;
@@ -76,11 +74,12 @@ function secretOf({ identity }: KeystoneCredentials): string {
 const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file';
 
 /** Nothing names credentials. */
-function noCredentials({ credentials }: NamedBy): Unasked {
-  return new Unasked(
-    'no credentials for heat-api-cfn',
-    credentials === undefined ? {} : { hint: `give ${credentials}` },
-  );
+function noCredentials({ credentials }: NamedBy): Problem {
+  return notAsked(credentials === undefined ? undefined : `give ${credentials}`);
+}
+
+function notAsked(hint: string | undefined, cause?: unknown): Problem {
+  return new Problem('no credentials for heat-api-cfn', { code: 'CFN_HEAT_NOT_ASKED', hint, cause });
 }
 
 /**
@@ -176,7 +175,7 @@ export function exposureProblem(path: string, exposure: Exposure, what = 'the cr
   }
 }
 
-function decodeFlags({ accessKey, secretKey }: CredentialWish): Credentials | undefined {
+function decodeFlags({ accessKey, secretKey }: CredentialOptions): Credentials | undefined {
   if (isFilled(accessKey) && isFilled(secretKey)) {
     // In brackets: what follows an option of that name looks like a secret to the redactor.
     const fault = credentialsFault(
@@ -227,8 +226,9 @@ async function fromRole(role: string, { roleCredentials }: CredentialTools): Pro
     return checked(await roleCredentials(role), {}, `the role ${JSON.stringify(role)}`);
   } catch (error) {
     // A deadline is the caller's, and older metadata must not hide it, nor a key that is broken.
-    if (!(error instanceof Problem) || error instanceof UnfitKey || error.exitCode === ExitCode.deadline) throw error;
-    throw new Unasked('no credentials for heat-api-cfn', { hint: describeError(error), cause: error });
+    const isFinal = error instanceof Problem && error.exitCode === ExitCode.deadline;
+    if (!(error instanceof Problem) || isFinal || error.code === 'CFN_CREDENTIALS_INVALID') throw error;
+    throw notAsked(describeError(error), error);
   }
 }
 
@@ -238,19 +238,16 @@ const NAMES: PartNames = {
   sessionToken: 'the session token',
 };
 
-/** Credentials that cannot be sent. */
-class UnfitKey extends Problem {}
-
-/** @param names of the parts, as their source calls them @throws UnfitKey */
+/** @param names of the parts, as their source calls them @throws Problem for credentials that cannot be sent */
 function checked(credentials: Credentials, names: Partial<PartNames>, where: string): Credentials {
   const fault = credentialsFault(credentials, { ...NAMES, ...names });
-  if (fault !== undefined) throw new UnfitKey(fault, { where, hint: CHECK_KEY });
+  if (fault !== undefined) throw new Problem(fault, { code: 'CFN_CREDENTIALS_INVALID', where, hint: CHECK_KEY });
   return credentials;
 }
 
 /** A stack that came from AWS may name a role that its cloud does not have. */
-function unlessUnasked(error: unknown): undefined {
-  if (!(error instanceof Unasked)) throw error;
+function unlessNotAsked(error: unknown): undefined {
+  if (codeOf(error) !== 'CFN_HEAT_NOT_ASKED') throw error;
 }
 
 function isFilled(text: string | undefined): text is string {

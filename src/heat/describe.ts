@@ -1,15 +1,22 @@
+import { describeAge } from '../age.ts';
 import { Problem } from '../errors.ts';
-import { isWorthRetrying } from '../retry.ts';
+import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
 import type { System } from '../system/system.ts';
+import { serverOf, shownLine } from '../url.ts';
 import { type Answer, decodeAnswer, MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { ForbiddenByPolicy, Refused } from './failures.ts';
 import type { NamedBy } from './named-by.ts';
-import { askPatiently, faultOfExchange } from './patience.ts';
-import { Passing } from './persist.ts';
-import { refusalOf } from './refusal.ts';
+import { failureOfExchange, retryForMetadata } from './retries.ts';
+import {
+  callForbiddenByPolicy,
+  deniedHint,
+  GUEST_CALL,
+  isPolicyMessage,
+  policyHint,
+  redirectHint,
+} from './server-message.ts';
 import { type SignatureVersion, signedCall } from './signed-call.ts';
 
 /** How heat-api-cfn is reached: where, by whose name, and how the connection is made. */
@@ -26,7 +33,7 @@ export interface QueryAccess {
 export interface DescribeTools {
   readonly http: System['http'];
   readonly clock: System['clock'];
-  /** Hears of attempts that failed. */
+  /** Called with each failure that another attempt follows. */
   readonly note: (text: string) => void;
   /** Who asks again and again keeps one of these for each resource: an answer with the same bytes is not parsed again. */
   readonly known?: KnownAnswer | undefined;
@@ -47,8 +54,8 @@ export interface Described extends KnownAnswer {
 /**
  * Asks for a resource of a stack (DescribeStackResource of the query API, contract section 4).
  * @param stack its name or id
- * @throws Refused when the server answered, and gave none; ForbiddenByPolicy when its policy keeps all guests from asking;
- * Unreachable when it did not answer, however often it was tried
+ * @throws Problem with the code CFN_HEAT_REFUSED when the server answered, and gave none; CFN_HEAT_FORBIDS_GUESTS when its policy
+ * allows no guest to ask; CFN_HEAT_UNREACHABLE when it did not answer, however often it was asked
  */
 export async function describeStackResource(
   access: QueryAccess,
@@ -65,7 +72,7 @@ export async function describeStackResource(
     Version: '2010-05-15',
   };
   let { signature } = access;
-  const attempt = async (left: number): Promise<Described | Passing> => {
+  const attempt = async (left: number): Promise<Described> => {
     let response: HttpResponse;
     try {
       response = await http.exchange({
@@ -75,54 +82,47 @@ export async function describeStackResource(
         mostBytes: MOST_ANSWER_BYTES,
       });
     } catch (error) {
-      return faultOfExchange(error, endpoint.url);
+      throw failureOfExchange(error, endpoint.url);
     }
     const { body } = response;
     if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
     const outcome = await judge(response, endpoint, clock.now(), signature, namedBy);
-    if (outcome instanceof Passing) return outcome;
     if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
-    if ('refused' in outcome) throw outcome.refused;
     note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
     signature = outcome.wants;
     return attempt(left);
   };
-  return askPatiently(attempt, endpoint, { clock, note });
+  return retryForMetadata(attempt, endpoint, { clock, note });
 }
 
-type Outcome =
-  | { readonly resource: StackResource }
-  | { readonly refused: Refused | ForbiddenByPolicy }
-  | { readonly wants: SignatureVersion }
-  | Passing;
-
+/** @throws TransientFailure, Problem as refusalOf has it */
 async function judge(
   response: HttpResponse,
   endpoint: Endpoint,
   now: Date,
   signature: SignatureVersion,
   namedBy: NamedBy,
-): Promise<Outcome> {
-  const { status, body } = response;
-  const passing = (what: string): Passing =>
-    new Passing(
+): Promise<{ readonly resource: StackResource } | { readonly wants: SignatureVersion }> {
+  const { status, body, through } = response;
+  const failing = (what: string): TransientFailure =>
+    new TransientFailure(
       new Problem(what, {
         where: endpoint.url,
         hint:
-          response.through === undefined
+          through === undefined
             ? 'it, or a proxy or load balancer before it, is failing; see its log'
-            : `it, a load balancer before it, or ${response.through} is failing; see their logs`,
+            : `it, a load balancer before it, or ${through} is failing; see their logs`,
       }),
       response.headers['retry-after'],
     );
-  if (isWorthRetrying(status, body)) return passing(`heat-api-cfn answered with HTTP ${status}`);
+  if (isWorthRetrying(status, body)) throw failing(`heat-api-cfn answered with HTTP ${status}`);
   const answer = await decodeAnswer(response);
-  if (isInternalError(answer)) return passing(`heat-api-cfn has an internal error (HTTP ${status})`);
+  if (isInternalError(answer)) throw failing(`heat-api-cfn has an internal error (HTTP ${status})`);
   if (answer.kind === 'resource' && status === 200) return { resource: answer.resource };
   const isOfSignature = answer.kind === 'error' && answer.code === 'IncompleteSignature';
   if (isOfSignature && status === 400 && signature === 'v4') return { wants: 'v2' };
   const error = answer.kind === 'resource' ? ({ kind: 'unintelligible', why: `HTTP ${status}` } as const) : answer;
-  return { refused: refusalOf(response, error, endpoint, now, namedBy) };
+  throw refusalOf(response, error, endpoint, now, namedBy);
 }
 
 /**
@@ -133,4 +133,92 @@ function isInternalError(answer: Answer): boolean {
   if (answer.kind !== 'error') return false;
   if (answer.code !== undefined) return /^\s*Internal(?:Failure|Error)\s*$/.test(answer.code);
   return /^The request processing has failed due to an internal error(?::|$)/.test(answer.message ?? '');
+}
+
+/** Signatures are good for 15 minutes; a clock that is off by a third of that is worth a word. */
+const WORTH_A_WORD = 5 * 60_000;
+
+type NoResource = Exclude<Answer, { kind: 'resource' }>;
+
+/**
+ * A refusal in words: what the server said, and what a person can look at.
+ * @returns a Problem with the code CFN_HEAT_FORBIDS_GUESTS for exactly the answer by which Heat's policy keeps guests from
+ * DescribeStackResource (contract section 7.1); CFN_HEAT_REFUSED for all others
+ */
+export function refusalOf(
+  { status, headers, body, isCutShort, through }: HttpResponse,
+  answer: NoResource,
+  endpoint: Pick<Endpoint, 'url' | 'from'>,
+  now: Date,
+  { target, withoutOperator }: Pick<NamedBy, 'target' | 'withoutOperator'>,
+): Problem {
+  const said = answer.kind === 'error' ? (answer.message ?? answer.code) : undefined;
+  const what =
+    status >= 200 && status < 300
+      ? answer.kind === 'error'
+        ? `heat-api-cfn refused: ${shownLine(said ?? 'it does not say why')}`
+        : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
+      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${shownLine(said)})`}`;
+  const code = codeOf(answer);
+  const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
+  const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;
+  if (forbidden !== undefined) {
+    const isOfGuests = forbidden === GUEST_CALL && status === 403 && code === 'AccessDenied';
+    return new Problem(what, {
+      code: isOfGuests ? 'CFN_HEAT_FORBIDS_GUESTS' : 'CFN_HEAT_REFUSED',
+      where: endpoint.url,
+      hint: policyHint(forbidden, withoutOperator),
+    });
+  }
+  const hint =
+    status === 401 || status === 403
+      ? (clockHint(headers['date'], now) ?? hintForDenied(status, isCutShort === true, answer, endpoint, through))
+      : hintFor({ status, headers, body }, said ?? '', endpoint, target);
+  return new Problem(what, { code: 'CFN_HEAT_REFUSED', where: endpoint.url, hint });
+}
+
+function codeOf(answer: NoResource): string | undefined {
+  return answer.kind === 'error' ? answer.code?.trim() : undefined;
+}
+
+function hintForDenied(
+  status: number,
+  isCutShort: boolean,
+  answer: NoResource,
+  { from }: Pick<Endpoint, 'from'>,
+  through = 'a proxy',
+): string {
+  if (isCutShort && answer.kind === 'unintelligible')
+    return 'the answer broke off before it said why; try again, and see the log of heat-api-cfn';
+  if (status === 403 && answer.kind === 'unintelligible')
+    return `this answer is not heat-api-cfn's: ${through} or a load balancer refused; check the proxy settings and the URL, which comes from ${from}`;
+  return deniedHint(codeOf(answer), answer.kind === 'error' ? (answer.message ?? '') : '');
+}
+
+function hintFor(
+  { status, headers, body }: Pick<HttpResponse, 'status' | 'headers' | 'body'>,
+  said: string,
+  { url, from }: Pick<Endpoint, 'url' | 'from'>,
+  target: string,
+): string {
+  const check = `check the URL, which comes from ${from}`;
+  if (status === 300) {
+    const version = /"href": *"(https?:\/\/[^"\s]{1,200})"/.exec(body)?.[1];
+    return `this is the list of its versions: the base URL is ${version ?? `${serverOf(url)}/v1/`}; ${check}`;
+  }
+  if (status === 404) return `nothing is at this path: the base URL of heat-api-cfn ends with /v1/; ${check}`;
+  if (status === 407) return 'the proxy wants a user and a password';
+  if (status >= 300 && status < 400) return `${redirectHint({ headers })}; ${check}`;
+  if (/not authori[sz]ed/i.test(said)) return 'the access key is for another resource or stack';
+  if (/could not be found|does not exist/i.test(said)) return `check ${target}`;
+  if (status >= 200 && status < 300) return `is it heat-api-cfn? ${check}`;
+  return `see the log of heat-api-cfn; ${check}`;
+}
+
+/** A clock that is off makes every signature wrong, and nothing in the answer says so. */
+function clockHint(date: string | string[] | undefined, now: Date): string | undefined {
+  const there = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  const ahead = now.getTime() - there;
+  if (!(Math.abs(ahead) > WORTH_A_WORD)) return undefined;
+  return `the clock here is ${describeAge(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the server's: set it, signatures carry the time`;
 }

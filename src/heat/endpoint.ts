@@ -52,7 +52,10 @@ export interface DecodedEndpoint {
   readonly endpoint: Endpoint | undefined;
   readonly settings: ConnectionSettings;
   readonly bounds: Bounds;
+  /** Of the address and of connections. */
   readonly warnings: readonly string[];
+  /** Of attempts and pauses. */
+  readonly attemptWarnings: readonly string[];
   /** For the redactor. */
   readonly secrets: readonly string[];
 }
@@ -73,9 +76,9 @@ const AWS_REGION = /^[a-z]{2}(-[a-z]+)+-\d+$/;
  * @throws Problem with exit code 2 when --url is none
  */
 export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
-  const warnings: string[] = [];
   const boto = sources.botoConfig === undefined ? undefined : decodeBotoConfig(sources.botoConfig.text);
-  for (const oddity of boto?.oddities ?? []) warnings.push(`${oddity}: ${sources.botoConfig?.path}: ignored`);
+  const ignored = (oddity: string): string => `${oddity}: ${sources.botoConfig?.path}: ignored`;
+  const warnings = boto?.oddities.map(ignored) ?? [];
   const base = baseUrl(sources, boto, warnings);
   const settings: ConnectionSettings = {
     validatesCertificates: boto?.validatesCertificates ?? true,
@@ -98,6 +101,7 @@ export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
     settings,
     bounds,
     warnings,
+    attemptWarnings: boto?.attemptOddities.map(ignored) ?? [],
     secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword],
   };
 }

@@ -1,15 +1,63 @@
 import { Problem } from '../errors.ts';
 import { isRecord, parseJson } from '../json.ts';
-import { isWorthRetrying } from '../retry.ts';
+import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Http, HttpResponse, Transport } from '../system/http.ts';
 import { isWebUrl } from '../url.ts';
-import { Refused } from './failures.ts';
 import type { Identity, KeystoneCredentials, Named } from './keystone-credentials.ts';
-import type { CatalogueEntry, NativeMemory, Token } from './native-memory.ts';
-import { faultOfExchange } from './patience.ts';
-import { Passing } from './persist.ts';
+import { failureOfExchange } from './retries.ts';
 import { bracketed, redirectHint } from './server-message.ts';
+
+/** What keystone gives for credentials. */
+export interface Token {
+  readonly text: string;
+  /** On the clock of elapsed(): from then on it is not used any more. */
+  readonly goodUntil: number;
+  readonly projectId: string | undefined;
+  readonly catalogue: readonly CatalogueEntry[];
+}
+
+export interface CatalogueEntry {
+  readonly type: string;
+  readonly interface: string;
+  readonly region: string;
+  readonly url: string;
+}
+
+/** What one process has learnt of keystone and of Heat's own API, for its next question (contract section 7.3). */
+export interface NativeMemory {
+  /** Undefined for the credentials of somebody else, or when its time is over. */
+  token(credentials: KeystoneCredentials, elapsed: number): Token | undefined;
+  keepToken(credentials: KeystoneCredentials, token: Token): void;
+  /** It was refused. */
+  forgetToken(): void;
+  /** `NAME/ID` of stacks, by how the caller names them. */
+  readonly stacks: Map<string, string>;
+}
+
+/** A memory without a token or a stack. */
+export function createNativeMemory(): NativeMemory {
+  const stacks = new Map<string, string>();
+  let kept: { readonly of: string; readonly token: Token | undefined } | undefined;
+  // A file with credentials may be written anew while a daemon runs.
+  const keyOf = ({ authUrl, identity }: KeystoneCredentials): string => JSON.stringify([authUrl, identity]);
+  return {
+    token(credentials, elapsed) {
+      const token = kept?.of === keyOf(credentials) ? kept.token : undefined;
+      return token === undefined || elapsed >= token.goodUntil ? undefined : token;
+    },
+    keepToken(credentials, token) {
+      const of = keyOf(credentials);
+      // Somebody else's stack of that name is another one.
+      if (kept !== undefined && kept.of !== of) stacks.clear();
+      kept = { of, token };
+    },
+    forgetToken() {
+      if (kept !== undefined) kept = { ...kept, token: undefined };
+    },
+    stacks,
+  };
+}
 
 export interface KeystoneTools {
   readonly http: Http;
@@ -17,7 +65,7 @@ export interface KeystoneTools {
   readonly transport: Transport;
   /** Milliseconds for the exchange. */
   readonly timeout: number;
-  /** Hears of the token before anything is done with it. */
+  /** Called with the token before anything is done with it. */
   readonly onSecret: (secret: string) => void;
 }
 
@@ -26,28 +74,27 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** Milliseconds before its end from which on a token is no longer used: a request takes its time. */
 const MARGIN = 60_000;
 
-/** The token that is kept, or a new one. @returns, and throws, as fetchToken */
+/**
+ * The token that is kept, or a new one (Identity API v3, POST /v3/auth/tokens).
+ * @throws TransientFailure when keystone is failing, or cannot be reached; Problem with the code CFN_HEAT_REFUSED when it answered,
+ * and gave none; CFN_HEAT_UNREACHABLE for a failure of the connection that does not pass
+ */
 export async function tokenFor(
   credentials: KeystoneCredentials,
   memory: NativeMemory,
   tools: KeystoneTools,
-): Promise<Token | Passing> {
+): Promise<Token> {
   const kept = memory.token(credentials, tools.clock.elapsed());
   if (kept !== undefined) return kept;
   const token = await fetchToken(credentials, tools);
-  if (!(token instanceof Passing)) memory.keepToken(credentials, token);
+  memory.keepToken(credentials, token);
   return token;
 }
 
-/**
- * Asks keystone for a token (Identity API v3, POST /v3/auth/tokens).
- * @returns a passing fault when keystone is not well, or cannot be reached
- * @throws Refused when it answered, and gave none; Unreachable for a fault of the connection that does not pass
- */
 async function fetchToken(
   credentials: KeystoneCredentials,
   { http, clock, transport, timeout, onSecret }: KeystoneTools,
-): Promise<Token | Passing> {
+): Promise<Token> {
   const url = `${credentials.authUrl}/v3/auth/tokens`;
   let response: HttpResponse;
   try {
@@ -61,11 +108,11 @@ async function fetchToken(
       mostBytes: MOST_BYTES,
     });
   } catch (error) {
-    return faultOfExchange(error, credentials.authUrl);
+    throw failureOfExchange(error, credentials.authUrl);
   }
   const { status, headers, body } = response;
   if (isWorthRetrying(status, body))
-    return new Passing(
+    throw new TransientFailure(
       new Problem(`keystone answered with HTTP ${status}`, { where: credentials.authUrl, hint: 'see its log' }),
       headers['retry-after'],
     );
@@ -93,7 +140,11 @@ function decodeToken(text: string, body: string, where: string, clock: Clock): T
   const result = parseJson(body);
   const token = 'value' in result && isRecord(result.value) ? result.value['token'] : undefined;
   if (!isRecord(token))
-    throw new Refused('keystone gave an answer that cannot be used', { where, hint: 'is it keystone?' });
+    throw new Problem('keystone gave an answer that cannot be used', {
+      code: 'CFN_HEAT_REFUSED',
+      where,
+      hint: 'is it keystone?',
+    });
   const { issued_at: issued, expires_at: expires, project, catalog } = token;
   // The server's own times, since the clock here may be off.
   const lifetime = Date.parse(String(expires)) - Date.parse(String(issued));
@@ -119,7 +170,7 @@ function entriesOf(service: unknown): readonly CatalogueEntry[] {
 
 /**
  * The URL of a service in the catalogue.
- * @throws Refused that says what is there instead
+ * @throws Problem that says what is there instead
  */
 export function endpointOf(
   { catalogue }: Token,
@@ -130,22 +181,22 @@ export function endpointOf(
   const ofKind = ofType.filter((entry) => entry.interface === kind);
   const found = ofKind.find((entry) => region === undefined || entry.region === region);
   if (found !== undefined) return found.url.replace(/\/+$/, '');
-  const details = { where: authUrl };
+  const details = { code: 'CFN_HEAT_REFUSED', where: authUrl } as const;
   const remedy = (name: string): string =>
     isHandedOut ? 'the operator of the cloud has to add what is missing' : `set ${name}`;
   if (ofType.length === 0) {
     const types = listed(catalogue.map((entry) => entry.type));
-    throw new Refused(`keystone's catalogue has no service of type ${type}`, {
+    throw new Problem(`keystone's catalogue has no service of type ${type}`, {
       ...details,
       hint: types === '' ? 'it is empty: is there a project?' : `it has ${types}; does the cloud offer it?`,
     });
   }
   if (ofKind.length === 0)
-    throw new Refused(`keystone's catalogue has no ${kind} endpoint of type ${type}`, {
+    throw new Problem(`keystone's catalogue has no ${kind} endpoint of type ${type}`, {
       ...details,
       hint: `it has ${listed(ofType.map((entry) => entry.interface))}; ${remedy('OS_INTERFACE')}`,
     });
-  throw new Refused(`keystone's catalogue has no service of type ${type} in the region ${region}`, {
+  throw new Problem(`keystone's catalogue has no service of type ${type} in the region ${region}`, {
     ...details,
     hint: `it has ${listed(ofKind.map((entry) => entry.region))}; ${remedy('OS_REGION_NAME')}`,
   });
@@ -167,16 +218,16 @@ function listed(names: readonly string[]): string {
   return all.length > most ? `${all.slice(0, most).join(', ')} and ${all.length - most} more` : all.join(', ');
 }
 
-function refusalOf(response: HttpResponse, credentials: KeystoneCredentials): Refused {
+function refusalOf(response: HttpResponse, credentials: KeystoneCredentials): Problem {
   const { status, body } = response;
-  const details = { where: credentials.authUrl };
+  const details = { code: 'CFN_HEAT_REFUSED', where: credentials.authUrl } as const;
   const place = `${credentials.isHandedOut ? 'auth_url' : 'OS_AUTH_URL'} is the URL of keystone, as in https://HOST:5000/v3`;
   if (status >= 200 && status < 300)
-    return new Refused('keystone gave an answer that cannot be used', {
+    return new Problem('keystone gave an answer that cannot be used', {
       ...details,
       hint: `is it keystone? ${place}`,
     });
-  return new Refused(`keystone refused with HTTP ${status}${bracketed(body)}`, {
+  return new Problem(`keystone refused with HTTP ${status}${bracketed(body)}`, {
     ...details,
     hint: hintFor(response, credentials.identity, place),
   });

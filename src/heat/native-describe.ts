@@ -1,20 +1,17 @@
-import { Problem } from '../errors.ts';
+import { codeOf, Problem } from '../errors.ts';
 import { isRecord, jsonTextAt, parseJson } from '../json.ts';
 import { percentDecode } from '../percent-encoding.ts';
-import { isWorthRetrying } from '../retry.ts';
+import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Http, HttpResponse, Transport } from '../system/http.ts';
 import { splitUrl } from '../url.ts';
 import { MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Described, KnownAnswer } from './describe.ts';
 import type { Bounds } from './endpoint.ts';
-import { Refused, Unreachable } from './failures.ts';
-import { endpointOf, regionsOf, tokenFor } from './keystone.ts';
+import { endpointOf, type NativeMemory, regionsOf, type Token, tokenFor } from './keystone.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
-import type { NativeMemory, Token } from './native-memory.ts';
-import { askPatiently, faultOfExchange } from './patience.ts';
-import { Passing } from './persist.ts';
+import { failureOfExchange, retryForMetadata } from './retries.ts';
 import { bracketed } from './server-message.ts';
 
 /** How Heat's own API is reached (contract section 7.3). */
@@ -47,7 +44,8 @@ const SERVICE = 'orchestration';
  * Asks Heat's own API for a resource: keystone for a token, its catalogue for Heat, Heat for the stack's id where only its name
  * is known, and then for the metadata (contract section 7.3).
  * @param stack NAME, ID, NAME/ID, or an ARN
- * @throws Refused when keystone or Heat answered, and gave none; Unreachable when one of them did not, however often it was tried
+ * @throws Problem with the code CFN_HEAT_REFUSED when keystone or Heat answered, and gave none; CFN_HEAT_UNREACHABLE when one of
+ * them did not answer, however often it was asked
  */
 export async function describeNatively(
   access: NativeAccess,
@@ -56,38 +54,22 @@ export async function describeNatively(
   tools: NativeTools,
 ): Promise<Described> {
   const { clock, note, known } = tools;
-  const attempt = async (left: number): Promise<Described | Passing> => {
-    const end = clock.elapsed() + left;
-    const asking = new Asking(access, tools, end);
-    try {
-      const { path, response: metadata } = await asking.resource(stack, resource);
-      if (metadata.status !== 200) throw asking.refusal(metadata);
-      const detail = tools.withStatus ? await asking.detail(path) : '';
-      const body = `${metadata.body}\n${detail}`;
-      if (body === known?.body) return { ...known, isKnown: true };
-      const decoded = decodeResource(metadata.body, detail);
-      if (decoded === undefined) throw asking.refusal(metadata);
-      return { body, resource: decoded, isKnown: false };
-    } catch (error) {
-      if (error instanceof Passed) return error.passing;
-      throw error;
-    }
+  const attempt = async (left: number): Promise<Described> => {
+    const requests = new Requests(access, tools, clock.elapsed() + left);
+    const { path, response: metadata } = await requests.resource(stack, resource);
+    if (metadata.status !== 200) throw requests.refusal(metadata);
+    const detail = tools.withStatus ? await requests.detail(path) : '';
+    const body = `${metadata.body}\n${detail}`;
+    if (body === known?.body) return { ...known, isKnown: true };
+    const decoded = decodeResource(metadata.body, detail);
+    if (decoded === undefined) throw requests.refusal(metadata);
+    return { body, resource: decoded, isKnown: false };
   };
-  return askPatiently(attempt, access.bounds, { clock, note });
-}
-
-/** Carries a passing fault out of an attempt. */
-class Passed extends Error {
-  readonly passing: Passing;
-
-  constructor(passing: Passing) {
-    super(passing.problem.message);
-    this.passing = passing;
-  }
+  return retryForMetadata(attempt, access.bounds, { clock, note });
 }
 
 /** The requests of one attempt. */
-class Asking {
+class Requests {
   readonly #access: NativeAccess;
   readonly #tools: NativeTools;
   readonly #end: number;
@@ -100,7 +82,7 @@ class Asking {
     this.#end = end;
   }
 
-  /** One request of Heat. A token that is refused is renewed once. @throws Passed, Refused, Unreachable */
+  /** One request of Heat. A token that is refused is renewed once. @throws TransientFailure, Problem */
   async get(path: string): Promise<HttpResponse> {
     const token = await this.#token();
     this.#url =
@@ -118,7 +100,7 @@ class Asking {
         mostBytes: MOST_ANSWER_BYTES,
       });
     } catch (error) {
-      throw new Passed(faultOfExchange(error, this.#url));
+      throw failureOfExchange(error, this.#url);
     }
     const { status, body, headers } = response;
     if (status === 401 && !this.#isRenewed) {
@@ -131,7 +113,7 @@ class Asking {
         where: this.#url,
         hint: 'see the log of heat-api',
       });
-      throw new Passed(new Passing(problem, headers['retry-after']));
+      throw new TransientFailure(problem, headers['retry-after']);
     }
     return response;
   }
@@ -141,7 +123,10 @@ class Asking {
     const { stacks } = this.#access.memory;
     const given = (/^arn:openstack:heat:[^:]*:[^:]*:stacks\/(.+)$/.exec(stack)?.[1] ?? stack).replace(/\/+$/, '');
     if (given.split('/').some((part) => /^\.{0,2}$/.test(part)))
-      throw new Refused(`no stack is called ${JSON.stringify(stack)}`, { hint: 'give its name, its id, or NAME/ID' });
+      throw new Problem(`no stack is called ${JSON.stringify(stack)}`, {
+        code: 'CFN_HEAT_REFUSED',
+        hint: 'give its name, its id, or NAME/ID',
+      });
     const remembered = stacks.get(given);
     const whole = given.includes('/') ? given : (remembered ?? (await this.#lookUp(given)));
     const path = `/stacks/${whole.split('/').map(encodeURIComponent).join('/')}/resources/${encodedName(resource)}`;
@@ -152,7 +137,7 @@ class Asking {
     return this.resource(given, resource);
   }
 
-  /** `NAME/ID` of a stack. @throws Refused when Heat does not know it */
+  /** `NAME/ID` of a stack. @throws Problem when Heat does not know it */
   async #lookUp(stack: string): Promise<string> {
     const response = await this.get(`/stacks/${encodeURIComponent(stack)}`);
     const found = this.#redirectedTo(response);
@@ -173,7 +158,9 @@ class Asking {
       const { status, body } = await this.get(path);
       return status === 200 ? body : '';
     } catch (error) {
-      if (error instanceof Passed || error instanceof Refused || error instanceof Unreachable) return '';
+      const code = codeOf(error);
+      const isOfServer = code === 'CFN_HEAT_REFUSED' || code === 'CFN_HEAT_UNREACHABLE';
+      if (isOfServer || error instanceof TransientFailure) return '';
       throw error;
     }
   }
@@ -186,19 +173,20 @@ class Asking {
     if (!URL.canParse(location, base)) return undefined;
     const target = new URL(location, base);
     if (target.hostname !== new URL(base).hostname)
-      throw new Refused('heat redirects to another host', {
+      throw new Problem('heat redirects to another host', {
+        code: 'CFN_HEAT_REFUSED',
         where: this.#url,
         hint: `the token is not sent to ${target.host}; where that is heat by another name, enable_proxy_headers_parsing in heat.conf makes it answer by this one`,
       });
     return /\/stacks\/([^/]+\/[^/]+)\/?$/.exec(target.pathname)?.[1]?.split('/').map(percentDecode).join('/');
   }
 
-  refusal({ status, body }: HttpResponse): Refused {
+  refusal({ status, body }: HttpResponse): Problem {
     const what =
       status >= 200 && status <= 299
         ? 'heat gave an answer that cannot be used'
         : `heat refused with HTTP ${status}${bracketed(body)}`;
-    return new Refused(what, { where: this.#url, hint: this.#hintFor(status) });
+    return new Problem(what, { code: 'CFN_HEAT_REFUSED', where: this.#url, hint: this.#hintFor(status) });
   }
 
   #hintFor(status: number): string {
@@ -228,9 +216,7 @@ class Asking {
     const { memory, credentials, transportTo, onSecret } = this.#access;
     const { http, clock } = this.#tools;
     const transport = await transportTo(credentials.authUrl);
-    const token = await tokenFor(credentials, memory, { http, clock, transport, timeout: this.#timeout(), onSecret });
-    if (token instanceof Passing) throw new Passed(token);
-    return token;
+    return tokenFor(credentials, memory, { http, clock, transport, timeout: this.#timeout(), onSecret });
   }
 
   #timeout(): number {

@@ -1,6 +1,6 @@
 import type { HttpResponse } from '../system/http.ts';
 import { serverOf } from '../url.ts';
-import { denialHint } from './denial.ts';
+import { deniedHint } from './server-message.ts';
 import {
   commonHint,
   finalState,
@@ -78,7 +78,7 @@ function hintFor(response: HttpResponse): string {
   if (status === 401 || status === 403) {
     // As XML or JSON.
     const code = /<Code>\s*(\w{1,64})\s*<|"Code"\s*:\s*"(\w{1,64})"/.exec(body);
-    return `${denialHint(code?.[1] ?? code?.[2], body)}; check the clock as well`;
+    return `${deniedHint(code?.[1] ?? code?.[2], body)}; check the clock as well`;
   }
   if (status === 404) return 'check the URL of the API, which ends with a slash for Heat (http://HOST:8000/v1/)';
   return commonHint(response, 'the API');

@@ -3,9 +3,7 @@ import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
 import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
 import { serverOf, splitUrl } from '../url.ts';
-import { callForbiddenByPolicy, policyHint } from './denial.ts';
-import type { Passing } from './persist.ts';
-import { bracketed, redirectHint } from './server-message.ts';
+import { bracketed, callForbiddenByPolicy, policyHint, redirectHint } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';
 
 /** Milliseconds for one exchange. */
@@ -26,9 +24,9 @@ export interface SignalTarget {
   /**
    * The request of one attempt, since a signature carries its time.
    * @param left milliseconds, where something has to be asked for it
-   * @returns a passing fault, when that failed
+   * @throws TransientFailure where that failed and may succeed the next time
    */
-  request(signal: Signal, left: number): SignalRequest | Promise<SignalRequest | Passing>;
+  request(signal: Signal, left: number): SignalRequest | Promise<SignalRequest>;
   /** Another way to signal the same, when an answer tells that this one will not do, and what to say of it. */
   instead?(response: HttpResponse): { readonly target: SignalTarget; readonly note: string } | undefined;
   /** What an answer that is no acceptance means, in words. */

@@ -1,4 +1,4 @@
-import { describeError, Problem } from '../errors.ts';
+import { describeError, ExitCode, Problem } from '../errors.ts';
 import { decodeAccessKey, decodeKeystoneFile, exposureProblem } from '../heat/credentials.ts';
 import type { Variables } from '../heat/keystone-credentials.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
@@ -97,14 +97,14 @@ function checkAddress(
   try {
     const url = valueIn(main, 'url')?.value;
     const wish = { url, region: valueIn(main, 'region')?.value, namedBy: BY_HUP_CONFIG };
-    const { endpoint, warnings: oddities } = readEndpoint(wish, files);
-    warnings.push(...oddities);
+    const { endpoint, warnings: oddities, attemptWarnings } = readEndpoint(wish, files);
+    warnings.push(...oddities, ...attemptWarnings);
     if (endpoint === undefined) problems.push(noAddress(BY_HUP_CONFIG, wish.region).line);
     return endpoint === undefined ? undefined : splitUrl(endpoint.url).host;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     // A url= that is none is a problem of its own.
-    if (error.exitCode !== 2) problems.push(error.line);
+    if (error.exitCode !== ExitCode.usage) problems.push(error.line);
     return undefined;
   }
 }

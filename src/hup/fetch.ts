@@ -1,7 +1,6 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
-import { ForbiddenByPolicy, Refused, Unreachable } from '../heat/failures.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
 import { boundsOf, fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
 import { forgetForbidden, noteForbidden } from './forbidden.ts';
@@ -93,10 +92,10 @@ function graver(first: Trouble, second: Trouble): Trouble {
 }
 
 function troubleOf(error: Problem, { stack }: HupSettings, { system }: HeatTools): Trouble {
-  const { line } = error;
-  if (error instanceof ForbiddenByPolicy)
+  const { code, line, retryAfter } = error;
+  if (code === 'CFN_HEAT_FORBIDS_GUESTS')
     return { kind: 'forbidden', line, isKnown: !noteForbidden(system, stack, line) };
-  if (error instanceof Unreachable)
-    return { kind: 'unreachable', line, ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }) };
-  return { kind: error instanceof Refused ? 'refused' : 'unasked', line };
+  if (code === 'CFN_HEAT_UNREACHABLE')
+    return { kind: 'unreachable', line, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return { kind: code === 'CFN_HEAT_REFUSED' ? 'refused' : 'unasked', line };
 }

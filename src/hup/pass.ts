@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
-import { createNativeMemory, type NativeMemory } from '../heat/native-memory.ts';
+import { createNativeMemory, type NativeMemory } from '../heat/keystone.ts';
 import type { Log } from '../log.ts';
 import type { HeatTools } from '../metadata/heat-source.ts';
 import { paths } from '../paths.ts';

@@ -1,15 +1,14 @@
 import { Problem, usageProblem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import { decodeBotoConfig } from '../heat/boto-config.ts';
-import { type CredentialTools, type CredentialWish, findCredentials, isOfKeystone } from '../heat/credentials.ts';
+import { type CredentialOptions, type CredentialTools, findCredentials, isOfKeystone } from '../heat/credentials.ts';
 import type { Described, KnownAnswer, QueryAccess } from '../heat/describe.ts';
 import { type Bounds, type DecodedEndpoint, decodeEndpoint, type TextFile } from '../heat/endpoint.ts';
-import { Unasked } from '../heat/failures.ts';
+import { createNativeMemory, type NativeMemory } from '../heat/keystone.ts';
 import type { KeystoneCredentials } from '../heat/keystone-credentials.ts';
 import type { NamedBy } from '../heat/named-by.ts';
 import type { NativeAccess } from '../heat/native-describe.ts';
-import { createNativeMemory, type NativeMemory } from '../heat/native-memory.ts';
-import type { AttemptBounds } from '../heat/persist.ts';
+import type { AttemptBounds } from '../heat/retries.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
@@ -17,10 +16,10 @@ import { readSettings } from '../settings.ts';
 import { unsendable } from '../signing/credentials.ts';
 import type { FileSystem } from '../system/file-system.ts';
 import type { System } from '../system/system.ts';
-import { isAboutAttempts, readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
+import { readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
 
 /** What a command line, or cfn-hup.conf, says about Heat. */
-export interface HeatWish extends CredentialWish {
+export interface HeatOptions extends CredentialOptions {
   /** -u, --url */
   readonly url: string | undefined;
   readonly region: string | undefined;
@@ -44,13 +43,13 @@ export type HeatAccess = QueryAccess | NativeAccess;
 /**
  * Finds out how Heat is reached: credentials, address, certificates, proxy. Nothing goes over the network yet, but for
  * the credentials of a role.
- * @throws Unasked when there are no credentials or nobody names an address; Problem for what is wrong with either
+ * @throws Problem, with the code CFN_HEAT_NOT_ASKED when there are no credentials or nobody names an address
  */
-export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<HeatAccess> {
+export async function findHeatAccess(options: HeatOptions, tools: HeatTools): Promise<HeatAccess> {
   const { system, log, redactor, readSecretFile, roleCredentials } = tools;
   const { files } = system;
-  const { namedBy } = wish;
-  const credentials = await findCredentials(wish, {
+  const { namedBy } = options;
+  const credentials = await findCredentials(options, {
     environment: system.environment,
     readSecretFile,
     roleCredentials:
@@ -60,12 +59,12 @@ export async function findHeatAccess(wish: HeatWish, tools: HeatTools): Promise<
     onSecret: (secret) => redactor.addSecret(secret),
     warn: (text) => log.warning(text),
   });
-  if (isOfKeystone(credentials)) return nativeAccess(credentials, wish, tools);
-  const { endpoint, warnings, secrets } = readEndpoint(wish, files);
+  if (isOfKeystone(credentials)) return nativeAccess(credentials, options, tools);
+  const { endpoint, warnings, attemptWarnings, secrets } = readEndpoint(options, files);
   for (const secret of secrets) redactor.addSecret(secret);
-  for (const warning of warnings) log.warning(warning);
-  if (endpoint === undefined) throw noAddress(namedBy, wish.region);
-  requireRegion(endpoint.region, filled(wish.region) === undefined ? undefined : namedBy);
+  for (const warning of [...warnings, ...attemptWarnings]) log.warning(warning);
+  if (endpoint === undefined) throw noAddress(namedBy, options.region);
+  requireRegion(endpoint.region, filled(options.region) === undefined ? undefined : namedBy);
   return {
     kind: 'query',
     endpoint,
@@ -95,12 +94,12 @@ function requireRegion(region: string, namedBy: NamedBy | undefined): void {
 
 function nativeAccess(
   credentials: KeystoneCredentials,
-  { url, namedBy }: HeatWish,
+  { url, namedBy }: HeatOptions,
   { system: { files }, log, redactor, memory = createNativeMemory() }: HeatTools,
 ): NativeAccess {
-  const { endpoint, bounds, warnings } = readEndpoint({ url, region: undefined, namedBy }, files);
-  // The others are about connections: transportsTo says them.
-  for (const warning of warnings) if (isAboutAttempts(warning)) log.warning(warning);
+  const { endpoint, bounds, attemptWarnings } = readEndpoint({ url, region: undefined, namedBy }, files);
+  // Those about connections are logged by transportsTo.
+  for (const warning of attemptWarnings) log.warning(warning);
   const { caFile } = credentials;
   const insecurely = `name the file of its CA in ${credentials.isHandedOut ? 'SSL_CERT_FILE' : 'OS_CACERT'}`;
   const ownTrust = caFile === undefined ? undefined : { caFile, setting: 'OS_CACERT' };
@@ -129,7 +128,7 @@ export function boundsOf(access: HeatAccess): Bounds {
 
 /** The address and the options of the connection, from what the caller says and what cloud-init brought. @throws Problem */
 export function readEndpoint(
-  { url, region, namedBy }: Pick<HeatWish, 'url' | 'region' | 'namedBy'>,
+  { url, region, namedBy }: Pick<HeatOptions, 'url' | 'region' | 'namedBy'>,
   files: FileSystem,
 ): DecodedEndpoint {
   return decodeEndpoint({
@@ -142,9 +141,10 @@ export function readEndpoint(
 }
 
 /** Nothing names the address. @param given the region that somebody named, which is none of AWS's */
-export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, given = ''): Unasked {
+export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, given = ''): Problem {
   const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
-  return new Unasked('nothing names the address of heat-api-cfn', {
+  return new Problem('nothing names the address of heat-api-cfn', {
+    code: 'CFN_HEAT_NOT_ASKED',
     where: places.join(', '),
     hint:
       given.trim() === ''
@@ -153,7 +153,7 @@ export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, give
   });
 }
 
-/** Asks Heat for the metadata of a resource. @throws Refused, Unreachable */
+/** Asks Heat for the metadata of a resource. @throws Problem, with a code as describeStackResource has it */
 export async function fetchFromHeat(
   access: HeatAccess,
   stack: string,
@@ -166,7 +166,7 @@ export async function fetchFromHeat(
 /**
  * Asks Heat for a resource, its state included, of which `known` was the last answer.
  * @param attempts instead of the configured ones
- * @throws Refused, Unreachable
+ * @throws Problem, with a code as describeStackResource has it
  */
 export async function fetchFromHeatAgain(
   access: HeatAccess,
@@ -219,8 +219,7 @@ export function readAttemptBounds(files: FileSystem, log: Log | undefined): Atte
     if (!(error instanceof Problem)) throw error;
   }
   const boto = decodeBotoConfig(file?.text ?? '[Boto]');
-  for (const oddity of boto.oddities)
-    if (isAboutAttempts(oddity)) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
+  for (const oddity of boto.attemptOddities) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
   return {
     attempts: boto.retries === undefined ? Number.POSITIVE_INFINITY : boto.retries + 1,
     longestDelay: boto.longestDelay ?? Number.POSITIVE_INFINITY,

@@ -44,7 +44,7 @@ export async function transportTo(
   const hosts = [endpoint, other].flatMap((named) => (named === undefined ? [] : [splitUrl(named.url).host]));
   if (hosts.length === 0 ? !isOfHeat : !hosts.includes(splitUrl(url).host)) return {};
   for (const secret of secrets) redactor.addSecret(secret);
-  for (const warning of warnings) if (!isAboutAttempts(warning)) log.warning(warning);
+  for (const warning of warnings) log.warning(warning);
   return {
     insecure: !settings.validatesCertificates,
     proxy: settings.proxy,
@@ -52,12 +52,7 @@ export async function transportTo(
   };
 }
 
-/** Whether a warning about cfn-boto-cfg is of attempts and pauses, not of connections. */
-export function isAboutAttempts(warning: string): boolean {
-  return /^(?:num_retries|max_retry_delay)\b/.test(warning);
-}
-
-export interface TransportWish {
+export interface TransportOptions {
   /** Certificates that are to be trusted on these connections besides. */
   readonly ownTrust?: { readonly caFile: string; readonly setting: string } | undefined;
   readonly insecure?: boolean;
@@ -69,7 +64,7 @@ export interface TransportWish {
  */
 export function transportsTo(
   tools: TransportTools,
-  { ownTrust, ...own }: TransportWish,
+  { ownTrust, ...own }: TransportOptions,
 ): (url: string) => Promise<Transport> {
   const known = new Map<string, Promise<Transport>>();
   const make = async (url: string): Promise<Transport> => ({

@@ -1,9 +1,10 @@
-import { Problem, usageProblem } from '../errors.ts';
-import { type Budget, Passing, persist } from '../heat/persist.ts';
+import { codeOf, Problem, usageProblem } from '../errors.ts';
+import { type Budget, retryWithin } from '../heat/retries.ts';
 import { isRecord, parseJson } from '../json.ts';
 import type { Log } from '../log.ts';
+import { TransientFailure } from '../retry.ts';
 import type { System } from '../system/system.ts';
-import { MOST_PATIENCE, metadataService, SilentService } from './metadata-service.ts';
+import { MOST_TIME, metadataService } from './metadata-service.ts';
 
 /** Credentials that a metadata service hands to the instance. The caller tells the redactor about them. */
 export interface RoleCredentials {
@@ -16,18 +17,18 @@ const ROLES = '/latest/meta-data/iam/security-credentials/';
 
 /**
  * The credentials of an instance role, from EC2's metadata service (--role, and "roleName" of an authentication block).
- * @param patience milliseconds that it may take
+ * @param time milliseconds that it may take
  * @param instead what to do where the instance has no role at all, for the hint
- * @throws SilentService when the service does not answer; Problem when it does not have the role, or has no credentials for it
+ * @throws Problem when the service does not answer (CFN_METADATA_SERVICE_SILENT), does not have the role, or has no credentials for it
  */
 export async function roleCredentials(
   system: Pick<System, 'http' | 'clock'>,
   roleName: string,
-  patience = MOST_PATIENCE,
+  time = MOST_TIME,
   instead = 'attach one',
 ): Promise<RoleCredentials> {
   if (roleName.trim() === '') throw usageProblem('a role without a name', 'an empty variable?');
-  const service = metadataService(system, patience);
+  const service = metadataService(system, time);
   const where = `the role ${JSON.stringify(roleName)}`;
   const { status, body } = await service.getFromEc2(ROLES + encodeURIComponent(roleName));
   if (status === 200) {
@@ -50,21 +51,21 @@ export async function roleCredentials(
  * come later than we do.
  * @throws Problem with exit code 75 when the time of `--timeout` is over
  */
-export function persistentRoleCredentials(
+export function retriedRoleCredentials(
   system: System,
   log: Log,
   roleName: string,
   budget: Budget,
 ): Promise<RoleCredentials> {
-  const attempt = async (left: number): Promise<RoleCredentials | Passing> => {
+  const attempt = async (left: number): Promise<RoleCredentials> => {
     try {
       return await roleCredentials(system, roleName, left);
     } catch (error) {
-      if (error instanceof SilentService) return new Passing(error);
-      throw error;
+      const isSilent = error instanceof Problem && codeOf(error) === 'CFN_METADATA_SERVICE_SILENT';
+      throw isSilent ? new TransientFailure(error) : error;
     }
   };
-  return persist(`no credentials for the role ${JSON.stringify(roleName)}`, attempt, budget, {
+  return retryWithin(`no credentials for the role ${JSON.stringify(roleName)}`, attempt, budget, {
     clock: system.clock,
     log,
   });

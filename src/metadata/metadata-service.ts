@@ -1,4 +1,5 @@
-import { describeError, Problem } from '../errors.ts';
+import { Problem } from '../errors.ts';
+import { isWorthRetrying, retrying, TransientFailure } from '../retry.ts';
 import type { HttpRequest, HttpResponse } from '../system/http.ts';
 import type { System } from '../system/system.ts';
 
@@ -7,30 +8,26 @@ const SERVICE = 'http://169.254.169.254';
 /** Milliseconds for one exchange: the service is a hop away, or there is none. */
 const EXCHANGE_TIMEOUT = 2000;
 /** Milliseconds for all of a lookup: a guest without the service must not hang at boot. */
-export const MOST_PATIENCE = 6000;
-const ATTEMPTS = 3;
-/** Milliseconds before the second attempt; doubled before the third. */
-const FIRST_PAUSE = 500;
+export const MOST_TIME = 6000;
+/** The pauses are short, since the service is a part of the host, or of its network. */
+const LIMITS = { attempts: 3, firstPause: 500, longestPause: 1000 } as const;
 
 /** The metadata service, asked by one lookup. */
 export interface MetadataService {
   /**
-   * Gets a path. Passing troubles (no answer, 429, 5xx) are tried again while there is time; any other status is an
+   * Gets a path. Failures that may pass (no answer, 408, 429, 5xx) are tried again while there is time; any other status is an
    * answer.
-   * @throws SilentService when the service did not answer; at once when it was given up before
+   * @throws Problem with the code CFN_METADATA_SERVICE_SILENT when it did not answer; at once when it was given up before
    */
   get(path: string): Promise<HttpResponse>;
   /** As get, with a session token (IMDSv2) where the service hands one out and without where it does not. */
   getFromEc2(path: string): Promise<HttpResponse>;
 }
 
-/** The service did not answer, or not as one that is well. */
-export class SilentService extends Problem {}
-
-/** @param patience milliseconds for everything that is asked through it */
-export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>, patience: number): MetadataService {
-  const deadline = clock.elapsed() + Math.min(patience, MOST_PATIENCE);
-  let givenUp: SilentService | undefined;
+/** @param time milliseconds for everything that is asked through it */
+export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>, time: number): MetadataService {
+  const deadline = clock.elapsed() + Math.min(time, MOST_TIME);
+  let givenUp: Problem | undefined;
   let token: Promise<string | undefined> | undefined;
 
   const ask = (method: HttpRequest['method'], path: string, headers: Record<string, string>): Promise<HttpResponse> => {
@@ -41,22 +38,30 @@ export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>,
 
   const get = async (path: string, headers: Record<string, string>): Promise<HttpResponse> => {
     if (givenUp !== undefined) throw givenUp;
-    for (let attempt = 1, pause = FIRST_PAUSE; ; attempt++, pause *= 2) {
-      let trouble: string;
+    const attempt = async (): Promise<HttpResponse> => {
+      let response: HttpResponse;
       try {
-        const response = await ask('GET', path, headers);
-        if (response.status !== 429 && response.status < 500) return response;
-        trouble = `HTTP ${response.status}`;
+        response = await ask('GET', path, headers);
       } catch (error) {
-        if (!(error instanceof Problem)) throw error;
-        trouble = describeError(error);
+        throw error instanceof Problem ? new TransientFailure(error) : error;
       }
-      if (attempt === ATTEMPTS || clock.elapsed() + pause >= deadline) {
-        givenUp = new SilentService('the metadata service does not answer', { where: SERVICE, hint: trouble });
-        throw givenUp;
-      }
-      await clock.sleep(pause);
-    }
+      const { status, headers: answered } = response;
+      if (!isWorthRetrying(status)) return response;
+      throw new TransientFailure(new Problem(`HTTP ${status}`), answered['retry-after']);
+    };
+    return retrying(attempt, {
+      clock,
+      deadline,
+      limits: LIMITS,
+      giveUp: ({ problem: { line } }) => {
+        givenUp = new Problem('the metadata service does not answer', {
+          code: 'CFN_METADATA_SERVICE_SILENT',
+          where: SERVICE,
+          hint: line,
+        });
+        return givenUp;
+      },
+    });
   };
 
   const requestToken = async (): Promise<string | undefined> => {

@@ -1,21 +1,28 @@
 import { describeAge } from '../age.ts';
 import type { MetadataDocument } from '../config/decode.ts';
-import { Problem } from '../errors.ts';
-import type { HeatTools, HeatWish } from './heat-source.ts';
+import { codeOf, Problem, type ProblemCode } from '../errors.ts';
+import type { HeatOptions, HeatTools } from './heat-source.ts';
 import { localMetadataPaths, MOST_METADATA_BYTES, parseDocument, publishMetadata, readLocalMetadata } from './local.ts';
 
-export interface MetadataWish {
+export interface MetadataOptions {
   /** A file that the command line names, `-` for stdin: nothing else is looked at. */
   readonly given?: string | undefined;
   readonly stack: string | undefined;
   readonly resource: string | undefined;
-  readonly heat: HeatWish;
+  readonly heat: HeatOptions;
 }
 
 export interface ChainTools extends HeatTools {
   /** Reads the file that the command line names. @throws Problem */
   readonly readGiven: (operand: string, mostBytes: number) => Buffer;
 }
+
+/** Heat has said nothing about this guest, so what it has said earlier is used. */
+const OLDER_WILL_DO: ReadonlySet<ProblemCode | undefined> = new Set<ProblemCode>([
+  'CFN_HEAT_NOT_ASKED',
+  'CFN_HEAT_FORBIDS_GUESTS',
+  'CFN_HEAT_UNREACHABLE',
+]);
 
 const OF_OTHERS = 'what is there is of another instance: give it as FILE to apply it nevertheless';
 
@@ -24,26 +31,25 @@ const OF_OTHERS = 'what is there is of another instance: give it as FILE to appl
  * last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are there; where its policy forbids guests
  * to ask, that counts as not asked. A file on the guest that another instance wrote is ignored. What came from Heat or from
  * the guest is published before anybody uses it.
- * @throws Refused when Heat answered and gave none: nothing older may hide that. Problem when there is no metadata
+ * @throws Problem when there is no metadata, and when Heat answered and gave none: nothing older may hide that
  */
-export async function findMetadata(wish: MetadataWish, tools: ChainTools): Promise<MetadataDocument> {
-  const { given, stack, resource } = wish;
+export async function findMetadata(options: MetadataOptions, tools: ChainTools): Promise<MetadataDocument> {
+  const { given, stack, resource } = options;
   if (given !== undefined)
     return parseDocument(tools.readGiven(given, MOST_METADATA_BYTES), given === '-' ? 'stdin' : given);
   if (stack === undefined || resource === undefined) {
-    const isAsked = stack !== undefined || wishesForHeat(wish.heat);
+    const isAsked = stack !== undefined || asksForHeat(options.heat);
     return findLocally(resource, isAsked ? 'heat-api-cfn is asked only with --stack and --resource' : undefined, tools);
   }
-  const { Unasked, Unreachable } = await import('../heat/failures.ts');
   try {
     const { addressOf, findHeatAccess, fetchFromHeat } = await import('./heat-source.ts');
-    const access = await findHeatAccess(wish.heat, tools);
+    const access = await findHeatAccess(options.heat, tools);
     const { metadata } = await fetchFromHeat(access, stack, resource, tools);
     tools.log.info(`metadata of ${resource} from ${addressOf(access)}`);
     publish(metadata, resource, tools);
     return metadata;
   } catch (error) {
-    if (!(error instanceof Unasked || error instanceof Unreachable)) throw error;
+    if (!(error instanceof Problem) || !OLDER_WILL_DO.has(codeOf(error))) throw error;
     return findLocally(resource, error.line, tools);
   }
 }
@@ -80,6 +86,6 @@ function publish({ text }: MetadataDocument, resource: string | undefined, { sys
   }
 }
 
-function wishesForHeat({ url, credentialFile, accessKey, secretKey, role }: HeatWish): boolean {
+function asksForHeat({ url, credentialFile, accessKey, secretKey, role }: HeatOptions): boolean {
   return [url, credentialFile, accessKey, secretKey, role].some((text) => text !== undefined && text !== '');
 }

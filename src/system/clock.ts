@@ -3,7 +3,8 @@ export interface Clock {
   now(): Date;
   /** Milliseconds that never go backwards, for durations. */
   elapsed(): number;
-  sleep(milliseconds: number): Promise<void>;
+  /** @throws the reason of `abort` as soon as it is aborted */
+  sleep(milliseconds: number, abort?: AbortSignal): Promise<void>;
   /** A number in [0, 1), for jitter. */
   random(): number;
 }
@@ -29,7 +30,9 @@ export const systemClock: Clock = {
 
 /** A clock whose sleeps end when `abort` does. */
 export function clockUntil(abort: AbortSignal): Clock {
-  return { ...systemClock, sleep: (milliseconds) => sleep(milliseconds, abort) };
+  const both = (other: AbortSignal | undefined): AbortSignal =>
+    other === undefined || other === abort ? abort : AbortSignal.any([abort, other]);
+  return { ...systemClock, sleep: (milliseconds, other) => sleep(milliseconds, both(other)) };
 }
 
 /** @throws the reason of `abort` as soon as it is aborted */

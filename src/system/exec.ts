@@ -3,10 +3,10 @@ import { delimiter } from 'node:path';
 import { Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
 import { timerDelay } from './clock.ts';
-import { startProblem } from './file-problem.ts';
 import { type LinesListener, tellLines } from './output-lines.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
+import { startProblem, whyCommandFailed } from './start-failure.ts';
 import { gatherLines } from './whole-lines.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -202,7 +202,6 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       const reason: unknown = result.cut === 'abort' && options.abort === undefined ? abort?.signal.reason : undefined;
       if (reason instanceof Interrupted) throw new Interrupted(reason.signal, result.output);
       if (result.exitCode === 0) return result;
-      const { whyCommandFailed } = await import('./start-failure.ts');
       const why = whyCommandFailed(result.exitCode, result.output, { cwd: options.cwd, path: env['PATH'] });
       return why === undefined ? result : { ...result, reason: why };
     },

@@ -1,4 +1,4 @@
-import { describeError, errnoOf, Problem } from '../errors.ts';
+import { errnoOf, Problem, type ProblemCode } from '../errors.ts';
 
 /** What an errno name means, for a hint; the name itself where there is no more to say. */
 export function reasonOf(code: string): string {
@@ -34,6 +34,27 @@ function rarerReasonOf(code: string): string {
     : `${what}, run it as root`;
 }
 
+/** What a caller can do about an errno name of a file operation; undefined where that makes no difference. */
+function codeFor(errno: string): ProblemCode | undefined {
+  switch (errno) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'CFN_FILE_MISSING';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EMFILE':
+      return 'CFN_FILE_UNUSABLE';
+    case 'ELOOP':
+    case 'ENAMETOOLONG':
+      return 'CFN_PATH_INVALID';
+    default:
+      return undefined;
+  }
+}
+
 /**
  * Turns what a file operation threw into a Problem with the path as the user knows it.
  * @throws the error itself when it did not come from the system: a bug
@@ -41,23 +62,11 @@ function rarerReasonOf(code: string): string {
 export function fileProblem(verb: string, path: string, error: unknown): Problem {
   if (error instanceof Problem) {
     if (error.where !== undefined) return error;
-    return new Problem(`${verb}: ${error.message}`, {
-      where: path,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
+    return new Problem(`${verb}: ${error.message}`, { code: error.code, where: path, hint: error.hint });
   }
-  const code = errnoOf(error);
-  if (code === undefined) throw error;
-  return new Problem(verb, { where: path, hint: reasonOf(code), cause: error });
-}
-
-/** What kept a program from being started. */
-export function startProblem(program: string, error: unknown): Problem {
-  const code = errnoOf(error);
-  return new Problem(`cannot run ${program}`, {
-    hint: code === undefined ? describeError(error) : reasonOf(code),
-    cause: error,
-  });
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
+  return new Problem(verb, { code: codeFor(errno), where: path, hint: reasonOf(errno), cause: error });
 }
 
 /**
@@ -68,11 +77,7 @@ export function machineProblem(error: unknown): Problem | undefined {
   if (!(error instanceof Error) || error instanceof Problem) return undefined;
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (syscall !== undefined && code !== undefined)
-    return new Problem(`${syscall} failed`, {
-      ...(path === undefined ? {} : { where: path }),
-      hint: reasonOf(code),
-      cause: error,
-    });
+    return new Problem(`${syscall} failed`, { where: path, hint: reasonOf(code), cause: error });
   // Of Node and of V8: a text of half a gigabyte and more, or more memory than there is.
   const isTooLarge =
     /^(?:Invalid string length|Array buffer allocation failed|Invalid typed array length|Cannot create a string)/;

@@ -12,7 +12,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { errnoOf, Problem } from '../errors.ts';
+import { codeOf, errnoOf, Problem } from '../errors.ts';
 import { type Directory, type Link, linkOf, openDirectoryBelow } from './directory.ts';
 import { type Entry, entryOf, type Look, lookAt } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
@@ -313,7 +313,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
           return lstatSync(directory.at('.'), { bigint: true });
         } catch (error) {
           const problem = fileProblem('cannot look at', path, error);
-          if (isAbsent(problem.cause)) return undefined;
+          if (problem.code === 'CFN_FILE_MISSING') return undefined;
           throw problem;
         } finally {
           directory?.close();
@@ -385,12 +385,7 @@ function ifPresent<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Problem && isAbsent(error.cause)) return undefined;
+    if (codeOf(error) === 'CFN_FILE_MISSING') return undefined;
     throw error;
   }
-}
-
-function isAbsent(cause: unknown): boolean {
-  const code = errnoOf(cause);
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { connect, isIP } from 'node:net';
 import { Problem } from '../errors.ts';
-import { splitUrl } from '../url.ts';
+import { serverOf, splitUrl } from '../url.ts';
 import { type Line, loginOf, type Outgoing, type Receiver, UNASKED_SWITCH } from './http-line.ts';
 
 /** Sends a request by Node's own http, which costs a tenth of undici to load (see Transfer in http-line.ts). */
@@ -31,16 +31,16 @@ async function openRequest({ url, method, headers, body, tls, lookup }: Outgoing
   const resolver = lookup === undefined ? {} : { lookup };
   if (scheme === 'http')
     return requestPlain({ ...options, createConnection: () => connect({ host, port, ...resolver }) });
-  const { request: requestSecure } = await import('./https-direct.ts');
+  // TLS costs 10 ms of CPU to load, and import() would load the loader of modules besides.
+  const { request: requestSecure } = process.getBuiltinModule('node:https');
   // An address is no server name (RFC 6066 section 3).
   const servername = isIP(host) === 0 ? host : '';
   return requestSecure({ ...options, ...resolver, ...(await tls()), servername, agent: false });
 }
 
 function unaskedSwitch(url: string): Problem {
-  const { scheme, authority } = splitUrl(url);
   const { what, hint } = UNASKED_SWITCH;
-  return new Problem(what, { where: `${scheme}://${authority}`, hint });
+  return new Problem(what, { where: serverOf(url), hint });
 }
 
 function receive(sent: ClientRequest, { url, body }: Outgoing, receiver: Receiver): Promise<void> {

@@ -2,21 +2,21 @@ import { lookup } from 'node:dns';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
-import { isWorthRetrying, parseRetryAfter } from '../retry.ts';
+import { inSeconds, isWorthRetrying, retrying, TransientFailure } from '../retry.ts';
 import { isWebUrl, shownTarget, shownUrl, splitUrl } from '../url.ts';
-import { sleep, systemClock } from './clock.ts';
+import { systemClock } from './clock.ts';
 import { ERROR_PATIENCE, MOST_ERROR_BYTES, refusedDownload, textOfAnswer } from './download-refusal.ts';
 import type { DownloadRequest, Transport } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
-import { type Circumstances, NoAnswer, noAnswer, TimeoutError } from './http-problem.ts';
+import { type Circumstances, isTransient, noAnswer, TimeoutError } from './http-problem.ts';
 import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
 import type { NamedProxy } from './proxy.ts';
 import type { ReadTrusted } from './trust.ts';
 
 const ATTEMPTS = 5;
 const MOST_REDIRECTS = 10;
-/** Milliseconds. */
-const LONGEST_RETRY_AFTER = 60_000;
+/** Milliseconds of a pause, whatever the server asks for. */
+const LONGEST_PAUSE = 60_000;
 
 /** Bounds of one attempt, in milliseconds. The length of a download is not bounded: a slow line may take its time. */
 export interface DownloadBounds {
@@ -29,7 +29,7 @@ export interface DownloadBounds {
   /** A time in which `leastBytes` of the body have to arrive: one byte a minute is no slow line but a broken server. */
   readonly window: number;
   readonly leastBytes: number;
-  /** The back-off before another attempt is random, up to this, which doubles each time. */
+  /** Before the second attempt at most; doubled before each further one. */
   readonly firstPause: number;
 }
 
@@ -47,7 +47,7 @@ const BOUNDS: DownloadBounds = {
 type ProxyFor = (url: string, last: string | undefined) => NamedProxy | undefined;
 
 /**
- * Downloads a URL; passing faults (no answer, 408, 429, 5xx, a body cut short) are tried again from the start.
+ * Downloads a URL; after a failure that may pass (no answer, 408, 429, 5xx, a body cut short) it is asked for again from the start.
  * @param proxyFor the proxy for a URL, asked at each redirect
  */
 export async function download(
@@ -56,36 +56,22 @@ export async function download(
   readTrusted: ReadTrusted,
   bounds = BOUNDS,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await downloadOnce(request, proxyFor, readTrusted, bounds);
-      return;
-    } catch (error) {
-      const passing = error instanceof PassingFault;
-      if (!passing || attempt === ATTEMPTS) throw passing ? error.problem : error;
-      const pause = error.retryAfter ?? systemClock.random() * bounds.firstPause * 2 ** (attempt - 1);
-      const again = `attempt ${attempt + 1} of ${ATTEMPTS} in ${(pause / 1000).toFixed(1)} s`;
-      request.note?.(`${error.problem.line}: ${again}`);
-      await sleep(pause, request.abort);
-      request.restart();
-    }
-  }
+  let isBegun = false;
+  const attempt = async (): Promise<void> => {
+    if (isBegun) request.restart();
+    isBegun = true;
+    await downloadOnce(request, proxyFor, readTrusted, bounds);
+  };
+  await retrying(attempt, {
+    clock: systemClock,
+    limits: { attempts: ATTEMPTS, firstPause: bounds.firstPause, longestPause: LONGEST_PAUSE },
+    abort: request.abort,
+    note: ({ line }, next) =>
+      request.note?.(`${line}: attempt ${next.attempt} of ${ATTEMPTS} ${inSeconds(next.pause)}`),
+  });
 }
 
-/** A fault worth another attempt. */
-class PassingFault extends Error {
-  readonly problem: Problem;
-  /** Milliseconds, when the server asked for a wait. */
-  readonly retryAfter: number | undefined;
-
-  constructor(problem: Problem, retryAfter?: number) {
-    super(problem.message, { cause: problem });
-    this.problem = problem;
-    this.retryAfter = retryAfter;
-  }
-}
-
-/** Follows redirects to the file. @throws PassingFault, Problem */
+/** Follows redirects to the file. @throws TransientFailure, Problem */
 async function downloadOnce(
   request: DownloadRequest,
   proxyFor: ProxyFor,
@@ -191,10 +177,10 @@ async function fetchOrRedirect(
     abort?.throwIfAborted();
     // A page that broke off makes no other answer of an error.
     if (failed !== undefined) throw refused(outgoing, failed, proxy, around);
-    if (error instanceof PassingFault || (error instanceof Problem && !(error instanceof NoAnswer))) throw error;
-    if (isBegun) throw new PassingFault(brokenOff(url, error, proxy));
+    if (error instanceof Problem && !isTransient(error)) throw error;
+    if (isBegun) throw new TransientFailure(brokenOff(url, error, proxy));
     const problem = noAnswer(url, error, around);
-    throw problem instanceof NoAnswer && problem.isPassing ? new PassingFault(problem) : problem;
+    throw isTransient(problem) ? new TransientFailure(problem) : problem;
   }
 }
 
@@ -239,13 +225,13 @@ function failureOf(url: string, status: number, headers: IncomingHttpHeaders): F
   return status >= 200 && status <= 299 ? undefined : { status, headers, said: [] };
 }
 
-/** @returns PassingFault for what may be otherwise the next time, Problem for what may not */
+/** @returns TransientFailure for what may be otherwise the next time, Problem for what may not */
 function refused(
   { url, headers: sent }: Outgoing,
   { status, headers, said }: FailedAnswer,
   proxy: NamedProxy | undefined,
   { keptFor }: Around,
-): PassingFault | Problem {
+): TransientFailure | Problem {
   const authorization = Object.entries(sent).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
   const isOfUrl = authorization === loginOf(url)['Authorization'];
   const problem = refusedDownload({
@@ -257,9 +243,7 @@ function refused(
     keptFor,
     credentials: authorization === undefined ? undefined : isOfUrl ? 'url' : 'document',
   });
-  if (!isWorthRetrying(status)) return problem;
-  const asked = parseRetryAfter(headers['retry-after'], systemClock.now());
-  return new PassingFault(problem, asked === undefined ? undefined : Math.min(asked, LONGEST_RETRY_AFTER));
+  return isWorthRetrying(status) ? new TransientFailure(problem, headers['retry-after']) : problem;
 }
 
 function lengthOf(chunks: readonly Buffer[]): number {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
-import { splitUrl } from '../url.ts';
+import { serverOf, splitUrl } from '../url.ts';
 import { timerDelay } from './clock.ts';
-import { NoAnswer, TimeoutError } from './http-problem.ts';
+import { codeOfFailure, NO_ANSWER, TimeoutError } from './http-problem.ts';
 import type { NamedProxy } from './proxy.ts';
 import type { ProxyFaultError } from './proxy-fault.ts';
 
@@ -58,10 +58,10 @@ export async function wayThrough(proxy: NamedProxy | undefined): Promise<Transfe
 }
 
 function ofProxy(error: ProxyFaultError, url: string): Problem {
-  const { scheme, authority } = splitUrl(url);
-  const { what, hint, isPassing } = error.proxyFault;
+  const { what, hint, isTransient } = error.proxyFault;
   if (what !== undefined) return new Problem(what, { hint, cause: error });
-  return new NoAnswer({ where: `${scheme}://${authority}`, hint, cause: error }, isPassing);
+  const code = isTransient ? codeOfFailure(error) : 'CFN_SERVER_UNTRUSTED';
+  return new Problem(NO_ANSWER, { code, where: serverOf(url), hint, cause: error });
 }
 
 interface Opened {

@@ -1,5 +1,5 @@
-import { describeError, errnoOf, Problem, type ProblemDetails } from '../errors.ts';
-import { splitUrl } from '../url.ts';
+import { describeError, errnoOf, Problem, type ProblemCode } from '../errors.ts';
+import { serverOf } from '../url.ts';
 
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there; check the address and that the service is up',
@@ -39,6 +39,9 @@ export const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
 /** Of Node and undici, for arguments that make no request. */
 const UNSENDABLE = /^(?:ERR_(?:INVALID|UNESCAPED|HTTP_INVALID)_|UND_ERR_INVALID_ARG$)/;
 
+/** Errors after which a request was certainly not sent. */
+const UNSENT = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+
 /** An exchange that took too long. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
@@ -48,15 +51,14 @@ export class TimeoutError extends Error {
   }
 }
 
-/** A server that did not answer, or not to its end. */
-export class NoAnswer extends Problem {
-  /** Another attempt may go better: it is not the certificate that is wrong. */
-  readonly isPassing: boolean;
+/** What a connection that ended without an answer says of the request. */
+export function codeOfFailure(error: unknown): ProblemCode {
+  return UNSENT.test(errnoOf(rootCause(error)) ?? '') ? 'CFN_SERVER_UNREACHABLE' : 'CFN_SERVER_NO_ANSWER';
+}
 
-  constructor(details: ProblemDetails, isPassing: boolean) {
-    super('no answer', details);
-    this.isPassing = isPassing;
-  }
+/** Whether another attempt may go better: the server did not answer, but it is not its certificate that is wrong. */
+export function isTransient({ code }: Problem): boolean {
+  return code === 'CFN_SERVER_UNREACHABLE' || code === 'CFN_SERVER_NO_ANSWER';
 }
 
 /** What a failed exchange is told with. */
@@ -72,29 +74,31 @@ export interface Circumstances {
 /** Turns what a connection threw into a Problem that names the server, never the query of the URL. */
 export function noAnswer(url: string, error: unknown, { insecurely, proxy, trustFault }: Circumstances): Problem {
   if (error instanceof Problem) return error;
-  const { scheme, authority } = splitUrl(url);
-  const where = `${scheme}://${authority}`;
+  const where = serverOf(url);
   const through = proxy === undefined ? '' : `, through ${proxy}`;
-  if (error instanceof TimeoutError)
-    return new NoAnswer({ where, hint: `${error.message}${through}`, cause: error }, true);
+  const failed = (code: ProblemCode, hint: string): Problem =>
+    new Problem(NO_ANSWER, { code, where, hint, cause: error });
+  if (error instanceof TimeoutError) return failed('CFN_SERVER_NO_ANSWER', error.message + through);
   const cause = rootCause(error);
-  const code = errnoOf(cause) ?? '';
-  // Not the server's fault, nor one that passes: a header or an address that cannot be written down.
-  if (UNSENDABLE.test(code))
+  const errno = errnoOf(cause) ?? '';
+  // Not the server's fault, and no other attempt would help: a header or an address that cannot be written down.
+  if (UNSENDABLE.test(errno))
     return new Problem('the request cannot be sent', { where, hint: describeError(cause), cause: error });
-  const certificate = CERTIFICATE_HINTS[code];
+  const certificate = CERTIFICATE_HINTS[errno];
   if (certificate !== undefined) {
     const otherwise = insecurely === undefined ? '' : `, or ${insecurely} to accept it`;
     const fault = trustFault === undefined ? '' : `; ${trustFault}`;
-    return new NoAnswer({ where, hint: certificate + otherwise + through + fault, cause: error }, false);
+    return failed('CFN_SERVER_UNTRUSTED', certificate + otherwise + through + fault);
   }
-  return new NoAnswer({ where, hint: `${HINTS[code] ?? describeError(cause)}${through}`, cause: error }, true);
+  return failed(codeOfFailure(error), (HINTS[errno] ?? describeError(cause)) + through);
 }
+
+/** What is said of a server that did not answer, whatever the cause. */
+export const NO_ANSWER = 'no answer';
 
 /** An answer with more than the caller has asked for. */
 export function tooLarge(url: string, mostBytes: number): Problem {
-  const { scheme, authority } = splitUrl(url);
-  return new Problem(`the answer is larger than ${mostBytes} bytes`, { where: `${scheme}://${authority}` });
+  return new Problem(`the answer is larger than ${mostBytes} bytes`, { where: serverOf(url) });
 }
 
 /** A connection tried at several addresses fails with one error for each; the first stands for all. */

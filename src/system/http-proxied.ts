@@ -173,7 +173,7 @@ function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, e
   const { title } = proxy;
   const { failure } = connection;
   const cause = failure?.error ?? error;
-  // A request that cannot be written down.
+  // A request that cannot be written down. The code alone does not tell: a proxy that wants a login has the same.
   if (/^invalid .* header$/.test(error.message)) return error;
   if (error.message === 'bad upgrade')
     return refusedByProxy(`${UNASKED_SWITCH.what}, through ${title}`, UNASKED_SWITCH.hint);

@@ -30,5 +30,9 @@ export function canonicalHost(host: string): string {
 
 /** A server elsewhere must not make us read this machine's metadata service. */
 export function linkLocalRedirect(where: string): Problem {
-  return new Problem('redirected to a link-local address', { where, hint: 'such a redirect is not followed' });
+  return new Problem('redirected to a link-local address', {
+    code: 'CFN_REDIRECT_LOCAL',
+    where,
+    hint: 'such a redirect is not followed',
+  });
 }

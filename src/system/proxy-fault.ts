@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { describeError, errnoOf } from '../errors.ts';
+import { codeOf, describeError, errnoOf } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
-import { splitUrl } from '../url.ts';
+import { serverOf } from '../url.ts';
 import { CERTIFICATE_HINTS, rootCause } from './http-problem.ts';
 
 const HINTS: Readonly<Record<string, (title: string) => string>> = {
@@ -25,7 +25,7 @@ export interface ProxyFault {
   readonly what?: string | undefined;
   readonly hint: string;
   /** Another attempt may go better. */
-  readonly isPassing: boolean;
+  readonly isTransient: boolean;
 }
 
 /** Carries a fault as data: in the binary this is another bundle than the one whose Problem is caught. */
@@ -40,13 +40,13 @@ export class ProxyFaultError extends Error {
 }
 
 /** For what a proxy may do the next time. */
-export function passingFault(hint: string, cause?: unknown): ProxyFaultError {
-  return new ProxyFaultError({ hint, isPassing: true }, cause);
+export function transientFault(hint: string, cause?: unknown): ProxyFaultError {
+  return new ProxyFaultError({ hint, isTransient: true }, cause);
 }
 
 /** For what a proxy will not do the next time either. */
 export function refusedByProxy(what: string, hint: string): ProxyFaultError {
-  return new ProxyFaultError({ what, hint, isPassing: false });
+  return new ProxyFaultError({ what, hint, isTransient: false });
 }
 
 /**
@@ -54,19 +54,19 @@ export function refusedByProxy(what: string, hint: string): ProxyFaultError {
  * @param title names the proxy (see NamedProxy)
  */
 export function notReached(title: string, error: unknown): Error {
-  // Told in full already, here or, as a Problem of the other bundle, by whoever asked.
-  if (error instanceof Error && /^(?:Problem|ProxyFaultError)$/.test(error.name)) return error;
+  // Said in full already, here or by whoever has asked.
+  if (error instanceof ProxyFaultError || (error instanceof Error && codeOf(error) !== undefined)) return error;
   const cause = rootCause(errnoOf(error) === 'UND_ERR_PRX_TLS' ? (error as Error).cause : error);
   const code = errnoOf(cause) ?? '';
   const certificate = CERTIFICATE_HINTS[code];
   const final = certificate ?? (NO_TLS.test(code) ? 'it does not speak TLS; is it http://?' : undefined);
-  if (final !== undefined) return new ProxyFaultError({ hint: `${title}: ${final}`, isPassing: false }, error);
+  if (final !== undefined) return new ProxyFaultError({ hint: `${title}: ${final}`, isTransient: false }, error);
   const hint = CLOSED.test(code)
     ? `${title} closed the connection`
     : isNotHttp(cause)
       ? `${title} gave an answer that is not HTTP; check its scheme and port`
       : (HINTS[code]?.(title) ?? `${title}: ${describeError(cause)}`);
-  return passingFault(hint, error);
+  return transientFault(hint, error);
 }
 
 /** True for what undici's parser throws. */
@@ -76,14 +76,13 @@ function isNotHttp(error: unknown): boolean {
 
 /** For a status by which a proxy refuses to pass a request on. */
 export function proxyStatus(url: string, title: string, status: number): ProxyFaultError {
-  if (isWorthRetrying(status)) return passingFault(`${title} answered with HTTP ${status}; see its log`);
+  if (isWorthRetrying(status)) return transientFault(`${title} answered with HTTP ${status}; see its log`);
   const hint =
     // Tinyproxy says 401 of a wrong login.
     status === 407 || status === 401
       ? 'it wants a user and a password, or others: give them in its URL'
       : 'check its rules; what no_proxy names is reached without it';
-  const { scheme, authority } = splitUrl(url);
-  return refusedByProxy(`${title} refused to reach ${scheme}://${authority} with HTTP ${status}`, hint);
+  return refusedByProxy(`${title} refused to reach ${serverOf(url)} with HTTP ${status}`, hint);
 }
 
 /** Whether an answer by way of a proxy tells that the proxy made it, and not the server. */

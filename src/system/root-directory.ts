@@ -1,10 +1,10 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { ExitCode, errnoOf, Problem } from '../errors.ts';
+import { ExitCode, Problem, type ProblemCode } from '../errors.ts';
 import { fileProblem } from './file-problem.ts';
 import { createFileSystem } from './file-system.ts';
 
 /** Errors of the path itself, not of the machine. */
-const BAD_PATHS: ReadonlySet<string | undefined> = new Set(['ELOOP', 'ENAMETOOLONG', 'ENOTDIR', 'ENOENT']);
+const BAD_PATHS: readonly (ProblemCode | undefined)[] = ['CFN_FILE_MISSING', 'CFN_PATH_INVALID'];
 
 /**
  * Makes the directory of `--root` if it is missing, with its parents, 0755.
@@ -17,11 +17,12 @@ export function makeRootDirectory(path: string): void {
     else if (!stats.isDirectory()) throw new Problem('not a directory', { where: path, exitCode: ExitCode.usage });
     accessSync(path, constants.X_OK);
   } catch (error) {
-    const { message, where, hint, cause, exitCode } = fileProblem('cannot use the directory', path, error);
-    const isBad = exitCode === ExitCode.usage || BAD_PATHS.has(errnoOf(cause));
+    const { code, message, where, hint, cause, exitCode } = fileProblem('cannot use the directory', path, error);
+    const isBad = exitCode === ExitCode.usage || BAD_PATHS.includes(code);
     throw new Problem(`--root: ${message}`, {
-      ...(where === undefined ? {} : { where }),
-      ...(hint === undefined ? {} : { hint }),
+      code,
+      where,
+      hint,
       exitCode: isBad ? ExitCode.usage : ExitCode.failed,
       cause,
     });

@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream';
 import { ExitCode, Problem } from '../errors.ts';
 import { timerDelay } from './clock.ts';
 import { afterDrain, type QueryBounds, TOOL_DIRECTORY, type ToolResult } from './exec.ts';
-import { startProblem } from './file-problem.ts';
 import { sendToGroup } from './process-group.ts';
 import { exitCodeOfSignal, Interrupted } from './signals.ts';
+import { startProblem } from './start-failure.ts';
 
 /** More than any list of packages. */
 const MOST_BYTES = 256 * 1024 * 1024;

@@ -8,7 +8,7 @@ import { tellLines } from './output-lines.ts';
 import { OutputTail } from './output-tail.ts';
 import { endGroup, groupGrace } from './process-group.ts';
 import { exitCodeOfSignal } from './signals.ts';
-import { whyNotStarted } from './start-failure.ts';
+import { codeOfStart, whyNotStarted } from './start-failure.ts';
 
 export interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort' | 'onLines'> {
   readonly env: NodeJS.ProcessEnv;
@@ -117,5 +117,10 @@ function cannotStart(file: string, { cwd, env }: RunOptions, error: unknown): Pr
   const where = code === 'EACCES' && cwd !== undefined ? `${file} in ${cwd}` : file;
   const why = whyNotStarted(file, code, { cwd, path: env['PATH'] });
   const hint = why ?? HINTS[code ?? ''] ?? (code === undefined ? describeError(error) : reasonOf(code));
-  return new Problem('cannot run the command', { where: where.slice(0, LONGEST_WHERE), hint, cause: error });
+  return new Problem('cannot run the command', {
+    code: codeOfStart(code),
+    where: where.slice(0, LONGEST_WHERE),
+    hint,
+    cause: error,
+  });
 }

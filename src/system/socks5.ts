@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { codeOf } from '../errors.ts';
 import type { Line } from './http-line.ts';
 import type { NamedProxy } from './proxy.ts';
-import { notReached, passingFault, refusedByProxy } from './proxy-fault.ts';
+import { notReached, refusedByProxy, transientFault } from './proxy-fault.ts';
 
 const VERSION = 5;
 const NO_LOGIN = 0;
@@ -58,7 +59,7 @@ export async function connectBySocks(proxy: NamedProxy, target: Target, line: Li
     if (version !== VERSION) throw notSocks(title);
     if (reply in FINAL) throw refusedByProxy(`${title} refused the connection to ${target.host}`, FINAL[reply] ?? '');
     if (reply !== 0)
-      throw passingFault(
+      throw transientFault(
         `${title} did not reach port ${target.port} of ${target.host}: ${PASSING[reply] ?? `its reply is ${reply}`}`,
       );
     const length = kind === ADDRESS.ipv4 ? 4 : kind === ADDRESS.ipv6 ? 16 : ((await reader.take(1))[0] ?? 0);
@@ -99,10 +100,10 @@ async function addressOf({ host, lookup: own = lookup }: Target): Promise<string
   return new Promise((resolve, reject) => {
     own(host, { order: 'ipv4first' }, (error, found) => {
       const address = typeof found === 'string' ? found : found?.[0]?.address;
-      // A refusal of our own.
-      if (error?.name === 'Problem') reject(error);
+      // Refused by the caller, who says why.
+      if (codeOf(error) === 'CFN_REDIRECT_LOCAL') reject(error);
       else if (error !== null || address === undefined)
-        reject(passingFault('the host name is unknown here; a proxy with socks5h:// looks it up itself', error));
+        reject(transientFault('the host name is unknown here; a proxy with socks5h:// looks it up itself', error));
       else resolve(address);
     });
   });

@@ -1,5 +1,7 @@
 import { closeSync, constants, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { describeError, errnoOf, Problem, type ProblemCode } from '../errors.ts';
+import { reasonOf } from './file-problem.ts';
 import { absoluteDirectories, findProgram } from './search-path.ts';
 
 /** Where a program was looked for. */
@@ -29,6 +31,22 @@ const CARRIAGE_RETURN = /\r['\u2019"]?:|\\r['\u2019]|\^M: bad interpreter/;
 
 /** Exit codes of a shell for a program that it may not run, or does not find. */
 const NOT_STARTED: readonly number[] = [126, 127];
+
+/** For a program that could not be started. @param errno by which it was refused, if that is known */
+export function codeOfStart(errno: string | undefined): ProblemCode | undefined {
+  if (errno === 'ENOENT') return 'CFN_PROGRAM_MISSING';
+  return errno === 'EACCES' || errno === 'ENOEXEC' || errno === 'ETXTBSY' ? 'CFN_PROGRAM_UNUSABLE' : undefined;
+}
+
+/** What kept one of the machine's tools from being started. */
+export function startProblem(program: string, error: unknown): Problem {
+  const errno = errnoOf(error);
+  return new Problem(`cannot run ${program}`, {
+    code: codeOfStart(errno),
+    hint: errno === undefined ? describeError(error) : reasonOf(errno),
+    cause: error,
+  });
+}
 
 /**
  * Why a command failed, where the cause is that a program in it could not be started and the shell's own words hide why: an

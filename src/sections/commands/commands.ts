@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
 import type { CommandEntry } from '../../config/config.ts';
-import { errnoOf, lastLine, Problem } from '../../errors.ts';
+import { errnoOf, lastLine, Problem, type ProblemCode } from '../../errors.ts';
 import { type CommandOptions, type CommandResult, commandEnvironment } from '../../system/exec.ts';
 import { logPrinted } from '../printed.ts';
 import type { Section, World } from '../step.ts';
 
 /** A shell's exit code for a program that does not exist, or that it may not run. */
-const NOT_STARTED: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126, ETXTBSY: 126 };
+const NOT_STARTED: { readonly [code in ProblemCode]?: number } = {
+  CFN_PROGRAM_MISSING: 127,
+  CFN_PROGRAM_UNUSABLE: 126,
+};
 
 /** Runs commands in the order of their names. There is no telling what one does, so each counts as a change. */
 export const commandsSection: Section<CommandEntry, CommandOptions> = {
@@ -67,7 +70,7 @@ async function run(
     return result;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const exitCode = NOT_STARTED[errnoOf(error.cause) ?? ''];
+    const exitCode = error.code === undefined ? undefined : NOT_STARTED[error.code];
     if (exitCode === undefined) throw error;
     return { exitCode, output: error.line, problem: error };
   }

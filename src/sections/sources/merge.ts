@@ -1,4 +1,4 @@
-import { errnoOf, Problem } from '../../errors.ts';
+import { codeOf, Problem } from '../../errors.ts';
 import type { Attributes, FileSystem, OpenDirectory, Scratch } from '../../system/file-system.ts';
 import type { Leaf, Tree } from './contents.ts';
 import { pathOf } from './place.ts';
@@ -146,8 +146,7 @@ function openIfPresent(files: FileSystem, path: string): OpenDirectory | undefin
   try {
     return files.openDirectory(path);
   } catch (error) {
-    const code = error instanceof Problem ? errnoOf(error.cause) : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (codeOf(error) === 'CFN_FILE_MISSING') return undefined;
     throw error;
   }
 }

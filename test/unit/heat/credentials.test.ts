@@ -1,19 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
+import { codeOf, Problem } from '../../../src/errors.ts';
 import {
+  type CredentialOptions,
   type CredentialTools,
-  type CredentialWish,
   findCredentials,
   isOfKeystone,
   parseCredentialFile,
 } from '../../../src/heat/credentials.ts';
-import { Unasked } from '../../../src/heat/failures.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { Credentials } from '../../../src/signing/credentials.ts';
 import type { Exposure } from '../../../src/system/trusted-path.ts';
 
-const NONE: CredentialWish = {
+const NONE: CredentialOptions = {
   credentialFile: undefined,
   accessKey: undefined,
   secretKey: undefined,
@@ -38,7 +37,7 @@ function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; sec
 }
 
 /** The credentials, of those who sign. */
-async function findKeys(wish: CredentialWish, tools: CredentialTools): Promise<Credentials> {
+async function findKeys(wish: CredentialOptions, tools: CredentialTools): Promise<Credentials> {
   const credentials = await findCredentials(wish, tools);
   if (isOfKeystone(credentials)) throw new Error('credentials of keystone');
   return credentials;
@@ -46,7 +45,7 @@ async function findKeys(wish: CredentialWish, tools: CredentialTools): Promise<C
 
 describe('the order', () => {
   const environment = { AWS_ACCESS_KEY_ID: 'from-environment', AWS_SECRET_ACCESS_KEY: 'environment-secret' };
-  const all: CredentialWish = {
+  const all: CredentialOptions = {
     ...NONE,
     credentialFile: '/f',
     accessKey: 'from-flags',
@@ -54,7 +53,7 @@ describe('the order', () => {
     role: 'r',
   };
 
-  it.each<[name: string, wish: CredentialWish, environment: Record<string, string>, accessKey: string]>([
+  it.each<[name: string, wish: CredentialOptions, environment: Record<string, string>, accessKey: string]>([
     ['the file', all, environment, 'from-file'],
     ['the flags', { ...all, credentialFile: undefined }, environment, 'from-flags'],
     ['the environment', { ...NONE, role: 'r' }, environment, 'from-environment'],
@@ -83,7 +82,7 @@ describe('the order', () => {
     ],
   ])('none, where %s names them', async (_, namedBy, line) => {
     const problem = await findCredentials({ ...NONE, namedBy }, rig().tools).catch((error) => error);
-    expect(problem).toBeInstanceOf(Unasked);
+    expect(codeOf(problem)).toBe('CFN_HEAT_NOT_ASKED');
     expect(problem.line).toBe(line);
   });
 });
@@ -113,13 +112,13 @@ it.each([{ AWS_ACCESS_KEY_ID: 'a' }, { AWS_SECRET_ACCESS_KEY: 's3cret' }])(
   'half of an environment is ignored with a warning: %j',
   async (environment) => {
     const { tools, warnings } = rig({ environment });
-    await expect(findCredentials(NONE, tools)).rejects.toBeInstanceOf(Unasked);
+    await expect(findCredentials(NONE, tools)).rejects.toMatchObject({ code: 'CFN_HEAT_NOT_ASKED' });
     expect(warnings).toEqual([expect.stringContaining(Object.keys(environment)[0] ?? '')]);
     expect(warnings[0]).not.toContain('s3cret');
   },
 );
 
-it.each<[what: string, more: Partial<CredentialWish>, accessKey: string | undefined]>([
+it.each<[what: string, more: Partial<CredentialOptions>, accessKey: string | undefined]>([
   ['the file is used', { credentialFile: '/f' }, 'from-file'],
   ['nothing else is named', {}, undefined],
 ])('a role that comes first, and that there is not: %s', async (_, more, accessKey) => {
@@ -143,14 +142,14 @@ it('a role that cannot be had counts as no credentials, and says why', async () 
     },
   });
   const problem = await findCredentials({ ...NONE, role: 'r' }, tools).catch((error) => error);
-  expect(problem).toBeInstanceOf(Unasked);
+  expect(codeOf(problem)).toBe('CFN_HEAT_NOT_ASKED');
   expect(problem.line).toContain('no such role');
 });
 
 describe('a key that no header can hold is an error at once, with its place and without its value', () => {
   const AWS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's3cret' };
   it.each<
-    [what: string, wish: Partial<CredentialWish>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
+    [what: string, wish: Partial<CredentialOptions>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
   >([
     [
       '--access-key',
@@ -175,7 +174,7 @@ describe('a key that no header can hold is an error at once, with its place and 
     ],
     ['a token', {}, { environment: { ...AWS, AWS_SESSION_TOKEN: 's3cret\t' } }, 1, /^AWS_SESSION_TOKEN .* U\+0009: /],
     ...(['AWSAccessKeyId=a\0b\nAWSSecretKey=s3cret', 'AWSAccessKeyId=ab\nAWSSecretKey=s3c\x07ret'] as const).map(
-      (text): [string, Partial<CredentialWish>, Partial<CredentialTools>, number, RegExp] => [
+      (text): [string, Partial<CredentialOptions>, Partial<CredentialTools>, number, RegExp] => [
         JSON.stringify(text),
         { credentialFile: '/f' },
         { readSecretFile: () => ({ text, exposure: undefined }) },
@@ -193,7 +192,7 @@ describe('a key that no header can hold is an error at once, with its place and 
   ])('%s', async (_, wish, more, exitCode, line) => {
     const problem = await findCredentials({ ...NONE, ...wish }, rig(more).tools).catch((error) => error);
     expect(problem).toMatchObject({ exitCode, line: expect.stringMatching(line) });
-    expect(problem).not.toBeInstanceOf(Unasked);
+    expect(codeOf(problem)).not.toBe('CFN_HEAT_NOT_ASKED');
     expect(problem.line).not.toContain('s3cret');
     expect(new Redactor().redact(problem.line)).toBe(problem.line);
   });
@@ -229,7 +228,7 @@ describe('the credential file', () => {
     expect(problem.line).toContain(missing);
     expect(problem.line).toContain('/f');
     expect(problem.line).not.toContain('s3cret');
-    expect(problem).not.toBeInstanceOf(Unasked);
+    expect(codeOf(problem)).not.toBe('CFN_HEAT_NOT_ASKED');
   });
 
   it.each<[exposure: Exposure, says: string]>([

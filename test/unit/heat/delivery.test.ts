@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { deliver } from '../../../src/heat/delivery.ts';
-import { type AttemptBounds, beginBudget } from '../../../src/heat/persist.ts';
+import { type AttemptBounds, beginBudget } from '../../../src/heat/retries.ts';
 import { signalledResource } from '../../../src/heat/signal-resource.ts';
 import { type Signal, type SignalTarget, signedHandle } from '../../../src/heat/wait-condition.ts';
 import { createLog } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
-import { NoAnswer } from '../../../src/system/http-problem.ts';
+import { noAnswer as problemOf } from '../../../src/system/http-problem.ts';
 
 const HEAT = signedHandle('http://heat:8000/v1/waitcondition/arn?SignatureMethod=HmacSHA256&Signature=s3cret');
 const S3 = signedHandle(
@@ -20,14 +20,15 @@ const AWS = signalledResource('https://cloudformation.eu-west-1.amazonaws.com/',
 }));
 const UNBOUNDED: AttemptBounds = { attempts: Number.POSITIVE_INFINITY, longestDelay: Number.POSITIVE_INFINITY };
 
-const noAnswer = (code: string, isPassing = true): NoAnswer =>
-  new NoAnswer({ where: 'http://heat:8000', hint: code, cause: Object.assign(new Error(code), { code }) }, isPassing);
+const noAnswer = (code: string): Problem =>
+  problemOf('http://heat:8000/v1/', Object.assign(new Error(code), { code }), {});
 const REFUSED = noAnswer('ECONNREFUSED');
 const RESET = noAnswer('ECONNRESET');
 /** Of a proxy where nothing listens. */
-const NO_PROXY = new NoAnswer(
-  { hint: 'down', cause: new Error('down', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) }) },
-  true,
+const NO_PROXY = problemOf(
+  'http://heat:8000/v1/',
+  new Error('down', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) }),
+  {},
 );
 
 type Answer = Partial<HttpResponse> | Error;
@@ -172,7 +173,7 @@ describe('faults that pass', () => {
 
 describe('faults that do not pass end it at once', () => {
   it.each<[what: string, fault: Answer]>([
-    ['a certificate', noAnswer('CERT_HAS_EXPIRED', false)],
+    ['a certificate', noAnswer('CERT_HAS_EXPIRED')],
     ['a redirect', { status: 302 }],
     ['400', { status: 400, body: aws('ValidationError') }],
     ['401', { status: 401 }],

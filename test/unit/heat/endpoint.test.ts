@@ -136,7 +136,7 @@ num_retries = 2\nmax_retry_delay = 3\nproxy = p\nproxy_port = 4\nproxy_user = u\
   });
 
   it('says which file an oddity is in', () => {
-    const { warnings } = decodeEndpoint(sources({ url: 'http://h/', boto: 'num_retries = x' }));
-    expect(warnings).toEqual([`num_retries is not a number of retries: ${BOTO}: ignored`]);
+    const { attemptWarnings } = decodeEndpoint(sources({ url: 'http://h/', boto: 'num_retries = x' }));
+    expect(attemptWarnings).toEqual([`num_retries is not a number of retries: ${BOTO}: ignored`]);
   });
 });

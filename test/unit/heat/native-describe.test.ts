@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Refused, Unreachable } from '../../../src/heat/failures.ts';
+import { codeOf, Problem } from '../../../src/errors.ts';
+import { createNativeMemory } from '../../../src/heat/keystone.ts';
 import type { KeystoneCredentials } from '../../../src/heat/keystone-credentials.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import { describeNatively, type NativeAccess } from '../../../src/heat/native-describe.ts';
-import { createNativeMemory } from '../../../src/heat/native-memory.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
-import { NoAnswer } from '../../../src/system/http-problem.ts';
 import { type TokenEndpoint, tokenBody } from '../../support/keystone-token.ts';
 
 const CREDENTIALS: KeystoneCredentials = {
@@ -85,7 +84,7 @@ function guest(answers: Answers, more: Partial<NativeAccess> = {}) {
 const refusal = async (answers: Answers, more: Partial<NativeAccess> = {}, stack = 's/1') => {
   const { ask } = guest({ ...WELL, ...answers }, more);
   const problem = await ask(stack).catch((error: unknown) => error);
-  if (!(problem instanceof Refused)) throw problem;
+  if (!(problem instanceof Problem) || problem.code !== 'CFN_HEAT_REFUSED') throw problem;
   return problem.line;
 };
 
@@ -190,7 +189,7 @@ describe('the stack', () => {
     });
     await ask('s');
     expect((await ask('s')).resource.metadata.value).toEqual({ n: 2 });
-    await expect(ask('s')).rejects.toBeInstanceOf(Refused);
+    await expect(ask('s')).rejects.toMatchObject({ code: 'CFN_HEAT_REFUSED' });
     expect(asked().filter((each) => each.endsWith('/stacks/s'))).toHaveLength(3);
   });
 
@@ -335,11 +334,11 @@ describe('answers of keystone', () => {
   });
 
   it('none, ever', async () => {
-    const nobody = new NoAnswer({ where: 'http://k:5000' }, true);
+    const nobody = new Problem('no answer', { code: 'CFN_SERVER_UNREACHABLE', where: 'http://k:5000' });
     const problem = await guest({ 'POST http://k:5000/v3/auth/tokens': nobody })
       .ask()
       .catch((error: unknown) => error);
-    expect(problem).toBeInstanceOf(Unreachable);
+    expect(codeOf(problem)).toBe('CFN_HEAT_UNREACHABLE');
     expect(problem).toHaveProperty('line', 'no answer: http://k:5000');
   });
 });
@@ -376,7 +375,7 @@ describe('answers of Heat', () => {
     })
       .ask()
       .catch((caught: unknown) => caught);
-    expect(problem).toBeInstanceOf(Unreachable);
+    expect(codeOf(problem)).toBe('CFN_HEAT_UNREACHABLE');
     expect(problem).toMatchObject({
       line: `heat answered with HTTP 502: ${HEAT}: see the log of heat-api`,
       retryAfter: 7000,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Problem } from '../../../src/errors.ts';
 import type { Hook, HookPath, Trigger } from '../../../src/hup/hook.ts';
 import type { HupConfig, HupSettings } from '../../../src/hup/hup-config.ts';
 import { createPassMemory, type PassMemory, type PassResult, runPass } from '../../../src/hup/pass.ts';
@@ -6,7 +7,6 @@ import { createLog } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import { createExec } from '../../../src/system/exec.ts';
 import type { FileSystem } from '../../../src/system/file-system.ts';
-import { NoAnswer } from '../../../src/system/http-problem.ts';
 import type { System } from '../../../src/system/system.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
@@ -95,7 +95,7 @@ export function createWorld(): World {
     const resource = new URL(url).searchParams.get('LogicalResourceId') ?? '';
     asked.push(resource);
     const telling = heat[resource] ?? 'refused';
-    if (telling === 'unreachable') throw new NoAnswer({ where: 'heat' }, false);
+    if (telling === 'unreachable') throw new Problem('no answer', { code: 'CFN_SERVER_UNTRUSTED', where: 'heat' });
     if (telling === 'refused') return { status: 403, headers: {}, body: '<Error><Code>AccessDenied</Code></Error>' };
     if (telling === 'forbidden') return { status: 403, headers: {}, body: FORBIDDEN };
     if (typeof telling === 'object' && 'retryAfter' in telling)

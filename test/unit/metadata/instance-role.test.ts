@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { beginBudget } from '../../../src/heat/persist.ts';
-import {
-  decodeRoleCredentials,
-  persistentRoleCredentials,
-  roleCredentials,
-} from '../../../src/metadata/instance-role.ts';
+import { beginBudget } from '../../../src/heat/retries.ts';
+import { decodeRoleCredentials, retriedRoleCredentials, roleCredentials } from '../../../src/metadata/instance-role.ts';
 import { fakeGuest, type Reply } from './fake-system.ts';
 
 const ROLES = '/latest/meta-data/iam/security-credentials/';
@@ -90,12 +86,12 @@ describe('roleCredentials', () => {
   });
 });
 
-describe('persistentRoleCredentials', () => {
+describe('retriedRoleCredentials', () => {
   const ask = async (replies: readonly Reply[], seconds: number | undefined) => {
     const guest = fakeGuest({ [`${ROLES}web`]: replies });
     const bounds = { attempts: Number.POSITIVE_INFINITY, longestDelay: Number.POSITIVE_INFINITY };
     const budget = beginBudget(seconds, guest.system.clock, async () => bounds);
-    const outcome = await persistentRoleCredentials(guest.system, guest.log, 'web', budget).catch(
+    const outcome = await retriedRoleCredentials(guest.system, guest.log, 'web', budget).catch(
       (error: unknown) => error,
     );
     return { guest, outcome };

@@ -162,8 +162,8 @@ test('each attempt that is followed by another is told, with its reason and the 
   const notes: string[] = [];
   expect(await fetched(`${server.url}/x?sig=s3cret`, { note: (text) => notes.push(text) })).toBe('whole');
   expect(notes.map((note) => note.replaceAll(server.url, 'http://h'))).toEqual([
-    'no answer: http://h: the server closed the connection: attempt 2 of 5 in 0.0 s',
-    'the download failed with HTTP 503 (busy): http://h/x: the server did not give the file: attempt 3 of 5 in 0.0 s',
+    'no answer: http://h: the server closed the connection: attempt 2 of 5 in 0.1 s',
+    'the download failed with HTTP 503 (busy): http://h/x: the server did not give the file: attempt 3 of 5 in 0.1 s',
   ]);
 });
 

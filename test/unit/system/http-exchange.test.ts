@@ -313,7 +313,7 @@ describe('a SOCKS5 proxy', () => {
   });
 
   test.each<[name: string, error: Error, words: RegExp]>([
-    ['is not allowed', new Problem('a link-local address'), /^a link-local address$/],
+    ['is not allowed', new Problem('a link-local address', { code: 'CFN_REDIRECT_LOCAL' }), /^a link-local address$/],
     ['fails', new Error('ENOTFOUND'), /^no answer: http:\/\/h\.test: the host name is unknown here; .*socks5h:\/\//],
   ])('with a lookup here that %s', async (_, error, words) => {
     const { port, asked } = await started();

@@ -1,4 +1,4 @@
-import { lastLine, Problem } from '../../../errors.ts';
+import { codeOf, lastLine, Problem } from '../../../errors.ts';
 import { paths } from '../../../paths.ts';
 import type { ToolResult } from '../../../system/exec.ts';
 import type { System } from '../../../system/system.ts';
@@ -63,7 +63,9 @@ export function systemd(system: System, timeout: number): ServiceManager {
     // The last line only says where to look.
     const [said = ''] = output.trim().split('\n');
     const hint = asksJournal ? startHint(said, words, unit) : lastLine(output);
-    return new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { where: unit, hint, output });
+    // As of a reload of a unit without ExecReload=.
+    const code = /not applicable/.test(output) ? 'CFN_UNIT_NOT_APPLICABLE' : undefined;
+    return new Problem(`systemctl ${verb} ended with exit code ${exitCode}`, { code, where: unit, hint, output });
   };
 
   /**
@@ -146,7 +148,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       await systemctl('reload', service);
     } catch (error) {
       // A template's own unit has no ExecReload=.
-      if (!(error instanceof Problem) || !/not applicable/.test(error.output ?? '')) throw error;
+      if (codeOf(error) !== 'CFN_UNIT_NOT_APPLICABLE') throw error;
     }
   };
 

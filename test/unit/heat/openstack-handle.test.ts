@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tokenHandle } from '../../../src/heat/native-handle.ts';
+import { tokenHandle } from '../../../src/heat/openstack-handle.ts';
 
 const url = 'http://heat:8004/v1/p/stacks/s/1/resources/h/signal';
 
