@@ -14,7 +14,7 @@ export function percentEncodeForFile(text: string): string {
   return percentEncode(text).replaceAll('~', '%7E');
 }
 
-/** The text behind the percent-encoding; text that is not well encoded stands for itself. */
+/** The text behind the percent-encoding; text that is badly encoded is returned as it is. */
 export function percentDecode(text: string): string {
   try {
     return decodeURIComponent(text);

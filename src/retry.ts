@@ -1,7 +1,7 @@
 import type { Problem } from './errors.ts';
 import type { Clock } from './system/clock.ts';
 
-/** Milliseconds between two attempts at least: whoever asks again at once makes an overloaded server worse. */
+/** Milliseconds between two attempts at least: to ask again at once would make an overloaded server worse. */
 const SHORTEST_PAUSE = 100;
 /** Milliseconds before the second attempt at most. */
 const FIRST_PAUSE = 1000;
@@ -11,14 +11,14 @@ const LONGEST_PAUSE = 30_000;
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * The codes by which AWS asks for patience, in XML or JSON, whatever the status: CloudFormation sends them with 400. Source:
+ * The codes by which AWS asks to be called later, in XML or JSON, whatever the status: CloudFormation sends them with 400. Source:
  * botocore, retries/standard.py.
  */
 const THROTTLED =
   /(?:<Code>\s*|"(?:Code|code|__type)"\s*:\s*"(?:[\w.]{1,99}#)?)(?:(?:EC2)?Thrott(?:ling|led)(?:Exception)?|RequestThrottled(?:Exception)?|RequestLimitExceeded|TooManyRequestsException|PriorRequestNotComplete|SlowDown|RequestTimeout(?:Exception)?)\s*["<]/;
 
 /**
- * Whether to try again after this answer: the server is not well, or asks for patience.
+ * Whether to try again after this answer: the server is failing, or asks us to wait.
  * @param body of the answer, where it is at hand
  */
 export function isWorthRetrying(status: number, body = ''): boolean {
@@ -30,7 +30,7 @@ export function isWorthRetrying(status: number, body = ''): boolean {
  * Milliseconds to wait before attempt number `attempt` (the second is 2): the upper half of a doubling bound, at random, so
  * that guests which failed together do not come back together, and that each pause is longer than the one before. A
  * Retry-After of the server (seconds or a date, RFC 9110) can make it longer only.
- * @param longest the most that is waited, whoever asks for more
+ * @param longest milliseconds at most, whatever the server asks for
  * @param first the bound before the second attempt
  */
 export function retryDelay(

@@ -17,6 +17,7 @@ export interface UrlParts {
 const URL_FORM = /^(https?):\/\/(?:([^/?#]*)@)?(\[[0-9a-f:.]+\]|[^/?#:[\]@\\]+)(?::(\d+))?([/?][^#]*)?(?:#.*)?$/i;
 const NOT_ALLOWED_IN_A_TARGET = /[^\x21-\x7e]/;
 const LARGEST_PORT = 65_535;
+const OWN_PORTS = { http: 80, https: 443 } as const;
 
 /** True for an http or https URL that splitUrl takes. */
 export function isWebUrl(text: string): boolean {
@@ -36,11 +37,11 @@ export function splitUrl(url: string): UrlParts {
   const [, scheme = '', userInfo, host = '', port, target = '/'] = match;
   if (port !== undefined && Number(port) > LARGEST_PORT)
     throw new Problem('a URL with a bad port', { where: shownUrl(url) });
-  const secure = scheme.toLowerCase() === 'https';
+  const known = scheme.toLowerCase() === 'https' ? 'https' : 'http';
   return {
-    scheme: secure ? 'https' : 'http',
+    scheme: known,
     host: host.toLowerCase(),
-    port: port === undefined ? (secure ? 443 : 80) : Number(port),
+    port: port === undefined ? OWN_PORTS[known] : Number(port),
     authority: port === undefined ? host : `${host}:${port}`,
     target: target.startsWith('/') ? target : `/${target}`,
     userInfo: userInfo === undefined ? undefined : decodeUserInfo(userInfo, url),
@@ -64,10 +65,38 @@ function encodeUnusual(text: string): string {
   return text.replace(/[ \\]|[^\0-\x7f]+/g, (part) => encodeURIComponent(part.toWellFormed()));
 }
 
-/** `http://HOST:PORT` of a URL. */
+/** `http://HOST[:PORT]` of a URL, for people. */
 export function serverOf(url: string): string {
   const { scheme, authority } = splitUrl(url);
   return `${scheme}://${authority}`;
+}
+
+/** `HOST[:PORT]`, in lower case and without the port that is the scheme's own: in this form a signature covers it. */
+export function normalAuthority({ scheme, host, port }: UrlParts): string {
+  return port === OWN_PORTS[scheme] ? host : `${host}:${port}`;
+}
+
+/** A host as Node's net takes it: the address in `[::1]`. */
+export function withoutBrackets(host: string): string {
+  return host.replace(/^\[|\]$/g, '');
+}
+
+/**
+ * A URL that paths can be added to, in one form: its host is in lower case, a port that is the scheme's own is left out, and it
+ * ends with a slash.
+ * @returns undefined for what is no such URL: not http or https, or with a user, a query or a fragment
+ */
+export function baseUrlOf(text: string): string | undefined {
+  const url = text.trim();
+  if (/[?#\s]/.test(url) || !URL.canParse(url) || !isWebUrl(url)) return undefined;
+  try {
+    const parts = splitUrl(url);
+    // A user would take the place of the signature in the Authorization header.
+    if (parts.userInfo !== undefined) return undefined;
+    return `${parts.scheme}://${normalAuthority(parts)}${parts.target.endsWith('/') ? parts.target : `${parts.target}/`}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function decodeUserInfo(text: string, url: string): string {
@@ -94,7 +123,7 @@ export function shownUrl(url: string): string {
 const LONGEST_SHOWN = 300;
 
 /** What a server says, as it may be shown: on one line, without control characters, at most 300 characters of it. */
-export function shownLine(text: string): string {
+export function shownText(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}...` : line;
 }
@@ -104,9 +133,9 @@ export function shownLine(text: string): string {
  * @param location as the server writes it
  * @param url that was asked for; without it a relative address stays one
  */
-export function shownTarget(location: string, url?: string): string {
+export function shownRedirect(location: string, url?: string): string {
   const target = URL.parse(location, url);
-  return shownLine(shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, ''));
+  return shownText(shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, ''));
 }
 
 /** A text as it may be shown: the URLs in it without user and password. */

@@ -3,7 +3,7 @@ import { ExitCode, Problem, usageProblem } from '../errors.ts';
 import { deliver } from '../heat/delivery.ts';
 import { type Budget, beginBudget, tooLate } from '../heat/retries.ts';
 import { decodeSignalUrl } from '../heat/signal-url.ts';
-import { judge, type SignalOptions, type SignalTarget, signalOf } from '../heat/wait-condition.ts';
+import { type SignalOptions, type SignalTarget, signalOf, statusOf } from '../heat/wait-condition.ts';
 import { isWebUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { handleOf } from './signal-operand.ts';
@@ -66,7 +66,7 @@ async function signal(args: ParsedArguments, budget: Budget, phase: Phase, conte
   if (textOption(args, 'exit') !== undefined) log.warning('--exit is deprecated: use -e or --exit-code');
   phase.name = 'the credentials';
   const target = await targetOf(args, budget, context);
-  const { status, warning } = judge(options);
+  const { status, warning } = statusOf(options);
   if (warning !== undefined) log.warning(warning);
   const reason =
     options.reason ?? (status === 'FAILURE' ? await reasonOfLastRun(options.exitCode, context) : undefined);

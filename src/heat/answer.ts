@@ -5,11 +5,11 @@ import type { HttpResponse } from '../system/http.ts';
 /** As much as any metadata may have, and as last_metadata may. */
 export const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** What DescribeStackResource tells of a resource. */
+/** What Heat says of a resource. */
 export interface StackResource {
   /** `{}` when the resource has none. */
   readonly metadata: MetadataDocument;
-  /** Heat has told the metadata alone: what follows is unknown then. */
+  /** Only the metadata is known: a user of the stack may see no more. What follows is undefined then. */
   readonly isPartial?: boolean;
   /** As in CREATE_COMPLETE. */
   readonly status: string | undefined;
@@ -21,7 +21,7 @@ export interface StackResource {
 /** An answer in one form, whether it came as JSON or XML. */
 export type Answer =
   | { readonly kind: 'resource'; readonly resource: StackResource }
-  /** Heat's own words, or the code and message of an AWS error; without any when somebody else has answered. */
+  /** Heat's own words, or the code and message of an AWS error; neither when another program, such as a proxy, has answered. */
   | { readonly kind: 'error'; readonly code: string | undefined; readonly message: string | undefined }
   | { readonly kind: 'unintelligible'; readonly why: string };
 

@@ -17,10 +17,10 @@ export interface BotoConfig {
   /** As a URL, with user and password. */
   readonly proxy: string | undefined;
   readonly proxyPassword: string | undefined;
-  /** What was not understood, for people, without any values: of connections and of the file itself. */
-  readonly oddities: readonly string[];
+  /** What makes no sense in it, without the values: of connections, and of the file itself. */
+  readonly warnings: readonly string[];
   /** The same of attempts and pauses. */
-  readonly attemptOddities: readonly string[];
+  readonly attemptWarnings: readonly string[];
 }
 
 /** Seconds, retries: more is a mistake and would delay a boot. */
@@ -30,10 +30,10 @@ const MOST_RETRIES = 100;
 /** Decodes the section [Boto] of cfn-boto-cfg. Source: boto's documentation, "Boto Config". */
 export function decodeBotoConfig(text: string): BotoConfig {
   const ini = parsePythonIni(text);
-  const oddities = ini.faults.map(({ line, what }) => (line === undefined ? what : `line ${line}: ${what}`));
-  const attemptOddities: string[] = [];
+  const warnings = ini.faults.map(({ line, what }) => (line === undefined ? what : `line ${line}: ${what}`));
+  const attemptWarnings: string[] = [];
   const values = valuesOf(ini, 'Boto');
-  if (!ini.sections.has('Boto')) oddities.push('there is no section [Boto]');
+  if (!ini.sections.has('Boto')) warnings.push('there is no section [Boto]');
 
   const textOf = (key: string): string | undefined => {
     const value = values.get(key)?.trim();
@@ -43,7 +43,7 @@ export function decodeBotoConfig(text: string): BotoConfig {
     key: string,
     expected: string,
     read: (value: string) => T | undefined,
-    found = oddities,
+    found = warnings,
   ): T | undefined => {
     const value = textOf(key);
     if (value === undefined) return undefined;
@@ -52,7 +52,7 @@ export function decodeBotoConfig(text: string): BotoConfig {
     return result;
   };
   const flag = (key: string): boolean | undefined => decode(key, 'true or false', parseSwitch);
-  const seconds = (key: string, found = oddities): number | undefined => {
+  const seconds = (key: string, found = warnings): number | undefined => {
     const value = decode(key, 'a number of seconds', (text) => parseNumber(text, LONGEST_SECONDS), found);
     return value === undefined ? undefined : value * 1000;
   };
@@ -63,7 +63,7 @@ export function decodeBotoConfig(text: string): BotoConfig {
   const proxy = textOf('proxy');
   const proxyUrl = proxy === undefined ? undefined : proxyUrlOf(proxy, textOf);
   if (proxy !== undefined && proxyUrl === undefined)
-    oddities.push('proxy and proxy_port are not the address of a proxy');
+    warnings.push('proxy and proxy_port are not the address of a proxy');
   return {
     isSecure: flag('is_secure'),
     validatesCertificates: flag('https_validate_certificates'),
@@ -76,13 +76,13 @@ export function decodeBotoConfig(text: string): BotoConfig {
       'num_retries',
       'a number of retries',
       (value) => (/^\d+$/.test(value) ? parseNumber(value, MOST_RETRIES) : undefined),
-      attemptOddities,
+      attemptWarnings,
     ),
-    longestDelay: seconds('max_retry_delay', attemptOddities),
+    longestDelay: seconds('max_retry_delay', attemptWarnings),
     proxy: proxyUrl,
     proxyPassword: textOf('proxy_pass'),
-    oddities,
-    attemptOddities,
+    warnings,
+    attemptWarnings,
   };
 }
 

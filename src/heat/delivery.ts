@@ -49,16 +49,16 @@ export async function deliver(
       isRepeated = true;
       throw failure;
     }
-    const other = current.instead?.(response);
+    const other = current.alternative?.(response);
     if (other !== undefined) {
       log.info(other.note);
       current = other.target;
       return attempt(untilEnd());
     }
-    const settled = current.settled?.(response, signal, isRepeated);
-    if (settled !== undefined) {
-      if (settled.isOdd) log.warning(settled.note);
-      else log.info(settled.note);
+    const received = current.received?.(response, signal, isRepeated);
+    if (received !== undefined) {
+      if (received.needsAttention) log.warning(received.note);
+      else log.info(received.note);
       return;
     }
     const problem = current.refusal(response);

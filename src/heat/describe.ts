@@ -4,7 +4,7 @@ import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
 import type { System } from '../system/system.ts';
-import { serverOf, shownLine } from '../url.ts';
+import { serverOf, shownText } from '../url.ts';
 import { type Answer, decodeAnswer, MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { NamedBy } from './named-by.ts';
@@ -86,7 +86,7 @@ export async function describeStackResource(
     }
     const { body } = response;
     if (response.status === 200 && body === known?.body) return { ...known, isKnown: true };
-    const outcome = await judge(response, endpoint, clock.now(), signature, namedBy);
+    const outcome = await readAnswer(response, endpoint, clock.now(), signature, namedBy);
     if ('resource' in outcome) return { body, resource: outcome.resource, isKnown: false };
     note(`heat-api-cfn does not know signature ${signature}: asking again with ${outcome.wants}`);
     signature = outcome.wants;
@@ -96,7 +96,7 @@ export async function describeStackResource(
 }
 
 /** @throws TransientFailure, Problem as refusalOf has it */
-async function judge(
+async function readAnswer(
   response: HttpResponse,
   endpoint: Endpoint,
   now: Date,
@@ -156,9 +156,9 @@ export function refusalOf(
   const what =
     status >= 200 && status < 300
       ? answer.kind === 'error'
-        ? `heat-api-cfn refused: ${shownLine(said ?? 'it does not say why')}`
+        ? `heat-api-cfn refused: ${shownText(said ?? 'it does not say why')}`
         : `heat-api-cfn gave an answer that cannot be used (${answer.why})`
-      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${shownLine(said)})`}`;
+      : `heat-api-cfn refused with HTTP ${status}${said === undefined ? '' : ` (${shownText(said)})`}`;
   const code = codeOf(answer);
   const isOfPolicy = (code === undefined || code === 'AccessDenied') && isPolicyMessage(said ?? '');
   const forbidden = isOfPolicy ? callForbiddenByPolicy(said ?? '') : undefined;

@@ -1,5 +1,5 @@
 import { usageProblem } from '../errors.ts';
-import { shownUrl, splitUrl } from '../url.ts';
+import { baseUrlOf, shownUrl, splitUrl } from '../url.ts';
 import { type BotoConfig, decodeBotoConfig } from './boto-config.ts';
 import type { NamedBy } from './named-by.ts';
 
@@ -77,9 +77,9 @@ const AWS_REGION = /^[a-z]{2}(-[a-z]+)+-\d+$/;
  */
 export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
   const boto = sources.botoConfig === undefined ? undefined : decodeBotoConfig(sources.botoConfig.text);
-  const ignored = (oddity: string): string => `${oddity}: ${sources.botoConfig?.path}: ignored`;
-  const warnings = boto?.oddities.map(ignored) ?? [];
-  const base = baseUrl(sources, boto, warnings);
+  const ignored = (warning: string): string => `${warning}: ${sources.botoConfig?.path}: ignored`;
+  const warnings = boto?.warnings.map(ignored) ?? [];
+  const base = findBaseUrl(sources, boto, warnings);
   const settings: ConnectionSettings = {
     validatesCertificates: boto?.validatesCertificates ?? true,
     caFile: boto?.caFile,
@@ -101,18 +101,18 @@ export function decodeEndpoint(sources: EndpointSources): DecodedEndpoint {
     settings,
     bounds,
     warnings,
-    attemptWarnings: boto?.attemptOddities.map(ignored) ?? [],
+    attemptWarnings: boto?.attemptWarnings.map(ignored) ?? [],
     secrets: boto?.proxyPassword === undefined ? [] : [boto.proxyPassword],
   };
 }
 
-function baseUrl(
+function findBaseUrl(
   { url, region, metadataServer, botoConfig, namedBy }: EndpointSources,
   boto: BotoConfig | undefined,
   warnings: string[],
 ): Pick<Endpoint, 'url' | 'from'> | undefined {
   if (url !== undefined) {
-    const normal = normalUrl(url.trim());
+    const normal = baseUrlOf(url);
     if (normal === undefined)
       throw usageProblem(
         `not the base URL of an API: ${shownUrl(url)}`,
@@ -121,12 +121,12 @@ function baseUrl(
     return { url: normal, from: namedBy.url };
   }
   if (metadataServer !== undefined) {
-    const normal = normalUrl(metadataServer.text.trim());
+    const normal = baseUrlOf(metadataServer.text);
     if (normal !== undefined) return { url: withHeatPath(normal), from: metadataServer.path };
     warnings.push(`not the URL of a server: ${metadataServer.path}: ignored`);
   }
   if (botoConfig !== undefined && boto?.regionEndpoint !== undefined) {
-    const normal = normalUrl(regionUrl(boto.regionEndpoint, boto.isSecure === true));
+    const normal = baseUrlOf(regionUrl(boto.regionEndpoint, boto.isSecure === true));
     if (normal !== undefined) return { url: withHeatPath(normal), from: botoConfig.path };
     warnings.push(`cfn_region_endpoint is not a host: ${botoConfig.path}: ignored`);
   }
@@ -143,25 +143,6 @@ function regionUrl(endpoint: string, isSecure: boolean): string {
   const host = /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(endpoint) ? `[${endpoint}]` : endpoint;
   const port = /:\d+$/.test(host.replace(/^\[.*\]/, '')) ? '' : `:${HEAT_PORT}`;
   return `${isSecure ? 'https' : 'http'}://${host}${port}${HEAT_PATH}`;
-}
-
-/** True for a URL that paths can be added to: http or https, without a user or a query. */
-export function isBaseUrl(text: string): boolean {
-  return normalUrl(text.trim()) !== undefined;
-}
-
-/** @returns undefined when it is no URL that paths can be added to */
-function normalUrl(text: string): string | undefined {
-  if (/[?#\s]/.test(text) || !URL.canParse(text) || !/^https?:\/\//i.test(text)) return undefined;
-  try {
-    const { scheme, host, port, target, userInfo } = splitUrl(text);
-    // A user would take the place of the signature in the Authorization header.
-    if (userInfo !== undefined) return undefined;
-    const shownPort = port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
-    return `${scheme}://${host}${shownPort}${target.endsWith('/') ? target : `${target}/`}`;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Heat wrote cfn-metadata-server without its path for years. Source: heat, get_cfn_metadata_server_url. */

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import { isRecord } from '../json.ts';
-import { isWebUrl, splitUrl } from '../url.ts';
+import { baseUrlOf } from '../url.ts';
 
 /** A name means something only within a domain. */
 export type Named =
@@ -14,7 +14,7 @@ export type Identity =
 const INTERFACES = ['public', 'internal', 'admin'] as const;
 export type Interface = (typeof INTERFACES)[number];
 
-/** What it takes to be somebody to keystone, and to find a service in its catalogue. */
+/** What a client of keystone needs: its address, an identity, and what selects a service in the catalogue. */
 export interface KeystoneCredentials {
   /** Without the version and without a slash at the end. */
   readonly authUrl: string;
@@ -41,7 +41,7 @@ const SET = /^(?:(?:export|readonly|declare(?:\s+-\w+)*|typeset(?:\s+-\w+)*)\s+)
 
 /**
  * Reads what an openrc file sets (contract section 7.3): `OS_NAME=value`, several on a line too, with quotes as for a shell. All
- * else is somebody else's. Of a repeated name the last one counts.
+ * else is ignored. Of a repeated name the last one counts.
  */
 export function parseOpenrc(text: string): Openrc {
   const variables: Record<string, string> = {};
@@ -215,8 +215,7 @@ function authUrlOf(text: string, name: string, source: Source): string {
     .replace(/\/+$/, '')
     .replace(/\/v(?:2\.0|3)$/, '')
     .replace(/\/+$/, '');
-  const isUrl = isWebUrl(url) && !/[?#]/.test(url) && splitUrl(url).userInfo === undefined;
-  if (isUrl) return url;
+  if (baseUrlOf(url) !== undefined) return url;
   throw new Problem(`${name} is not the URL of keystone`, {
     ...whereOf(source),
     hint: 'as in https://HOST:5000/v3, without a user or a query',

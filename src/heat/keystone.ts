@@ -11,8 +11,8 @@ import { bracketed, redirectHint } from './server-message.ts';
 /** What keystone gives for credentials. */
 export interface Token {
   readonly text: string;
-  /** On the clock of elapsed(): from then on it is not used any more. */
-  readonly goodUntil: number;
+  /** On the clock of elapsed(): from then on it is not used. */
+  readonly expires: number;
   readonly projectId: string | undefined;
   readonly catalogue: readonly CatalogueEntry[];
 }
@@ -26,7 +26,7 @@ export interface CatalogueEntry {
 
 /** What one process has learnt of keystone and of Heat's own API, for its next question (contract section 7.3). */
 export interface NativeMemory {
-  /** Undefined for the credentials of somebody else, or when its time is over. */
+  /** Undefined when there is none for these credentials, or when it has expired. */
   token(credentials: KeystoneCredentials, elapsed: number): Token | undefined;
   keepToken(credentials: KeystoneCredentials, token: Token): void;
   /** It was refused. */
@@ -44,11 +44,11 @@ export function createNativeMemory(): NativeMemory {
   return {
     token(credentials, elapsed) {
       const token = kept?.of === keyOf(credentials) ? kept.token : undefined;
-      return token === undefined || elapsed >= token.goodUntil ? undefined : token;
+      return token === undefined || elapsed >= token.expires ? undefined : token;
     },
     keepToken(credentials, token) {
       const of = keyOf(credentials);
-      // Somebody else's stack of that name is another one.
+      // For other credentials the name may be that of another stack.
       if (kept !== undefined && kept.of !== of) stacks.clear();
       kept = { of, token };
     },
@@ -145,12 +145,12 @@ function decodeToken(text: string, body: string, where: string, clock: Clock): T
       where,
       hint: 'is it keystone?',
     });
-  const { issued_at: issued, expires_at: expires, project, catalog } = token;
+  const { issued_at: issued, expires_at: end, project, catalog } = token;
   // The server's own times, since the clock here may be off.
-  const lifetime = Date.parse(String(expires)) - Date.parse(String(issued));
+  const lifetime = Date.parse(String(end)) - Date.parse(String(issued));
   return {
     text,
-    goodUntil: clock.elapsed() + (Number.isFinite(lifetime) ? Math.max(0, lifetime - MARGIN) : 0),
+    expires: clock.elapsed() + (Number.isFinite(lifetime) ? Math.max(0, lifetime - MARGIN) : 0),
     projectId: isRecord(project) && typeof project['id'] === 'string' ? project['id'] : undefined,
     catalogue: Array.isArray(catalog) ? catalog.flatMap(entriesOf) : [],
   };

@@ -203,7 +203,7 @@ class Requests {
     return `check the address of heat, from ${isByCatalogue ? "keystone's catalogue" : url}`;
   }
 
-  /** Where the stack may be, when nobody has chosen a region. */
+  /** For the hint, where no region was chosen: the stack may be in another one. */
   #otherRegions(): string {
     const { credentials, memory } = this.#access;
     const token = memory.token(credentials, this.#tools.clock.elapsed());
@@ -224,7 +224,7 @@ class Requests {
   }
 }
 
-/** The endpoint's path ends with the project's id, which nobody writes by hand. */
+/** The endpoint's path ends with the project's id, which a URL that a person writes need not have. */
 function withProject(url: string, { projectId }: Token): string {
   const base = url.replace(/\/+$/, '');
   return projectId !== undefined && /\/v1$/.test(splitUrl(base).target) ? `${base}/${projectId}` : base;

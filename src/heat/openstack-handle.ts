@@ -1,4 +1,5 @@
 import { Problem, usageProblem } from '../errors.ts';
+import { isRecord } from '../json.ts';
 import type { HttpResponse, Transport } from '../system/http.ts';
 import type { System } from '../system/system.ts';
 import { isWebUrl, serverOf } from '../url.ts';
@@ -145,7 +146,7 @@ export function keystoneHandle(
         body,
       };
     },
-    instead({ status }) {
+    alternative({ status }) {
       if (status !== 401 || isRenewed) return undefined;
       isRenewed = true;
       memory.forgetToken();

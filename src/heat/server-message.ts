@@ -1,17 +1,17 @@
 import { isRecord, parseJson } from '../json.ts';
 import type { HttpResponse } from '../system/http.ts';
-import { shownLine, shownTarget } from '../url.ts';
+import { shownRedirect, shownText } from '../url.ts';
 
 /**
  * What a service of OpenStack, or AWS, says of a refusal, in one line: XML of the query API or JSON. A page of HTML, as of a
- * proxy, is nobody's words.
+ * proxy, is ignored.
  */
 export function messageOf(body: string): string | undefined {
   const message = /<Message>([^<]*)<\/Message>/i.exec(body)?.[1] ?? inJson(body);
-  return shownLine(message ?? '') || undefined;
+  return shownText(message ?? '') || undefined;
 }
 
-/** The same in brackets, to stand behind `HTTP 403`; empty where the body says nothing. */
+/** The same in brackets, to follow `HTTP 403`; empty where the body says nothing. */
 export function bracketed(body: string): string {
   const message = messageOf(body);
   return message === undefined ? '' : ` (${message})`;
@@ -19,7 +19,7 @@ export function bracketed(body: string): string {
 
 /** What is said of an answer that leads elsewhere. */
 export function redirectHint({ headers: { location } }: Pick<HttpResponse, 'headers'>): string {
-  return `a redirect is not followed${typeof location === 'string' ? ` (to ${shownTarget(location)})` : ''}`;
+  return `a redirect is not followed${typeof location === 'string' ? ` (to ${shownRedirect(location)})` : ''}`;
 }
 
 /** Keystone and Heat's own API have it in `error`, the query API in `ErrorResponse.Error`, others at the top. */
@@ -39,14 +39,14 @@ export const GUEST_CALL = 'DescribeStackResource';
 
 /**
  * The call that Heat's policy forbids, named in an answer or in its message. Heat looks at the policy after it has accepted
- * the key, so this is no judgement on the key. Source: heat/api/cfn/v1/stacks.py, _enforce.
+ * the key, so the key itself is right. Source: heat/api/cfn/v1/stacks.py, _enforce.
  * @returns undefined when the text is about something else
  */
 export function callForbiddenByPolicy(text: string): string | undefined {
   return /\bAction\s+([A-Za-z]{1,64})\s+not\s+allowed\s+for\s+user\b/.exec(text)?.[1];
 }
 
-/** True for Heat's whole message of that kind: an answer of somebody else may quote it. */
+/** True for Heat's whole message of that kind: the answer of another program may quote it. */
 export function isPolicyMessage(message: string): boolean {
   return /^\s*(?:User\s+is\s+not\s+authorized\s+to\s+perform\s+action:?\s*)?Action\s+\w{1,64}\s+not\s+allowed\s+for\s+user\.?\s*$/.test(
     message,

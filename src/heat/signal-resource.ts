@@ -4,8 +4,8 @@ import { deniedHint } from './server-message.ts';
 import {
   commonHint,
   finalState,
+  type Received,
   refusal,
-  type Settled,
   type Signal,
   type SignalRequest,
   type SignalTarget,
@@ -25,7 +25,7 @@ export function signalledResource(
     server,
     request: (signal) => sign(signalResourceCall(signal, stack, resource)),
     refusal: (response) => refusal(response, server, hintFor(response)),
-    settled: settledBy,
+    received: receivedBy,
   };
 }
 
@@ -33,25 +33,28 @@ export function signalledResource(
  * CloudFormation takes a signal of success with the same id once, and none when the stack is done. Source: the answers that
  * issues of aws-cloudformation-templates and kube-aws quote.
  */
-function settledBy(
+function receivedBy(
   { status, body }: HttpResponse,
   { Status, UniqueId }: Signal,
   isRepeated: boolean,
-): Settled | undefined {
+): Received | undefined {
   if (status !== 400) return undefined;
   if (/Signal with ID\b[^<"]{1,300}\balready exists/i.test(body))
     return isRepeated
-      ? { note: 'an earlier attempt, whose answer was lost, has come in', isOdd: false }
+      ? { note: 'an earlier attempt, whose answer was lost, has come in', needsAttention: false }
       : {
           note: `the stack already has a signal with the id ${UniqueId}: it stays as it is; give another --id for another signal`,
-          isOdd: true,
+          needsAttention: true,
         };
   const state = finalState(body);
   if (!isRepeated || state === undefined) return undefined;
   const isExpected =
     Status === 'SUCCESS' ? /^(?:CREATE|UPDATE|IMPORT)_COMPLETE/.test(state) : /FAILED|ROLLBACK/.test(state);
   return isExpected
-    ? { note: `the stack is in state ${state}: an earlier attempt, whose answer was lost, has come in`, isOdd: false }
+    ? {
+        note: `the stack is in state ${state}: an earlier attempt, whose answer was lost, has come in`,
+        needsAttention: false,
+      }
     : undefined;
 }
 

@@ -17,13 +17,13 @@ export function decodeSignalUrl(operand: string): string | undefined {
 
 const BEFORE = /^[\s\uFEFF\u200B"'`\u201C\u201D\u2018\u2019]+/;
 /** A URL may end with a single quote, but not with these. */
-const BEHIND = /[\s\uFEFF\u200B"\u201C\u201D\u2018\u2019]+$/;
-const BEHIND_QUOTED = /[\s\uFEFF\u200B"'`\u201C\u201D\u2018\u2019]+$/;
+const AFTER = /[\s\uFEFF\u200B"\u201C\u201D\u2018\u2019]+$/;
+const AFTER_QUOTED = /[\s\uFEFF\u200B"'`\u201C\u201D\u2018\u2019]+$/;
 
 /** A text without what an editor, a file or a shell has put around it. */
 export function withoutWrapping(text: string): string {
   const [before = ''] = BEFORE.exec(text) ?? [];
-  return text.slice(before.length).replace(/['`]/.test(before) ? BEHIND_QUOTED : BEHIND, '');
+  return text.slice(before.length).replace(/['`]/.test(before) ? AFTER_QUOTED : AFTER, '');
 }
 
 /**
@@ -39,8 +39,8 @@ export function signalUrlFault(operand: string): string {
   if (/^[<(]/.test(text)) return 'there is a bracket in front of it';
   if (/^arn:/.test(text)) return 'it is an ARN; the Ref of a WaitConditionHandle is a URL';
   if (/^(?:None|null|undefined)$/i.test(text)) return `it is ${JSON.stringify(text)}: the handle has no URL yet`;
-  if (/^https?:\/\//i.test(text)) return faultBehindScheme(text);
-  if (/^https?:/i.test(text)) return 'two slashes are missing behind "http:" or "https:"';
+  if (/^https?:\/\//i.test(text)) return faultAfterScheme(text);
+  if (/^https?:/i.test(text)) return 'two slashes are missing after "http:" or "https:"';
   const scheme = /^([a-z][a-z0-9+.-]{0,19}):\/\//i.exec(text)?.[1];
   if (scheme !== undefined) return `it begins with ${scheme}://`;
   if (/\s/.test(text)) return 'it contains a blank';
@@ -48,7 +48,7 @@ export function signalUrlFault(operand: string): string {
   return 'it is neither a URL nor the base64 of one';
 }
 
-function faultBehindScheme(text: string): string {
+function faultAfterScheme(text: string): string {
   if (/[\r\n]/.test(text)) return 'it contains a line break in the middle';
   if (/\s/.test(text)) return 'it contains a blank in the middle';
   const odd = /[^\x21-\x7e]/u.exec(text)?.[0]?.codePointAt(0);

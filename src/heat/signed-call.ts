@@ -13,7 +13,7 @@ export type SignatureVersion = 'v4' | 'v2';
 const SERVICE = 'cloudformation';
 
 /**
- * A signed GET of the query API. Heat wants the host signed with its port, and takes no unsigned payload (seen on the
+ * A signed GET of the query API. Heat wants the host signed with its port, and accepts no unsigned payload (seen on the
  * real one). It is good for 15 minutes: sign each attempt anew.
  */
 export function signedCall(

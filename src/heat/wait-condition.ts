@@ -9,7 +9,7 @@ import { signedUrlFault } from './signal-url.ts';
 /** Milliseconds for one exchange. */
 export const EXCHANGE_TIMEOUT = 30_000;
 
-/** What a wait condition is told: exactly these keys (contract section 2, cfn-signal). */
+/** The body of a signal, with exactly these keys (contract section 2, cfn-signal). */
 export interface Signal {
   readonly Status: 'SUCCESS' | 'FAILURE';
   readonly Reason: string;
@@ -17,7 +17,7 @@ export interface Signal {
   readonly Data: string;
 }
 
-/** A way to tell a stack how it went. */
+/** Where a signal is sent, and how. */
 export interface SignalTarget {
   /** For people: the URL itself can be a credential. */
   readonly server: string;
@@ -27,26 +27,26 @@ export interface SignalTarget {
    * @throws TransientFailure where that failed and may succeed the next time
    */
   request(signal: Signal, left: number): SignalRequest | Promise<SignalRequest>;
-  /** Another way to signal the same, when an answer tells that this one will not do, and what to say of it. */
-  instead?(response: HttpResponse): { readonly target: SignalTarget; readonly note: string } | undefined;
+  /** Another target to use after this answer, and a note for the log; undefined when there is none. */
+  alternative?(response: HttpResponse): { readonly target: SignalTarget; readonly note: string } | undefined;
   /** What an answer that is no acceptance means, in words. */
   refusal(response: HttpResponse): Problem;
   /**
-   * Whether an answer outside 2xx says that the signal is there all the same.
+   * Whether an answer outside 2xx means that the server has the signal already.
    * @param isRepeated an earlier attempt may have come in, and its answer was lost
    * @returns what to say about it; undefined when it says no such thing
    */
-  settled?(response: HttpResponse, signal: Signal, isRepeated: boolean): Settled | undefined;
+  received?(response: HttpResponse, signal: Signal, isRepeated: boolean): Received | undefined;
   /** Bytes that the reason may have, where there is a bound. */
   readonly mostReasonBytes?: number;
   /** Characters that the id may have, where there is a bound. */
   readonly longestId?: number;
 }
 
-export interface Settled {
+export interface Received {
   readonly note: string;
   /** A person should look at it. */
-  readonly isOdd: boolean;
+  readonly needsAttention: boolean;
 }
 
 export type SignalRequest = Omit<HttpRequest, 'timeout' | 'mostBytes' | 'isStatusEnough'>;
@@ -58,17 +58,17 @@ export interface SignalOptions {
   readonly data: string | undefined;
 }
 
-export interface Verdict {
+export interface SignalStatus {
   readonly status: Signal['Status'];
-  /** Something odd about the exit code, for stderr. */
+  /** What is wrong with the exit code. */
   readonly warning: string | undefined;
 }
 
 /**
  * Success or failure? An exit code wins over -s, and only an integer equal to 0 is success: an empty variable must not
- * report that all is well (contract section 5).
+ * report success (contract section 5).
  */
-export function judge({ success, exitCode }: SignalOptions): Verdict {
+export function statusOf({ success, exitCode }: SignalOptions): SignalStatus {
   if (exitCode === undefined)
     return { status: (success ?? 'true').trim().toLowerCase() === 'true' ? 'SUCCESS' : 'FAILURE', warning: undefined };
   const text = exitCode.trim();
@@ -115,7 +115,7 @@ export function signedHandle(url: string, transport: Transport = {}, isNative = 
   if (isNative || /[?&]temp_url_sig=/.test(url)) return native;
   return {
     ...target,
-    instead: (response) => (wantsOtherKeys(response) ? { target: native, note: OTHER_KEYS } : undefined),
+    alternative: (response) => (wantsOtherKeys(response) ? { target: native, note: OTHER_KEYS } : undefined),
   };
 }
 

@@ -96,10 +96,10 @@ function checkAddress(
 ): string | undefined {
   try {
     const url = valueIn(main, 'url')?.value;
-    const wish = { url, region: valueIn(main, 'region')?.value, namedBy: BY_HUP_CONFIG };
-    const { endpoint, warnings: oddities, attemptWarnings } = readEndpoint(wish, files);
-    warnings.push(...oddities, ...attemptWarnings);
-    if (endpoint === undefined) problems.push(noAddress(BY_HUP_CONFIG, wish.region).line);
+    const options = { url, region: valueIn(main, 'region')?.value, namedBy: BY_HUP_CONFIG };
+    const { endpoint, warnings: found, attemptWarnings } = readEndpoint(options, files);
+    warnings.push(...found, ...attemptWarnings);
+    if (endpoint === undefined) problems.push(noAddress(BY_HUP_CONFIG, options.region).line);
     return endpoint === undefined ? undefined : splitUrl(endpoint.url).host;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -54,13 +54,13 @@ export async function fetchResources(
   if (names.length === 0) return { resources, trouble };
   try {
     const { url, region, credentialFile, role } = settings;
-    const wish = {
+    const options = {
       ...{ url, region, credentialFile, role, accessKey: undefined, secretKey: undefined },
       isRoleFirst: true,
       isStrict: false,
       namedBy: BY_HUP_CONFIG,
     };
-    const access = await findHeatAccess(wish, tools);
+    const access = await findHeatAccess(options, tools);
     let most = attempts ?? boundsOf(access).attempts;
     for (const name of names) {
       try {
@@ -72,7 +72,7 @@ export async function fetchResources(
         const { kind } = take(error, name);
         // The policy is about the call, whatever the resource.
         if (kind === 'forbidden') break;
-        // The others are asked for as well, since one resource alone can fail, but without patience.
+        // The others are asked for as well, since one resource alone can fail, but only once.
         if (kind === 'unreachable') most = 1;
       }
     }

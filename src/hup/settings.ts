@@ -1,7 +1,7 @@
 import { parseSwitch } from '../config/values.ts';
-import { isBaseUrl } from '../heat/endpoint.ts';
 import { nearestName } from '../nearest-name.ts';
 import { parseOctal } from '../octal.ts';
+import { baseUrlOf } from '../url.ts';
 import {
   type ConfigSection,
   fileLine,
@@ -104,7 +104,7 @@ export function decodeSettings(
   }
   const url = text('url');
   // Not shown: it may hold a password.
-  if (url !== undefined && !isBaseUrl(url))
+  if (url !== undefined && baseUrlOf(url) === undefined)
     problems.push(
       remark(
         keyLine(section, 'url'),

@@ -32,11 +32,11 @@ const PRIVATE: readonly {
 
 /**
  * Closes to others what holds metadata, and so secrets. Heat's part handler for cloud-init writes each part a second time,
- * to /var/lib/cloud/data, with mode 0644; and whoever makes our directories first may make them 0755. The packages do the
+ * to /var/lib/cloud/data, with mode 0644; and our directories may have been made by something else, with 0755. The packages do the
  * same (tmpfiles.d), and before anything is written; this is for guests without them, and for file systems without ACLs.
  *
- * As root on the running machine only. Only what belongs to root and is a file, or a directory, itself: a link is left
- * alone. Never fails and never asks for attention: a read-only file system is no reason not to signal.
+ * As root on the running machine only. Only what belongs to root and is a file, or a directory, itself: a link is not
+ * changed. Never fails and never asks for attention: a read-only file system is no reason not to signal.
  */
 export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, log: Log): void {
   if (self.uid !== ROOT || files.root !== '/') return;

@@ -219,7 +219,7 @@ export function readAttemptBounds(files: FileSystem, log: Log | undefined): Atte
     if (!(error instanceof Problem)) throw error;
   }
   const boto = decodeBotoConfig(file?.text ?? '[Boto]');
-  for (const oddity of boto.attemptOddities) log?.warning(`${oddity}: ${file?.path}: it is ignored`);
+  for (const warning of boto.attemptWarnings) log?.warning(`${warning}: ${file?.path}: it is ignored`);
   return {
     attempts: boto.retries === undefined ? Number.POSITIVE_INFINITY : boto.retries + 1,
     longestDelay: boto.longestDelay ?? Number.POSITIVE_INFINITY,

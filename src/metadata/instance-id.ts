@@ -9,10 +9,10 @@ import { fetchNova, isOfThisInstance, readCachedNova } from './nova.ts';
 
 /**
  * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then EC2's, then the full host name
- * (contract section 2, cfn-signal -i). Asks the network only for what no local file tells.
- * @param patience milliseconds that the answer may take
+ * (contract section 2, cfn-signal -i). Asks the network only for what no local file says.
+ * @param time milliseconds that the answer may take
  */
-export async function instanceId(system: System, log: Log, patience: number): Promise<string> {
+export async function instanceId(system: System, log: Log, time: number): Promise<string> {
   const { files } = system;
   const cloudInitId = readCloudInitId(files);
   const cached = readCachedNova(files);
@@ -22,9 +22,9 @@ export async function instanceId(system: System, log: Log, patience: number): Pr
   // a uuid is still the only name there is: no service would know a better one.
   if (cloudInitId !== undefined && isUuid(cloudInitId)) return cloudInitId;
 
-  const deadline = system.clock.elapsed() + patience;
+  const deadline = system.clock.elapsed() + time;
   // The service has half of it: a config drive may have to be searched for after that.
-  const service = metadataService(system, patience / 2);
+  const service = metadataService(system, time / 2);
   const nova = await fetchNova(system, log, service, cloudInitId, deadline);
   if (nova !== undefined) return nova.uuid;
   if (cached !== undefined && isOurs === 'unknown') return cached.uuid;

@@ -6,7 +6,7 @@ import { TransientFailure } from '../retry.ts';
 import type { System } from '../system/system.ts';
 import { MOST_TIME, metadataService } from './metadata-service.ts';
 
-/** Credentials that a metadata service hands to the instance. The caller tells the redactor about them. */
+/** Credentials that a metadata service hands to the instance. The caller registers them with the redactor. */
 export interface RoleCredentials {
   readonly accessKey: string;
   readonly secretKey: string;

@@ -35,7 +35,7 @@ export function localMetadataPaths(resource: string | undefined): readonly strin
 
 /**
  * Reads the first usable file of the chain. A file that does not exist is ignored; a broken one is named, and so is one of
- * another instance. Where no note tells who wrote a copy, one that is older than what cloud-init left when this instance was
+ * another instance. Where no note says who wrote a copy, one that is older than what cloud-init left when this instance was
  * made is used only when cloud-init's own cannot be used.
  */
 export function readLocalMetadata(files: FileSystem, resource: string | undefined, now: Date): LocalMetadata {
@@ -85,7 +85,7 @@ export function parseDocument(content: Uint8Array, where: string): MetadataDocum
 
 /**
  * Makes metadata known to the other agents on the guest: last_metadata, and last_metadata_RES for a resource. A copy that
- * says the same already keeps its date, which tells how old the knowledge is.
+ * says the same already keeps its date, which says how old it is.
  */
 export function publishMetadata(
   files: FileSystem,
@@ -106,7 +106,7 @@ export function publishMetadata(
   noteWritten(files, targets, owner);
 }
 
-/** True when a regular file with these bytes stands at the path. */
+/** True when there is a regular file with these bytes at the path. */
 export function hasContent(files: FileSystem, path: string, content: Buffer): boolean {
   const entry = files.entry(path);
   return entry?.kind === 'file' && entry.size === content.length && files.read(path).equals(content);

@@ -49,7 +49,7 @@ export function readCachedNova(files: FileSystem): NovaMetadata | undefined {
  * is compared with what cloud-init calls this instance, which cloud-init finds out at each boot.
  * @param cloudInitId undefined when cloud-init has not run
  * @returns 'unknown' when the two cannot be compared: cloud-init knows the instance by an EC2 id, and the copy does not
- *   tell by which it was fetched
+ *   say by which it was fetched
  */
 export function isOfThisInstance(cached: NovaMetadata, cloudInitId: string | undefined): 'yes' | 'no' | 'unknown' {
   if (cloudInitId === undefined || isSame(cached.uuid, cloudInitId)) return 'yes';

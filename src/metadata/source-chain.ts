@@ -80,7 +80,7 @@ function publish({ text }: MetadataDocument, resource: string | undefined, { sys
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const line = `the metadata is not published to other agents: ${error.line}`;
-    // Only root can, and an ordinary user need not hear of it.
+    // Only root can, so it is no warning for an ordinary user.
     if (system.self.uid === 0) log.warning(line);
     else log.info(line);
   }

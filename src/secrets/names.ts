@@ -1,6 +1,6 @@
 import { once } from '../once.ts';
 import { percentDecode } from '../percent-encoding.ts';
-import { replaceUserInfo, shownUrl } from '../url.ts';
+import { shownUrl, withoutUserInfo } from '../url.ts';
 
 /**
  * The words that name a secret, and what may follow them in a name; a name ends so: `OS_PASSWORD`, `db.password`,
@@ -196,7 +196,7 @@ export function isSecretParameter(name: string): boolean {
 export function carriesSecrets(text: string): boolean {
   if (!/https?:\/\//i.test(text)) return false;
   const query = /\?([^#]*)/.exec(text)?.[1];
-  return replaceUserInfo(text, () => '') !== text || (query !== undefined && isSecretQuery(query));
+  return withoutUserInfo(text) !== text || (query !== undefined && isSecretQuery(query));
 }
 
 /** The parameters of a query; `&` may be written as in HTML. Names are decoded, values are left as written. */

@@ -2,7 +2,7 @@
 export interface Credentials {
   readonly accessKey: string;
   readonly secretKey: string;
-  /** Of credentials that are lent for a time, as those of an instance role are. */
+  /** Temporary credentials have one, as those of an instance role do. */
   readonly sessionToken?: string | undefined;
 }
 

@@ -1,11 +1,11 @@
 import { brotliDecompressSync, constants, unzipSync } from 'node:zlib';
 import { Problem } from '../errors.ts';
-import { shownLine, shownTarget, shownUrl } from '../url.ts';
+import { shownRedirect, shownText, shownUrl } from '../url.ts';
 
 /** Bytes of an answer that are read for what they say of an error. */
 export const MOST_ERROR_BYTES = 16 * 1024;
 /** Milliseconds in which they have to come. */
-export const ERROR_PATIENCE = 2000;
+export const ERROR_TIME = 2000;
 
 const OTHER_REGION = 'the bucket is in another region: give its URL with the region in it';
 /** What to do about codes of S3. Source: Amazon S3 API reference, "Error responses". */
@@ -23,7 +23,7 @@ const S3_HINTS: ReadonlyMap<string, string> = new Map(
     TemporaryRedirect: OTHER_REGION,
     IllegalLocationConstraintException: OTHER_REGION,
     NoSuchBucket: 'check the name of the bucket in the URL',
-    NoSuchKey: 'check the path behind the bucket in the URL',
+    NoSuchKey: 'check the path after the bucket in the URL',
   }),
 );
 /** The codes above whose cause is the signature in the URL, where it has one, and not an authentication block. */
@@ -52,7 +52,7 @@ export function refusedDownload(refusal: Refusal): Problem {
   const { code, message, place } = wordsOf(body);
   const said = [code, message].filter((part) => part !== undefined).join(': ');
   const hint = hintFor(refusal, code, said !== '') + (place === undefined ? '' : `: ${place}`);
-  const leads = location === undefined ? '' : `; it leads to ${shownTarget(location, url)}`;
+  const leads = location === undefined ? '' : `; it leads to ${shownRedirect(location, url)}`;
   return new Problem(`the download failed with HTTP ${status}${said === '' ? '' : ` (${said})`}`, {
     where: shownUrl(url),
     hint: `${hint}${leads}${proxy === undefined ? '' : `; it was asked through ${proxy}`}`,
@@ -188,5 +188,5 @@ function wordsInJson(body: string): Words {
 }
 
 function oneLine(text: string | undefined): string | undefined {
-  return shownLine(text ?? '') || undefined;
+  return shownText(text ?? '') || undefined;
 }

@@ -1,8 +1,8 @@
 import { type ClientRequest, type IncomingMessage, request as requestPlain } from 'node:http';
 import { connect, isIP } from 'node:net';
 import { Problem } from '../errors.ts';
-import { serverOf, splitUrl } from '../url.ts';
-import { type Line, loginOf, type Outgoing, type Receiver, UNASKED_SWITCH } from './http-line.ts';
+import { serverOf, splitUrl, withoutBrackets } from '../url.ts';
+import { handOver, type Line, loginOf, type Outgoing, type Receiver, UNASKED_SWITCH } from './http-line.ts';
 
 /** Sends a request by Node's own http, which costs a tenth of undici to load (see Transfer in http-line.ts). */
 export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, line: Line): Promise<void> {
@@ -15,7 +15,7 @@ export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, l
 /** Begins a request on a connection of its own: an agent would only keep it for a next request that never comes. */
 async function openRequest({ url, method, headers, body, tls, lookup }: Outgoing): Promise<ClientRequest> {
   const { scheme, host: bracketed, port, authority, target } = splitUrl(url);
-  const host = bracketed.replace(/^\[|\]$/g, '');
+  const host = withoutBrackets(bracketed);
   const options = {
     host,
     port,
@@ -51,15 +51,8 @@ function receive(sent: ClientRequest, { url, body }: Outgoing, receiver: Receive
       if (answer?.complete !== true) reject(error);
     };
     const brokenOff = (): void => fail(new Error('the connection was closed before the answer was complete'));
-    const proceed = (wantsMore: () => boolean): void => {
-      try {
-        if (wantsMore()) return;
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-      answer?.destroy();
-    };
+    const proceed = (wantsMore: () => boolean): void =>
+      handOver(wantsMore, { resolve, reject, stop: () => answer?.destroy() });
     sent.on('error', fail);
     sent.on('close', () => {
       if (answer === undefined) brokenOff();

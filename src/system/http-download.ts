@@ -3,9 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Problem } from '../errors.ts';
 import { inSeconds, isWorthRetrying, retrying, TransientFailure } from '../retry.ts';
-import { isWebUrl, shownTarget, shownUrl, splitUrl } from '../url.ts';
+import { isWebUrl, shownRedirect, shownUrl, splitUrl } from '../url.ts';
 import { systemClock } from './clock.ts';
-import { ERROR_PATIENCE, MOST_ERROR_BYTES, refusedDownload, textOfAnswer } from './download-refusal.ts';
+import { ERROR_TIME, MOST_ERROR_BYTES, refusedDownload, textOfAnswer } from './download-refusal.ts';
 import type { DownloadRequest, Transport } from './http.ts';
 import { Line, loginOf, type Outgoing, type TlsOptions, wayThrough } from './http-line.ts';
 import { type Circumstances, isTransient, noAnswer, TimeoutError } from './http-problem.ts';
@@ -85,7 +85,7 @@ async function downloadOnce(
   for (let redirects = 0; ; redirects++) {
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
     if (isRedirectedOut && isLinkLocal(splitUrl(url).host))
-      throw linkLocalRedirect(`${where} -> ${shownTarget(url, url)}`);
+      throw linkLocalRedirect(`${where} -> ${shownRedirect(url, url)}`);
     const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
     const transport: Transport = (await request.transportTo?.(url)) ?? {};
     const around: Around = { insecurely: transport.insecurely, keptFor: headers === given ? undefined : where };
@@ -103,11 +103,11 @@ async function downloadOnce(
     if (redirects === MOST_REDIRECTS)
       throw new Problem('redirected too often', {
         where,
-        hint: `the last redirect leads to ${shownTarget(next, url)}`,
+        hint: `the last redirect leads to ${shownRedirect(next, url)}`,
       });
     if (isSecure(url) && !isSecure(next) && !(await request.allowHttpRedirects()))
       throw new Problem('redirected from https to http', {
-        where: `${shownUrl(url)} -> ${shownTarget(next, url)}`,
+        where: `${shownUrl(url)} -> ${shownRedirect(next, url)}`,
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
       });
     // Credentials are for the host they were given for (RFC 9110 section 15.4).
@@ -116,7 +116,7 @@ async function downloadOnce(
   }
 }
 
-/** How one request is told of when it fails. */
+/** What is said of one request when it fails. */
 type Around = { -readonly [key in keyof Circumstances]: Circumstances[key] } & {
   /** What was asked for first, when a redirect leads to another server, which gets none of the credentials. */
   readonly keptFor: string | undefined;
@@ -150,7 +150,7 @@ async function fetchOrRedirect(
           if (next !== undefined) return false;
           failed = failureOf(url, status, headers);
           if (failed !== undefined) {
-            line.bound(ERROR_PATIENCE);
+            line.bound(ERROR_TIME);
             return true;
           }
           isBegun = true;
@@ -184,7 +184,7 @@ async function fetchOrRedirect(
   }
 }
 
-/** @throws an error when the pieces that it is told of come too slowly */
+/** @throws an error when the pieces come too slowly */
 function paceOf({ window, leastBytes }: DownloadBounds): (bytes: number) => void {
   let since = systemClock.elapsed();
   let total = 0;
@@ -215,7 +215,7 @@ interface FailedAnswer {
   readonly said: Buffer[];
 }
 
-/** @returns undefined for an answer with a file. @throws Problem for a part of one, which nobody asked for */
+/** @returns undefined for an answer with a file. @throws Problem for a part of one, which was not asked for */
 function failureOf(url: string, status: number, headers: IncomingHttpHeaders): FailedAnswer | undefined {
   if (status === 206)
     throw new Problem('the server sent only a part of the file (HTTP 206)', {
@@ -255,7 +255,7 @@ function redirectTarget(url: string, status: number, { location }: IncomingHttpH
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
     throw new Problem('redirected to something that is no web address', {
-      where: `${shownUrl(url)} -> ${shownTarget(location, url)}`,
+      where: `${shownUrl(url)} -> ${shownRedirect(location, url)}`,
     });
   // A user and a password that the server names are not ours to send.
   if (next.username !== '' || next.password !== '') {

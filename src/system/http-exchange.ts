@@ -64,7 +64,7 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status <= 299;
 }
 
-/** Without a wish of the caller: enough to read what an answer says. */
+/** Where the caller sets no limit: enough to read what an answer says. */
 const ENOUGH_BYTES = 1024 * 1024;
 
 /** Collects the body of an answer, bounded in memory. */

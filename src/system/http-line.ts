@@ -64,6 +64,25 @@ function ofProxy(error: ProxyFaultError, url: string): Problem {
   return new Problem(NO_ANSWER, { code, where: serverOf(url), hint, cause: error });
 }
 
+/** What ends a transfer. */
+export interface Ending {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** Closes the connection. */
+  readonly stop: () => void;
+}
+
+/** Hands a part of an answer to the receiver, and ends the transfer when no more is wanted, or when the receiver throws. */
+export function handOver(wantsMore: () => boolean, { resolve, reject, stop }: Ending): void {
+  try {
+    if (wantsMore()) return;
+    resolve();
+  } catch (error) {
+    reject(error);
+  }
+  stop();
+}
+
 interface Opened {
   destroy(): unknown;
 }

@@ -61,7 +61,7 @@ export function isTransient({ code }: Problem): boolean {
   return code === 'CFN_SERVER_UNREACHABLE' || code === 'CFN_SERVER_NO_ANSWER';
 }
 
-/** What a failed exchange is told with. */
+/** What is said of a failed exchange besides its error. */
 export interface Circumstances {
   /** How the caller may accept any certificate, for the hint. */
   readonly insecurely?: string | undefined;

@@ -1,8 +1,16 @@
 import { isIP } from 'node:net';
 import { buildConnector, Client, type Dispatcher, ProxyAgent } from 'undici';
 import { describeError, errnoOf } from '../errors.ts';
-import { splitUrl } from '../url.ts';
-import { type Line, loginOf, type Outgoing, type TlsOptions, type Transfer, UNASKED_SWITCH } from './http-line.ts';
+import { splitUrl, withoutBrackets } from '../url.ts';
+import {
+  handOver,
+  type Line,
+  loginOf,
+  type Outgoing,
+  type TlsOptions,
+  type Transfer,
+  UNASKED_SWITCH,
+} from './http-line.ts';
 import type { NamedProxy } from './proxy.ts';
 import { isOfProxy, notReached, proxyStatus, refusedByProxy } from './proxy-fault.ts';
 import { connectBySocks } from './socks5.ts';
@@ -27,15 +35,8 @@ export function transferThrough(proxy: NamedProxy): Transfer {
       : throughHttp(proxy, outgoing, options, connection);
     line.keep({ destroy: () => void dispatcher.destroy().catch(() => undefined) });
     await new Promise<void>((resolve, reject) => {
-      const proceed = (controller: Dispatcher.DispatchController, wantsMore: () => boolean): void => {
-        try {
-          if (wantsMore()) return;
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-        controller.abort(new Error('no more is wanted'));
-      };
+      const proceed = (controller: Dispatcher.DispatchController, wantsMore: () => boolean): void =>
+        handOver(wantsMore, { resolve, reject, stop: () => controller.abort(new Error('no more is wanted')) });
       dispatcher.dispatch(
         {
           origin: `${scheme}://${authority.toLowerCase()}`,
@@ -78,8 +79,8 @@ function isSpokenTo({ scheme }: NamedProxy, url: string): boolean {
 class Connection {
   /** What broke it. */
   lost: unknown;
-  /** Why it was not made, and whether that was behind the proxy. undici tries some errors again, so it gets to see none of them. */
-  failure: { readonly error: unknown; readonly isBehindProxy: boolean } | undefined;
+  /** Why it was not made, and whether that was beyond the proxy. undici tries again after some errors, so it sees none of them. */
+  failure: { readonly error: unknown; readonly isBeyondProxy: boolean } | undefined;
   /** A proxy has accepted CONNECT. */
   isTunnelOpen = false;
   /** All of the way to the server, TLS included. */
@@ -91,7 +92,7 @@ class Connection {
       // An address is no server name (RFC 6066 section 3), and Node warns of it.
       connect({ ...options, ...(isIP(servername) === 0 ? { servername } : {}) }, (...[error, socket]) => {
         if (error !== null) {
-          this.failure ??= { error, isBehindProxy: !isProxy && this.isTunnelOpen };
+          this.failure ??= { error, isBeyondProxy: !isProxy && this.isTunnelOpen };
           done(new Error('no connection'), null);
           return;
         }
@@ -153,7 +154,7 @@ function throughSocks(
   line: Line,
 ): Dispatcher {
   const { scheme, host: bracketed, port, authority } = splitUrl(url);
-  const host = bracketed.replace(/^\[|\]$/g, '');
+  const host = withoutBrackets(bracketed);
   const secure = buildConnector(options);
   const connect: Connector = (wanted, done) => {
     connectBySocks(proxy, { host, port, lookup }, line).then(
@@ -168,7 +169,7 @@ function throughSocks(
   return new Client(`${scheme}://${authority.toLowerCase()}`, { connect: connection.watched(connect, false) });
 }
 
-/** undici makes errors of what are answers: of a proxy that opens no tunnel or wants a login, of HTTP 101, of odd statuses. */
+/** undici makes errors of what are answers: of a proxy that opens no tunnel or wants a login, of HTTP 101, of statuses that do not exist. */
 function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, error: Error): unknown {
   const { title } = proxy;
   const { failure } = connection;
@@ -179,7 +180,7 @@ function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, e
     return refusedByProxy(`${UNASKED_SWITCH.what}, through ${title}`, UNASKED_SWITCH.hint);
   const refused = /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(describeError(cause))?.[1];
   if (refused !== undefined) return proxyStatus(url, title, Number(refused));
-  if (failure !== undefined) return failure.isBehindProxy ? cause : notReached(title, cause);
+  if (failure !== undefined) return failure.isBeyondProxy ? cause : notReached(title, cause);
   if (isSpokenTo(proxy, url) || !connection.isThere) return notReached(title, cause);
   if (errnoOf(cause) !== 'ERR_ASSERTION') return cause;
   return refusedByProxy(`the answer has a status that is none, through ${title}`, UNASKED_SWITCH.hint);

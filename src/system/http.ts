@@ -41,7 +41,7 @@ export interface HttpResponse {
    * outside 2xx; within 2xx it happens only where the status is enough.
    */
   readonly isCutShort?: boolean;
-  /** Names the proxy that the answer came from or through, where nothing tells which. */
+  /** Names the proxy that the answer came from or through, where that cannot be known. */
   readonly through?: string | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface DownloadRequest {
   readonly write: (chunk: Buffer) => void;
   /** Called before a new attempt: forget what was written. */
   readonly restart: () => void;
-  /** Hears of each attempt that failed and is followed by another: why, and when. */
+  /** Called with each failure that another attempt follows, and when that is. */
   readonly note?: (text: string) => void;
   /** Ends the download. */
   readonly abort?: AbortSignal | undefined;
@@ -71,9 +71,9 @@ export interface ProxyChoice {
 
 /** The one door to the network. An aborted exchange throws the reason of its abort. */
 export interface Http {
-  /** One exchange without redirects or retries. Any status is a result. @throws NoAnswer; Problem when it is too large */
+  /** One exchange without redirects or retries. Any status is a result. @throws Problem, with a code CFN_SERVER_ where there was no answer; when it is too large */
   exchange(request: HttpRequest): Promise<HttpResponse>;
-  /** Fetches a file: redirects followed, passing faults retried. Each phase has a time limit. @throws Problem unless the server sent all of it with a 2xx */
+  /** Fetches a file: redirects followed, tried again after a failure that may pass. Each phase has a time limit. @throws Problem unless the server sent all of it with a 2xx */
   download(request: DownloadRequest): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { Problem } from '../errors.ts';
 import { once } from '../once.ts';
+import { withoutBrackets } from '../url.ts';
 
 const linkLocal = once(() => {
   const addresses = new BlockList();
@@ -25,7 +26,7 @@ export function isLinkLocal(host: string): boolean {
 export function canonicalHost(host: string): string {
   const canonical =
     URL.parse(`http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}/`)?.hostname ?? host;
-  return canonical.replace(/^\[|\]$/g, '');
+  return withoutBrackets(canonical);
 }
 
 /** A server elsewhere must not make us read this machine's metadata service. */

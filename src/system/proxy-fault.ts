@@ -54,7 +54,7 @@ export function refusedByProxy(what: string, hint: string): ProxyFaultError {
  * @param title names the proxy (see NamedProxy)
  */
 export function notReached(title: string, error: unknown): Error {
-  // Said in full already, here or by whoever has asked.
+  // Said in full already.
   if (error instanceof ProxyFaultError || (error instanceof Error && codeOf(error) !== undefined)) return error;
   const cause = rootCause(errnoOf(error) === 'UND_ERR_PRX_TLS' ? (error as Error).cause : error);
   const code = errnoOf(cause) ?? '';
@@ -85,7 +85,7 @@ export function proxyStatus(url: string, title: string, status: number): ProxyFa
   return refusedByProxy(`${title} refused to reach ${serverOf(url)} with HTTP ${status}`, hint);
 }
 
-/** Whether an answer by way of a proxy tells that the proxy made it, and not the server. */
+/** Whether an answer that came through a proxy was made by the proxy, and not by the server. */
 export function isOfProxy(status: number, headers: IncomingHttpHeaders): boolean {
   if (status < 400) return false;
   if (status === 407 || 'x-squid-error' in headers || 'proxy-authenticate' in headers) return true;

@@ -1,4 +1,5 @@
 import { ExitCode, Problem } from '../errors.ts';
+import { percentDecode } from '../percent-encoding.ts';
 import { splitUrl } from '../url.ts';
 import type { Environment } from './exec.ts';
 import type { ProxyChoice } from './http.ts';
@@ -70,7 +71,7 @@ export function parseProxy(text: string, from: string): NamedProxy | undefined {
   const place = /^(\[[0-9a-f:.]+\]|[^\s/?#:[\]\\$]+)(?::(\d+))?(?:[/?#].*)?$/is.exec(rest.slice(at + 1));
   const port = Number(place?.[2] ?? DEFAULT_PORTS[scheme]);
   const host = URL.parse(`http://${place?.[1] ?? ''}/`)?.hostname ?? '';
-  // Not its value: in what is no URL nobody can tell where a password ends.
+  // Not its value: where a password ends is unknown in what is no URL.
   if (host === '' || port < 1 || port > LARGEST_PORT) throw notUsable('not the URL of a proxy', from);
   return {
     scheme,
@@ -92,16 +93,8 @@ function notUsable(what: string, from: string): Problem {
 function loginOf(text: string): NamedProxy['login'] {
   const colon = text.indexOf(':');
   const [user, password] = colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
-  return { user: decoded(user), password: decoded(password) };
-}
-
-/** A `%` that begins no encoded character stands for itself. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  // A `%` that begins no encoded character stands for itself.
+  return { user: percentDecode(user), password: percentDecode(password) };
 }
 
 function isFilled(text: string | undefined): text is string {

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { codeOf } from '../errors.ts';
+import { withoutBrackets } from '../url.ts';
 import type { Line } from './http-line.ts';
 import type { NamedProxy } from './proxy.ts';
 import { notReached, refusedByProxy, transientFault } from './proxy-fault.ts';
@@ -13,7 +14,7 @@ const LONGEST_TEXT = 255;
 const ADDRESS = { ipv4: 1, name: 3, ipv6: 4 } as const;
 
 /** Replies of RFC 1928 section 6 after which another attempt may go better. */
-const PASSING: Readonly<Record<number, string>> = {
+const TRANSIENT: Readonly<Record<number, string>> = {
   1: 'it says only that it failed',
   3: 'the network is unreachable',
   4: 'the host is unreachable, or its name unknown',
@@ -41,8 +42,8 @@ export interface Target {
  */
 export async function connectBySocks(proxy: NamedProxy, target: Target, line: Line): Promise<Socket> {
   const { title, scheme, login } = proxy;
-  const socket = line.keep(connect({ host: proxy.host.replace(/^\[|\]$/g, ''), port: proxy.port }));
-  // Without a listener it would end the process. Whoever waits for bytes gets it as well.
+  const socket = line.keep(connect({ host: withoutBrackets(proxy.host), port: proxy.port }));
+  // Without a listener it would end the process. The promise that waits for bytes gets it as well.
   socket.on('error', () => undefined);
   const reader = new Reader(socket);
   try {
@@ -60,7 +61,7 @@ export async function connectBySocks(proxy: NamedProxy, target: Target, line: Li
     if (reply in FINAL) throw refusedByProxy(`${title} refused the connection to ${target.host}`, FINAL[reply] ?? '');
     if (reply !== 0)
       throw transientFault(
-        `${title} did not reach port ${target.port} of ${target.host}: ${PASSING[reply] ?? `its reply is ${reply}`}`,
+        `${title} did not reach port ${target.port} of ${target.host}: ${TRANSIENT[reply] ?? `its reply is ${reply}`}`,
       );
     const length = kind === ADDRESS.ipv4 ? 4 : kind === ADDRESS.ipv6 ? 16 : ((await reader.take(1))[0] ?? 0);
     await reader.take(length + 2);
@@ -154,7 +155,7 @@ class Reader {
     return taken;
   }
 
-  /** Leaves the rest to whoever reads next. */
+  /** Leaves the rest to the next reader. */
   release(): void {
     if (this.#kept.length > 0) this.#socket.unshift(this.#kept);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../src/errors.ts';
-import { encodeUrl, isWebUrl, shownTarget, splitUrl } from '../../src/url.ts';
+import { encodeUrl, isWebUrl, shownRedirect, splitUrl } from '../../src/url.ts';
 
 const SIGNED =
   '/v1/waitcondition/arn%3Aopenstack%3Aheat%3A%3Aabc%3Astacks%2Fs%2F1%2Fresources%2Fw?Timestamp=2026-01-01T00%3A00%3A00Z&SignatureMethod=HmacSHA256&Signature=a%2Bb/c%3D+d';
@@ -102,5 +102,5 @@ it.each([
   [`/${'x'.repeat(400)}`, `https://h/${'x'.repeat(290)}...`],
   ['gopher:\u001b[31m', 'gopher: [31m'],
 ])('a redirect to %j is shown as %s', (location, shown) => {
-  expect(shownTarget(location, 'https://h/a?sig=s')).toBe(shown);
+  expect(shownRedirect(location, 'https://h/a?sig=s')).toBe(shown);
 });

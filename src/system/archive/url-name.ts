@@ -1,4 +1,5 @@
 import { Problem } from '../../errors.ts';
+import { percentDecode } from '../../percent-encoding.ts';
 import { shownUrl } from '../../url.ts';
 
 const COMPRESSION_ENDING = /(.)\.(?:gz|bz2|xz|zst)$/i;
@@ -15,7 +16,7 @@ export function isSaidToBeTar(url: string): boolean {
  */
 export function unpackedName(url: string): string {
   const last = shownUrl(url).split('/').at(-1) ?? '';
-  const name = (hasScheme(url) ? decoded(last) : last).replace(COMPRESSION_ENDING, '$1');
+  const name = (hasScheme(url) ? percentDecode(last) : last).replace(COMPRESSION_ENDING, '$1');
   if (/^\.{0,2}$|[/\0]/.test(name)) {
     throw new Problem('the URL gives no name for the file that it unpacks to', {
       where: shownUrl(url),
@@ -27,12 +28,4 @@ export function unpackedName(url: string): string {
 
 function hasScheme(url: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/i.test(url);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -12,8 +12,8 @@ const NOTHING: BotoConfig = {
   longestDelay: undefined,
   proxy: undefined,
   proxyPassword: undefined,
-  oddities: [],
-  attemptOddities: [],
+  warnings: [],
+  attemptWarnings: [],
 };
 
 it.each<[settings: string, expected: Partial<BotoConfig>]>([
@@ -43,7 +43,7 @@ it.each<[settings: string, expected: Partial<BotoConfig>]>([
   expect(decodeBotoConfig(`[Boto]\n${settings}`)).toEqual({ ...NOTHING, ...expected });
 });
 
-it.each<[text: string, oddity: string]>([
+it.each<[text: string, warning: string]>([
   ['[Boto]\nis_secure = perhaps', 'is_secure is not true or false'],
   ['[Boto]\nhttps_validate_certificates = 2', 'https_validate_certificates is not true or false'],
   ['[Boto]\nhttp_socket_timeout = soon', 'http_socket_timeout is not a number of seconds'],
@@ -59,8 +59,8 @@ it.each<[text: string, oddity: string]>([
   ['[Boto]\nnonsense', 'line 2: neither a section nor a setting'],
   ['is_secure = 1', 'there is no section [Boto]'],
   ['<html>', 'there is no section [Boto]'],
-])('is never a crash: %j', (text, oddity) => {
-  const { oddities, attemptOddities, ...rest } = decodeBotoConfig(text);
-  expect([...oddities, ...attemptOddities]).toContain(oddity);
-  expect({ ...rest, oddities: [], attemptOddities: [] }).toEqual(NOTHING);
+])('is never a crash: %j', (text, warning) => {
+  const { warnings, attemptWarnings, ...rest } = decodeBotoConfig(text);
+  expect([...warnings, ...attemptWarnings]).toContain(warning);
+  expect({ ...rest, warnings: [], attemptWarnings: [] }).toEqual(NOTHING);
 });

@@ -18,7 +18,7 @@ describe('tokenHandle', () => {
   });
 
   it('has no other way to signal', () => {
-    expect(target.instead?.({ status: 500, headers: {}, body: 'Metadata format invalid' })).toBeUndefined();
+    expect(target.alternative?.({ status: 500, headers: {}, body: 'Metadata format invalid' })).toBeUndefined();
   });
 
   it.each<[status: number, says: RegExp]>([

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { judge, type SignalOptions, signalOf, signedHandle } from '../../../src/heat/wait-condition.ts';
+import { type SignalOptions, signalOf, signedHandle, statusOf } from '../../../src/heat/wait-condition.ts';
 import { serverOf } from '../../../src/url.ts';
 
 const nothing: SignalOptions = { success: undefined, exitCode: undefined, reason: undefined, data: undefined };
 
-describe('judge', () => {
+describe('statusOf', () => {
   it.each<[wish: Partial<SignalOptions>, status: string, warns: boolean]>([
     [{}, 'SUCCESS', false],
     [{ success: 'true' }, 'SUCCESS', false],
@@ -31,7 +31,7 @@ describe('judge', () => {
     [{ success: 'true', exitCode: '1' }, 'FAILURE', false],
     [{ success: 'true', exitCode: '' }, 'FAILURE', true],
   ])('%j: %s', (wish, status, warns) => {
-    const verdict = judge({ ...nothing, ...wish });
+    const verdict = statusOf({ ...nothing, ...wish });
     expect(verdict.status).toBe(status);
     expect(verdict.warning !== undefined).toBe(warns);
   });
@@ -74,7 +74,7 @@ describe('signedHandle', () => {
     [403, 'Metadata format invalid', false],
     [200, 'Metadata format invalid', false],
   ])('takes the keys of a native handle when Heat answers %i %s: %s', (status, body, isNative) => {
-    const other = target.instead?.({ status, headers: {}, body })?.target;
+    const other = target.alternative?.({ status, headers: {}, body })?.target;
     expect(other !== undefined).toBe(isNative);
     if (other === undefined) return;
     expect(other.request(signal, 1000)).toStrictEqual({
@@ -83,7 +83,7 @@ describe('signedHandle', () => {
       headers: {},
       body: '{"status":"FAILURE","reason":"r","data":"d","id":"i"}',
     });
-    expect(other.instead?.({ status, headers: {}, body })).toBeUndefined();
+    expect(other.alternative?.({ status, headers: {}, body })).toBeUndefined();
   });
 });
 
