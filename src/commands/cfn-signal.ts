@@ -235,19 +235,8 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
     roleCredentials: async (role: string) =>
       (await import('../metadata/instance-role.ts')).retriedRoleCredentials(system, log, role, budget),
   };
-  const access = await findHeatAccess(heatOptions(args), tools).catch((error: unknown) => {
-    if (!(error instanceof Problem) || error.code !== 'CFN_HEAT_NOT_ASKED') throw error;
-    const {
-      message,
-      where,
-      hint = 'give --role with the role of the instance (AWS), or -f, and --url; or the URL of a WaitConditionHandle',
-    } = error;
-    // Heat has no such call, so CloudFormation is meant.
-    throw new Problem(message.replace('heat-api-cfn', 'CloudFormation'), {
-      ...(where === undefined ? {} : { where }),
-      hint,
-    });
-  });
+  const { FOR_SIGNALS } = await import('../heat/named-by.ts');
+  const access = await findHeatAccess({ ...heatOptions(args), namedBy: FOR_SIGNALS }, tools);
   if (access.kind === 'query') return access;
   throw new Problem("--stack and --resource are signalled with an access key, and these credentials are keystone's", {
     hint: "give the JSON of the handle's attribute signal instead",

@@ -44,7 +44,7 @@ export async function findCredentials(
 ): Promise<Credentials | KeystoneCredentials> {
   const fromFlags = decodeFlags(options);
   const { credentialFile, role, isRoleFirst, isStrict } = options;
-  const ofRole = once(async () => (isFilled(role) ? fromRole(role, tools) : undefined));
+  const ofRole = once(async () => (isFilled(role) ? fromRole(role, options.namedBy, tools) : undefined));
   const credentials =
     (isRoleFirst === true ? await ofRole().catch(unlessNotAsked) : undefined) ??
     (isFilled(credentialFile) ? await fromFile(credentialFile, isStrict, tools) : undefined) ??
@@ -74,12 +74,12 @@ function secretOf({ identity }: KeystoneCredentials): string {
 const CREDENTIAL_LINES = 'it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file';
 
 /** Nothing names credentials. */
-function noCredentials({ credentials }: NamedBy): Problem {
-  return notAsked(credentials === undefined ? undefined : `give ${credentials}`);
+function noCredentials({ api, credentials }: NamedBy): Problem {
+  return notAsked(api, credentials === undefined ? undefined : `give ${credentials}`);
 }
 
-function notAsked(hint: string | undefined, cause?: unknown): Problem {
-  return new Problem('no credentials for heat-api-cfn', { code: 'CFN_HEAT_NOT_ASKED', hint, cause });
+function notAsked(api: string, hint: string | undefined, cause?: unknown): Problem {
+  return new Problem(`no credentials for ${api}`, { code: 'CFN_HEAT_NOT_ASKED', hint, cause });
 }
 
 /**
@@ -221,14 +221,14 @@ async function fromOpenStackEnvironment({
   }
 }
 
-async function fromRole(role: string, { roleCredentials }: CredentialTools): Promise<Credentials> {
+async function fromRole(role: string, { api }: NamedBy, { roleCredentials }: CredentialTools): Promise<Credentials> {
   try {
     return checked(await roleCredentials(role), {}, `the role ${JSON.stringify(role)}`);
   } catch (error) {
     // A deadline is the caller's, and older metadata must not hide it, nor a key that is broken.
     const isFinal = error instanceof Problem && error.exitCode === ExitCode.deadline;
     if (!(error instanceof Problem) || isFinal || error.code === 'CFN_CREDENTIALS_INVALID') throw error;
-    throw notAsked(describeError(error), error);
+    throw notAsked(api, describeError(error), error);
   }
 }
 

@@ -129,7 +129,7 @@ export function decodeVariables(
   const type = value('AUTH_TYPE');
   if (type !== undefined && !/^(?:v3)?(?:password|applicationcredential)$/i.test(type))
     throw new Problem(`OS_AUTH_TYPE is ${JSON.stringify(type)}`, {
-      ...whereOf(source),
+      where: source.where,
       hint: 'there are password and v3applicationcredential',
     });
   const hasApplication =
@@ -137,7 +137,7 @@ export function decodeVariables(
   const isApplication = type === undefined ? hasApplication : /applicationcredential$/i.test(type);
   if (type === undefined && hasApplication && value('PASSWORD') !== undefined)
     throw new Problem(`an application credential and a password ${source.place}`, {
-      ...whereOf(source),
+      where: source.where,
       hint: 'leave out one of them',
     });
   return {
@@ -195,18 +195,14 @@ const HANDED_OUT =
   'what Heat hands out has it: a handle with HEAT_SIGNAL, or a server with software_config_transport: POLL_SERVER_HEAT';
 
 function missing(names: readonly string[], source: Source, hint: string): Problem {
-  return new Problem(`no ${names.join(' and no ')} ${source.place}`, { ...whereOf(source), hint });
+  return new Problem(`no ${names.join(' and no ')} ${source.place}`, { where: source.where, hint });
 }
 
 function notPlain(name: string, source: Source): Problem {
   return new Problem(`${name} is not a plain value`, {
-    ...whereOf(source),
+    where: source.where,
     hint: 'variables and commands are not run here: write the value itself',
   });
-}
-
-function whereOf({ where }: Source): { readonly where?: string } {
-  return where === undefined ? {} : { where };
 }
 
 function authUrlOf(text: string, name: string, source: Source): string {
@@ -217,7 +213,7 @@ function authUrlOf(text: string, name: string, source: Source): string {
     .replace(/\/+$/, '');
   if (baseUrlOf(url) !== undefined) return url;
   throw new Problem(`${name} is not the URL of keystone`, {
-    ...whereOf(source),
+    where: source.where,
     hint: 'as in https://HOST:5000/v3, without a user or a query',
   });
 }
@@ -226,7 +222,7 @@ function interfaceOf(text: string, source: Source): Interface {
   const found = INTERFACES.find((known) => known === text.replace(/URL$/, ''));
   if (found !== undefined) return found;
   throw new Problem(`no interface ${JSON.stringify(text)}`, {
-    ...whereOf(source),
+    where: source.where,
     hint: `OS_INTERFACE is ${INTERFACES.join(', ')}`,
   });
 }

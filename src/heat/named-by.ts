@@ -1,5 +1,7 @@
-/** How a command is told each thing about Heat, for messages that say where it comes from and what to change. */
+/** What a command calls each thing about Heat, for messages that say where it comes from and what to change. */
 export interface NamedBy {
+  /** Who is asked, or gets the signal. */
+  readonly api: string;
   readonly url: string;
   readonly region: string;
   /** What names the stack and the resource. */
@@ -12,8 +14,9 @@ export interface NamedBy {
   readonly withoutOperator: string;
 }
 
-/** The commands that are told by options. */
+/** The commands that have options for it. */
 export const BY_OPTIONS: NamedBy = {
+  api: 'heat-api-cfn',
   url: '--url',
   region: '--region',
   target: '--stack and --resource',
@@ -22,8 +25,16 @@ export const BY_OPTIONS: NamedBy = {
   withoutOperator: '',
 };
 
+/** cfn-signal with --stack and --resource: Heat has no such call, so CloudFormation is meant. */
+export const FOR_SIGNALS: NamedBy = {
+  ...BY_OPTIONS,
+  api: 'CloudFormation',
+  credentials: '--role with the role of the instance (AWS), or -f, and --url; or the URL of a WaitConditionHandle',
+};
+
 /** cfn-hup, whose options name no stack. */
 export const BY_HUP_CONFIG: NamedBy = {
+  api: 'heat-api-cfn',
   url: 'url= in cfn-hup.conf',
   region: 'region= in cfn-hup.conf',
   target: 'stack= in cfn-hup.conf and path= of the hook',

@@ -141,9 +141,9 @@ export function readEndpoint(
 }
 
 /** Nothing names the address. @param given the region that somebody named, which is none of AWS's */
-export function noAddress({ url, region }: Pick<NamedBy, 'url' | 'region'>, given = ''): Problem {
+export function noAddress({ api, url, region }: NamedBy, given = ''): Problem {
   const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
-  return new Problem('nothing names the address of heat-api-cfn', {
+  return new Problem(`nothing names the address of ${api}`, {
     code: 'CFN_HEAT_NOT_ASKED',
     where: places.join(', '),
     hint:
