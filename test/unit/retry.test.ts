@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isWorthRetrying, retryDelay } from '../../src/retry.ts';
+import { Problem } from '../../src/errors.ts';
+import { isWorthRetrying, type RetryOptions, retryDelay, retrying, TransientFailure } from '../../src/retry.ts';
 
 it.each<[status: number, isWorth: boolean]>([
   [200, false],
@@ -73,5 +74,67 @@ describe('retryDelay', () => {
     [['1', '2'], 750],
   ])('heeds Retry-After: %j', (retryAfter, milliseconds) => {
     expect(retryDelay(2, retryAfter, now, 0.5)).toBe(milliseconds);
+  });
+});
+
+describe('retrying', () => {
+  const failing = (retryAfter?: string) => new TransientFailure(new Problem('down'), retryAfter);
+
+  /** Attempts that come to `outcomes`, the last one again and again, with a clock that only sleeping moves. */
+  async function attempts(outcomes: readonly unknown[], options: Omit<RetryOptions, 'clock' | 'note'>) {
+    let elapsed = 0;
+    const notes: string[] = [];
+    const left: number[] = [];
+    const clock = {
+      now: () => new Date('2026-01-01T00:00:00Z'),
+      elapsed: () => elapsed,
+      random: () => 1,
+      sleep: async (milliseconds: number, abort?: AbortSignal) => {
+        elapsed += milliseconds;
+        abort?.throwIfAborted();
+      },
+    };
+    const attempt = async (time: number): Promise<unknown> => {
+      left.push(time);
+      const outcome = outcomes[left.length - 1] ?? outcomes.at(-1);
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    };
+    const note: RetryOptions['note'] = (failure, next) =>
+      notes.push(`${failure.line}: ${next.attempt} in ${next.pause}`);
+    const outcome = await retrying(attempt, { ...options, clock, note }).catch((error: unknown) => error);
+    return { outcome, left, notes };
+  }
+
+  it('tries until it succeeds, and notes each failure that another attempt follows', async () => {
+    const { outcome, notes } = await attempts([failing(), failing('7'), 'done'], { limits: { attempts: 3 } });
+    expect({ outcome, notes }).toEqual({ outcome: 'done', notes: ['down: 2 in 1000', 'down: 3 in 7000'] });
+  });
+
+  it('ends with the last failure when the attempts are used up', async () => {
+    const { outcome, left } = await attempts([failing()], { limits: async () => ({ attempts: 3 }) });
+    expect({ outcome, count: left.length }).toEqual({ outcome: new Problem('down'), count: 3 });
+  });
+
+  it('ends at once with anything else that is thrown', async () => {
+    const { outcome, left } = await attempts([new Problem('refused')], { limits: { attempts: 3 } });
+    expect({ outcome, count: left.length }).toEqual({ outcome: new Problem('refused'), count: 1 });
+  });
+
+  it('begins no pause that would end after the deadline, and says why it gave up', async () => {
+    const giveUp = (_: TransientFailure, why: string): Error => new Problem(why);
+    const { outcome, left } = await attempts([failing()], { limits: { attempts: 9 }, deadline: 5000, giveUp });
+    expect({ outcome, left }).toEqual({ outcome: new Problem('time'), left: [5000, 4000, 2000] });
+  });
+
+  it('cuts the last pause where one more attempt is wanted before the end', async () => {
+    const { left } = await attempts([failing('600')], { limits: { attempts: 9 }, deadline: 5000, lastAttempt: 4000 });
+    expect(left).toEqual([5000, 1000]);
+  });
+
+  it('ends with the reason of an abort', async () => {
+    const abort = AbortSignal.abort(new Error('stop'));
+    const { outcome, left } = await attempts(['done'], { limits: { attempts: 3 }, abort });
+    expect({ outcome, left }).toEqual({ outcome: new Error('stop'), left: [] });
   });
 });
