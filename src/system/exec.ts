@@ -2,12 +2,9 @@ import { userInfo } from 'node:os';
 import { delimiter } from 'node:path';
 import { Problem } from '../errors.ts';
 import { isCredentialVariable } from '../secrets/names.ts';
-import { timerDelay } from './clock.ts';
-import { type LinesListener, tellLines } from './output-lines.ts';
+import type { LinesListener } from './output-lines.ts';
 import { absoluteDirectories, findProgram, SYSTEM_DIRECTORIES, searchPath } from './search-path.ts';
-import { exitCodeOfSignal, Interrupted } from './signals.ts';
-import { startProblem, whyCommandFailed } from './start-failure.ts';
-import { gatherLines } from './whole-lines.ts';
+import { Interrupted } from './signals.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -47,7 +44,7 @@ export interface Exec {
   /**
    * As tool, for a question that is answered at once and that many runs ask (what is installed?): it costs half as
    * much. stderr comes behind stdout in `output`.
-   * @throws Problem when the tool is not installed, or does not answer within its bounds
+   * @throws Problem when the tool is not installed, or, with exit code 75, does not answer within its bounds
    */
   query(command: readonly [string, ...string[]], bounds?: QueryBounds): Promise<ToolResult>;
   /**
@@ -66,7 +63,7 @@ export interface ToolOptions {
   /** Ends the tool in the same way as soon as it is aborted. */
   readonly abort?: AbortSignal;
   /**
-   * What becomes of the tool when the run is aborted. Its group is ended, as that of a command, or:
+   * What becomes of the tool when the run is aborted. Its group gets SIGTERM, and SIGKILL a second later, or:
    * `ask`: it gets SIGINT, upon which package tools end in good order, and a minute for that;
    * `wait`: it gets nothing, since it would leave its work half done, and a minute.
    * After the minute it is left to itself.
@@ -77,10 +74,15 @@ export interface ToolOptions {
 }
 
 export interface QueryBounds {
-  /** Milliseconds. Then it is killed with all that it started, and is not waited for: it may hang in the kernel. */
+  /**
+   * Milliseconds; QUERY_TIMEOUT when left out. Then it is killed with all that it started, and is not waited for: it may
+   * hang in the kernel.
+   */
   readonly timeout?: number;
   /** Ends it in the same way as soon as it is aborted. */
   readonly abort?: AbortSignal | undefined;
+  /** A descriptor of ours that it gets as its number 3. */
+  readonly descriptor?: number;
 }
 
 export interface CommandOptions {
@@ -105,17 +107,8 @@ export interface CommandOptions {
 
 /** Where every tool runs. */
 export const TOOL_DIRECTORY = '/';
-/** Milliseconds that the pipes may stay open after a program itself has ended. */
-const DRAIN_MILLISECONDS = 200;
-
-/**
- * Releases the pipes of a program that has ended and left them to another.
- * @returns the timer, to be cleared when they end by themselves
- */
-export function afterDrain(release: () => void): NodeJS.Timeout {
-  // Timers run before anything is read: on a machine that kept us waiting, the program's last words are still unread.
-  return setTimeout(() => setImmediate(release), DRAIN_MILLISECONDS);
-}
+/** Milliseconds that a program has to answer a question, unless the caller gives another bound. */
+export const QUERY_TIMEOUT = 30_000;
 
 /** What ends the programs of a run. */
 export interface ExecAbort {
@@ -147,54 +140,21 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
     async query([program, ...args], bounds) {
       const { runQuery } = await import('./run-query.ts');
       abort?.signal.throwIfAborted();
-      return runQuery([findOrThrow(program), ...args], toolEnvironment, { abort: abort?.signal, ...bounds });
+      return runQuery([findOrThrow(program), ...args], { ...bounds, env: toolEnvironment }, abort?.signal);
     },
     async tool([program, ...args], options = {}) {
-      const file = findOrThrow(program);
-      const { execa } = await import('execa');
-      const aborted =
-        abort === undefined ? undefined : (await import('./tool-abort.ts')).toolAbort(abort, program, options);
-      const running = started(program, () =>
-        execa(file, args, {
-          reject: false,
-          stdin: 'ignore',
-          extendEnv: false,
-          env: { ...toolEnvironment, ...options.env } as Record<string, string>,
-          cwd: TOOL_DIRECTORY,
-          detached: aborted !== undefined,
-          ...(options.timeout === undefined ? {} : { timeout: timerDelay(options.timeout) }),
-          ...(options.abort === undefined ? {} : { cancelSignal: options.abort }),
-        }),
-      );
-      const streams = [running.stdout, running.stderr];
-      const output = gatherLines(...streams);
-      const endLines = options.onLines === undefined ? undefined : tellLines(streams, options.onLines);
-      // An init script may leave a daemon behind that holds the pipes: the tool is done when it ends itself.
-      let drained: NodeJS.Timeout | undefined;
-      running.nodeChildProcess.once('exit', () => {
-        drained = afterDrain(() => {
-          running.stdout.destroy();
-          running.stderr.destroy();
-        });
-      });
-      const result = await (aborted === undefined ? running : aborted(running.nodeChildProcess.pid, running));
-      clearTimeout(drained);
-      endLines?.();
-      if (result.exitCode === undefined && result.signal === undefined) throw startProblem(program, result);
-      return {
-        exitCode: result.exitCode ?? exitCodeOfSignal(result.signal),
-        stdout: result.stdout,
-        output: output(),
-        ...(result.timedOut ? { cut: 'timeout' } : result.isCanceled ? { cut: 'abort' } : {}),
-      };
+      const command = [findOrThrow(program), ...args] as const;
+      const { runTool } = await import('./run-tool.ts');
+      abort?.signal.throwIfAborted();
+      return runTool(program, command, { ...options, env: { ...toolEnvironment, ...options.env } }, abort);
     },
     command: async (command, options) => {
-      const { runToExit } = await import('./run-to-exit.ts');
+      const { runCommand } = await import('./run-command.ts');
       abort?.signal.throwIfAborted();
       const { as, ...others } = options;
       const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
       const env = { ...(options.env ?? (as === undefined ? environment : withoutCredentials(environment))) };
-      const result = await runToExit(as === undefined ? words : [...changeUser(find, as), ...words], {
+      const result = await runCommand(as === undefined ? words : [...changeUser(find, as), ...words], {
         ...(abort === undefined ? {} : { abort: abort.signal }),
         ...others,
         env,
@@ -202,6 +162,7 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
       const reason: unknown = result.cut === 'abort' && options.abort === undefined ? abort?.signal.reason : undefined;
       if (reason instanceof Interrupted) throw new Interrupted(reason.signal, result.output);
       if (result.exitCode === 0) return result;
+      const { whyCommandFailed } = await import('./start-failure.ts');
       const why = whyCommandFailed(result.exitCode, result.output, { cwd: options.cwd, path: env['PATH'] });
       return why === undefined ? result : { ...result, reason: why };
     },
@@ -243,15 +204,6 @@ export function commandEnvironment(
     USER: own['USER'] ?? self?.username ?? String(process.geteuid?.()),
     ...(wanted ?? own),
   };
-}
-
-/** @throws Problem for arguments that no program can get */
-function started<T>(program: string, start: () => T): T {
-  try {
-    return start();
-  } catch (error) {
-    throw startProblem(program, error);
-  }
 }
 
 /** @returns undefined where the user has no account, as in a container that runs with a number of its own */

@@ -24,9 +24,10 @@ export function groupGrace(): number {
 /**
  * Ends a process group, and the groups of what its leader has started: SIGTERM, and SIGKILL for what is still there when the
  * grace is over.
+ * @param most milliseconds of grace at most
  */
-export async function endGroup(leader: number): Promise<void> {
-  const deadline = process.hrtime.bigint() + BigInt(Math.round(groupGrace())) * 1_000_000n;
+export async function endGroup(leader: number, most = GRACE): Promise<void> {
+  const deadline = process.hrtime.bigint() + BigInt(Math.round(Math.min(groupGrace(), most))) * 1_000_000n;
   // Looked up before any signal is sent: what loses its parent can no longer be found.
   const groups = new Set([leader, ...groupsBelow(leader)]);
   const signal = (name: NodeJS.Signals | 0): boolean =>

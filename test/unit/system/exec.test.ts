@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
+import { endTool } from '../../../src/system/end-program.ts';
 import { commandEnvironment, createExec } from '../../../src/system/exec.ts';
-import { toolAbort } from '../../../src/system/tool-abort.ts';
 
 const exec = createExec({ PATH: '/usr/bin:/bin', GREETING: 'hello', LC_ALL: 'de_DE.UTF-8' });
 
@@ -398,11 +398,16 @@ describe('commandEnvironment', () => {
 });
 
 it('a tool that has ended when the run is aborted, and whose pipes are still read, is no bug', async () => {
-  const abort = new AbortController();
+  const said: string[] = [];
+  const end = endTool('apt-get', 'ask', (text) => said.push(text));
+  const exited = new Promise<void>((resolve) => setTimeout(resolve, 50));
   // No process has this number: it is above the most that the kernel gives.
-  const running = new Promise<void>((resolve) => setTimeout(resolve, 50));
-  const note = (): void => undefined;
-  const ended = toolAbort({ signal: abort.signal, note }, 'apt-get', { onAbort: 'ask' })(2 ** 22 + 1, running);
-  abort.abort(new Error('ended by SIGTERM'));
+  await end(2 ** 22 + 1, 'abort', exited);
+  expect(said).toEqual([`waiting for apt-get (process ${2 ** 22 + 1}) to end, 60 s at most`]);
+
+  const abort = new AbortController();
+  const bound = createExec({ PATH: '/usr/bin:/bin' }, { signal: abort.signal, note: (text) => said.push(text) });
+  const ended = bound.tool(['sh', '-c', 'sleep 30 & echo $!'], { onAbort: 'ask' });
+  setTimeout(() => abort.abort(new Error('ended by SIGTERM')), 50);
   await expect(ended).rejects.toThrow('ended by SIGTERM');
 });
