@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { describeError, ExitCode, errnoOf } from './errors.ts';
 import { Redactor } from './redact.ts';
 import { run } from './run.ts';
-import { endProcess } from './system/end-process.ts';
+import { endBySignal, endProcess } from './system/end-process.ts';
 import { machineProblem } from './system/file-problem.ts';
 
 const STDOUT = 1;
@@ -42,19 +42,18 @@ process.on('uncaughtException', (error) => {
   endProcess(problem?.exitCode ?? ExitCode.bug);
 });
 
-let exitCode: ExitCode | undefined;
+let hasEnded = false;
 
 // Nothing is left to wait for. Whatever the cause, a command that is not done must not look as if it were.
 process.once('beforeExit', () => {
-  if (exitCode === undefined)
-    output.stderr('cfntools: a bug in cfntools: the command never finished: please report it\n');
-  endProcess(exitCode ?? ExitCode.bug);
+  if (hasEnded) return;
+  output.stderr('cfntools: a bug in cfntools: the command never finished: please report it\n');
+  endProcess(ExitCode.bug);
 });
 
-void run(process.argv0, process.argv.slice(2), output, redactor).then((code) => {
-  exitCode = code;
-  process.exitCode = code;
+void run(process.argv0, process.argv.slice(2), output, redactor).then((end) => {
+  hasEnded = true;
   // Not by the loop's own end: Node would take its heap to pieces, which costs 2 ms, and wait for lookups that were given
   // up. In the next turn, so that what is under way in this one gets done.
-  setImmediate(() => endProcess(code));
+  setImmediate(() => (typeof end === 'string' ? endBySignal(end) : endProcess(end)));
 });

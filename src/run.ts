@@ -9,6 +9,7 @@ import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
 import { machineProblem } from './system/file-problem.ts';
 import { absolutePath } from './system/path.ts';
+import { type EndingSignal, Interrupted } from './system/signals.ts';
 import { VERSION } from './version.ts';
 
 /** Options whose values are secrets. */
@@ -17,14 +18,14 @@ const SECRET_OPTIONS = ['secretKey', 'token'];
 /**
  * Runs the command that was called; the only place where everything that is thrown ends.
  * @param redactor learns the secrets of the run
- * @returns the exit code of the process
+ * @returns the exit code of the process, or the signal that is to end it
  */
 export async function run(
   argv0: string,
   argv: readonly string[],
   output: Output,
   redactor = new Redactor(),
-): Promise<ExitCode> {
+): Promise<ExitCode | EndingSignal> {
   const { command, args } = dispatch(argv0, argv, new Set(commands.map(({ name }) => name)));
   const spec = commands.find(({ name }) => name === command);
   if (spec === undefined) return runBare(args, output, redactor);
@@ -41,11 +42,10 @@ export async function run(
     const { run: runCommand } = await spec.load();
     return await runCommand(parsed.arguments, context);
   } catch (error) {
-    return reportFailure(
-      spec,
-      error,
-      context ?? createContext({ command: spec.name, verbose: false, output, redactor }),
-    );
+    context ??= createContext({ command: spec.name, verbose: false, output, redactor });
+    return reportFailure(spec, error, context);
+  } finally {
+    await context?.drain();
   }
 }
 
@@ -117,7 +117,11 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
   return ExitCode.usage;
 }
 
-function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: Context): ExitCode {
+function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: Context): ExitCode | EndingSignal {
+  if (error instanceof Interrupted) {
+    log.info(error.message, { event: 'runEnded', exitCode: error.exitCode });
+    return error.signal;
+  }
   const fail = (line: string, exitCode: ExitCode): void => {
     log.error(line, { event: 'runEnded', exitCode });
     insist(line);

@@ -2,8 +2,8 @@ import { ExitCode, Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import { type Settings, secondsSetting } from '../settings.ts';
-import type { HeldLock } from '../system/lock.ts';
-import { claimLock, type Holder, lockPathFor } from '../system/pid-lock.ts';
+import type { HeldLock, Locks } from '../system/lock.ts';
+import type { Holder } from '../system/pid-lock.ts';
 import { ancestorsOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 
@@ -28,15 +28,15 @@ const NO_LOCK: HeldLock = { release: () => undefined };
  * @throws Problem with exit code 75 when `lock-timeout` of cfntools.conf is over; the reason of the system's abort
  */
 export async function takeTurn(system: System, log: Log, settings: Settings): Promise<HeldLock> {
-  const { clock, self, environment, files } = system;
-  let path = lockPathFor(files.root, self.uid, environment['XDG_RUNTIME_DIR']);
+  const { clock, self, environment, files, locks } = system;
+  let path = locks.pathFor(files.root, self.uid, environment['XDG_RUNTIME_DIR']);
   if (path === undefined) return NO_LOCK;
   const begin = clock.elapsed();
   let toldOf: number | undefined;
   let limit: number | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const claim = await claimOrWarn(path, log);
+    const claim = await claimOrWarn(path, locks, log);
     if (claim !== undefined && 'release' in claim) {
       if (toldOf !== undefined) log.info(`waited ${describeSeconds(clock.elapsed() - begin)} for another cfn-init`);
       return claim;
@@ -63,9 +63,9 @@ export async function takeTurn(system: System, log: Log, settings: Settings): Pr
   }
 }
 
-async function claimOrWarn(path: string, log: Log): ReturnType<typeof claimLock> {
+async function claimOrWarn(path: string, locks: Locks, log: Log): ReturnType<Locks['claim']> {
   try {
-    return await claimLock(path);
+    return await locks.claim(path);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     // A boot on a machine whose /run is full or read-only is better than none.

@@ -1,5 +1,6 @@
-import { type Context, type GivenSecret, readGivenSecret } from '../context.ts';
+import type { Context } from '../context.ts';
 import { ExitCode, Problem } from '../errors.ts';
+import { type GivenSecret, readGivenSecret } from '../given-file.ts';
 import type { HupConfig } from '../hup/hup-config.ts';
 import type { PassTools } from '../hup/pass.ts';
 import type { PassEnd } from '../hup/single-pass.ts';
@@ -45,7 +46,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     system,
     log,
     redactor,
-    readSecretFile: readCredentialFile,
+    readSecretFile: (path) => readCredentialFile(path, system),
   };
   const { prepareStateDirectory } = await import('../hup/state-store.ts');
   const begin = await startOf(requestOf(args), system);
@@ -53,7 +54,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   prepareStateDirectory(system);
   if (config === undefined) {
     const { daemonParts, runDaemon } = await import('../hup/daemon.ts');
-    return runDaemon(loadConfig, tools, daemonParts(system, option));
+    return runDaemon(loadConfig, tools, daemonParts(system, option, context.leave));
   }
   const { start, pidFile } = begin;
   if (start === 'detach') {
@@ -71,9 +72,9 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
 }
 
 /** @throws Problem that names the key whose value it is */
-function readCredentialFile(path: string): GivenSecret {
+async function readCredentialFile(path: string, system: System): Promise<GivenSecret> {
   try {
-    return readGivenSecret(path, MOST_CREDENTIAL_BYTES);
+    return await readGivenSecret(system, path, MOST_CREDENTIAL_BYTES);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { message, where = path, hint = '', output = '', exitCode, cause } = error;
@@ -100,12 +101,11 @@ interface Beginning {
 async function startOf(request: Request, system: System): Promise<Beginning> {
   // cron calls this each minute, and who called does not matter then.
   if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
-  const [{ planStart }, { probeSurroundings }, { holderOf }] = await Promise.all([
+  const [{ planStart }, { probeSurroundings }] = await Promise.all([
     import('../hup/start.ts'),
     import('../hup/surroundings.ts'),
-    import('../system/lock.ts'),
   ]);
   const surroundings = await probeSurroundings(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
-  const isFollowed = holderOf(paths.hupDaemonLock) !== undefined;
+  const isFollowed = system.locks.holderOf(paths.hupDaemonLock) !== undefined;
   return { start: planStart(request, surroundings, isFollowed), pidFile: surroundings.unit?.pidFile ?? '' };
 }

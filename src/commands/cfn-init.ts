@@ -1,12 +1,12 @@
-import { type Interruption, listenForSignals } from '../apply/interruption.ts';
 import { type Report, stepLine, summaryLine } from '../apply/report.ts';
 import { runSteps, TOLERATED_BY_HEAT } from '../apply/run-steps.ts';
 import { takeTurn } from '../apply/run-turn.ts';
 import type { SectionName } from '../config/config.ts';
 import { decodeMetadata, type MetadataDocument } from '../config/decode.ts';
 import { type Finding, findingLine, isError } from '../config/findings.ts';
-import { type Context, isStream, readGiven } from '../context.ts';
+import type { Context } from '../context.ts';
 import { ExitCode, lastLine, Problem, usageProblem } from '../errors.ts';
+import { isStream, readGiven } from '../given-file.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataOptions } from '../metadata/source-chain.ts';
 import { planRun } from '../sections/index.ts';
@@ -36,8 +36,8 @@ interface Request {
  * ends it in good order.
  */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const { files } = context.system;
-  const { log } = context;
+  const { system, log } = context;
+  const { files, signals } = system;
   const isOtherRoot = textOption(args, 'root') !== undefined;
   if (isOtherRoot) {
     makeRootDirectory(files.root);
@@ -47,18 +47,17 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const settings = await readSettings(files);
   const isCompatible = await isCompatibleWithHeat(args, context, settings);
   const wish = metadataOptions(args);
-  // Before anything is waited for: reading it blocks this thread, and with it the handlers of signals.
-  const isPiped = wish.given !== undefined && isStream(wish.given);
-  const given = isPiped ? readGiven(wish.given, MOST_METADATA_BYTES) : undefined;
-  const interruption = listenForSignals(log);
-  interruption.during('the wait for another cfn-init');
+  signals.during('the read of the document');
   try {
-    const system = context.systemUntil(interruption.abort);
+    // Before our turn: whoever writes it may wait for another cfn-init.
+    const isPiped = wish.given !== undefined && isStream(wish.given);
+    const given = isPiped ? await readGiven(system, wish.given, MOST_METADATA_BYTES) : undefined;
+    signals.during('the wait for another cfn-init');
     const turn = await takeTurn(system, log, settings);
     try {
       const isStrict = flagOption(args, 'strict');
       const request = { wish, given, configSets: configSets(args), isOtherRoot, isCompatible, isStrict };
-      return await applyMetadata(request, { ...context, system }, interruption);
+      return await applyMetadata(request, context);
     } finally {
       turn.release();
     }
@@ -66,21 +65,21 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     if (!(error instanceof Interrupted)) throw error;
     const { message, exitCode } = error;
     throw new Problem(message, {
-      where: interruption.underWay,
+      where: signals.underWay(),
       hint: 'nothing was changed; run cfn-init again',
       exitCode,
     });
   } finally {
-    interruption.close();
+    signals.close();
   }
 }
 
-async function applyMetadata(request: Request, context: Context, interruption: Interruption): Promise<ExitCode> {
+async function applyMetadata(request: Request, context: Context): Promise<ExitCode> {
   const { system, log, verbose, redactor, progress } = context;
   const { wish, given, isOtherRoot, isCompatible } = request;
-  interruption.during('the look-up of metadata');
+  system.signals.during('the look-up of metadata');
   const tools = chainTools(context);
-  const document = await findMetadata(wish, given === undefined ? tools : { ...tools, readGiven: () => given });
+  const document = await findMetadata(wish, given === undefined ? tools : { ...tools, readGiven: async () => given });
   redactor.addDocument(document.value, document.text);
   const tolerated: ReadonlySet<SectionName> = isCompatible ? TOLERATED_BY_HEAT : new Set();
   const { configs, findings, secrets, privateTexts, openTexts } = decodeMetadata(
@@ -110,7 +109,7 @@ async function applyMetadata(request: Request, context: Context, interruption: I
       (await import('../metadata/heat-transport.ts')).transportTo(url, { files: system.files, log, redactor }),
     onPrivateText: (text) => redactor.addPrivateTexts([{ text, isExecutable: false }]),
     onStep: ({ section, entry }, wait) => {
-      interruption.during(`${section} ${entry.name}`);
+      system.signals.during(`${section} ${entry.name}`);
       progress?.begin(`${section} ${entry.name}`, wait);
     },
     // A terminal that shows the seconds needs no line a minute.

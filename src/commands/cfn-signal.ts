@@ -1,5 +1,6 @@
-import { type Context, readGivenSecret } from '../context.ts';
+import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
+import { readGivenSecret } from '../given-file.ts';
 import { deliver } from '../heat/delivery.ts';
 import { type Budget, beginBudget, tooLate } from '../heat/retries.ts';
 import { decodeSignalUrl } from '../heat/signal-url.ts';
@@ -51,7 +52,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const phase: Phase = { name: 'the command line' };
   const sent = signal(args, budget, phase, context);
   if (seconds === undefined) return sent;
-  // What does not watch the deadline itself ends with the process.
+  // What does not watch the deadline itself is aborted.
   return Promise.race([sent, giveUpAfter(budget, phase, context)]);
 }
 
@@ -84,9 +85,11 @@ async function signal(args: ParsedArguments, budget: Budget, phase: Phase, conte
 }
 
 async function giveUpAfter({ seconds, deadline }: Budget, phase: Phase, { system }: Context): Promise<never> {
-  const { clock } = system;
+  const { clock, signals } = system;
   await clock.sleep(deadline - clock.elapsed() + GRACE);
-  throw tooLate('the signal was not accepted', new Problem(`still waiting for ${phase.name}`), seconds);
+  const late = tooLate('the signal was not accepted', new Problem(`still waiting for ${phase.name}`), seconds);
+  signals.abortRun(late);
+  throw late;
 }
 
 /** What cfn-boto-cfg says of attempts and pauses, read once and only when something has failed. */
@@ -231,7 +234,7 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
   const left = (): number => Math.max(1, budget.deadline - system.clock.elapsed());
   const tools = {
     ...chainTools(context),
-    readSecretFile: (path: string) => readGivenSecret(path, MOST_CREDENTIAL_BYTES, left()),
+    readSecretFile: (path: string) => readGivenSecret(system, path, MOST_CREDENTIAL_BYTES, left()),
     roleCredentials: async (role: string) =>
       (await import('../metadata/instance-role.ts')).retriedRoleCredentials(system, log, role, budget),
   };

@@ -1,5 +1,6 @@
-import { type Context, readGiven, readGivenSecret } from '../context.ts';
+import type { Context } from '../context.ts';
 import { usageProblem } from '../errors.ts';
+import { readGiven, readGivenSecret } from '../given-file.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
 import type { HeatOptions } from '../metadata/heat-source.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
@@ -37,8 +38,8 @@ export function chainTools({ system, log, redactor }: Context): ChainTools {
     system,
     log,
     redactor,
-    readGiven,
-    readSecretFile: (path) => readGivenSecret(path, MOST_CREDENTIAL_BYTES),
+    readGiven: (operand, mostBytes) => readGiven(system, operand, mostBytes),
+    readSecretFile: (path) => readGivenSecret(system, path, MOST_CREDENTIAL_BYTES),
   };
 }
 

@@ -1,5 +1,6 @@
-import { type Context, readGivenSecret } from '../context.ts';
+import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
+import { readGivenSecret } from '../given-file.ts';
 import { exposureProblem } from '../heat/credentials.ts';
 import { decodeSignalUrl, signalUrlFault, withoutWrapping } from '../heat/signal-url.ts';
 import { type SignalTarget, signedHandle } from '../heat/wait-condition.ts';
@@ -32,7 +33,7 @@ interface HandleOptions {
  * @throws Problem with exit code 2 for what is no handle
  */
 export async function handleOf(operand: string, options: HandleOptions, context: Context): Promise<SignalTarget> {
-  const given = readHandle(operand, options.left, context);
+  const given = await readHandle(operand, options.left, context);
   const json = withoutWrapping(given.text);
   if (/^(?:[{[]|null$)/.test(json)) return handleInJson({ ...given, text: json }, options, context);
   const url = decodeSignalUrl(given.text);
@@ -51,11 +52,11 @@ export async function handleOf(operand: string, options: HandleOptions, context:
 
 const OPERAND = 'the command line';
 
-function readHandle(operand: string, left: number, { log }: Context): GivenHandle {
+async function readHandle(operand: string, left: number, { system, log }: Context): Promise<GivenHandle> {
   if (operand === '@') throw usageProblem("'@' without the name of a file", 'write @FILE');
   const file = operand === '-' ? operand : /^@(.+)$/s.exec(operand)?.[1];
   if (file === undefined) return { text: operand, where: OPERAND };
-  const { text, exposure } = readGivenSecret(file, MOST_BYTES, left);
+  const { text, exposure } = await readGivenSecret(system, file, MOST_BYTES, left);
   if (exposure !== undefined) log.warning(exposureProblem(file, exposure, 'the file of the handle').line);
   return { text, where: file === '-' ? 'stdin' : file };
 }

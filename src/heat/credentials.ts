@@ -24,7 +24,9 @@ export interface CredentialOptions {
 export interface CredentialTools {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** @throws Problem when it cannot be read */
-  readonly readSecretFile: (path: string) => { readonly text: string; readonly exposure: Exposure | undefined };
+  readonly readSecretFile: (
+    path: string,
+  ) => Promise<{ readonly text: string; readonly exposure: Exposure | undefined }>;
   /** @throws Problem when the metadata service has no such role */
   readonly roleCredentials: (role: string) => Promise<Credentials>;
   /** Called with each secret before anything is said or done with it. */
@@ -103,7 +105,7 @@ async function fromFile(
   isStrict: boolean,
   { readSecretFile, onSecret, warn }: CredentialTools,
 ): Promise<Credentials | KeystoneCredentials> {
-  const { text, exposure } = readSecretFile(path);
+  const { text, exposure } = await readSecretFile(path);
   const { secretKey } = parseCredentialFile(text);
   if (secretKey !== undefined) onSecret(secretKey);
   if (exposure !== undefined) {

@@ -1,13 +1,12 @@
-import { hostname } from 'node:os';
 import { describeError, ExitCode, Problem, traceOf } from '../errors.ts';
 import { paths } from '../paths.ts';
-import { endProcess } from '../system/end-process.ts';
 import { machineProblem } from '../system/file-problem.ts';
-import { holderOf, type NamedLock, tryLock } from '../system/lock.ts';
+import type { Locks, NamedLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
-import { createNotifier, monotonicMicroseconds, type Notifier } from '../system/notify.ts';
+import { monotonicMicroseconds, type Notifier } from '../system/notify.ts';
 import { createPause, type Pause } from '../system/pause.ts';
-import { onSignals } from '../system/signals.ts';
+import type { Signals } from '../system/run-signals.ts';
+import { Interrupted } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { followingNote, forgetFollowing } from './following.ts';
 import type { HupConfig } from './hup-config.ts';
@@ -21,17 +20,19 @@ import { StatusLine } from './status-line.ts';
 /** What the loop works with besides the passes' tools. */
 export interface DaemonParts {
   readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
-  readonly tryLock: (path: string, waitSeconds?: number) => NamedLock | undefined;
-  readonly holderOf: (path: string) => number | undefined;
+  readonly tryLock: Locks['tryLock'];
+  readonly holderOf: Locks['holderOf'];
   readonly rivalry: Rivalry;
   readonly notifier: Notifier;
   readonly pause: Pause;
-  readonly onSignals: typeof onSignals;
+  readonly onSignals: Signals['on'];
+  /** Ends what the doors do for a pass, but not the actions. */
+  readonly abortRun: Signals['abortRun'];
   readonly memory: Memory;
   /** The place of this host in an interval, see phaseOf. */
   readonly phase: number;
   /** Ends the process although a fetch is under way. */
-  readonly leave: () => void;
+  readonly leave: () => Promise<void>;
 }
 
 /** Seconds that a start waits for a daemon that is about to end. */
@@ -46,24 +47,33 @@ const ABORT_GRACE = 12_000;
 const LONGEST_FETCHES = 15 * 60_000;
 const ENDED = { event: 'runEnded', exitCode: ExitCode.done } as const;
 
-/** Takes what systemd says for us alone out of the environment. @param option -c as it was given */
-export function daemonParts(system: System, option: string | undefined): DaemonParts {
-  const { files } = system;
+/**
+ * Takes what systemd says for us alone out of the environment.
+ * @param option -c as it was given
+ * @param leave ends the process
+ */
+export function daemonParts(
+  system: System,
+  option: string | undefined,
+  leave: (exitCode: ExitCode) => Promise<void>,
+): DaemonParts {
+  const { files, locks, signals } = system;
   const memory = createPassMemory();
   return {
     pass: (config, tools, options) => runPass(config, tools, memory, options),
-    tryLock,
-    holderOf,
+    tryLock: locks.tryLock,
+    holderOf: locks.holderOf,
     rivalry: rivalry(system, option),
-    notifier: createNotifier(),
+    notifier: system.openNotifier(),
     pause: createPause(),
-    onSignals,
+    onSignals: signals.on,
+    abortRun: signals.abortRun,
     memory: keepSmall(),
     phase: phaseOf([
       ...[paths.machineId, paths.cloudInitInstanceId].map((path) => files.readIfPresent(path)?.toString('utf8') ?? ''),
-      hostname(),
+      system.hostname(),
     ]),
-    leave: () => endProcess(ExitCode.done),
+    leave: () => leave(ExitCode.done),
   };
 }
 
@@ -79,7 +89,7 @@ export function daemonParts(system: System, option: string | undefined): DaemonP
 export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
   // Before the lock is taken, whose holder counts as one that follows changes: a configuration that cannot be used ends it here.
   const daemon = new Daemon(loadConfig, tools, parts);
-  const lock = parts.tryLock(paths.hupDaemonLock, LOCK_WAIT) ?? (await waitForTurn(tools, parts));
+  const lock = (await parts.tryLock(paths.hupDaemonLock, LOCK_WAIT)) ?? (await waitForTurn(tools, parts));
   if (lock !== undefined) await daemon.run(lock);
   return ExitCode.done;
 }
@@ -90,7 +100,7 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
  * @returns undefined when it is to leave
  * @throws Problem when it is to leave, and the other one follows another configuration
  */
-async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
+async function waitForTurn({ log, system }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
   const { notifier, pause, rivalry: rivals } = parts;
   if (!(await rivals.isSupervised())) {
     const pid = parts.holderOf(paths.hupDaemonLock);
@@ -110,9 +120,10 @@ async function waitForTurn({ log }: PassTools, parts: DaemonParts): Promise<Name
   const unwatch = notifier.watch(() => true);
   let known: number | undefined;
   try {
+    system.abort?.throwIfAborted();
     while (!isStopping) {
       const pid = parts.holderOf(paths.hupDaemonLock);
-      const lock = pid === undefined ? parts.tryLock(paths.hupDaemonLock) : undefined;
+      const lock = pid === undefined ? await parts.tryLock(paths.hupDaemonLock) : undefined;
       if (lock !== undefined) return lock;
       if (pid !== undefined && pid !== known) {
         known = pid;
@@ -178,13 +189,15 @@ class Daemon {
     const unwatch = notifier.watch(() => this.#isAlive());
     let passLock: NamedLock | undefined;
     try {
+      // By a signal that came just before.
+      this.#tools.system.abort?.throwIfAborted();
       const { stack } = this.#config.settings;
       this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });
       // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
-        const again = lock.isInPlace() ? lock : this.#parts.tryLock(paths.hupDaemonLock);
+        const again = lock.isInPlace() ? lock : await this.#parts.tryLock(paths.hupDaemonLock);
         if (again === undefined) {
           notifier.send('STOPPING=1', 'STATUS=Stopping.');
           this.#tools.log.warning(
@@ -199,7 +212,7 @@ class Daemon {
           passLock.release();
           passLock = undefined;
         }
-        passLock ??= this.#parts.tryLock(passLockOf(this.#config));
+        passLock ??= await this.#parts.tryLock(passLockOf(this.#config));
         if (passLock === undefined) await pause.wait(PASS_LOCK_WAIT);
         else await pause.wait(await this.#turn());
       }
@@ -278,6 +291,7 @@ class Daemon {
   }
 
   #passFailed(error: unknown): undefined {
+    if (error instanceof Interrupted) return undefined;
     const problem = error instanceof Problem ? error : machineProblem(error);
     if (problem !== undefined) return this.#complain('pass', problem.line);
     this.#complain('pass', `a bug in cfntools: ${describeError(error)}: please report it`);
@@ -305,8 +319,9 @@ class Daemon {
     this.#parts.notifier.send('STOPPING=1');
     this.#tools.log.info('ended by a signal', ENDED);
     await this.#parts.notifier.drain();
-    this.#actions.abortQueries();
-    this.#parts.leave();
+    // Actions have a signal of their own.
+    this.#parts.abortRun(new Interrupted('SIGTERM'));
+    await this.#parts.leave();
     return 'left';
   }
 

@@ -3,9 +3,7 @@ import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
 import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
-import { type Detached, startDetached } from '../system/detached.ts';
-import { holderOf, tryLock } from '../system/lock.ts';
-import { absolutePath } from '../system/path.ts';
+import type { Detached } from '../system/detached.ts';
 import { procIn, serviceOf } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
@@ -71,11 +69,11 @@ export async function detachLoop(
   configOption: string | undefined,
   pidFile: string,
 ): Promise<void> {
-  const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
+  const loop = await system.startDetached(['cfn-hup', '--daemon', ...configArguments(system, configOption)]);
   const begin = system.clock.elapsed();
   // Where another daemon is at work, it waits for its turn.
-  while (loop.ended() === undefined && holderOf(paths.hupDaemonLock) !== loop.pid) {
-    if (system.clock.elapsed() - begin > TURN && holderOf(paths.hupDaemonLock) !== undefined) break;
+  while (loop.ended() === undefined && system.locks.holderOf(paths.hupDaemonLock) !== loop.pid) {
+    if (system.clock.elapsed() - begin > TURN && system.locks.holderOf(paths.hupDaemonLock) !== undefined) break;
     if (system.clock.elapsed() - begin > PATIENCE) throw notUp(loop);
     await system.clock.sleep(PAUSE);
   }
@@ -91,7 +89,7 @@ async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
 }
 
 function isFollowedAlready(system: System, log: Log, configOption: string | undefined): boolean {
-  const pid = holderOf(paths.hupDaemonLock);
+  const pid = system.locks.holderOf(paths.hupDaemonLock);
   if (pid === undefined) return false;
   if (followsOther(system, pid, configOption)) throw otherFollowed(pid);
   log.info(`process ${pid} follows changes already`);
@@ -132,7 +130,7 @@ function notStaying(unit: string, result: string): Problem {
  */
 async function failureOf(system: System, unit: string): Promise<string | undefined> {
   const end = system.clock.elapsed() + LOOK;
-  while (holderOf(paths.hupDaemonLock) === undefined) {
+  while (system.locks.holderOf(paths.hupDaemonLock) === undefined) {
     const [state] = (await showUnits(system.exec, STATE, [unit], ANSWER)) ?? [];
     const isOver = system.clock.elapsed() >= end;
     const isAgain = state?.['SubState'] === 'auto-restart';
@@ -150,7 +148,7 @@ async function failureOf(system: System, unit: string): Promise<string | undefin
 async function startTransientUnit(system: System, log: Log, configOption: string | undefined): Promise<void> {
   const properties = ['Type=notify', 'NotifyAccess=main', 'Restart=on-failure', 'RestartSec=10', 'KillMode=process'];
   const options = ['--quiet', '--collect', '--no-block', ...properties.map((property) => `--property=${property}`)];
-  const loop = [process.execPath, 'cfn-hup', '--daemon', ...configArguments(configOption)];
+  const loop = [process.execPath, 'cfn-hup', '--daemon', ...configArguments(system, configOption)];
   await start(system, TRANSIENT_UNIT, ['systemd-run', `--unit=${TRANSIENT_UNIT}`, ...options, ...loop]);
   const failure = await failureOf(system, TRANSIENT_UNIT);
   if (failure !== undefined) throw notStaying(TRANSIENT_UNIT, failure);
@@ -167,29 +165,30 @@ async function start({ exec }: System, unit: string, command: [string, ...string
   });
 }
 
-async function startLoop({ clock }: System, log: Log, configOption: string | undefined): Promise<void> {
+async function startLoop(system: System, log: Log, configOption: string | undefined): Promise<void> {
+  const { clock, locks } = system;
   const deadline = clock.elapsed() + PATIENCE;
   for (;;) {
-    const loop = await startDetached(['cfn-hup', '--daemon', ...configArguments(configOption)]);
+    const loop = await system.startDetached(['cfn-hup', '--daemon', ...configArguments(system, configOption)]);
     while (loop.ended() === undefined && clock.elapsed() < deadline) {
-      if (holderOf(paths.hupDaemonLock) === loop.pid)
+      if (system.locks.holderOf(paths.hupDaemonLock) === loop.pid)
         return log.info(`process ${loop.pid} follows changes from now on`);
       await clock.sleep(PAUSE);
     }
     if (loop.ended() !== ExitCode.done) {
       // The lock itself may be the cause; then this throws its Problem.
-      tryLock(paths.hupDaemonLock)?.release();
+      (await locks.tryLock(paths.hupDaemonLock))?.release();
       throw notUp(loop);
     }
-    const faster = holderOf(paths.hupDaemonLock);
+    const faster = system.locks.holderOf(paths.hupDaemonLock);
     if (faster !== undefined) return log.info(`process ${faster} follows changes already`);
     // The loop left the work to a daemon that was about to end.
     if (clock.elapsed() >= deadline) throw notUp(loop);
   }
 }
 
-function configArguments(option: string | undefined): readonly string[] {
-  return option === undefined ? [] : ['--config', absolutePath(option)];
+function configArguments(system: System, option: string | undefined): readonly string[] {
+  return option === undefined ? [] : ['--config', system.absolutePath(option)];
 }
 
 function notUp(loop: Detached): Problem {

@@ -1,7 +1,6 @@
 import { Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
-import { holderOf } from '../system/lock.ts';
 import type { System } from '../system/system.ts';
 import { hasSystemd, showUnits } from '../system/systemctl.ts';
 import { BACKUP } from './config-files.ts';
@@ -37,7 +36,7 @@ const CRON_FILES = ['/etc/crontab', '/var/spool/cron/crontabs/root', '/var/spool
 export async function findFollower(
   system: System,
   option?: string,
-  holder: number | undefined = holderOf(paths.hupDaemonLock),
+  holder: number | undefined = system.locks.holderOf(paths.hupDaemonLock),
 ): Promise<Follower> {
   const daemon = readFollowing(system);
   const isOther = (pid: number): boolean => followsOther(system, pid, option);

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
-import { sendToProcess } from '../system/process-group.ts';
 import { argumentsOf, processStat, procIn } from '../system/processes.ts';
 import type { System } from '../system/system.ts';
 import { findConfigFiles, realPath } from './config-files.ts';
@@ -33,7 +32,7 @@ export function rivalry(system: System, option: string | undefined): Rivalry {
     async askToEnd(pid) {
       if (!isInBackground(system, pid) || followsOther(system, pid, option)) return false;
       if (isSupervised(await probeSurroundings(system, pid, undefined))) return false;
-      return sendToProcess(pid, 'SIGTERM');
+      return system.signals.send(pid, 'SIGTERM');
     },
   };
 }

@@ -1,8 +1,6 @@
-import { Problem } from '../errors.ts';
+import { type ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
-import { endProcess } from '../system/end-process.ts';
-import { holderOf, tryLock } from '../system/lock.ts';
-import { exitCodeOfSignal, onSignals } from '../system/signals.ts';
+import { type EndingSignal, Interrupted } from '../system/signals.ts';
 import type { HupConfig } from './hup-config.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';
 import { passLockOf } from './pass-lock.ts';
@@ -15,6 +13,12 @@ import { watchActions } from './running-actions.ts';
  */
 export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
 
+export interface SinglePassTools {
+  readonly insist: (line: string) => void;
+  readonly remind: (line: string) => void;
+  readonly leave: (exitCode: ExitCode) => Promise<never>;
+}
+
 /**
  * One pass, as cron makes it. It does nothing when a daemon follows the same configuration, or when a pass for it is under
  * way. SIGTERM and SIGINT end the running action with all that it started, and start no other.
@@ -22,25 +26,27 @@ export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
  * @param insist called with what a person has to fix: what is wrong with the configuration, that Heat's policy forbids to ask, and
  *   what cannot be kept, on a disk that is full say
  * @param remind called with that again, when it was said before and still is why nothing was fetched
+ * @param leave ends the process
  * @throws Problem when a daemon follows other hooks with the same main file, so that nobody looks at these
  */
 export async function makeSinglePass(
   config: HupConfig,
   tools: PassTools,
   option: string | undefined,
-  { insist, remind }: Readonly<Record<'insist' | 'remind', (line: string) => void>>,
+  { insist, remind, leave }: SinglePassTools,
 ): Promise<PassEnd> {
   const { log, system } = tools;
-  const daemon = holderOf(paths.hupDaemonLock);
+  const { locks, signals } = system;
+  const daemon = locks.holderOf(paths.hupDaemonLock);
   const isOther = daemon !== undefined && followsOther(system, daemon, option);
   if (daemon !== undefined && !isOther) {
     log.info('another cfn-hup follows changes: nothing to do');
     return 'done';
   }
   const lockFile = passLockOf(config);
-  const lock = tryLock(lockFile);
+  const lock = await locks.tryLock(lockFile);
   if (lock === undefined) {
-    if (isOther && holderOf(lockFile) === daemon)
+    if (isOther && locks.holderOf(lockFile) === daemon)
       throw new Problem('these hooks are not looked at', {
         where: `process ${daemon}`,
         hint: `it follows other hooks by ${config.main}: end it, or give these a cfn-hup.conf of their own`,
@@ -50,11 +56,12 @@ export async function makeSinglePass(
   }
   let isStopping = false;
   const actions = watchActions(system.exec);
-  const ignoreSignals = onSignals(['SIGTERM', 'SIGINT'], (name) => {
+  const ignoreSignals = signals.on(['SIGTERM', 'SIGINT'], (name) => {
     // An answer of the network is not worth waiting for.
     if (actions.count === 0) {
-      actions.abortQueries();
-      endProcess(exitCodeOfSignal(name));
+      const interrupted = new Interrupted(name as EndingSignal);
+      signals.abortRun(interrupted);
+      return void leave(interrupted.exitCode);
     }
     log.warning(`${name}: ending the action that runs`);
     isStopping = true;
@@ -71,6 +78,9 @@ export async function makeSinglePass(
     if (isStopping) return 'stopped';
     if (config.hooks.length === 0 && config.problems.length > 0) return 'unusable';
     return hasFailed(result) ? 'failed' : 'done';
+  } catch (error) {
+    if (error instanceof Interrupted) await leave(error.exitCode);
+    throw error;
   } finally {
     ignoreSignals();
     lock.release();

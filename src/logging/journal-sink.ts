@@ -23,7 +23,11 @@ const BEGIN_DELAY = 1000;
  * entry costs a process; the log file has everything.
  * @param redact for what comes besides the text, which is clean already
  */
-export function journalSink(origin: JournalOrigin, redact: (text: string) => string, journal: Journal): Sink {
+export function journalSink(
+  origin: JournalOrigin,
+  redact: (text: string) => string,
+  journal: Pick<Journal, 'isThere' | 'send'>,
+): Sink {
   let begin: NodeJS.Timeout | undefined;
   return {
     write(level, text, about = {}) {

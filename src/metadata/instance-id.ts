@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { Problem } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { paths } from '../paths.ts';
@@ -28,7 +27,7 @@ export async function instanceId(system: System, log: Log, time: number): Promis
   const nova = await fetchNova(system, log, service, cloudInitId, deadline);
   if (nova !== undefined) return nova.uuid;
   if (cached !== undefined && isOurs === 'unknown') return cached.uuid;
-  return cloudInitId ?? (await ec2Id(service)) ?? fullHostName(readText(files, paths.hosts));
+  return cloudInitId ?? (await ec2Id(service)) ?? fullHostName(system.hostname(), readText(files, paths.hosts));
 }
 
 async function ec2Id(service: MetadataService): Promise<string | undefined> {
@@ -43,8 +42,7 @@ async function ec2Id(service: MetadataService): Promise<string | undefined> {
 }
 
 /** The host name with its domain, where it has one or /etc/hosts knows it: a lookup in DNS may hang at boot. */
-function fullHostName(hosts: string | undefined): string {
-  const name = hostname();
+function fullHostName(name: string, hosts: string | undefined): string {
   if (name.includes('.')) return name;
   for (const line of (hosts ?? '').split('\n')) {
     const [, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);

@@ -14,7 +14,7 @@ export interface MetadataOptions {
 
 export interface ChainTools extends HeatTools {
   /** Reads the file that the command line names. @throws Problem */
-  readonly readGiven: (operand: string, mostBytes: number) => Buffer;
+  readonly readGiven: (operand: string, mostBytes: number) => Promise<Buffer>;
 }
 
 /** Heat has said nothing about this guest, so what it has said earlier is used. */
@@ -36,7 +36,7 @@ const OF_OTHERS = 'what is there is of another instance: give it as FILE to appl
 export async function findMetadata(options: MetadataOptions, tools: ChainTools): Promise<MetadataDocument> {
   const { given, stack, resource } = options;
   if (given !== undefined)
-    return parseDocument(tools.readGiven(given, MOST_METADATA_BYTES), given === '-' ? 'stdin' : given);
+    return parseDocument(await tools.readGiven(given, MOST_METADATA_BYTES), given === '-' ? 'stdin' : given);
   if (stack === undefined || resource === undefined) {
     const isAsked = stack !== undefined || asksForHeat(options.heat);
     return findLocally(resource, isAsked ? 'heat-api-cfn is asked only with --stack and --resource' : undefined, tools);

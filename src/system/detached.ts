@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { describeError, Problem } from '../errors.ts';
+import { startProgram } from './run-program.ts';
 
 export interface Detached {
   readonly pid: number;
@@ -19,12 +20,8 @@ export async function startDetached(args: readonly string[]): Promise<Detached> 
   let ended: number | string | undefined;
   const child = await new Promise<ChildProcess>((resolve, reject) => {
     // Some errors of the start are thrown, the others are events.
-    const started = spawn(process.execPath, args, {
-      detached: true,
-      stdio: 'ignore',
-      cwd: '/',
-      env: { ...process.env, ...SMALL },
-    });
+    const env = { ...process.env, ...SMALL };
+    const started = startProgram([process.execPath, ...args], { env, cwd: '/', stdio: 'ignore', hasGroup: true });
     started.on('exit', (code, signal) => {
       ended = code ?? signal ?? undefined;
     });

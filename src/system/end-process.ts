@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { type EndingSignal, exitCodeOfSignal } from './signals.ts';
 
 /** What Node calls a lookup of a name that is under way. */
 const LOOKUP = 'GetAddrInfoReqWrap';
@@ -13,11 +14,29 @@ const SHELL = '/bin/sh';
  */
 export function endProcess(exitCode: number): never {
   process.exitCode = exitCode;
-  if (process.execve !== undefined && process.getActiveResourcesInfo().includes(LOOKUP) && isExecutable(SHELL)) {
+  if (hasLookup()) {
     process.emit('exit', exitCode);
-    process.execve(SHELL, ['sh', '-c', `exit ${exitCode}`], {});
+    process.execve?.(SHELL, ['sh', '-c', `exit ${exitCode}`], {});
   }
   process.exit(exitCode);
+}
+
+/** Ends this process at once as a signal does that nobody handles: a shell and systemd see that it was the signal. */
+export function endBySignal(signal: EndingSignal): never {
+  const exitCode = exitCodeOfSignal(signal);
+  process.removeAllListeners(signal);
+  process.emit('exit', exitCode);
+  if (hasLookup()) {
+    const kill = `kill -s ${signal.slice('SIG'.length)} $$; exit ${exitCode}`;
+    process.execve?.(SHELL, ['sh', '-c', kill], {});
+  }
+  process.kill(process.pid, signal);
+  // The first process of a container is not ended by it.
+  endProcess(exitCode);
+}
+
+function hasLookup(): boolean {
+  return process.execve !== undefined && process.getActiveResourcesInfo().includes(LOOKUP) && isExecutable(SHELL);
 }
 
 function isExecutable(path: string): boolean {

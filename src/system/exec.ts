@@ -81,6 +81,12 @@ export interface QueryBounds {
   readonly timeout?: number;
   /** Ends it in the same way as soon as it is aborted. */
   readonly abort?: AbortSignal | undefined;
+  /** A descriptor of ours that it gets as its stdin; nothing when left out. */
+  readonly stdin?: number;
+  /** latin1 for bytes; utf8 when left out. */
+  readonly encoding?: 'latin1';
+  /** Besides the machine's environment. */
+  readonly env?: Environment;
   /** A descriptor of ours that it gets as its number 3. */
   readonly descriptor?: number;
 }
@@ -140,7 +146,11 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
     async query([program, ...args], bounds) {
       const { runQuery } = await import('./run-query.ts');
       abort?.signal.throwIfAborted();
-      return runQuery([findOrThrow(program), ...args], { ...bounds, env: toolEnvironment }, abort?.signal);
+      return runQuery(
+        [findOrThrow(program), ...args],
+        { ...bounds, env: { ...toolEnvironment, ...bounds?.env } },
+        abort?.signal,
+      );
     },
     async tool([program, ...args], options = {}) {
       const command = [findOrThrow(program), ...args] as const;

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Environment } from './exec.ts';
 
@@ -11,11 +12,15 @@ export interface Journal {
    * @param isMinor may be left out when there are very many
    */
   send(entry: string, isMinor: boolean): void;
+  /** Hands over what is left, before we end. */
+  drain(): Promise<void>;
 }
 
 const SOCKET = '/run/systemd/journal/socket';
 /** Milliseconds that entries are collected. */
 const COLLECTING = 1000;
+/** Milliseconds that the last batch is waited for. */
+const PATIENCE = 2000;
 /** Minor entries in one batch: a long document at its first run is no reason for hundreds of processes in a second. */
 const MOST_MINOR = 100;
 
@@ -29,7 +34,7 @@ const MOST_MINOR = 100;
  * to read. What is lost, when we are killed say, is in the log file all the same.
  *
  * One exception: when systemd started us as the process of a unit, it ends whatever is left of the unit as soon as we have
- * ended, so the last batch is waited for.
+ * ended, so the last batch is waited for, two seconds at most.
  */
 export function createJournal(environment: Environment): Journal {
   let isThere: boolean | undefined;
@@ -37,13 +42,15 @@ export function createJournal(environment: Environment): Journal {
   let timer: NodeJS.Timeout | undefined;
   let handOver: typeof import('./hand-over.ts').handOver | undefined;
 
-  const flush = (isLast: boolean): void => {
+  let shell: ReturnType<typeof import('./hand-over.ts').handOver>;
+
+  const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (entries.length === 0 || handOver === undefined) return;
     const batch = entries;
     entries = [];
-    handOver(batch, isLast && environment['SYSTEMD_EXEC_PID'] === String(process.pid));
+    shell = handOver(batch);
   };
 
   return {
@@ -54,11 +61,24 @@ export function createJournal(environment: Environment): Journal {
         void import('./hand-over.ts').then((loaded) => {
           handOver = loaded.handOver;
         });
-        process.once('exit', () => flush(true));
+        process.once('exit', flush);
       }
       if (isMinor && entries.length >= MOST_MINOR) return;
       entries.push(entry);
-      timer ??= setTimeout(flush, COLLECTING, false).unref();
+      timer ??= setTimeout(flush, COLLECTING).unref();
+    },
+    async drain() {
+      if (entries.length > 0) handOver ??= (await import('./hand-over.ts')).handOver;
+      flush();
+      if (environment['SYSTEMD_EXEC_PID'] === String(process.pid)) await endOf(shell);
     },
   };
+}
+
+function endOf(shell: ChildProcess | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (shell === undefined || shell.exitCode !== null || shell.pid === undefined) return resolve();
+    shell.once('exit', () => resolve());
+    setTimeout(resolve, PATIENCE);
+  });
 }

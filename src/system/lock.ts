@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -13,10 +12,11 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../errors.ts';
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Exec } from './exec.ts';
 import { fileProblem } from './file-problem.ts';
+import { claimLock, type Holder, lockPathFor } from './pid-lock.ts';
 import { hasOpen } from './processes.ts';
-import { findProgram, searchPath } from './search-path.ts';
 
 export interface HeldLock {
   release(): void;
@@ -30,6 +30,32 @@ export interface NamedLock extends HeldLock {
   isInPlace(): boolean;
 }
 
+/** The door to locks. */
+export interface Locks {
+  /**
+   * Takes a lock that the kernel drops when this process ends, however it ends. The file gets our process id, for people.
+   * @param path an absolute path; the file and its directory are made, for us alone
+   * @param waitSeconds how long to wait for somebody else to release it
+   * @returns undefined when somebody else holds it
+   * @throws Problem when the file cannot be opened, or there is no flock(1) or it does not answer
+   */
+  tryLock(path: string, waitSeconds?: number): Promise<NamedLock | undefined>;
+  /**
+   * The process that holds such a lock, found without touching the lock: it took it last, and has the file open still. So a
+   * look never keeps anybody else from taking it.
+   */
+  holderOf(path: string): number | undefined;
+  /** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */
+  lastHolder(path: string): number | undefined;
+  /** Takes a lock whose file says who holds it, see claimLock. @returns who has it; undefined when that cannot be told yet */
+  claim(path: string): Promise<HeldLock | Holder | undefined>;
+  /** The file of such a lock for work on a directory, see lockPathFor. */
+  pathFor: typeof lockPathFor;
+}
+
+/** Takes the lock on an open file. @param path names it in errors @returns false when somebody else has it */
+export type Flock = (fd: number, path: string) => Promise<boolean>;
+
 const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const PAUSE = 100;
@@ -37,24 +63,36 @@ const PAUSE = 100;
 const PATIENCE = 10_000;
 /** The file's descriptor within flock(1). */
 const CHILD_FD = 3;
+/** flock(1): somebody else has it. */
+const TAKEN = 1;
 
-/**
- * Takes a lock that the kernel drops when this process ends, however it ends. Node has no flock(2): flock(1) takes the
- * lock on our open file, to which it belongs, so it stays when flock(1) is gone. The file gets our process id, for people.
- * @param path an absolute path; the file and its directory are made, for us alone
- * @param waitSeconds how long to wait, without doing anything else, for somebody else to release it
- * @returns undefined when somebody else holds it
- * @throws Problem when the file cannot be opened or there is no flock(1)
- */
-export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
+/** @param clock its sleeps end with the run */
+export function createLocks(exec: Exec, clock: Pick<Clock, 'sleep'> = systemClock): Locks {
+  const flock = flockBy(exec);
+  return {
+    tryLock: (path, waitSeconds = 0) => tryLock(path, waitSeconds, flock, clock),
+    holderOf,
+    lastHolder,
+    claim: (path) => claimLock(path, flock),
+    pathFor: lockPathFor,
+  };
+}
+
+/** Node has no flock(2): flock(1) takes the lock on our open file, to which it belongs, so it stays when flock(1) is gone. */
+async function tryLock(
+  path: string,
+  waitSeconds: number,
+  flock: Flock,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<NamedLock | undefined> {
   const fd = openLock(path);
   let isTaken = false;
   try {
     const deadline = systemClock.elapsed() + waitSeconds * 1000;
     for (;;) {
-      isTaken = flockNow(fd, path);
+      isTaken = await flock(fd, path);
       if (isTaken || systemClock.elapsed() >= deadline) break;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      await clock.sleep(PAUSE);
     }
     if (!isTaken) return undefined;
     ftruncateSync(fd, 0);
@@ -81,18 +119,13 @@ export function tryLock(path: string, waitSeconds = 0): NamedLock | undefined {
   };
 }
 
-/**
- * The process that holds a lock, found without touching the lock: it took it last, and has the file open still. So a look
- * never keeps anybody else from taking it.
- */
-export function holderOf(path: string): number | undefined {
+function holderOf(path: string): number | undefined {
   const pid = lastHolder(path);
   const file = fileAt(path);
   return pid !== undefined && file !== undefined && hasOpen(pid, file) ? pid : undefined;
 }
 
-/** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */
-export function lastHolder(path: string): number | undefined {
+function lastHolder(path: string): number | undefined {
   try {
     const pid = fileAt(path) === undefined ? Number.NaN : Number.parseInt(readFileSync(path, 'utf8'), 10);
     return Number.isInteger(pid) ? pid : undefined;
@@ -123,24 +156,14 @@ function openLock(path: string): number {
   throw new Problem('cannot lock', { where: path, hint: 'it is no regular file: remove it' });
 }
 
-/**
- * Takes the lock on an open file.
- * @param path names it in errors
- * @returns false when somebody else has it
- * @throws Problem when there is no flock(1)
- */
-export function flockNow(fd: number, path: string): boolean {
-  const flock = findProgram('flock', searchPath(process.env['PATH']));
-  if (flock === undefined) throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
-  const { status, error, stderr } = spawnSync(flock, ['-n', String(CHILD_FD)], {
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe', fd],
-    timeout: PATIENCE,
-  });
-  if (status === 0) return true;
-  if (status === 1) return false;
-  throw new Problem('cannot lock', {
-    where: path,
-    hint: error === undefined ? `flock says: ${stderr.toString('utf8').trim()}` : error.message,
-  });
+function flockBy(exec: Exec): Flock {
+  return async (fd, path) => {
+    if (exec.find('flock') === undefined)
+      throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
+    const command = ['flock', '-n', String(CHILD_FD)] as const;
+    const { exitCode, output } = await exec.query(command, { timeout: PATIENCE, descriptor: fd });
+    if (exitCode === 0) return true;
+    if (exitCode === TAKEN) return false;
+    throw new Problem('cannot lock', { where: path, hint: `flock says: ${output.trim()}` });
+  };
 }

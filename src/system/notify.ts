@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { timerDelay } from './clock.ts';
+import { endAlone } from './end-program.ts';
 import { findProgram, searchPath } from './search-path.ts';
 
 /** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
@@ -55,12 +55,15 @@ export function monotonicMicroseconds(): string {
   return String(process.hrtime.bigint() / 1000n);
 }
 
-function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+async function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const program = findProgram(PROGRAM, searchPath(environment['PATH']));
-  if (program === undefined) return Promise.resolve();
-  return new Promise<void>((resolve, reject) => {
-    const child = spawn(program, assignments, { stdio: 'ignore', env: environment, cwd: '/', timeout: PATIENCE });
-    child.on('error', reject);
-    child.on('exit', () => resolve());
-  }).catch(() => undefined);
+  if (program === undefined) return;
+  const { startProgram, untilEnd } = await import('./run-program.ts');
+  try {
+    const options = { stdio: 'ignore', env: environment, cwd: '/', hasGroup: false } as const;
+    const child = startProgram([program, ...assignments], options);
+    await untilEnd(child, { timeout: PATIENCE, end: endAlone, cannotStart: (error) => error as Error });
+  } catch {
+    // The service works all the same.
+  }
 }

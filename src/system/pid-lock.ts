@@ -22,7 +22,7 @@ import { errnoOf, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { systemClock } from './clock.ts';
 import { fileProblem } from './file-problem.ts';
-import type { HeldLock } from './lock.ts';
+import type { Flock, HeldLock } from './lock.ts';
 import { isAlive, markOf, type ProcessMark } from './processes.ts';
 
 /** Who holds a lock. */
@@ -76,9 +76,14 @@ function ownerOf(directory: string): number | undefined {
  * see it: a container that was killed and started again finds the file of a process whose pid namespace no longer exists.
  * @param path in a directory that is made, for us alone, and removed with its last lock
  * @returns the lock, or who holds it; undefined when somebody is about to take it
+ * @param flock used only to replace the file of a holder that is gone
  * @throws Problem when no such file can be made
  */
-export async function claimLock(path: string, attempts = MOST_ATTEMPTS): Promise<HeldLock | Holder | undefined> {
+export async function claimLock(
+  path: string,
+  flock: Flock,
+  attempts = MOST_ATTEMPTS,
+): Promise<HeldLock | Holder | undefined> {
   const temporary = `${path}.${process.pid}`;
   try {
     makeDirectory(dirname(path));
@@ -91,14 +96,14 @@ export async function claimLock(path: string, attempts = MOST_ATTEMPTS): Promise
       if (errnoOf(error) !== 'EEXIST') throw error;
       const holder = liveHolder(path);
       if (holder !== undefined) return holder;
-      return await replaceDead(path, temporary);
+      return await replaceDead(path, temporary, flock);
     } finally {
       removeIfThere(temporary);
     }
     return held(path);
   } catch (error) {
     // Whoever held the last lock may have removed the directory just now.
-    if (errnoOf(error) === 'ENOENT' && attempts > 1) return claimLock(path, attempts - 1);
+    if (errnoOf(error) === 'ENOENT' && attempts > 1) return claimLock(path, flock, attempts - 1);
     throw error instanceof Problem ? error : fileProblem('cannot lock', path, error);
   }
 }
@@ -152,12 +157,10 @@ function makeDirectory(directory: string): void {
 }
 
 /** Puts our file in the place of that of a holder that is gone. */
-async function replaceDead(path: string, temporary: string): Promise<HeldLock | Holder | undefined> {
-  // Loaded here: a lock that is free should not cost the start of processes.
-  const { flockNow } = await import('./lock.ts');
+async function replaceDead(path: string, temporary: string, flock: Flock): Promise<HeldLock | Holder | undefined> {
   const directory = openSync(dirname(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    if (!flockNow(directory, path)) return undefined;
+    if (!(await flock(directory, path))) return undefined;
     const holder = liveHolder(path);
     if (holder !== undefined) return holder;
     renameSync(temporary, path);

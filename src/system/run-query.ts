@@ -21,7 +21,7 @@ export interface QueryOptions extends QueryBounds {
  */
 export async function runQuery(
   command: readonly [string, ...string[]],
-  { env, timeout = QUERY_TIMEOUT, abort, descriptor }: QueryOptions,
+  { env, timeout = QUERY_TIMEOUT, abort, stdin, descriptor, encoding }: QueryOptions,
   run?: AbortSignal,
 ): Promise<ToolResult> {
   const [file, ...args] = command;
@@ -36,7 +36,7 @@ export async function runQuery(
   let child: ReturnType<typeof startProgram>;
   try {
     const others = descriptor === undefined ? [] : [descriptor];
-    const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const, ...others];
+    const stdio = [stdin ?? ('ignore' as const), 'pipe' as const, 'pipe' as const, ...others];
     child = startProgram(command, { env, cwd: TOOL_DIRECTORY, stdio, hasGroup: true });
   } catch (error) {
     throw cannotStart(error);
@@ -49,7 +49,7 @@ export async function runQuery(
       length += chunk.length;
       if (length > MOST_BYTES) tooMuch.abort();
     });
-    return () => Buffer.concat(chunks).toString('utf8');
+    return () => Buffer.concat(chunks).toString(encoding ?? 'utf8');
   };
   const [readStdout, readStderr] = [collect(child.stdout), collect(child.stderr)];
   const aborts = [run, abort, tooMuch.signal];

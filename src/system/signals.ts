@@ -30,14 +30,6 @@ export class Interrupted extends Error {
   }
 }
 
-/** Calls `handle` whenever we get one of the signals, which then no longer end us. Returns what ends that. */
-export function onSignals(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void {
-  for (const name of names) process.on(name, handle);
-  return () => {
-    for (const name of names) process.off(name, handle);
-  };
-}
-
 /** Those of the signals that we were not started with ignored, as nohup does with SIGHUP. */
 export function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSignal[] {
   try {

@@ -1,8 +1,12 @@
 import type { Accounts } from './accounts.ts';
 import type { Clock } from './clock.ts';
+import type { Detached } from './detached.ts';
 import type { Environment, Exec } from './exec.ts';
 import type { FileSystem } from './file-system.ts';
 import type { Http } from './http.ts';
+import type { Locks } from './lock.ts';
+import type { Notifier } from './notify.ts';
+import type { Signals } from './run-signals.ts';
 
 /** Everything outside this program, one door for each kind of side effect. Only context.ts builds one. */
 export interface System {
@@ -11,11 +15,20 @@ export interface System {
   readonly http: Http;
   readonly accounts: Accounts;
   readonly clock: Clock;
+  readonly locks: Locks;
+  readonly signals: Signals;
+  /** Opens the door to the service manager, which takes what systemd says for us alone out of the environment. */
+  readonly openNotifier: () => Notifier;
+  /** Starts this program once more, to stay when we are gone. @throws Problem when it cannot be started */
+  readonly startDetached: (args: readonly string[]) => Promise<Detached>;
+  readonly hostname: () => string;
+  /** A path that the caller gave, from where we are called. @throws Problem for a relative one when that has been removed since */
+  readonly absolutePath: (path: string) => string;
   /** The environment we were started with. */
   readonly environment: Environment;
   /**
-   * Aborted with Interrupted when the run has to end. The doors then end what they do and throw it; only work that takes
-   * long without a door looks at it itself. None where a signal ends the process, or is dealt with otherwise.
+   * Aborted when the run has to end: by a signal, with Interrupted, or because its time is over. The doors then end what they
+   * do and throw the reason; only work that takes long without a door looks at it itself.
    */
   readonly abort?: AbortSignal;
   /** The user and group that this process runs as. */

@@ -1,6 +1,5 @@
 import type { PackageManagerName, PackageRequest, PackagesEntry } from '../../config/config.ts';
-import { absolutePath } from '../../system/path.ts';
-import type { Section } from '../step.ts';
+import type { Section, World } from '../step.ts';
 import { namesOf, type PackageManager, type PackagePlan } from './manager.ts';
 
 /**
@@ -37,7 +36,7 @@ export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
 
   async inspect(entry, world) {
     const manager = await managers[entry.name]();
-    const requests = entry.packages.map(withOwnPath);
+    const requests = ownPaths(entry.packages, world);
     const plan = await manager.inspect(requests, world);
     if (plan.missing.length === 0) return { state: 'unchanged' };
     return {
@@ -61,6 +60,8 @@ export const packagesSection: Section<PackagesEntry, PackagesPlan> = {
 };
 
 /** `./x.rpm` is relative to where we are called, while the tools run elsewhere. */
-function withOwnPath(request: PackageRequest): PackageRequest {
-  return /^\.{1,2}\//.test(request.name) ? { ...request, name: absolutePath(request.name) } : request;
+function ownPaths(requests: readonly PackageRequest[], { system }: World): readonly PackageRequest[] {
+  return requests.map((request) =>
+    /^\.{1,2}\//.test(request.name) ? { ...request, name: system.absolutePath(request.name) } : request,
+  );
 }

@@ -27,7 +27,7 @@ function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; sec
   const warnings: string[] = [];
   const tools: CredentialTools = {
     environment: {},
-    readSecretFile: () => ({ text: FILE, exposure: undefined }),
+    readSecretFile: async () => ({ text: FILE, exposure: undefined }),
     roleCredentials: async () => ({ accessKey: 'from-role', secretKey: 'role-secret', sessionToken: 'role-token' }),
     onSecret: (secret) => secrets.push(secret),
     warn: (text) => warnings.push(text),
@@ -177,7 +177,7 @@ describe('a key that no header can hold is an error at once, with its place and 
       (text): [string, Partial<CredentialOptions>, Partial<CredentialTools>, number, RegExp] => [
         JSON.stringify(text),
         { credentialFile: '/f' },
-        { readSecretFile: () => ({ text, exposure: undefined }) },
+        { readSecretFile: async () => ({ text, exposure: undefined }) },
         1,
         /^AWS(AccessKeyId|SecretKey) has .* U\+(0000|0007): \/f: /,
       ],
@@ -223,7 +223,7 @@ describe('the credential file', () => {
     ['', 'the credential file is empty'],
     [' \n', 'the credential file is empty'],
   ])('%j misses %s', async (text, missing) => {
-    const { tools } = rig({ readSecretFile: () => ({ text, exposure: undefined }) });
+    const { tools } = rig({ readSecretFile: async () => ({ text, exposure: undefined }) });
     const problem = await findCredentials({ ...NONE, credentialFile: '/f' }, tools).catch((error) => error);
     expect(problem.line).toContain(missing);
     expect(problem.line).toContain('/f');
@@ -242,7 +242,7 @@ describe('the credential file', () => {
       'others can replace the credential file: /f: /open is not safe: chmod go-w /open',
     ],
   ])('that is not private, %j: a warning, refused when strict', async (exposure, says) => {
-    const { tools, warnings, secrets } = rig({ readSecretFile: () => ({ text: FILE, exposure }) });
+    const { tools, warnings, secrets } = rig({ readSecretFile: async () => ({ text: FILE, exposure }) });
     const wish = { ...NONE, credentialFile: '/f' };
     expect((await findKeys(wish, tools)).accessKey).toBe('from-file');
     expect(warnings).toEqual([says]);

@@ -86,7 +86,7 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
       passes.push(config.settings.stack);
       return pass(config, tools, options);
     },
-    tryLock: (path) => {
+    tryLock: async (path) => {
       const name = path.replace(/.*\//, '');
       const left = refusals[name] ?? 0;
       refusals[name] = left - 1;
@@ -137,7 +137,8 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     },
     memory: { trim: () => trims++ },
     phase: 0,
-    leave: () => {
+    abortRun: () => undefined,
+    leave: async () => {
       hasLeft = true;
     },
   };

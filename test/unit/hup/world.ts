@@ -8,6 +8,7 @@ import { Redactor } from '../../../src/redact.ts';
 import { createExec } from '../../../src/system/exec.ts';
 import type { FileSystem } from '../../../src/system/file-system.ts';
 import type { System } from '../../../src/system/system.ts';
+import { machineDoors } from '../machine-doors.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 /** What Heat says of a resource: metadata as JSON text, with a status if need be; or a fault. */
@@ -129,6 +130,7 @@ export function createWorld(): World {
     },
     environment,
     self: us,
+    ...machineDoors(),
   };
   const redactor = new Redactor();
   const log = createLog(redactor, [{ write: (level, text) => said.push(`${level} ${text}`) }]);

@@ -3,6 +3,7 @@ import { createLog, type Log } from '../../../src/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
 import type { System } from '../../../src/system/system.ts';
+import { machineDoors } from '../machine-doors.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 /** What a path answers: a body with 200, a status, nothing at all, or one after the other. */
@@ -72,6 +73,7 @@ export function fakeGuest(replies: Readonly<Record<string, Reply>>): FakeGuest {
       },
       environment: {},
       self: us,
+      ...machineDoors(),
     },
     log: createLog(new Redactor(), [{ write: (level, text) => said.push(`${level} ${text}`) }]),
     passed: () => time,

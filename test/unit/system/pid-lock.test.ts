@@ -12,12 +12,16 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, it, test, vi } from 'vitest';
-import { claimLock, lockPathFor } from '../../../src/system/pid-lock.ts';
+import { createExec } from '../../../src/system/exec.ts';
+import { createLocks } from '../../../src/system/lock.ts';
+import { lockPathFor } from '../../../src/system/pid-lock.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 afterEach(() => {
   vi.useRealTimers();
 });
+
+const { claim } = createLocks(createExec({ PATH: process.env['PATH'] }));
 
 function newPath(): string {
   const path = `${temporaryRoot().root}/locks/run.lock`;
@@ -29,9 +33,9 @@ const BOOT = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 const ELSEWHERE = `42 7 pid:[1] ${BOOT} 5`;
 
 async function release(path: string): Promise<void> {
-  const claim = await claimLock(path);
-  if (claim === undefined || !('release' in claim)) throw new Error('the lock is held');
-  claim.release();
+  const taken = await claim(path);
+  if (taken === undefined || !('release' in taken)) throw new Error('the lock is held');
+  taken.release();
 }
 
 describe('what is in the place of a lock and has no holder is replaced', () => {
@@ -69,9 +73,9 @@ describe('a holder in another pid namespace', () => {
     writeFileSync(path, ELSEWHERE);
     for (let minute = 1; minute < 10; minute++) {
       utimesSync(path, minute, minute);
-      expect(await claimLock(path)).toMatchObject(holder);
+      expect(await claim(path)).toMatchObject(holder);
       vi.advanceTimersByTime(59_000);
-      expect(await claimLock(path)).toMatchObject(holder);
+      expect(await claim(path)).toMatchObject(holder);
     }
     vi.advanceTimersByTime(1000);
     await release(path);
@@ -80,13 +84,13 @@ describe('a holder in another pid namespace', () => {
   it('is told by every one of us that it lives', async () => {
     vi.useFakeTimers({ ...FAKED, toFake: [...FAKED.toFake] });
     const path = newPath();
-    const claim = await claimLock(path);
+    const taken = await claim(path);
     const times = [0, 1, 2].map(() => {
       vi.advanceTimersByTime(6000);
       return statSync(path).mtimeMs;
     });
     expect(new Set(times).size).toBe(3);
-    if (claim !== undefined && 'release' in claim) claim.release();
+    if (taken !== undefined && 'release' in taken) taken.release();
     expect(existsSync(path)).toBe(false);
   });
 });
@@ -94,7 +98,7 @@ describe('a holder in another pid namespace', () => {
 test('a file in the place of the directory is named', async () => {
   const directory = `${temporaryRoot().root}/locks`;
   writeFileSync(directory, '');
-  await expect(claimLock(`${directory}/run.lock`)).rejects.toThrow('not a directory');
+  await expect(claim(`${directory}/run.lock`)).rejects.toThrow('not a directory');
 });
 
 test.each(['/etc/passwd/x', '/proc/self/nowhere', 'relative', ''])(

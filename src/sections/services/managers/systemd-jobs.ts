@@ -1,6 +1,5 @@
 import { paths } from '../../../paths.ts';
 import type { Exec } from '../../../system/exec.ts';
-import { lastHolder } from '../../../system/lock.ts';
 import { allProcesses, ancestorsOf, argumentsOf, serviceOf, unitsOf } from '../../../system/processes.ts';
 import type { System } from '../../../system/system.ts';
 import { type Jobs, listJobs, runsTransient, unitsAhead } from '../../../system/systemctl.ts';
@@ -73,9 +72,9 @@ export const HUP_UNIT = 'cfn-hup.service';
  * Whether a unit, by whatever name, is the daemon whose action runs us. The daemon ends after
  * its actions, so an action that waits for its end waits for itself, until the daemon's own time limit ends the action.
  */
-export function isOwnDaemon(unit: string): boolean {
+export function isOwnDaemon(unit: string, { locks }: Pick<System, 'locks'>): boolean {
   if (serviceOf(process.pid) !== unit) return false;
   if (unit === HUP_UNIT) return true;
-  const daemon = lastHolder(paths.hupDaemonLock);
+  const daemon = locks.lastHolder(paths.hupDaemonLock);
   return daemon !== undefined && serviceOf(daemon) === unit;
 }

@@ -101,7 +101,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
     const fault = starts ? faulty.get(unit) : undefined;
     // A start of a unit that waits to be restarted would wait as long, and a unit that counts as running is not started.
     const mustEnd = fault === 'auto-restart' || fault === 'dead';
-    const how: string[] = isOwnDaemon(unit) ? ['--no-block'] : [];
+    const how: string[] = isOwnDaemon(unit, system) ? ['--no-block'] : [];
     let ordered: Ordered | undefined;
     if (how.length === 0 && (verb === 'restart' || mustEnd)) {
       // A restart ends it at once, and it would be down until we have ended.
@@ -244,7 +244,8 @@ export function systemd(system: System, timeout: number): ServiceManager {
     disable: (service) => act('disable', service),
     start: (service) => systemctl('start', service),
     stop: (service) => act('stop', service),
-    restart: (service) => (isOwnDaemon(unitName(service)) ? reloadDaemon(service) : systemctl('restart', service)),
+    restart: (service) =>
+      isOwnDaemon(unitName(service), system) ? reloadDaemon(service) : systemctl('restart', service),
     reload: () => act('daemon-reload'),
     async names() {
       const command = ['systemctl', 'list-unit-files', '--no-legend', '--no-pager'] as const;
