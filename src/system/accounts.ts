@@ -89,8 +89,6 @@ type Database = 'passwd' | 'group';
 const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
 /** In /etc: what shadow-utils read and write. */
 const ACCOUNT_FILES = ['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid', 'login.defs', 'default'];
-/** Milliseconds that a name service has to answer. */
-const ANSWER_TIME = 30_000;
 /** Milliseconds in which two changes of a file may leave the same times: more than any file system's clock needs. */
 const TICK = 2_000;
 /** getent(1): a key that is in no database. */
@@ -135,7 +133,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
       if (row !== undefined) return parse(row, true);
     }
     if (!isMachine || exec.find('getent') === undefined) return undefined;
-    const row = parseGetent(database, key, await exec.tool(['getent', database, '--', key]));
+    const row = parseGetent(database, key, await exec.query(['getent', database, '--', key]));
     if (row === undefined || (/^\d+$/.test(key) && !fits.some((suits) => suits(row)))) return undefined;
     return parse(row, false);
   };
@@ -163,7 +161,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     if (!isMachine) refuseLinkedAccounts(files);
     const call = callAccountTool(exec, clock);
     if (exec.find('useradd') !== undefined) return shadowTools({ call, groupsOf, root: files.root });
-    if (exec.find('adduser') !== undefined && (await exec.tool(['adduser', '--help'])).output.includes('BusyBox')) {
+    if (exec.find('adduser') !== undefined && (await exec.query(['adduser', '--help'])).output.includes('BusyBox')) {
       if (isMachine) return busyboxTools({ call, groupsOf });
       throw new Problem("busybox's adduser changes the running machine only", {
         where: files.root,
@@ -190,7 +188,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     groupNumbered: (gid) => lookUp('group', String(gid), [hasNumber(String(gid))], parseGroup),
     groupsOf,
     gidsOf: async ({ name, gid }) => {
-      const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name], { timeout: ANSWER_TIME });
+      const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name]);
       const gids = stdout.replace(/\n$/, '').split(' ');
       // What else is printed there must not give anybody a group.
       if (exitCode !== 0 || !gids.every(isAccountId))

@@ -9,6 +9,8 @@ type Command = readonly [string, ...string[]];
 
 const OPTIONS = ['--disable-pip-version-check', '--no-input'];
 const SYSTEM_PYTHON = '/usr/bin/python3';
+/** Milliseconds that pip has for an answer: it reads the files of each package, at a first boot from a slow disk. */
+const ANSWER_TIME = 120_000;
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 /** What pip says of a server that does not answer, or answers 5xx. After that an index just looks empty to it. */
 const FAILURE = /Retrying \(Retry\(|Max retries exceeded|HTTP error 5\d\d|ReadTimeoutError|IncompleteRead/;
@@ -22,9 +24,10 @@ export async function askPip(
   world: World,
 ): Promise<ToolResult | undefined> {
   const result = await withPip(world, (command) =>
-    world.system.exec.tool([...command, verb, ...OPTIONS, ...args], {
+    world.system.exec.query([...command, verb, ...OPTIONS, ...args], {
       // What only looks leaves nothing behind, not even Python's own cache.
       env: { ...environment(world), PYTHONDONTWRITEBYTECODE: '1' },
+      timeout: ANSWER_TIME,
     }),
   );
   return result === undefined || isPipMissing(result) ? undefined : result;
@@ -108,7 +111,7 @@ export async function highestPythonVersion(name: string, versions: readonly stri
   const interpreter = python(world) ?? 'python3';
   let output = '';
   for (const isolation of ISOLATION) {
-    const result = await world.system.exec.tool([interpreter, ...isolation, '-c', script, ...versions]);
+    const result = await world.system.exec.query([interpreter, ...isolation, '-c', script, ...versions]);
     const highest = result.stdout.trim();
     if (result.exitCode === 0 && versions.includes(highest)) return highest;
     output = result.output;
