@@ -2,7 +2,6 @@ import type { Context } from '../context.ts';
 import { ExitCode } from '../errors.ts';
 import { paths } from '../paths.ts';
 import { applyPathSetting } from '../settings.ts';
-import { absolutePath } from '../system/path.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**
@@ -11,7 +10,7 @@ import { flagOption, type ParsedArguments, textOption } from './command.ts';
  * would become a link to itself.
  */
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
-  const { files } = system;
+  const { files, absolutePath } = system;
   const source = absolutePath(textOption(args, 'source') ?? paths.commands);
   const target = absolutePath(textOption(args, 'target') ?? paths.awsCommands);
   await applyPathSetting(files, log);

@@ -21,7 +21,7 @@ export interface CheckResult {
  * @returns exit code 1 when there was a problem
  */
 export async function checkConfig(
-  system: Pick<System, 'files' | 'self' | 'accounts' | 'exec' | 'environment' | 'http' | 'clock'>,
+  system: Pick<System, 'files' | 'self' | 'accounts' | 'exec' | 'environment' | 'http' | 'clock' | 'absolutePath'>,
   option: string | undefined,
 ): Promise<CheckResult> {
   let config: InspectedConfig;

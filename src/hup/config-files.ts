@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { Problem } from '../errors.ts';
 import { decodePythonIni } from '../python-ini.ts';
 import type { FileSystem } from '../system/file-system.ts';
-import { absolutePath, joinPath, MOST_LINKS } from '../system/path.ts';
+import { joinPath, MOST_LINKS } from '../system/path.ts';
 import type { System } from '../system/system.ts';
 import { findUntrusted } from '../system/trusted-path.ts';
 import {
@@ -51,7 +51,10 @@ export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
  * @param option what -c says: the configuration root, the hooks directory, or the main file
  * @throws Problem when the main file does not exist or cannot be used
  */
-export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: string | undefined): HupConfig {
+export function readHupConfig(
+  system: Pick<System, 'files' | 'self' | 'absolutePath'>,
+  option: string | undefined,
+): HupConfig {
   const { settings, hooks, main, files, problems, warnings, mainProblems } = inspectHupConfig(system, option);
   if (settings === undefined || mainProblems.length > 0) {
     throw new Problem(mainProblems.join('; '), mainProblems.length > 1 ? { hint: 'cfn-hup --check lists all' } : {});
@@ -61,10 +64,10 @@ export function readHupConfig(system: Pick<System, 'files' | 'self'>, option: st
 
 /** As readHupConfig, but continues after problems as far as possible. @throws Problem when there is no main file */
 export function inspectHupConfig(
-  { files, self }: Pick<System, 'files' | 'self'>,
+  { files, self, absolutePath }: Pick<System, 'files' | 'self' | 'absolutePath'>,
   option: string | undefined,
 ): InspectedConfig {
-  const places = findConfigFiles(files, option);
+  const places = findConfigFiles({ files, absolutePath }, option);
   const remarks: Remarks = { problems: [], warnings: [] };
   const mainProblems: string[] = [];
   const read = (path: string, complaints: string[]): ConfigFile | undefined => {
@@ -129,7 +132,10 @@ export function inspectHupConfig(
  * for AWS's agent; any other is the hooks directory, as for heat-cfntools, whose main file is fixed.
  * @throws Problem that says what was looked for
  */
-export function findConfigFiles(files: FileSystem, option: string | undefined): ConfigPlaces {
+export function findConfigFiles(
+  { files, absolutePath }: Pick<System, 'files' | 'absolutePath'>,
+  option: string | undefined,
+): ConfigPlaces {
   if (option === undefined) return placesBelow(ROOT);
   if (option === '') throw new Problem('-c is empty', { hint: 'an empty variable? give the configuration directory' });
   const path = absolutePath(option);

@@ -3,7 +3,7 @@ import { paths } from '../paths.ts';
 import { machineProblem } from '../system/file-problem.ts';
 import type { Locks, NamedLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
-import { monotonicMicroseconds, type Notifier } from '../system/notify.ts';
+import type { Notifier } from '../system/notify.ts';
 import { createPause, type Pause } from '../system/pause.ts';
 import type { Signals } from '../system/run-signals.ts';
 import { Interrupted } from '../system/signals.ts';
@@ -263,7 +263,7 @@ class Daemon {
     const isAsked = this.#isReloading;
     this.#isReloading = false;
     const { notifier } = this.#parts;
-    if (isAsked) notifier.send('RELOADING=1', `MONOTONIC_USEC=${monotonicMicroseconds()}`);
+    if (isAsked) notifier.send('RELOADING=1', `MONOTONIC_USEC=${this.#microseconds()}`);
     try {
       this.#config = this.#load();
       this.#complain('config', undefined);
@@ -288,6 +288,11 @@ class Daemon {
     this.#passBegan = undefined;
     if (result !== undefined) this.#complain('pass', undefined);
     return result;
+  }
+
+  /** For RELOADING=1: systemd tells by it which reload is meant (sd_notify(3)). */
+  #microseconds(): number {
+    return Math.round(this.#tools.system.clock.elapsed() * 1000);
   }
 
   #passFailed(error: unknown): undefined {

@@ -47,7 +47,7 @@ export function doubtsOf(
  * @returns one line each
  */
 export function doubtsOfWritten(
-  system: Pick<System, 'files' | 'self' | 'clock'>,
+  system: Pick<System, 'files' | 'self' | 'clock' | 'absolutePath'>,
   written: readonly string[],
   applied: AppliedMetadata,
 ): readonly string[] {

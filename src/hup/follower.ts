@@ -84,7 +84,8 @@ async function unitStates(system: Pick<System, 'files' | 'exec'>): Promise<Reado
 }
 
 /** The first file with a line that makes passes. */
-function cronFile({ files }: Pick<System, 'files'>, option: string | undefined): string | undefined {
+function cronFile(system: Pick<System, 'files' | 'absolutePath'>, option: string | undefined): string | undefined {
+  const { files } = system;
   const read = <T>(work: () => T): T | undefined => {
     try {
       return work();
@@ -99,7 +100,7 @@ function cronFile({ files }: Pick<System, 'files'>, option: string | undefined):
   return [...used.map((name) => `${CRON_DIRECTORY}/${name}`), ...CRON_FILES].find((path) =>
     read(() => files.readIfPresent(path, MOST_BYTES)?.toString('utf8'))
       ?.split('\n')
-      .some((line) => isCronLine(line) && !nameOther({ files }, wordsBehind(line), option)),
+      .some((line) => isCronLine(line) && !nameOther(system, wordsBehind(line), option)),
   );
 }
 

@@ -58,7 +58,7 @@ export function followsOther(system: System, pid: number, option: string | undef
 
 /** Whether the words behind `cfn-hup` are known to name other files than ours. */
 export function nameOther(
-  system: Pick<System, 'files'>,
+  system: Pick<System, 'files' | 'absolutePath'>,
   options: readonly string[],
   option: string | undefined,
 ): boolean {
@@ -79,13 +79,13 @@ export function optionsOf({ files }: Pick<System, 'files'>, pid: number): readon
 
 /** Whether two values of -c mean the same files, whatever links lead there. A relative one is taken from where we are. */
 export function isSameConfig(
-  { files }: Pick<System, 'files'>,
+  system: Pick<System, 'files' | 'absolutePath'>,
   one: string | undefined,
   other: string | undefined,
 ): boolean {
   const placesOf = (option: string | undefined): string => {
-    const { main, hooksFile, hooksDirectory } = findConfigFiles(files, option);
-    return [main, hooksFile, hooksDirectory].map((path) => realPath(files, path)).join('\n');
+    const { main, hooksFile, hooksDirectory } = findConfigFiles(system, option);
+    return [main, hooksFile, hooksDirectory].map((path) => realPath(system.files, path)).join('\n');
   };
   try {
     return one === other || placesOf(one) === placesOf(other);

@@ -50,11 +50,6 @@ export function createNotifier(environment: Record<string, string | undefined> =
   };
 }
 
-/** For RELOADING=1: systemd tells by it which reload is meant (sd_notify(3)). */
-export function monotonicMicroseconds(): string {
-  return String(process.hrtime.bigint() / 1000n);
-}
-
 async function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const program = findProgram(PROGRAM, searchPath(environment['PATH']));
   if (program === undefined) return;

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../../src/hup/check.ts';
+import { absolutePath } from '../../../src/system/path.ts';
 import { createAccounts } from '../../../src/system/accounts.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import type { Environment, Exec } from '../../../src/system/exec.ts';
@@ -52,6 +53,7 @@ async function check(
     },
     accounts: createAccounts(files, exec),
     self: us,
+    absolutePath,
   };
   return checkConfig(system, option);
 }

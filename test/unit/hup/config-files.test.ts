@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { findConfigFiles, readHupConfig } from '../../../src/hup/config-files.ts';
 import type { HupConfig } from '../../../src/hup/hup-config.ts';
+import { absolutePath } from '../../../src/system/path.ts';
 import { findUntrusted } from '../../../src/system/trusted-path.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
@@ -30,7 +31,7 @@ function guest(given: Readonly<Record<string, string | Buffer>>): Guest {
     chmodSync(root + path, mode);
   };
   for (const [path, content] of Object.entries(given)) put(path, content);
-  const read: Guest['read'] = (option) => readHupConfig({ files, self: us }, option);
+  const read: Guest['read'] = (option) => readHupConfig({ files, self: us, absolutePath }, option);
   return {
     root,
     read,
@@ -108,9 +109,9 @@ describe('-c', () => {
 
   it('may be relative', () => {
     const { files } = temporaryRoot();
-    expect(findConfigFiles(createdAt(files, join(process.cwd(), 'cfn/cfn-hup.conf')), 'cfn').main).toBe(
-      join(process.cwd(), 'cfn/cfn-hup.conf'),
-    );
+    expect(
+      findConfigFiles({ files: createdAt(files, join(process.cwd(), 'cfn/cfn-hup.conf')), absolutePath }, 'cfn').main,
+    ).toBe(join(process.cwd(), 'cfn/cfn-hup.conf'));
   });
 
   it.each<[option: string | undefined, files: Record<string, string>, line: string]>([

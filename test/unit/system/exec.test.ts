@@ -70,6 +70,20 @@ describe('query', () => {
   });
 });
 
+it('a query for which the caller gives no bound ends after 30 s, with exit code 75', async () => {
+  const real = setTimeout;
+  // Milliseconds stand for the seconds of the bound.
+  const timer = vi
+    .spyOn(globalThis, 'setTimeout')
+    .mockImplementation(((run: () => void, delay: number) => real(run, delay === 30_000 ? 300 : delay)) as typeof real);
+  onTestFinished(() => timer.mockRestore());
+  await expect(exec.query(['sleep', '60'])).rejects.toMatchObject({
+    message: expect.stringContaining('sleep does not answer'),
+    hint: 'it was ended after 30 s',
+    exitCode: 75,
+  });
+});
+
 describe('tool', () => {
   it.each<[command: [string, ...string[]], exitCode: number, stdout: string]>([
     [['true'], 0, ''],
