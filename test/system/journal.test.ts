@@ -121,6 +121,19 @@ describe('cfn-init', () => {
     expect((await view().run('journalctl -o export')).stdout).not.toMatch(/hunter22 phrase|5ecre7/);
   });
 
+  test('tells which step a signal has ended', async () => {
+    const commands = { '1-hangs': { command: 'kill $PPID; sleep 300; :' } };
+    expect((await cfnInit(view(), { commands }, words)).code).toBe(143);
+    const found = await entries('cfn-init', isEnd);
+    const [warning, failed, ended] = found.filter((entry) => Number(entry['PRIORITY']) < 6);
+    expect(warning?.['MESSAGE']).toBe('SIGTERM: ending commands 1-hangs');
+    expect([failed?.['MESSAGE_ID'], failed?.['CFN_STEP']]).toEqual([MESSAGE_IDS.stepFailed, 'commands 1-hangs']);
+    expect([ended?.['MESSAGE'], ended?.['CFN_EXIT_CODE']]).toEqual([
+      'ended by SIGTERM: commands "1-hangs": run cfn-init again',
+      '143',
+    ]);
+  });
+
   test('a failure that is let pass is a warning, told once', async () => {
     const config = { services: { systemd: { 'nonsense-unit': { ensureRunning: true } } } };
     expect((await cfnInit(view(), config, ['--compat', 'heat'])).code).toBe(0);
