@@ -44,7 +44,7 @@ export function pathNames(path: string): string[] {
 
 /** The path that a link leads to, from the directory that it is in. `..` is kept, since a directory before it may be a link. */
 export function linkedPath(link: string, target: string): string {
-  return target.startsWith('/') ? target : joinPath(splitPath(link)[0], target);
+  return target.startsWith('/') ? target : `${splitPath(link)[0]}${target}`;
 }
 
 /** A place on the way along a path. */

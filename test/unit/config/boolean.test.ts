@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseBoolean } from '../../../src/config/values.ts';
+import { parseBoolean, parseSwitch } from '../../../src/config/values.ts';
 
 it.each<[value: unknown, expected: boolean | undefined]>([
   [true, true],
@@ -35,4 +35,16 @@ it.each<[value: unknown, expected: boolean | undefined]>([
   [{}, undefined],
 ])('%j is %s', (value, expected) => {
   expect(parseBoolean(value)).toBe(expected);
+});
+
+it.each<[text: string, expected: boolean | undefined]>([
+  ['on', true],
+  [' OFF ', false],
+  ['Yes', true],
+  ['n', false],
+  ['0', false],
+  ['onn', undefined],
+  ['', undefined],
+])('in a configuration file: %j', (text, expected) => {
+  expect(parseSwitch(text)).toBe(expected);
 });
