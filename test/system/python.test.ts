@@ -318,7 +318,7 @@ with zipfile.ZipFile("${mended}", "w") as new:
       await view().run(`cp ${mended} ${path}`);
       await calls();
       expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 changed');
-      expect((await installs()).at(-1)).toBe(`install --break-system-packages --force-reinstall --no-deps -- ${path}`);
+      expect((await installs()).at(-1)).toBe(`install --force-reinstall --no-deps -- ${path}`);
       expect((await content()).stdout).toContain('mended');
       expect(summary(await apply({ 'cfn-dummy': path }))).toBe('1 unchanged');
       expect(await installs()).toEqual([]);
