@@ -52,6 +52,9 @@ function leaveOut(filter: RegExp): Plugin {
 /** Ways through proxies, and the library that they are made with, are a file of their own. */
 const PROXIES = 'http-proxied';
 
+/** execa runs the tools that change the machine, which take far longer than it takes to read it. */
+const APART: readonly string[] = [PROXIES, 'saxes', 'execa'];
+
 /** Modules that are files of their own in the binary, and are read when they are needed. */
 function apart(names: readonly string[]): Plugin {
   return {
@@ -137,13 +140,12 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     ...wrapper,
     entryPoints: [main],
     outfile: outfile(name),
-    // cfn-init runs programs all the time, the others hardly ever.
     plugins: [
       commanderWithoutPrograms,
       ...(wanted.every((command) => OFFLINE.includes(command)) ? [leaveOut(/^\.\/(?:proxy|http-[a-z]+)\.ts$/)] : []),
       ...(wanted.includes('cfn-init') ? [] : [leaveOut(/^\.\/http-download\.ts$/)]),
       onlyCommands(wanted),
-      apart(name === 'cfn-init' ? [PROXIES, 'saxes'] : [PROXIES, 'saxes', 'execa']),
+      apart(APART),
     ],
   });
   const forPackage = (name: string, contents: string, options: BuildOptions = {}): BuildOptions => ({
