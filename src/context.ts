@@ -1,39 +1,35 @@
 import { hostname } from 'node:os';
 import { type ExitCode, Problem, type ProblemCode } from './errors.ts';
-import { createLog, fileSink, type Log, type Sink, terminalSink } from './log.ts';
-import { consoleSink } from './logging/console-sink.ts';
-import { journalSink } from './logging/journal-sink.ts';
-import { lastRunSink } from './logging/last-run-sink.ts';
-import type { Progress } from './logging/progress.ts';
-import { createScreen, type Output, type Tone } from './logging/screen.ts';
+import { createLog, fileSink, type Log, type Sink, terminalSink } from './logging/log.ts';
+import { createScreen, type Output, type Progress, type Tone } from './logging/screen.ts';
+import { consoleSink, journalSink, lastRunSink } from './logging/sinks.ts';
 import { visible, visibleLine } from './logging/visible.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
-import { createAccounts } from './system/accounts.ts';
+import { createAccounts } from './system/accounts/door.ts';
 import { clockUntil, systemClock } from './system/clock.ts';
-import { writeToConsole } from './system/console.ts';
-import { endProcess } from './system/end-process.ts';
-import { createExec } from './system/exec.ts';
-import { fileProblem } from './system/file-problem.ts';
-import { createFileSystem } from './system/file-system.ts';
-import { createHttp, type ProxyChoice } from './system/http.ts';
+import { isTerminal, writeToConsole } from './system/console.ts';
+import { fileProblem } from './system/files/file-problem.ts';
+import { createFileSystem } from './system/files/file-system.ts';
+import { absolutePath } from './system/files/path.ts';
+import { createHttp } from './system/http/door.ts';
+import type { ProxyChoice } from './system/http/http.ts';
+import { trustedBy } from './system/http/trust.ts';
 import { createJournal } from './system/journal.ts';
 import { createLocks } from './system/lock.ts';
 import { createNotifier } from './system/notify.ts';
-import { absolutePath } from './system/path.ts';
-import { listenForSignals } from './system/run-signals.ts';
+import { createExec } from './system/programs/door.ts';
+import { endProcess, listenForSignals } from './system/signals.ts';
 import type { System } from './system/system.ts';
-import { isTerminal } from './system/terminal.ts';
-import { trustedBy } from './system/trust.ts';
 
 export interface Context {
   readonly system: System;
   /** Errors and warnings also go to stderr, unless the command is a quiet one. */
   readonly log: Log;
   /** Says an error on stderr that a quiet command has only logged. */
-  readonly insist: (line: string) => void;
+  readonly printAlways: (line: string) => void;
   /** Says an error that the log has already on stderr, unless the command is a quiet one. */
-  readonly remind: (line: string) => void;
+  readonly printAgain: (line: string) => void;
   /** Says on stderr what is no error and what the log has already. */
   readonly notice: (text: string) => void;
   /** The file that the log goes to; undefined where it cannot be written. */
@@ -105,7 +101,7 @@ export function createContext(options: ContextOptions): Context {
     locks: createLocks(exec, clock),
     signals,
     openNotifier: createNotifier,
-    startDetached: async (args) => (await import('./system/detached.ts')).startDetached(args),
+    startDetached: async (args) => (await import('./system/programs/detached.ts')).startDetached(args),
     hostname,
     absolutePath,
     environment,
@@ -152,10 +148,10 @@ export function createContext(options: ContextOptions): Context {
   return {
     system,
     log,
-    insist: (line) => {
+    printAlways: (line) => {
       if (isQuiet) terminal.write('ERROR', show(line));
     },
-    remind: (line) => {
+    printAgain: (line) => {
       if (!isQuiet) terminal.write('ERROR', show(line));
     },
     notice: (text) => output.stderr(`${paint.stderr('detail', `${command}: ${visible(redact(visible(text)))}`)}\n`),

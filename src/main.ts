@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { describeError, ExitCode, errnoOf } from './errors.ts';
 import { Redactor } from './redact.ts';
 import { run } from './run.ts';
-import { endBySignal, endProcess } from './system/end-process.ts';
-import { machineProblem } from './system/file-problem.ts';
+import { machineProblem } from './system/files/file-problem.ts';
+import { endBySignal, endProcess } from './system/signals.ts';
 
 const STDOUT = 1;
 const STDERR = 2;

@@ -34,7 +34,8 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const source = (): Buffer =>
     `${name}.cjs` in files
       ? file(`${name}.cjs`)
-      : process.getBuiltinModule('node:zlib').brotliDecompressSync(file(`${name}.cjs.br`));
+      : // biome-ignore lint/plugin: most starts need nothing that is compressed.
+        process.getBuiltinModule('node:zlib').brotliDecompressSync(file(`${name}.cjs.br`));
   const cachedData = file(`${name}.cache`);
   const script = new Script(source().toString('latin1'), {
     filename: `${name}.cjs`,

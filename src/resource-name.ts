@@ -21,7 +21,7 @@ export function resourceNameFault(name: string): string | undefined {
 export function resourceFilePart(name: string): string {
   const plain = percentEncodeForFile(name);
   if (plain.length <= LONGEST_PART) return plain;
-  // Loaded here: no ordinary name is that long.
+  // biome-ignore lint/plugin: no ordinary name is that long, so a start need not load this.
   const { createHash } = process.getBuiltinModule('node:crypto');
   return `${plain.slice(0, KEPT_PART)}-${createHash('sha256').update(name).digest('hex').slice(0, DIGITS)}`;
 }

@@ -7,8 +7,8 @@ import { closeMetadata } from './metadata/boot-data-modes.ts';
 import { dispatch } from './multicall.ts';
 import { paths } from './paths.ts';
 import { Redactor } from './redact.ts';
-import { machineProblem } from './system/file-problem.ts';
-import { absolutePath } from './system/path.ts';
+import { machineProblem } from './system/files/file-problem.ts';
+import { absolutePath } from './system/files/path.ts';
 import { type EndingSignal, Interrupted } from './system/signals.ts';
 import { VERSION } from './version.ts';
 
@@ -76,7 +76,7 @@ async function checkProxies(args: ParsedArguments): Promise<void> {
     ['httpsProxy', '--https-proxy'],
   ] as const) {
     const text = textOption(args, name);
-    if (text !== undefined) (await import('./system/proxy.ts')).parseProxy(text, option);
+    if (text !== undefined) (await import('./system/http/proxy.ts')).parseProxy(text, option);
   }
 }
 
@@ -117,14 +117,14 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
   return ExitCode.usage;
 }
 
-function reportFailure({ name }: CommandSpec, error: unknown, { log, insist }: Context): ExitCode | EndingSignal {
+function reportFailure({ name }: CommandSpec, error: unknown, { log, printAlways }: Context): ExitCode | EndingSignal {
   if (error instanceof Interrupted) {
     log.info(error.message, { event: 'runEnded', exitCode: error.exitCode });
     return error.signal;
   }
   const fail = (line: string, exitCode: ExitCode): void => {
     log.error(line, { event: 'runEnded', exitCode });
-    insist(line);
+    printAlways(line);
   };
   const problem = error instanceof Problem ? error : machineProblem(error);
   if (problem !== undefined) {

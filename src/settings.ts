@@ -1,8 +1,8 @@
 import { parseSwitch } from './config/values.ts';
-import type { Log } from './log.ts';
+import type { Log } from './logging/log.ts';
 import { paths } from './paths.ts';
 import { parsePythonIni } from './python-ini.ts';
-import type { FileSystem } from './system/file-system.ts';
+import type { FileSystem } from './system/files/file-system.ts';
 
 /** Larger than any settings file. */
 const MOST_BYTES = 1024 * 1024;

@@ -6,7 +6,7 @@ import { describeError } from '../../src/errors.ts';
 import { describeStackResource, type KnownAnswer, type QueryAccess } from '../../src/heat/describe.ts';
 import { BY_OPTIONS } from '../../src/heat/named-by.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { createHttp } from '../../src/system/http.ts';
+import { createHttp } from '../../src/system/http/door.ts';
 import { Cloud } from '../../test/heat/cloud.ts';
 import type { RigAddresses } from '../../test/heat/rig.ts';
 import { guestTemplate } from '../../test/heat/templates.ts';

@@ -50,7 +50,7 @@ function leaveOut(filter: RegExp): Plugin {
 }
 
 /** Ways through proxies, and the library that they are made with, are a file of their own. */
-const PROXIES = 'http-proxied';
+const PROXIES = 'proxied';
 
 /** execa runs the tools that change the machine, which take far longer than it takes to read it. */
 const APART: readonly string[] = [PROXIES, 'saxes', 'execa'];
@@ -60,7 +60,7 @@ function apart(names: readonly string[]): Plugin {
   return {
     name: 'apart',
     setup(bundler) {
-      bundler.onResolve({ filter: /^(?:[a-z]+|\.\/http-proxied\.ts)$/ }, ({ path }) => {
+      bundler.onResolve({ filter: /^(?:[a-z]+|\.\/proxied\.ts)$/ }, ({ path }) => {
         const name = path.replace(/^\.\/|\.ts$/g, '');
         return names.includes(name) ? { path: name, namespace: 'apart' } : undefined;
       });
@@ -142,8 +142,10 @@ export async function bundle(directory: string): Promise<readonly string[]> {
     outfile: outfile(name),
     plugins: [
       commanderWithoutPrograms,
-      ...(wanted.every((command) => OFFLINE.includes(command)) ? [leaveOut(/^\.\/(?:proxy|http-[a-z]+)\.ts$/)] : []),
-      ...(wanted.includes('cfn-init') ? [] : [leaveOut(/^\.\/http-download\.ts$/)]),
+      ...(wanted.every((command) => OFFLINE.includes(command))
+        ? [leaveOut(/^\.\/(?:proxy|exchange|download|direct|proxied)\.ts$/)]
+        : []),
+      ...(wanted.includes('cfn-init') ? [] : [leaveOut(/^\.\/download\.ts$/)]),
       onlyCommands(wanted),
       apart(APART),
     ],
@@ -164,7 +166,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       },
       ...frequent.map((name) => forCommands(name, [name])),
       forCommands('cfntools', others),
-      forPackage(PROXIES, `module.exports = require('./src/system/http-proxied.ts');`, {
+      forPackage(PROXIES, `module.exports = require('./src/system/http/proxied.ts');`, {
         plugins: [undiciByHttp1],
         define: undiciDefines,
       }),

@@ -131,7 +131,7 @@ const scratchMachine = new Proxy(fs, {
   },
 });
 
-/** node:http's request, of which only what src/system/http-direct.ts uses. */
+/** node:http's request, of which only what src/system/http/direct.ts uses. */
 function request(): EventEmitter {
   const answer = Object.assign(Readable.from([Buffer.from(ANSWER)]), {
     statusCode: 200,

@@ -12,9 +12,9 @@ const ALIGNMENT = 8;
  * What not every boot needs is compressed, which costs a millisecond when it is read. By brotli: unlike zlib's, its result does
  * not depend on the processor.
  */
-const COMPRESSED: ReadonlySet<string> = new Set(['cfntools', 'execa', 'http-proxied', 'saxes']);
+const COMPRESSED: ReadonlySet<string> = new Set(['cfntools', 'execa', 'proxied', 'saxes']);
 /** Hardly anybody goes through a proxy or reads an error in XML. */
-const WITHOUT_CODE: ReadonlySet<string> = new Set(['http-proxied', 'saxes']);
+const WITHOUT_CODE: ReadonlySet<string> = new Set(['proxied', 'saxes']);
 
 /** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {

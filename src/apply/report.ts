@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import type { About } from '../logging/events.ts';
+import type { About } from '../logging/log.ts';
 import type { Step } from '../sections/step.ts';
 
 /** How a step ended. A failure that compatibility mode tolerates is `failed` as well. */

@@ -1,10 +1,10 @@
 import type { SectionName } from '../config/config.ts';
 import { ExitCode, Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import type { BoundStep, RunPlan } from '../sections/index.ts';
 import type { Changes, Outcome, Step, World } from '../sections/step.ts';
-import { MissingAccount } from '../system/accounts.ts';
-import { machineProblem } from '../system/file-problem.ts';
+import { MissingAccount } from '../system/accounts/accounts.ts';
+import { machineProblem } from '../system/files/file-problem.ts';
 import { Interrupted } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { type Report, type StepResult, stepAbout, stepLine } from './report.ts';

@@ -1,10 +1,9 @@
 import { ExitCode, Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
 import { type Settings, secondsSetting } from '../settings.ts';
-import type { HeldLock, Locks } from '../system/lock.ts';
-import type { Holder } from '../system/pid-lock.ts';
-import { ancestorsOf } from '../system/processes.ts';
+import type { HeldLock, Holder, Locks } from '../system/lock.ts';
+import { ancestorsOf } from '../system/programs/processes.ts';
 import type { System } from '../system/system.ts';
 
 /**

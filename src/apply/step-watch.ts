@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import type { Step } from '../sections/step.ts';
 import type { Clock } from '../system/clock.ts';
 import { formatDuration, stepColumns } from './report.ts';

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { Problem } from '../errors.ts';
-import { descendantCommands, serviceOf } from '../system/processes.ts';
+import { descendantCommands, serviceOf } from '../system/programs/processes.ts';
+import { listJobs, runsTransient, unitsAhead } from '../system/programs/systemctl.ts';
 import type { System } from '../system/system.ts';
-import { listJobs, runsTransient, unitsAhead } from '../system/systemctl.ts';
 
 /** The verbs of systemctl that wait for the jobs they ask for (systemctl(1)). */
 const WAITING_VERBS = /^(?:start|stop|restart|reload|(?:try|reload|force|cond).*|isolate|enable|reenable|disable)$/;

@@ -8,11 +8,11 @@ import { chainTools, metadataOptions } from './metadata-options.ts';
 
 /** cfn-get-metadata: prints the metadata of a resource, or the value at a key of it (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
-  const wish = metadataOptions(args);
+  const lookup = metadataOptions(args);
   for (const name of ['stack', 'resource'] as const)
-    if (wish[name] === undefined) throw usageProblem(`--${name} is missing`, 'give --stack and --resource');
-  const document = await findMetadata(wish, chainTools(context));
-  const text = valueAt(document.text, textOption(args, 'key'), wish.resource ?? '');
+    if (lookup[name] === undefined) throw usageProblem(`--${name} is missing`, 'give --stack and --resource');
+  const document = await findMetadata(lookup, chainTools(context));
+  const text = valueAt(document.text, textOption(args, 'key'), lookup.resource ?? '');
   context.write(`${flagOption(args, 'raw') && text.startsWith('"') ? bare(text) : jsonLikePython(text)}\n`);
   return ExitCode.done;
 }

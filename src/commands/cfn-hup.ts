@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
 import { ExitCode, Problem } from '../errors.ts';
 import { type GivenSecret, readGivenSecret } from '../given-file.ts';
-import type { HupConfig } from '../hup/hup-config.ts';
 import type { PassTools } from '../hup/pass.ts';
+import type { HupConfig } from '../hup/settings.ts';
 import type { PassEnd } from '../hup/single-pass.ts';
 import type { Request, Start } from '../hup/start.ts';
 import { paths } from '../paths.ts';
@@ -48,7 +48,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
     redactor,
     readSecretFile: (path) => readCredentialFile(path, system),
   };
-  const { prepareStateDirectory } = await import('../hup/state-store.ts');
+  const { prepareStateDirectory } = await import('../hup/state-files.ts');
   const begin = await startOf(requestOf(args), system);
   const config = begin.start === 'loop' ? undefined : loadConfig();
   prepareStateDirectory(system);
@@ -103,7 +103,7 @@ async function startOf(request: Request, system: System): Promise<Beginning> {
   if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
   const [{ planStart }, { probeSurroundings }] = await Promise.all([
     import('../hup/start.ts'),
-    import('../hup/surroundings.ts'),
+    import('../hup/start.ts'),
   ]);
   const surroundings = await probeSurroundings(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
   const isFollowed = system.locks.holderOf(paths.hupDaemonLock) !== undefined;

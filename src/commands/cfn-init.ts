@@ -11,7 +11,7 @@ import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import { findMetadata, type MetadataOptions } from '../metadata/source-chain.ts';
 import { planRun } from '../sections/index.ts';
 import { applyPathSetting, readSettings, type Settings, settingPlace } from '../settings.ts';
-import { makeRootDirectory } from '../system/root-directory.ts';
+import { makeRootDirectory } from '../system/files/root-directory.ts';
 import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataOptions } from './metadata-options.ts';
@@ -23,7 +23,7 @@ const MOST_FINDINGS = 50;
 interface Request {
   /** --strict: what would be a warning about the document is an error. */
   readonly isStrict: boolean;
-  readonly wish: MetadataOptions;
+  readonly lookup: MetadataOptions;
   /** The document, when it comes by a pipe. */
   readonly given: Buffer | undefined;
   readonly configSets: readonly string[];
@@ -46,17 +46,17 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   await applyPathSetting(files, log);
   const settings = await readSettings(files);
   const isCompatible = await isCompatibleWithHeat(args, context, settings);
-  const wish = metadataOptions(args);
+  const lookup = metadataOptions(args);
   signals.during('the read of the document');
   try {
     // Before our turn: whoever writes it may wait for another cfn-init.
-    const isPiped = wish.given !== undefined && isStream(wish.given);
-    const given = isPiped ? await readGiven(system, wish.given, MOST_METADATA_BYTES) : undefined;
+    const isPiped = lookup.given !== undefined && isStream(lookup.given);
+    const given = isPiped ? await readGiven(system, lookup.given, MOST_METADATA_BYTES) : undefined;
     signals.during('the wait for another cfn-init');
     const turn = await takeTurn(system, log, settings);
     try {
       const isStrict = flagOption(args, 'strict');
-      const request = { wish, given, configSets: configSets(args), isOtherRoot, isCompatible, isStrict };
+      const request = { lookup, given, configSets: configSets(args), isOtherRoot, isCompatible, isStrict };
       return await applyMetadata(request, context);
     } finally {
       turn.release();
@@ -76,10 +76,10 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
 
 async function applyMetadata(request: Request, context: Context): Promise<ExitCode> {
   const { system, log, verbose, redactor, progress } = context;
-  const { wish, given, isOtherRoot, isCompatible } = request;
+  const { lookup, given, isOtherRoot, isCompatible } = request;
   system.signals.during('the look-up of metadata');
   const tools = chainTools(context);
-  const document = await findMetadata(wish, given === undefined ? tools : { ...tools, readGiven: async () => given });
+  const document = await findMetadata(lookup, given === undefined ? tools : { ...tools, readGiven: async () => given });
   redactor.addDocument(document.value, document.text);
   const tolerated: ReadonlySet<SectionName> = isCompatible ? TOLERATED_BY_HEAT : new Set();
   const { configs, findings, secrets, privateTexts, openTexts } = decodeMetadata(
@@ -122,7 +122,7 @@ async function applyMetadata(request: Request, context: Context): Promise<ExitCo
       if (!verbose && result.state !== 'unchanged') context.print(stepLine(result), result.state);
     },
   }).finally(() => progress?.end());
-  await warnOfHooks(report, document, wish.resource, context);
+  await warnOfHooks(report, document, lookup.resource, context);
   const summary = summaryLine(report);
   log.info(summary, report.stoppedBy === undefined ? { event: 'runEnded', exitCode: ExitCode.done } : {});
   if (!verbose) context.print(`cfn-init: ${summary}`);

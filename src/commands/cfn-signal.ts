@@ -5,6 +5,9 @@ import { deliver } from '../heat/delivery.ts';
 import { type Budget, beginBudget, tooLate } from '../heat/retries.ts';
 import { decodeSignalUrl } from '../heat/signal-url.ts';
 import { type SignalOptions, type SignalTarget, signalOf, statusOf } from '../heat/wait-condition.ts';
+import { readRunNotes } from '../hup/notes.ts';
+import { paths } from '../paths.ts';
+import type { System } from '../system/system.ts';
 import { isWebUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { handleOf } from './signal-operand.ts';
@@ -109,7 +112,6 @@ function boundsOf(args: ParsedArguments, { system, log }: Context): Budget['boun
 /** -e without -r: the error of the cfn-init that ran just before and ended with this code. */
 async function reasonOfLastRun(exitCode: string | undefined, { system }: Context): Promise<string | undefined> {
   if (exitCode === undefined) return undefined;
-  const { lastRunError } = await import('./last-run.ts');
   const line = lastRunError(system, Number(exitCode));
   return line === undefined ? undefined : `cfn-init: ${line}`;
 }
@@ -254,4 +256,24 @@ function timeoutOption(args: ParsedArguments): number | undefined {
   if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0)
     throw usageProblem(`not a number of seconds: ${JSON.stringify(text)}`, 'give --timeout a positive number');
   return seconds;
+}
+
+/**
+ * Milliseconds after which a cfn-init no longer counts as the one that ran just before: a script may do something else in
+ * between.
+ */
+const LONGEST_AGO = 10 * 60_000;
+
+/**
+ * The error by which the last cfn-init of this boot ended (lastRunSink in logging/sinks.ts).
+ * @param exitCode the code that it has to have ended with
+ * @returns undefined when it succeeded, ended with another code or long ago, or when we may not read it
+ */
+function lastRunError({ files, clock }: Pick<System, 'files' | 'clock'>, exitCode: number): string | undefined {
+  const { line, elapsed, bootId, ...note } = readRunNotes({ files }, paths.lastRun);
+  if (note['exitCode'] !== exitCode || typeof line !== 'string' || line === '' || typeof elapsed !== 'number')
+    return undefined;
+  const ago = clock.elapsed() - elapsed;
+  const isOfThisBoot = bootId === files.readIfPresent(paths.bootId)?.toString('utf8').trim();
+  return isOfThisBoot && ago >= 0 && ago <= LONGEST_AGO ? line : undefined;
 }

@@ -5,7 +5,7 @@ import { exposureProblem } from '../heat/credentials.ts';
 import { decodeSignalUrl, signalUrlFault, withoutWrapping } from '../heat/signal-url.ts';
 import { type SignalTarget, signedHandle } from '../heat/wait-condition.ts';
 import { parseJson } from '../json.ts';
-import type { Transport } from '../system/http.ts';
+import type { Transport } from '../system/http/http.ts';
 import { splitUrl } from '../url.ts';
 
 /** Larger than any handle. */

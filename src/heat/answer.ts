@@ -1,6 +1,6 @@
 import type { MetadataDocument } from '../config/decode.ts';
 import { isRecord, jsonTextAt, parseJson } from '../json.ts';
-import type { HttpResponse } from '../system/http.ts';
+import type { HttpResponse } from '../system/http/http.ts';
 
 /** As much as any metadata may have, and as last_metadata may. */
 export const MOST_ANSWER_BYTES = 64 * 1024 * 1024;

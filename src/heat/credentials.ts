@@ -2,7 +2,7 @@ import { codeOf, describeError, ExitCode, Problem, usageProblem } from '../error
 import { parseJson } from '../json.ts';
 import { once } from '../once.ts';
 import { CHECK_KEY, type Credentials, credentialsFault, type PartNames } from '../signing/credentials.ts';
-import type { Exposure } from '../system/trusted-path.ts';
+import type { Exposure } from '../system/files/trusted-path.ts';
 import type { KeystoneCredentials } from './keystone-credentials.ts';
 import type { NamedBy } from './named-by.ts';
 

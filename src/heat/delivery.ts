@@ -1,8 +1,8 @@
 import { Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { isWorthRetrying, TransientFailure } from '../retry.ts';
-import type { HttpResponse } from '../system/http.ts';
-import { isTransient } from '../system/http-problem.ts';
+import type { HttpResponse } from '../system/http/http.ts';
+import { isTransient } from '../system/http/problem.ts';
 import type { System } from '../system/system.ts';
 import { type Budget, retryWithin } from './retries.ts';
 import { EXCHANGE_TIMEOUT, type Signal, type SignalTarget } from './wait-condition.ts';

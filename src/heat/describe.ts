@@ -1,9 +1,9 @@
-import { describeAge } from '../age.ts';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import type { HttpResponse, Transport } from '../system/http.ts';
+import type { HttpResponse, Transport } from '../system/http/http.ts';
 import type { System } from '../system/system.ts';
+import { describeAge } from '../time.ts';
 import { serverOf, shownText } from '../url.ts';
 import { type Answer, decodeAnswer, MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Endpoint } from './endpoint.ts';

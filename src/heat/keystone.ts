@@ -2,7 +2,7 @@ import { Problem } from '../errors.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Http, HttpResponse, Transport } from '../system/http.ts';
+import type { Http, HttpResponse, Transport } from '../system/http/http.ts';
 import { isWebUrl } from '../url.ts';
 import type { Identity, KeystoneCredentials, Named } from './keystone-credentials.ts';
 import { failureOfExchange } from './retries.ts';

@@ -3,7 +3,7 @@ import { isRecord, jsonTextAt, parseJson } from '../json.ts';
 import { percentDecode } from '../percent-encoding.ts';
 import { isWorthRetrying, TransientFailure } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Http, HttpResponse, Transport } from '../system/http.ts';
+import type { Http, HttpResponse, Transport } from '../system/http/http.ts';
 import { splitUrl } from '../url.ts';
 import { MOST_ANSWER_BYTES, type StackResource } from './answer.ts';
 import type { Described, KnownAnswer } from './describe.ts';

@@ -1,6 +1,6 @@
 import { Problem, usageProblem } from '../errors.ts';
 import { isRecord } from '../json.ts';
-import type { HttpResponse, Transport } from '../system/http.ts';
+import type { HttpResponse, Transport } from '../system/http/http.ts';
 import type { System } from '../system/system.ts';
 import { isWebUrl, serverOf } from '../url.ts';
 import { createNativeMemory, endpointOf, type Token, tokenFor } from './keystone.ts';
@@ -180,7 +180,7 @@ function toQueue(
 ): Part {
   return {
     url: `${endpointOf(token, 'messaging', credentials)}/v2/queues/${queueId}/messages`,
-    headers: { 'Client-ID': globalThis.crypto.randomUUID() },
+    headers: { 'Client-ID': crypto.randomUUID() },
     body: JSON.stringify({ messages: [{ body: nativeSignal(signal), ttl: TIME_TO_LIVE }] }),
   };
 }

@@ -1,8 +1,8 @@
 import { ExitCode, Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { inSeconds, parseRetryAfter, retrying, TransientFailure } from '../retry.ts';
 import type { Clock } from '../system/clock.ts';
-import { isTransient } from '../system/http-problem.ts';
+import { isTransient } from '../system/http/problem.ts';
 import type { Bounds } from './endpoint.ts';
 
 /** Milliseconds for work that must get done, such as a signal, when no time is given: long enough for a restart of Heat. */

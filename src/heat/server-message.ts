@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from '../json.ts';
-import type { HttpResponse } from '../system/http.ts';
+import type { HttpResponse } from '../system/http/http.ts';
 import { shownRedirect, shownText } from '../url.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../system/http.ts';
+import type { HttpResponse } from '../system/http/http.ts';
 import { serverOf } from '../url.ts';
 import { deniedHint } from './server-message.ts';
 import {

@@ -1,10 +1,8 @@
-import { canonicalPath } from '../signing/canonical-path.ts';
-import { canonicalQuery, type Parameter } from '../signing/canonical-query.ts';
+import { canonicalPath, canonicalQuery, type Parameter } from '../signing/canonical.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import { sha256Hex } from '../signing/sha256.ts';
 import { signV2 } from '../signing/signature-v2.ts';
-import { signV4 } from '../signing/signature-v4.ts';
-import type { HttpRequest } from '../system/http.ts';
+import { sha256Hex, signV4 } from '../signing/signature-v4.ts';
+import type { HttpRequest } from '../system/http/http.ts';
 import { splitUrl } from '../url.ts';
 import type { Endpoint } from './endpoint.ts';
 

@@ -1,7 +1,7 @@
-import { describeAge } from '../age.ts';
 import { Problem } from '../errors.ts';
 import { isWorthRetrying } from '../retry.ts';
-import type { HttpRequest, HttpResponse, Transport } from '../system/http.ts';
+import type { HttpRequest, HttpResponse, Transport } from '../system/http/http.ts';
+import { describeAge } from '../time.ts';
 import { serverOf, splitUrl } from '../url.ts';
 import { bracketed, callForbiddenByPolicy, policyHint, redirectHint } from './server-message.ts';
 import { signedUrlFault } from './signal-url.ts';

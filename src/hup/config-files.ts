@@ -1,10 +1,10 @@
 import { basename, dirname, resolve } from 'node:path';
 import { Problem } from '../errors.ts';
 import { decodePythonIni } from '../python-ini.ts';
-import type { FileSystem } from '../system/file-system.ts';
-import { joinPath, MOST_LINKS } from '../system/path.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
+import { joinPath, MOST_LINKS } from '../system/files/path.ts';
+import { findUntrusted } from '../system/files/trusted-path.ts';
 import type { System } from '../system/system.ts';
-import { findUntrusted } from '../system/trusted-path.ts';
 import {
   type ConfigFile,
   type ConfigSection,
@@ -15,8 +15,7 @@ import {
   remark,
 } from './config-sections.ts';
 import { decodeHooks } from './hooks.ts';
-import type { HupConfig, HupSettings } from './hup-config.ts';
-import { decodeSettings, isMeantAsMain } from './settings.ts';
+import { decodeSettings, type HupConfig, type HupSettings, isMeantAsMain } from './settings.ts';
 
 const ROOT = '/etc/cfn';
 const MAIN_FILE = 'cfn-hup.conf';

@@ -1,20 +1,18 @@
 import { describeError, ExitCode, Problem, traceOf } from '../errors.ts';
 import { paths } from '../paths.ts';
-import { machineProblem } from '../system/file-problem.ts';
+import { createPause, type Pause } from '../system/clock.ts';
+import { machineProblem } from '../system/files/file-problem.ts';
 import type { Locks, NamedLock } from '../system/lock.ts';
 import { keepSmall, type Memory } from '../system/memory.ts';
 import type { Notifier } from '../system/notify.ts';
-import { createPause, type Pause } from '../system/pause.ts';
-import type { Signals } from '../system/run-signals.ts';
-import { Interrupted } from '../system/signals.ts';
+import { Interrupted, type Signals } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
-import { followingNote, forgetFollowing } from './following.ts';
-import type { HupConfig } from './hup-config.ts';
+import { type RunningActions, watchActions } from './hook-runner.ts';
+import { followingNote, forgetFollowing, otherFollowed, type Rivalry, rivalry, TURN_WAIT } from './other-loops.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
-import { passLockOf } from './pass-lock.ts';
-import { otherFollowed, type Rivalry, rivalry, TURN_WAIT } from './rival.ts';
-import { type RunningActions, watchActions } from './running-actions.ts';
 import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
+import type { HupConfig } from './settings.ts';
+import { passLockOf } from './single-pass.ts';
 import { StatusLine } from './status-line.ts';
 
 /** What the loop works with besides the passes' tools. */
@@ -243,7 +241,7 @@ class Daemon {
       {
         changed: result?.changed ?? false,
         hasFailed: result === undefined || hasFailed(result),
-        retryAfter: result?.trouble?.retryAfter,
+        retryAfter: result?.failure?.retryAfter,
         nextAttempt: result?.nextAttempt,
       },
       { interval, phase: this.#parts.phase },
@@ -340,7 +338,7 @@ class Daemon {
 }
 
 /** Of a server that refuses one resource and gives the others, the others are still to be followed at the usual pace. */
-function hasFailed({ trouble, fetched }: PassResult): boolean {
-  const isRefused = trouble?.kind === 'refused' || trouble?.kind === 'forbidden';
-  return trouble?.kind === 'unreachable' || (isRefused && fetched === 0);
+function hasFailed({ failure, fetched }: PassResult): boolean {
+  const isRefused = failure?.kind === 'refused' || failure?.kind === 'forbidden';
+  return failure?.kind === 'unreachable' || (isRefused && fetched === 0);
 }

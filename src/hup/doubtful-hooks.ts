@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { Problem } from '../errors.ts';
 import { readLocalMetadata, resourceCachePath } from '../metadata/local.ts';
 import { paths } from '../paths.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 import { type InspectedConfig, inspectHupConfig } from './config-files.ts';
 import type { Remarks } from './config-sections.ts';

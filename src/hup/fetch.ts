@@ -2,27 +2,19 @@ import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
 import { BY_HUP_CONFIG } from '../heat/named-by.ts';
+import { isRecord } from '../json.ts';
 import { boundsOf, fetchFromHeatAgain, findHeatAccess, type HeatTools } from '../metadata/heat-source.ts';
-import { forgetForbidden, noteForbidden } from './forbidden.ts';
-import type { HupSettings } from './hup-config.ts';
+import { paths } from '../paths.ts';
+import type { System } from '../system/system.ts';
+import { isoTime } from '../time.ts';
+import { type FetchFailure, readRunNotes, writeRunNotes } from './notes.ts';
+import type { HupSettings } from './settings.ts';
 
-/** Why nothing, or not all, came from Heat. */
-export interface Trouble {
-  /** Forbidden: by Heat's policy, to all guests. */
-  readonly kind: 'unreachable' | 'refused' | 'unasked' | 'forbidden';
-  /** What is said of it in the log. */
-  readonly line?: string;
-  /** The log has it from an earlier pass, of this process or another. */
-  readonly isKnown?: boolean;
-  /** Milliseconds of the pause that the server asks for. */
-  readonly retryAfter?: number;
-}
-
-export interface Fetched {
+interface Fetched {
   /** By logical id. */
   readonly resources: ReadonlyMap<string, StackResource>;
   /** The first that came up, or the first that gives reason to leave the server alone for a while. */
-  readonly trouble: Trouble | undefined;
+  readonly failure: FetchFailure | undefined;
   /** The resource that failed, when others were fetched. */
   readonly about?: string | undefined;
 }
@@ -40,18 +32,18 @@ export async function fetchResources(
   attempts: number | undefined,
 ): Promise<Fetched> {
   const resources = new Map<string, StackResource>();
-  let trouble: Trouble | undefined;
+  let failure: FetchFailure | undefined;
   let about: string | undefined;
-  const take = (error: unknown, resource?: string): Trouble => {
+  const take = (error: unknown, resource?: string): FetchFailure => {
     if (!(error instanceof Problem)) throw error;
-    const now = troubleOf(error, settings, tools);
+    const now = failureOf(error, settings, tools);
     if (now.isKnown !== true) tools.log.error(error.line);
-    const worst = trouble === undefined ? now : graver(trouble, now);
-    if (worst.line !== trouble?.line) about = resource;
-    trouble = worst;
+    const worst = failure === undefined ? now : graver(failure, now);
+    if (worst.line !== failure?.line) about = resource;
+    failure = worst;
     return now;
   };
-  if (names.length === 0) return { resources, trouble };
+  if (names.length === 0) return { resources, failure };
   try {
     const { url, region, credentialFile, role } = settings;
     const options = {
@@ -79,23 +71,59 @@ export async function fetchResources(
   } catch (error) {
     take(error);
   }
-  if (resources.size > 0 || trouble?.kind === 'refused') forgetForbidden(tools.system, settings.stack);
-  return { resources, trouble, about: resources.size > 0 ? about : undefined };
+  if (resources.size > 0 || failure?.kind === 'refused') forgetForbidden(tools.system, settings.stack);
+  return { resources, failure, about: resources.size > 0 ? about : undefined };
 }
 
 /** A server that cannot be reached counts for more than what it refuses, and the longest time that it asks for counts. */
-function graver(first: Trouble, second: Trouble): Trouble {
+function graver(first: FetchFailure, second: FetchFailure): FetchFailure {
   if (second.kind !== 'unreachable') return first;
   if (first.kind !== 'unreachable') return first.kind === 'refused' ? second : first;
   const retryAfter = Math.max(first.retryAfter ?? 0, second.retryAfter ?? 0);
   return retryAfter > 0 ? { ...first, retryAfter } : first;
 }
 
-function troubleOf(error: Problem, { stack }: HupSettings, { system }: HeatTools): Trouble {
+function failureOf(error: Problem, { stack }: HupSettings, { system }: HeatTools): FetchFailure {
   const { code, line, retryAfter } = error;
   if (code === 'CFN_HEAT_FORBIDS_GUESTS')
     return { kind: 'forbidden', line, isKnown: !noteForbidden(system, stack, line) };
   if (code === 'CFN_HEAT_UNREACHABLE')
     return { kind: 'unreachable', line, ...(retryAfter === undefined ? {} : { retryAfter }) };
   return { kind: code === 'CFN_HEAT_REFUSED' ? 'refused' : 'unasked', line };
+}
+
+/** The message that Heat's policy forbids guests to ask. */
+interface Forbidden {
+  readonly line: string;
+  /** In ISO form. */
+  readonly since: string;
+}
+
+/** What the policy of Heat forbade at the last pass that got an answer about the stack; undefined when it forbade nothing. */
+function readForbidden(system: Pick<System, 'files'>, stack: string): Forbidden | undefined {
+  const note = readRunNotes(system, paths.hupForbidden)[stack];
+  if (!isRecord(note)) return undefined;
+  const { line, since } = note;
+  return typeof line === 'string' && typeof since === 'string' && !Number.isNaN(Date.parse(since))
+    ? { line, since }
+    : undefined;
+}
+
+/**
+ * Notes it, so that it is said once and not by each pass of cron or each start of the daemon: only the operator of the cloud
+ * can change it.
+ * @returns whether it is to be said: it is new, or other than before
+ */
+function noteForbidden(system: System, stack: string, line: string): boolean {
+  if (readForbidden(system, stack)?.line === line) return false;
+  const note: Forbidden = { line, since: isoTime(system.clock.now()) };
+  writeRunNotes(system, paths.hupForbidden, { ...readRunNotes(system, paths.hupForbidden), [stack]: note });
+  return true;
+}
+
+/** Heat has answered otherwise: it is news when it comes back. */
+function forgetForbidden(system: System, stack: string): void {
+  const { [stack]: known, ...others } = readRunNotes(system, paths.hupForbidden);
+  if (known === undefined) return;
+  writeRunNotes(system, paths.hupForbidden, Object.keys(others).length === 0 ? undefined : others);
 }

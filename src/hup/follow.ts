@@ -1,13 +1,13 @@
 import { ExitCode, lastLine, Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
 import { HUP_UNIT } from '../sections/services/managers/systemd-jobs.ts';
 import { booleanSetting, readSettings } from '../settings.ts';
-import type { Detached } from '../system/detached.ts';
-import { procIn, serviceOf } from '../system/processes.ts';
+import type { Detached } from '../system/programs/detached.ts';
+import { procIn, serviceOf } from '../system/programs/processes.ts';
+import { hasSystemd, showUnits } from '../system/programs/systemctl.ts';
 import type { System } from '../system/system.ts';
-import { hasSystemd, showUnits } from '../system/systemctl.ts';
-import { followsOther, isSameConfig, otherFollowed } from './rival.ts';
+import { followsOther, isSameConfig, otherFollowed } from './other-loops.ts';
 import type { Start } from './start.ts';
 
 /** For a oneshot unit, whose processes end with its call. */

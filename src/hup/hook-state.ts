@@ -1,9 +1,8 @@
-import { isoTime, isTimeText } from '../iso-time.ts';
 import { isRecord, parseJson } from '../json.ts';
-import { sha256Hex } from '../signing/sha256.ts';
-import type { Hook, Trigger } from './hook.ts';
-import type { Observation } from './observation.ts';
-import { type Acknowledged, triggersOf } from './triggers.ts';
+import { sha256Hex } from '../signing/signature-v4.ts';
+import { isoTime, isTimeText } from '../time.ts';
+import type { Hook, Trigger } from './hooks.ts';
+import { type Acknowledged, type Observation, triggersOf } from './observation.ts';
 
 /** What is remembered of a hook, in a file of its own. Times are ISO texts. */
 export interface HookState {
@@ -74,7 +73,7 @@ export type Decision =
  * @param maxAttempts an action that takes the machine down with it is counted by its starts
  */
 export function decide(state: HookState, value: Observation, hook: Hook, maxAttempts: number, now: Date): Decision {
-  const happened = [...triggersOf(state.acknowledged, value, hook.path), ...takenBack(state, value, hook)];
+  const happened = [...triggersOf(state.acknowledged, value, hook.path), ...reverted(state, value, hook)];
   const all: readonly Trigger[] = state.isRestartPending ? [...happened, 'service.restarted'] : happened;
   const triggers = all.filter((trigger) => hook.triggers.includes(trigger));
   if (triggers.length === 0) {
@@ -95,7 +94,7 @@ function isAcknowledged({ acknowledged }: HookState, value: Observation): boolea
  * What has happened when a value is back that the hook has dealt with, after its action was started for another: the machine
  * is as that one has left it, half done maybe, as after a stack update that was rolled back.
  */
-function takenBack(state: HookState, value: Observation, { path }: Hook): readonly Trigger[] {
+function reverted(state: HookState, value: Observation, { path }: Hook): readonly Trigger[] {
   const { failing } = state;
   if (failing === undefined || !isAcknowledged(state, value)) return [];
   if (value === null) return ['post.remove'];

@@ -1,5 +1,7 @@
+import { parseKeyPath } from '../json.ts';
 import { accountFault } from '../names.ts';
 import { nearestName } from '../nearest-name.ts';
+import { resourceNameFault } from '../resource-name.ts';
 import {
   type ConfigSection,
   fileLine,
@@ -11,8 +13,78 @@ import {
   remark,
   warnOfUnknownKeys,
 } from './config-sections.ts';
-import { type HookSection, TRIGGERS, type Trigger } from './hook.ts';
-import { parseHookPath } from './hook-path.ts';
+
+/** When a hook runs: the value at its path appeared, changed or went away; or a service that should run had to be restarted. */
+export const TRIGGERS = ['post.add', 'post.update', 'post.remove', 'service.restarted'] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
+/** What a hook looks at: `Resources.RES`, `Resources.RES.PhysicalResourceId` or `Resources.RES.Metadata[.key...]`. */
+export interface HookPath {
+  /** As it is written in the file. */
+  readonly text: string;
+  readonly resource: string;
+  readonly kind: 'metadata' | 'physical-id' | 'last-updated';
+  /** The keys below the metadata; none for all of it. */
+  readonly keys: readonly string[];
+}
+
+/** Where a hook is from, with the links to the directories resolved: one file is the same by whatever way it is reached. */
+export interface Origin {
+  /** cfn-hup.conf. */
+  readonly main: string;
+  /** The file with the hook's section. */
+  readonly file: string;
+}
+
+/** One section of a hook file. */
+interface HookSection {
+  readonly name: string;
+  /** As it is reached, for messages. */
+  readonly file: string;
+  readonly triggers: readonly Trigger[];
+  readonly path: HookPath;
+  /** A text for the shell; may have several lines. */
+  readonly action: string;
+  /** The user that the action runs as. */
+  readonly runas: string;
+}
+
+/** A hook of a configuration; name and origin together tell hooks apart. */
+export interface Hook extends HookSection {
+  readonly origin: Origin;
+}
+
+/**
+ * Reads what a hook looks at. `Resources`, `Metadata` and `PhysicalResourceId` may be written in any case; keys as
+ * cfn-get-metadata takes them, so one with a dot stands in single quotes. `Resources.RES` alone is the time of the
+ * resource's last update. Source: AWS's page "cfn-hup", "hooks.conf configuration file".
+ * @returns what is wrong with it, and what to write, when it is none
+ */
+export function parseHookPath(text: string): HookPath | { readonly what: string; readonly hint: string } {
+  const [root, resource, part, ...keys] = parseKeyPath(text) ?? [];
+  if (root?.toLowerCase() !== 'resources' || resource === undefined) {
+    return {
+      what: `the path ${JSON.stringify(text)} does not name a resource`,
+      hint: 'write Resources.RES.Metadata, and keys behind it with dots between',
+    };
+  }
+  const fault = resourceNameFault(resource);
+  if (fault !== undefined) return { what: `the path names the resource ${JSON.stringify(resource)}`, hint: fault };
+  switch (part?.toLowerCase()) {
+    case undefined:
+      return { text, resource, kind: 'last-updated', keys };
+    case 'metadata':
+      return { text, resource, kind: 'metadata', keys };
+    case 'physicalresourceid':
+      if (keys.length === 0) return { text, resource, kind: 'physical-id', keys };
+      return { what: `the path goes on behind ${part}`, hint: 'end it there' };
+    default:
+      return {
+        what: `the path names ${JSON.stringify(part)} of ${resource}`,
+        hint: 'there are Metadata and PhysicalResourceId; the resource alone is the time of its last update',
+      };
+  }
+}
 
 export const HOOK_KEYS = ['triggers', 'path', 'action', 'runas'] as const;
 /** A trigger of AWS's agent. */

@@ -2,24 +2,28 @@ import { Problem } from '../errors.ts';
 import type { StackResource } from '../heat/answer.ts';
 import type { KnownAnswer } from '../heat/describe.ts';
 import { createNativeMemory, type NativeMemory } from '../heat/keystone.ts';
-import type { Log } from '../log.ts';
+import type { About, Log } from '../logging/log.ts';
 import type { HeatTools } from '../metadata/heat-source.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
 import type { System } from '../system/system.ts';
-import { Complaints } from './complaints.ts';
-import { Dealer } from './dealer.ts';
-import { fetchResources, type Trouble } from './fetch.ts';
-import type { Hook } from './hook.ts';
+import { fetchResources } from './fetch.ts';
+import { HookRunner } from './hook-runner.ts';
 import { type HookState, newHookState } from './hook-state.ts';
-import type { HupConfig } from './hup-config.ts';
-import { forgetLastAnswer, noteLastAnswer, noteUnkept } from './last-answer.ts';
-import { noteLastChecks } from './last-check.ts';
+import type { Hook } from './hooks.ts';
+import {
+  type FetchFailure,
+  forgetLastAnswer,
+  noteLastAnswer,
+  noteLastChecks,
+  noteUnkept,
+  publish,
+  readPublished,
+} from './notes.ts';
 import { baselineOf } from './observation.ts';
-import { publish, readPublished } from './published.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
-import { stateKey } from './state-place.ts';
-import { readHookState, removeOtherStates, writeHookState } from './state-store.ts';
+import type { HupConfig } from './settings.ts';
+import { readHookState, removeOtherStates, stateKey, writeHookState } from './state-files.ts';
 
 export interface PassTools {
   readonly system: System;
@@ -55,7 +59,7 @@ export interface PassResult {
   readonly parkedHooks: number;
   /** Why state or metadata could not be read or kept, so that hooks were left out. */
   readonly unkept: string | undefined;
-  readonly trouble: Trouble | undefined;
+  readonly failure: FetchFailure | undefined;
   /** Milliseconds from now until a failed action is due again. */
   readonly nextAttempt: number | undefined;
 }
@@ -63,7 +67,7 @@ export interface PassResult {
 /** Of a pass that has looked at nothing. */
 const NOT_YET: PassResult = {
   ...{ changed: false, fetched: 0, unfetched: 0, failedActions: 0, parkedHooks: 0 },
-  ...{ unkept: undefined, trouble: undefined, nextAttempt: 10_000 },
+  ...{ unkept: undefined, failure: undefined, nextAttempt: 10_000 },
 };
 
 /** The memory of a process that has made no pass yet. */
@@ -116,7 +120,7 @@ class Pass {
   readonly #ready = new Map<string, StackResource>();
   /** Resources of which nothing may be done now. */
   readonly #left = new Set<string>();
-  readonly #dealer: Dealer;
+  readonly #runner: HookRunner;
   /** What could not be read or kept first. */
   #unkept: string | undefined;
 
@@ -125,7 +129,7 @@ class Pass {
     this.#tools = tools;
     this.#memory = memory;
     this.#options = options;
-    this.#dealer = new Dealer({ ...tools, events }, config.settings, (hook, state) => this.#keep(hook, state));
+    this.#runner = new HookRunner({ ...tools, events }, config.settings, (hook, state) => this.#keep(hook, state));
   }
 
   async run(): Promise<PassResult> {
@@ -138,7 +142,7 @@ class Pass {
     }
     const unseen = this.#readStates();
     const names = [...new Set(hooks.map(({ path }) => path.resource))];
-    const { resources, trouble, about } = await fetchResources(
+    const { resources, failure, about } = await fetchResources(
       names,
       settings,
       { ...this.#tools, memory: this.#memory.heat },
@@ -150,7 +154,7 @@ class Pass {
       if (resource !== undefined) this.#settle(name, resource, unseen);
     }
     // Before any action, which may take long.
-    if (names.length > 0) this.#noteAnswer(trouble, about, names);
+    if (names.length > 0) this.#noteAnswer(failure, about, names);
     const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
     if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
     for (const name of names) if (!this.#left.has(name)) await this.#watchServices(name);
@@ -160,16 +164,16 @@ class Pass {
       if (state === undefined || this.#left.has(hook.path.resource)) continue;
       const resource = this.#ready.get(hook.path.resource);
       const told = resource !== undefined && isTold(hook, resource) ? resource : undefined;
-      await this.#guard(() => this.#dealer.deal(hook, state, told));
+      await this.#guard(() => this.#runner.run(hook, state, told));
     }
     if (this.#unkept !== undefined)
       noteUnkept(this.#tools.system, this.#config, this.#tools.redactor.redact(this.#unkept));
     return {
-      ...this.#dealer.tally,
+      ...this.#runner.summary,
       fetched: resources.size,
       unfetched: names.length - resources.size,
       unkept: this.#unkept,
-      trouble,
+      failure,
     };
   }
 
@@ -178,17 +182,17 @@ class Pass {
     const { files } = this.#tools.system;
     if (files.entry(paths.cloudInitStatus) === undefined || files.entry(paths.cloudInitResult) !== undefined)
       return false;
-    const { awaitsOwnBoot } = await import('./own-boot.ts');
+    const { awaitsOwnBoot } = await import('./state-files.ts');
     return awaitsOwnBoot(this.#tools.system, this.#config);
   }
 
   /** When all is well there is no note: those of the checks say so. */
-  #noteAnswer(trouble: Trouble | undefined, resource: string | undefined, names: readonly string[]): void {
+  #noteAnswer(failure: FetchFailure | undefined, resource: string | undefined, names: readonly string[]): void {
     const { system, redactor } = this.#tools;
-    const line = trouble?.line === undefined ? undefined : redactor.redact(trouble.line);
-    const isWell = trouble === undefined && names.every((name) => this.#ready.has(name));
+    const line = failure?.line === undefined ? undefined : redactor.redact(failure.line);
+    const isWell = failure === undefined && names.every((name) => this.#ready.has(name));
     if (isWell) forgetLastAnswer(system, this.#config);
-    else noteLastAnswer(system, this.#config, { kind: trouble?.kind ?? 'answered', line, resource });
+    else noteLastAnswer(system, this.#config, { kind: failure?.kind ?? 'answered', line, resource });
   }
 
   /** @returns the hooks that were never seen */
@@ -310,5 +314,27 @@ class Pass {
     if (!(error instanceof Problem)) throw error;
     this.#tools.log.error(error.line);
     this.#unkept ??= error.line;
+  }
+}
+
+/** Says what is wrong when it appears or changes, not at every poll: what the pass before said as well is left out. */
+class Complaints {
+  #before: ReadonlySet<string> = new Set();
+  #now = new Set<string>();
+
+  /** A log whose warnings and errors are passed on when they are new. */
+  over(log: Log): Log {
+    const once = (level: 'warning' | 'error') => (text: string, about?: About) => {
+      const isKnown = this.#before.has(text) || this.#now.has(text);
+      this.#now.add(text);
+      if (!isKnown) log[level](text, about);
+    };
+    return { ...log, warning: once('warning'), error: once('error') };
+  }
+
+  /** What was not said again since the last call is over: it is news when it comes back. */
+  endPass(): void {
+    this.#before = this.#now;
+    this.#now = new Set();
   }
 }

@@ -1,4 +1,4 @@
-import { sha256Hex } from '../signing/sha256.ts';
+import { sha256Hex } from '../signing/signature-v4.ts';
 
 /** What a host goes by. */
 export interface Rhythm {

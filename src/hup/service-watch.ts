@@ -1,7 +1,7 @@
 import { findingLine } from '../config/findings.ts';
 import { Problem } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { initSystem } from '../sections/services/init-system.ts';
 import { serviceTimeout } from '../sections/services/manager.ts';
 import type { System } from '../system/system.ts';

@@ -1,11 +1,11 @@
 import { type ExitCode, Problem } from '../errors.ts';
 import { paths } from '../paths.ts';
+import { sha256Hex } from '../signing/signature-v4.ts';
 import { type EndingSignal, Interrupted } from '../system/signals.ts';
-import type { HupConfig } from './hup-config.ts';
+import { watchActions } from './hook-runner.ts';
+import { followsOther } from './other-loops.ts';
 import { createPassMemory, type PassResult, type PassTools, runPass } from './pass.ts';
-import { passLockOf } from './pass-lock.ts';
-import { followsOther } from './rival.ts';
-import { watchActions } from './running-actions.ts';
+import type { HupConfig } from './settings.ts';
 
 /**
  * How a pass ended. 'failed': an action failed, nothing could be fetched, or state could not be kept, all of which a later
@@ -13,9 +13,9 @@ import { watchActions } from './running-actions.ts';
  */
 export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
 
-export interface SinglePassTools {
-  readonly insist: (line: string) => void;
-  readonly remind: (line: string) => void;
+interface SinglePassTools {
+  readonly printAlways: (line: string) => void;
+  readonly printAgain: (line: string) => void;
   readonly leave: (exitCode: ExitCode) => Promise<never>;
 }
 
@@ -23,9 +23,9 @@ export interface SinglePassTools {
  * One pass, as cron makes it. It does nothing when a daemon follows the same configuration, or when a pass for it is under
  * way. SIGTERM and SIGINT end the running action with all that it started, and start no other.
  * @param option -c as it was given
- * @param insist called with what a person has to fix: what is wrong with the configuration, that Heat's policy forbids to ask, and
+ * @param printAlways called with what a person has to fix: what is wrong with the configuration, that Heat's policy forbids to ask, and
  *   what cannot be kept, on a disk that is full say
- * @param remind called with that again, when it was said before and still is why nothing was fetched
+ * @param printAgain called with that again, when it was said before and still is why nothing was fetched
  * @param leave ends the process
  * @throws Problem when a daemon follows other hooks with the same main file, so that nobody looks at these
  */
@@ -33,7 +33,7 @@ export async function makeSinglePass(
   config: HupConfig,
   tools: PassTools,
   option: string | undefined,
-  { insist, remind, leave }: SinglePassTools,
+  { printAlways, printAgain, leave }: SinglePassTools,
 ): Promise<PassEnd> {
   const { log, system } = tools;
   const { locks, signals } = system;
@@ -70,11 +70,11 @@ export async function makeSinglePass(
   try {
     const watched = { ...tools, system: { ...system, exec: actions.exec } };
     const result = await runPass(config, watched, createPassMemory(), { isStopping: () => isStopping });
-    for (const line of config.problems) insist(line);
-    if (result.unkept !== undefined) insist(result.unkept);
-    const { kind, line, isKnown } = result.trouble ?? {};
-    if (line !== undefined && isKnown === true) remind(line);
-    else if (line !== undefined && (kind === 'unasked' || kind === 'forbidden')) insist(line);
+    for (const line of config.problems) printAlways(line);
+    if (result.unkept !== undefined) printAlways(result.unkept);
+    const { kind, line, isKnown } = result.failure ?? {};
+    if (line !== undefined && isKnown === true) printAgain(line);
+    else if (line !== undefined && (kind === 'unasked' || kind === 'forbidden')) printAlways(line);
     if (isStopping) return 'stopped';
     if (config.hooks.length === 0 && config.problems.length > 0) return 'unusable';
     return hasFailed(result) ? 'failed' : 'done';
@@ -89,4 +89,15 @@ export async function makeSinglePass(
 
 function hasFailed({ failedActions, parkedHooks, fetched, unfetched, unkept }: PassResult): boolean {
   return failedActions > 0 || parkedHooks > 0 || unkept !== undefined || (fetched === 0 && unfetched > 0);
+}
+
+const DIGITS = 16;
+
+/**
+ * The lock of who makes passes for a configuration. Passes for another one do not wait for it: cron starts both in the same
+ * second, and the slower one would never have its turn.
+ */
+export function passLockOf({ main }: Pick<HupConfig, 'main'>): string {
+  if (main === `${paths.hupRoot}/cfn-hup.conf`) return paths.hupPassLock;
+  return `${paths.hupState}/pass@${sha256Hex(main).slice(0, DIGITS)}.lock`;
 }

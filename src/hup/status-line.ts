@@ -1,16 +1,16 @@
-import { isoTime } from '../iso-time.ts';
-import type { Log } from '../log.ts';
-import type { HupConfig } from './hup-config.ts';
+import type { Log } from '../logging/log.ts';
+import { isoTime } from '../time.ts';
 import type { PassResult } from './pass.ts';
+import type { HupConfig } from './settings.ts';
 
 /** The status of a daemon, in one line for `systemctl status`. */
 export class StatusLine {
   readonly #log: Log;
   #line: string;
-  #troubleSince: string | undefined;
+  #failingSince: string | undefined;
   #lastChange: string | undefined;
 
-  /** @param log hears when a trouble is over */
+  /** @param log hears when Heat answers again */
   constructor(config: HupConfig, log: Log) {
     this.#log = log;
     this.#line = sentence(config);
@@ -27,10 +27,10 @@ export class StatusLine {
   update(config: HupConfig, result: PassResult | undefined, time: Date): boolean {
     const now = `${isoTime(time).slice(0, 19)}Z`;
     if (result?.changed) this.#lastChange = now;
-    if (result === undefined || result.trouble !== undefined || result.unkept !== undefined) this.#troubleSince ??= now;
-    else if (this.#troubleSince !== undefined) {
-      this.#log.info(`all is well again, for the first time since ${this.#troubleSince}`);
-      this.#troubleSince = undefined;
+    if (result === undefined || result.failure !== undefined || result.unkept !== undefined) this.#failingSince ??= now;
+    else if (this.#failingSince !== undefined) {
+      this.#log.info(`all is well again, for the first time since ${this.#failingSince}`);
+      this.#failingSince = undefined;
     }
     const before = this.#line;
     this.#line = sentence(
@@ -38,7 +38,7 @@ export class StatusLine {
       this.#lastChange === undefined ? undefined : `last change ${this.#lastChange}`,
       result === undefined || result.failedActions === 0 ? undefined : counted(result.failedActions, 'failed action'),
       result === undefined || result.parkedHooks === 0 ? undefined : counted(result.parkedHooks, 'parked hook'),
-      this.#troubleSince === undefined ? undefined : troubleText(result, this.#troubleSince),
+      this.#failingSince === undefined ? undefined : failureText(result, this.#failingSince),
     );
     return this.#line !== before;
   }
@@ -49,10 +49,10 @@ function sentence({ hooks, settings }: HupConfig, ...more: readonly (string | un
   return `${[first, ...more.filter((part) => part !== undefined)].join('; ')}.`;
 }
 
-function troubleText(result: PassResult | undefined, since: string): string {
-  return result?.trouble?.kind === 'forbidden'
+function failureText(result: PassResult | undefined, since: string): string {
+  return result?.failure?.kind === 'forbidden'
     ? `Heat's policy forbids guests to ask, since ${since}, see cfn-hup --status`
-    : `trouble since ${since}, see the log`;
+    : `failing since ${since}, see the log`;
 }
 
 function counted(count: number, what: string): string {

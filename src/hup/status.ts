@@ -1,18 +1,14 @@
 import { ExitCode, Problem } from '../errors.ts';
-import { isTimeText } from '../iso-time.ts';
 import { isRecord } from '../json.ts';
 import { paths } from '../paths.ts';
 import type { System } from '../system/system.ts';
-import { type Follower, findFollower } from './follower.ts';
-import { type RunningAction, readRunning } from './following.ts';
-import type { Hook } from './hook.ts';
+import { isTimeText } from '../time.ts';
 import { type HookState, waitOf } from './hook-state.ts';
-import type { HupConfig } from './hup-config.ts';
-import { decodeAnswer, type LastAnswer, readLastAnswer } from './last-answer.ts';
-import { readLastChecks } from './last-check.ts';
-import { runNotesFault } from './run-notes.ts';
-import { stateKey } from './state-place.ts';
-import { peekHookState, setAside } from './state-store.ts';
+import type { Hook } from './hooks.ts';
+import { decodeAnswer, type LastAnswer, readLastAnswer, readLastChecks, runNotesFault } from './notes.ts';
+import { type Follower, findFollower, type RunningAction, readRunning } from './other-loops.ts';
+import type { HupConfig } from './settings.ts';
+import { peekHookState, setAside, stateKey } from './state-files.ts';
 
 /** What a person is told, and whether all is well. */
 export interface Status {

@@ -1,8 +1,8 @@
 import { Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { octalMode } from '../octal.ts';
 import { paths } from '../paths.ts';
-import type { OpenDirectory } from '../system/file-system.ts';
+import type { OpenDirectory } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 
 const OPEN_TO_OTHERS = 0o077;

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { lastLine, Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { parseOctal } from '../octal.ts';
 import { paths } from '../paths.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 
 /** Nova's label; in the file system of a diskette it is in capitals. */

@@ -9,12 +9,12 @@ import type { KeystoneCredentials } from '../heat/keystone-credentials.ts';
 import type { NamedBy } from '../heat/named-by.ts';
 import type { NativeAccess } from '../heat/native-describe.ts';
 import type { AttemptBounds } from '../heat/retries.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
 import { unsendable } from '../signing/credentials.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 import { readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
 

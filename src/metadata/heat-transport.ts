@@ -1,12 +1,12 @@
 import { Problem } from '../errors.ts';
 import type { Endpoint, EndpointSources, TextFile } from '../heat/endpoint.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
-import type { FileSystem } from '../system/file-system.ts';
-import type { Transport } from '../system/http.ts';
-import { hasCertificate } from '../system/trust.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
+import type { Transport } from '../system/http/http.ts';
+import { hasCertificate } from '../system/http/trust.ts';
 import { splitUrl } from '../url.ts';
 
 /** Larger than any of these files. */

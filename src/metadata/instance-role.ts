@@ -1,7 +1,7 @@
 import { codeOf, Problem, usageProblem } from '../errors.ts';
 import { type Budget, retryWithin } from '../heat/retries.ts';
 import { isRecord, parseJson } from '../json.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { TransientFailure } from '../retry.ts';
 import type { System } from '../system/system.ts';
 import { MOST_TIME, metadataService } from './metadata-service.ts';

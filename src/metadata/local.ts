@@ -3,7 +3,7 @@ import { Problem } from '../errors.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { paths } from '../paths.ts';
 import { resourceFilePart } from '../resource-name.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
 import { bootDataPaths, bootDataWritten, isOlder, noteWritten, writerOf } from './written-by.ts';
 
 /** Larger than any metadata that Heat or Nova hands out; bounds what a broken file can make us read. */

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts';
 import { isWorthRetrying, retrying, TransientFailure } from '../retry.ts';
-import type { HttpRequest, HttpResponse } from '../system/http.ts';
+import type { HttpRequest, HttpResponse } from '../system/http/http.ts';
 import type { System } from '../system/system.ts';
 
 /** Where Nova and EC2 answer to a guest about itself. The http door never asks a proxy for it. */

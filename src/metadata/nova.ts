@@ -1,10 +1,9 @@
 import { Problem } from '../errors.ts';
 import { isRecord, parseJson } from '../json.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
-import type { FileSystem } from '../system/file-system.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
-import { isUuid } from './cloud-init-id.ts';
 import { configDriveDevice, readConfigDrive, searchConfigDrive } from './config-drive.ts';
 import type { MetadataService } from './metadata-service.ts';
 
@@ -124,4 +123,9 @@ function decodeIfAny(text: string | undefined): NovaMetadata | undefined {
 
 function isSame(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
+}
+
+/** True for what Nova, and cloud-init on an instance of it, use as the id of an instance. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

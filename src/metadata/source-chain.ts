@@ -1,6 +1,6 @@
-import { describeAge } from '../age.ts';
 import type { MetadataDocument } from '../config/decode.ts';
 import { codeOf, Problem, type ProblemCode } from '../errors.ts';
+import { describeAge } from '../time.ts';
 import type { HeatOptions, HeatTools } from './heat-source.ts';
 import { localMetadataPaths, MOST_METADATA_BYTES, parseDocument, publishMetadata, readLocalMetadata } from './local.ts';
 

@@ -1,9 +1,9 @@
 import { Problem } from '../errors.ts';
-import { isoTime } from '../iso-time.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { paths } from '../paths.ts';
-import type { FileSystem } from '../system/file-system.ts';
-import { isOtherInstance, readCloudInitId } from './cloud-init-id.ts';
+import type { FileSystem } from '../system/files/file-system.ts';
+import { isoTime } from '../time.ts';
+import { isOtherInstance, readCloudInitId } from './instance-id.ts';
 
 /** Beside the copies of metadata: which instance each is of. An image captured from a running guest brings both along. */
 const NOTES = `${paths.metadataCache}/written-by.json`;

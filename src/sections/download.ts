@@ -65,7 +65,7 @@ async function headersFor(
       where: `authentication ${JSON.stringify(name)}`,
       hint: CHECK_KEY,
     });
-  const { signS3Get } = await import('../signing/s3-get.ts');
+  const { signS3Get } = await import('../signing/signature-v4.ts');
   return () => signS3Get(url, credentials, system.clock.now());
 }
 

@@ -1,5 +1,5 @@
 import { isInPrivateKey } from '../secrets/forms.ts';
-import type { LinesListener } from '../system/output-lines.ts';
+import type { LinesListener } from '../system/programs/output.ts';
 import type { World } from './step.ts';
 
 /** Characters of what one program prints that go to the log as they come. */

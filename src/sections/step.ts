@@ -1,8 +1,8 @@
 import type { EntryPlace, SectionName } from '../config/config.ts';
 import type { Problem } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log } from '../logging/log.ts';
 import type { Credentials } from '../signing/credentials.ts';
-import type { DownloadRequest } from '../system/http.ts';
+import type { DownloadRequest } from '../system/http/http.ts';
 import type { System } from '../system/system.ts';
 
 /** One entry of one section of one config: what is asked for, as data. */

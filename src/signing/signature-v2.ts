@@ -1,7 +1,7 @@
-import { isoTime } from '../iso-time.ts';
-import { canonicalQuery, type Parameter } from './canonical-query.ts';
+import { isoTime } from '../time.ts';
+import { canonicalQuery, type Parameter } from './canonical.ts';
 import type { Credentials } from './credentials.ts';
-import { hmacSha256 } from './sha256.ts';
+import { hmacSha256 } from './signature-v4.ts';
 
 export interface RequestV2 {
   readonly method: string;

@@ -1,6 +1,23 @@
-import { isoTime } from '../iso-time.ts';
+/**
+ * SHA-256 and HMAC, for signatures and digests. Not by Node's crypto: loading it costs each command that signs 5 ms of CPU,
+ * and the daemon two megabytes of memory for as long as it runs (docs/dev/measurements.md).
+ */
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { isoTime } from '../time.ts';
+import { normalAuthority, splitUrl } from '../url.ts';
+import { canonicalObjectPath, canonicalQuery, parseQuery } from './canonical.ts';
 import type { Credentials } from './credentials.ts';
-import { hmacSha256, sha256Hex } from './sha256.ts';
+
+/** The SHA-256 of a text in UTF-8, as 64 hexadecimal digits. */
+export function sha256Hex(text: string): string {
+  return Buffer.from(sha256(Buffer.from(text))).toString('hex');
+}
+
+/** The HMAC-SHA-256 of a text in UTF-8, 32 bytes (RFC 2104). */
+export function hmacSha256(key: string | Buffer, text: string): Buffer {
+  return Buffer.from(hmac(sha256, Buffer.from(key), Buffer.from(text)));
+}
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
@@ -18,7 +35,7 @@ export interface CanonicalParts {
 }
 
 /** What a signature is good for. */
-export interface Scope {
+interface Scope {
   readonly time: Date;
   readonly region: string;
   readonly service: string;
@@ -81,4 +98,38 @@ function sortedHeaders(headers: Readonly<Record<string, string>>): readonly (rea
   return Object.entries(headers)
     .map(([name, value]) => [name.toLowerCase(), value.trim().replace(/\s+/g, ' ')] as const)
     .sort(([name], [other]) => (name < other ? -1 : 1));
+}
+
+const UNSIGNED = 'UNSIGNED-PAYLOAD';
+/** Where Amazon's addresses without a region, and most other servers of the protocol, expect their requests to be signed for. */
+const DEFAULT_REGION = 'us-east-1';
+
+/**
+ * The headers that let the owner of the credentials GET an object of S3.
+ * Source: AWS S3 API reference, "Authenticating requests: using the Authorization header".
+ * @throws Problem when it is no http(s) URL
+ */
+export function signS3Get(url: string, credentials: Credentials, time: Date): Record<string, string> {
+  const parts = splitUrl(url);
+  const { host, target } = parts;
+  const question = target.indexOf('?');
+  const path = question < 0 ? target : target.slice(0, question);
+  const query = question < 0 ? '' : target.slice(question + 1);
+  const content = { 'x-amz-content-sha256': UNSIGNED };
+  const request = {
+    method: 'GET',
+    path: canonicalObjectPath(path),
+    query: canonicalQuery(parseQuery(query)),
+    headers: { Host: normalAuthority(parts), ...content },
+    payloadHash: UNSIGNED,
+  };
+  return { ...content, ...signV4(request, { time, region: s3Region(host), service: 's3' }, credentials) };
+}
+
+/** The region in a host name of Amazon S3: s3.REGION, s3-REGION, s3.dualstack.REGION; us-east-1 where there is none. */
+export function s3Region(host: string): string {
+  return (
+    /(?:^|\.)s3(?:-fips)?(?:\.dualstack)?[.-]([a-z]{2}(?:-[a-z]+)+-\d+)\.amazonaws\.com(?:\.cn)?$/.exec(host)?.[1] ??
+    DEFAULT_REGION
+  );
 }

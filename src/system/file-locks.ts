@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { ancestorsOf, hasOpen, liveProc, processStat } from './processes.ts';
+import { ancestorsOf, hasOpen, liveProc, processStat } from './programs/processes.ts';
 
 /** A process that holds a lock. */
 export interface LockHolder {

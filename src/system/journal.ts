@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Environment } from './exec.ts';
+import type * as Detached from './programs/detached.ts';
+import type { Environment } from './programs/exec.ts';
 
 /** The door to systemd's journal. */
 export interface Journal {
@@ -40,9 +41,9 @@ export function createJournal(environment: Environment): Journal {
   let isThere: boolean | undefined;
   let entries: string[] = [];
   let timer: NodeJS.Timeout | undefined;
-  let handOver: typeof import('./hand-over.ts').handOver | undefined;
+  let handOver: typeof Detached.handOver | undefined;
 
-  let shell: ReturnType<typeof import('./hand-over.ts').handOver>;
+  let shell: ReturnType<typeof Detached.handOver>;
 
   const flush = (): void => {
     clearTimeout(timer);
@@ -58,7 +59,7 @@ export function createJournal(environment: Environment): Journal {
     send(entry, isMinor) {
       if (handOver === undefined && entries.length === 0) {
         // Loaded now, as there is no time for it at the end.
-        void import('./hand-over.ts').then((loaded) => {
+        void import('./programs/detached.ts').then((loaded) => {
           handOver = loaded.handOver;
         });
         process.once('exit', flush);
@@ -68,7 +69,7 @@ export function createJournal(environment: Environment): Journal {
       timer ??= setTimeout(flush, COLLECTING).unref();
     },
     async drain() {
-      if (entries.length > 0) handOver ??= (await import('./hand-over.ts')).handOver;
+      if (entries.length > 0) handOver ??= (await import('./programs/detached.ts')).handOver;
       flush();
       if (environment['SYSTEMD_EXEC_PID'] === String(process.pid)) await endOf(shell);
     },

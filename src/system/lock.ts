@@ -3,20 +3,29 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
   type Stats,
   statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { Problem } from '../errors.ts';
+import { errnoOf, Problem } from '../errors.ts';
+import { paths } from '../paths.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Exec } from './exec.ts';
-import { fileProblem } from './file-problem.ts';
-import { claimLock, type Holder, lockPathFor } from './pid-lock.ts';
-import { hasOpen } from './processes.ts';
+import { fileProblem } from './files/file-problem.ts';
+import type { Exec } from './programs/exec.ts';
+import { hasOpen, isAlive, markOf, type ProcessMark } from './programs/processes.ts';
 
 export interface HeldLock {
   release(): void;
@@ -54,9 +63,9 @@ export interface Locks {
 }
 
 /** Takes the lock on an open file. @param path names it in errors @returns false when somebody else has it */
-export type Flock = (fd: number, path: string) => Promise<boolean>;
+type Flock = (fd: number, path: string) => Promise<boolean>;
 
-const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const PAUSE = 100;
 /** Milliseconds that flock(1) may take to say yes or no. */
@@ -166,4 +175,197 @@ function flockBy(exec: Exec): Flock {
     if (exitCode === TAKEN) return false;
     throw new Problem('cannot lock', { where: path, hint: `flock says: ${output.trim()}` });
   };
+}
+
+/** Who holds a lock. */
+export interface Holder extends ProcessMark {
+  /** When it took the lock, as the clock's `elapsed`, which counts the same in all processes. */
+  readonly since: number;
+  /** Its process id means nothing here: it is in another pid namespace, as a container that shares /run. */
+  readonly isElsewhere?: boolean;
+}
+
+/** Milliseconds between two signs of life of a holder. */
+const BEAT = 5000;
+/** Milliseconds without one after which a holder that cannot be seen counts as gone. To flush a large file may take long. */
+const SILENCE = 60_000;
+const OPEN_TO_OTHERS = 0o022;
+const PRIVATE = 0o700;
+const MOST_ATTEMPTS = 10;
+/** The temporary file of a process, and the lock of those that it started (see takeTurn). */
+const OWNED = /\.(?:in-)?(\d+)$/;
+
+/**
+ * The lock file for work on a directory, named by what the directory is and not by its path: nothing is left in it.
+ * @param root `/` for this machine
+ * @param uid who we are
+ * @param runtimeDirectory XDG_RUNTIME_DIR, a directory of the user's own
+ * @returns undefined where a user who is not root has no directory that only he can write to
+ */
+export function lockPathFor(root: string, uid: number, runtimeDirectory: string | undefined): string | undefined {
+  const [own, machine] = [statSync(root), statSync('/')];
+  const isMachine = own.dev === machine.dev && own.ino === machine.ino;
+  const name = isMachine ? 'run.lock' : `root-${own.dev}-${own.ino}.lock`;
+  if (uid === 0) return `/run/cfn-init/${name}`;
+  const isOwn = runtimeDirectory?.startsWith('/') === true && ownerOf(runtimeDirectory) === uid;
+  return isOwn ? `${runtimeDirectory}/cfn-init/${name}` : undefined;
+}
+
+function ownerOf(directory: string): number | undefined {
+  try {
+    return statSync(directory).uid;
+  } catch {
+    // `su` keeps the XDG_RUNTIME_DIR of another user, which may be out of reach.
+    return undefined;
+  }
+}
+
+/**
+ * Takes a lock by linking a file into place that says who we are. It costs a tenth of flock(1), for which Node would have to
+ * start a process. A holder that was killed leaves the file behind. Its process id and start tell whether it still runs; if
+ * not, the file is replaced, by one process at a time. The holder touches the file as long as it runs, for those that cannot
+ * see it: a container that was killed and started again finds the file of a process whose pid namespace no longer exists.
+ * @param path in a directory that is made, for us alone, and removed with its last lock
+ * @returns the lock, or who holds it; undefined when somebody is about to take it
+ * @param flock used only to replace the file of a holder that is gone
+ * @throws Problem when no such file can be made
+ */
+async function claimLock(path: string, flock: Flock, attempts = MOST_ATTEMPTS): Promise<HeldLock | Holder | undefined> {
+  const temporary = `${path}.${process.pid}`;
+  try {
+    makeDirectory(dirname(path));
+    // A process with our id may have been killed and left it, maybe as a second name of the lock itself.
+    removeIfThere(temporary);
+    writeFileSync(temporary, ownLine(), { mode: 0o600, flag: 'wx' });
+    try {
+      linkSync(temporary, path);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const holder = liveHolder(path);
+      if (holder !== undefined) return holder;
+      return await replaceDead(path, temporary, flock);
+    } finally {
+      removeIfThere(temporary);
+    }
+    return held(path);
+  } catch (error) {
+    // Whoever held the last lock may have removed the directory just now.
+    if (errnoOf(error) === 'ENOENT' && attempts > 1) return claimLock(path, flock, attempts - 1);
+    throw error instanceof Problem ? error : fileProblem('cannot lock', path, error);
+  }
+}
+
+function held(path: string): HeldLock {
+  const { ino } = lstatSync(path);
+  const isOurs = (): boolean => lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
+  const beat = setInterval(() => {
+    const now = new Date();
+    try {
+      if (isOurs()) utimesSync(path, now, now);
+    } catch {
+      // It was removed just now, or the file system became read-only.
+    }
+  }, BEAT).unref();
+  return {
+    release() {
+      clearInterval(beat);
+      try {
+        if (!isOurs()) return;
+        removeIfThere(path);
+        removeUnused(dirname(path));
+      } catch {
+        // The work is done, and the next run sees that we are gone.
+      }
+    },
+  };
+}
+
+/** Removes the directory of locks, unless there are others. */
+function removeUnused(directory: string): void {
+  try {
+    // Files that killed processes have left: of a lock that they were about to take, or of one for those that they started.
+    for (const name of readdirSync(directory)) {
+      const owner = OWNED.exec(name)?.[1];
+      if (owner !== undefined && markOf(Number(owner)) === undefined) unlinkSync(`${directory}/${name}`);
+    }
+    rmdirSync(directory);
+  } catch {
+    // It is in use, or gone.
+  }
+}
+
+function makeDirectory(directory: string): void {
+  const isThere = lstatSync(directory, { throwIfNoEntry: false })?.isDirectory();
+  if (isThere === false) throw new Problem('not a directory', { where: directory, hint: 'remove it' });
+  mkdirSync(directory, { recursive: true, mode: PRIVATE });
+  const { uid, mode } = lstatSync(directory);
+  if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0)
+    throw new Problem('others can write to the directory of the lock', { where: directory, hint: 'remove it' });
+}
+
+/** Puts our file in the place of that of a holder that is gone. */
+async function replaceDead(path: string, temporary: string, flock: Flock): Promise<HeldLock | Holder | undefined> {
+  const directory = openSync(dirname(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    if (!(await flock(directory, path))) return undefined;
+    const holder = liveHolder(path);
+    if (holder !== undefined) return holder;
+    renameSync(temporary, path);
+    return held(path);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** `PID START PID-NAMESPACE BOOT SINCE` */
+function ownLine(): string {
+  const self = markOf(process.pid);
+  if (self === undefined) throw new Problem('cannot lock', { where: '/proc', hint: 'mount it' });
+  return [self.pid, self.start, ...world(), systemClock.elapsed()].join(' ');
+}
+
+/** What process ids are relative to: their namespace, and this boot. */
+function world(): readonly [string, string] {
+  return [readlinkSync('/proc/self/ns/pid'), readFileSync(paths.bootId, 'utf8').trim()];
+}
+
+/** @returns undefined when the holder has ended */
+function liveHolder(path: string): Holder | undefined {
+  const { text, stats } = readLock(path);
+  const [pid, start, namespace, boot, since] = text.split(' ');
+  const holder = { pid: Number(pid), start: Number(start), since: Number(since) };
+  const [ownNamespace, ownBoot] = world();
+  if (boot !== ownBoot) return undefined;
+  if (namespace !== ownNamespace) return isSilent(stats) ? undefined : { ...holder, isElsewhere: true };
+  return isAlive(holder) ? holder : undefined;
+}
+
+/** The last sign of life of a holder in another pid namespace, and since when we know of no later one. */
+let lastSign: { readonly mark: string; readonly since: number } | undefined;
+
+/** Seen by our own watching: the clock by which files are dated may have been set meanwhile. */
+function isSilent({ ino, mtimeMs }: Stats): boolean {
+  const mark = `${ino} ${mtimeMs}`;
+  if (lastSign?.mark !== mark) lastSign = { mark, since: systemClock.elapsed() };
+  return systemClock.elapsed() - lastSign.since >= SILENCE;
+}
+
+/** What is no file has no holder. A pipe of that name is not waited for. */
+function readLock(path: string): { readonly text: string; readonly stats: Stats } {
+  const stats = lstatSync(path);
+  if (!stats.isFile()) return { text: '', stats };
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return { text: readFileSync(fd, 'utf8'), stats: fstatSync(fd) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { ExitCode } from '../errors.ts';
+import { killEndingGroups, sendToProcess } from './programs/process-group.ts';
 
 /** The signals by which a person, a service manager or a terminal ends a program. */
 export type EndingSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
@@ -31,10 +32,10 @@ export class Interrupted extends Error {
 }
 
 /** Those of the signals that we were not started with ignored, as nohup does with SIGHUP. */
-export function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSignal[] {
+function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSignal[] {
   try {
     const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
-    return names.filter((name) => ((mask >> BigInt(constants.signals[name] - 1)) & 1n) === 0n);
+    return names.filter((name) => ((mask >> BigInt(osConstants.signals[name] - 1)) & 1n) === 0n);
   } catch {
     return names;
   }
@@ -42,5 +43,139 @@ export function notIgnoredAtStart(names: readonly EndingSignal[]): readonly Endi
 
 /** The exit code by which shells tell that a signal ended a process: 128 and its number. */
 export function exitCodeOfSignal(signal: string | undefined): number {
-  return 128 + (signal === undefined ? 0 : (constants.signals[signal as NodeJS.Signals] ?? 0));
+  return 128 + (signal === undefined ? 0 : (osConstants.signals[signal as NodeJS.Signals] ?? 0));
+}
+
+/** The door to signals. */
+export interface Signals {
+  /** Calls `handle` for these, which then do not end the run by themselves. Returns what ends that. */
+  on(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void;
+  /** Sends one to a process. @returns false when it has ended */
+  send(pid: number, name: NodeJS.Signals): boolean;
+  /**
+   * Says what is under way, for the line that tells of a signal. From now on what is under way has the time that it takes to
+   * end in good order.
+   */
+  during(what: string): void;
+  /** What was under way last; empty where nothing was. */
+  underWay(): string;
+  /** Aborts the run, as a signal does. @param reason what the doors throw */
+  abortRun(reason: unknown): void;
+  /** From now on signals end the process as they do by default. */
+  close(): void;
+}
+
+interface RunSignals extends Signals {
+  /** Aborted with Interrupted by the first signal. */
+  readonly abort: AbortSignal;
+}
+
+const NAMES: readonly EndingSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+/**
+ * Milliseconds within which a further signal counts as the same one: `timeout` and a closing terminal send it to us and to
+ * our group.
+ */
+const ECHO = 500;
+/** Milliseconds that a command has after a signal where nothing has to end in good order. */
+const GRACE = 1000;
+
+/**
+ * From now on SIGTERM, SIGINT and SIGHUP end what is under way in good order; a second one leaves at once. A signal that was
+ * ignored when we were started (nohup) stays ignored.
+ * @param warn says a line
+ */
+export function listenForSignals(warn: (text: string) => void): RunSignals {
+  const controller = new AbortController();
+  const taken = new Map<NodeJS.Signals, (name: NodeJS.Signals) => void>();
+  let underWay = '';
+  let first: bigint | undefined;
+  const leave = (name: EndingSignal): void => {
+    killEndingGroups();
+    if (underWay === '') endBySignal(name);
+    endProcess(new Interrupted(name).exitCode);
+  };
+  const endRun = (name: EndingSignal): void => {
+    const now = process.hrtime.bigint();
+    if (first === undefined) {
+      first = now;
+      if (underWay !== '') warn(`${name}: ending ${underWay}`);
+      else setTimeout(leave, GRACE, name);
+      controller.abort(new Interrupted(name));
+    } else if (now - first >= BigInt(ECHO) * 1_000_000n) {
+      if (underWay !== '') warn(`${name} again: leaving at once, ${underWay} may go on`);
+      leave(name);
+    }
+  };
+  const onSignal = (name: NodeJS.Signals): void => (taken.get(name) ?? endRun)(name as EndingSignal);
+  const names = notIgnoredAtStart(NAMES);
+  for (const name of names) process.on(name, onSignal);
+  return {
+    abort: controller.signal,
+    on(wanted, handle) {
+      const others = wanted.filter((name) => !names.some((known) => known === name));
+      for (const name of others) process.on(name, handle);
+      for (const name of wanted) taken.set(name, handle);
+      return () => {
+        for (const name of others) process.off(name, handle);
+        for (const name of wanted) if (taken.get(name) === handle) taken.delete(name);
+      };
+    },
+    send: sendToProcess,
+    during: (what) => {
+      underWay = what;
+    },
+    underWay: () => underWay,
+    abortRun: (reason) => controller.abort(reason),
+    close: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
+
+/** What Node calls a lookup of a name that is under way. */
+const LOOKUP = 'GetAddrInfoReqWrap';
+const SHELL = '/bin/sh';
+
+/**
+ * Ends this process at once: what it still waits for, an answer from the network say, is given up.
+ *
+ * A lookup of a name cannot be given up: getaddrinfo runs in a thread, for which exit(3) waits, 10 seconds and more where no
+ * name server answers. So what is left of this process becomes a shell that ends with the same code: with exec(3) all other
+ * threads are gone. The lookup itself stays the machine's own, with all that nsswitch.conf names.
+ */
+export function endProcess(exitCode: number): never {
+  process.exitCode = exitCode;
+  if (hasLookup()) {
+    process.emit('exit', exitCode);
+    process.execve?.(SHELL, ['sh', '-c', `exit ${exitCode}`], {});
+  }
+  process.exit(exitCode);
+}
+
+/** Ends this process at once as a signal does that nobody handles: a shell and systemd see that it was the signal. */
+export function endBySignal(signal: EndingSignal): never {
+  const exitCode = exitCodeOfSignal(signal);
+  process.removeAllListeners(signal);
+  process.emit('exit', exitCode);
+  if (hasLookup()) {
+    const kill = `kill -s ${signal.slice('SIG'.length)} $$; exit ${exitCode}`;
+    process.execve?.(SHELL, ['sh', '-c', kill], {});
+  }
+  process.kill(process.pid, signal);
+  // The first process of a container is not ended by it.
+  endProcess(exitCode);
+}
+
+function hasLookup(): boolean {
+  return process.execve !== undefined && process.getActiveResourcesInfo().includes(LOOKUP) && isExecutable(SHELL);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    // Asked before, since an execve that fails aborts the process.
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

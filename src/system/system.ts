@@ -1,12 +1,12 @@
-import type { Accounts } from './accounts.ts';
+import type { Accounts } from './accounts/accounts.ts';
 import type { Clock } from './clock.ts';
-import type { Detached } from './detached.ts';
-import type { Environment, Exec } from './exec.ts';
-import type { FileSystem } from './file-system.ts';
-import type { Http } from './http.ts';
+import type { FileSystem } from './files/file-system.ts';
+import type { Http } from './http/http.ts';
 import type { Locks } from './lock.ts';
 import type { Notifier } from './notify.ts';
-import type { Signals } from './run-signals.ts';
+import type { Detached } from './programs/detached.ts';
+import type { Environment, Exec } from './programs/exec.ts';
+import type { Signals } from './signals.ts';
 
 /** Everything outside this program, one door for each kind of side effect. Only context.ts builds one. */
 export interface System {

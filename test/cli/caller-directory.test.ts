@@ -74,7 +74,7 @@ describe('the current directory', () => {
     expect({ code, where: lines('/run/where') }).toEqual({ code: 0, where: [PLANTED] });
   });
 
-  test.each(['.:', ':', `bin:./bin:`, '', '../planted:'])(
+  test.each(['.:', ':', 'bin:./bin:', '', '../planted:'])(
     'PATH %j before the system: nothing that was planted there runs',
     async (entry) => {
       const env = ['/usr/bin/env', '-i', `PATH=${entry === '' ? '' : entry + SYSTEM}`, 'HOME=/root'];

@@ -86,7 +86,7 @@ describe('what makes an action run', () => {
   });
 
   test('a service that should run and is down is restarted, and the hooks that listen run, also without Heat', async () => {
-    const init = `#!/bin/sh\ncase $1 in start) touch /srv/up ;; status) [ -e /srv/up ] ;; *) exit 1 ;; esac\n`;
+    const init = '#!/bin/sh\ncase $1 in start) touch /srv/up ;; status) [ -e /srv/up ] ;; *) exit 1 ;; esac\n';
     put('/etc/init.d/dummyd', init, 0o755);
     const services = { sysvinit: { dummyd: { ensureRunning: 'true' } } };
     const heat = await telling({ 'AWS::CloudFormation::Init': { config: { services } } });

@@ -80,7 +80,7 @@ describe('the body', () => {
     expect(result.stderr).toMatch(/^cfn-signal: warning: [^\n]*FAILURE/m);
   });
 
-  test('without a wish nothing is said on stderr', async () => {
+  test('without options nothing is said on stderr', async () => {
     expect((await sent([])).result.stderr).toBe('');
   });
 });

@@ -95,7 +95,7 @@ describe('a native handle by its pre-signed URL', () => {
 
 describe('a resource by --stack and --resource', () => {
   const KEYS = { AWS_ACCESS_KEY_ID: 'AK4711', AWS_SECRET_ACCESS_KEY: 's3cr&t/#*-key' };
-  const wish = (url: string) => [
+  const wanted = (url: string) => [
     '--stack',
     's/1 2',
     '--resource',
@@ -112,7 +112,7 @@ describe('a resource by --stack and --resource', () => {
         ? { status: 503, headers: { 'Retry-After': '1' } }
         : { status: 200, body: '<SignalResourceResponse/>' },
     );
-    const { code, stderr } = await signal(['-e', '3', ...wish(server.url)], KEYS);
+    const { code, stderr } = await signal(['-e', '3', ...wanted(server.url)], KEYS);
     expect({ code, stderr: withoutRetries(stderr) }).toEqual({ code: 0, stderr: '' });
     const [first, second] = server.requests;
     expect(first?.method).toBe('GET');
@@ -137,7 +137,7 @@ describe('a resource by --stack and --resource', () => {
       status: 400,
       body: '<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code><Message>The action or operation requested is invalid</Message></Error></ErrorResponse>',
     });
-    const { code, stderr } = await signal(wish(server.url), KEYS);
+    const { code, stderr } = await signal(wanted(server.url), KEYS);
     expect({ code, stderr, asked: server.requests.length }).toEqual({
       code: 1,
       stderr: expect.stringMatching(line('HTTP 400 .*URL of a WaitConditionHandle')),
@@ -147,7 +147,7 @@ describe('a resource by --stack and --resource', () => {
 
   test.each([403, 404, 300])('%i is a failure', async (status) => {
     const server = await serve({ status });
-    const { code, stderr } = await signal(['-v', ...wish(server.url)], KEYS);
+    const { code, stderr } = await signal(['-v', ...wanted(server.url)], KEYS);
     expect({ code, stderr, asked: server.requests.length }).toEqual({
       code: 1,
       stderr: expect.stringMatching(line(`HTTP ${status}`)),
@@ -158,7 +158,7 @@ describe('a resource by --stack and --resource', () => {
 
   test('without credentials says what there is to do', async () => {
     const server = await serve({ status: 200 });
-    const { code, stderr } = await signal(wish(server.url));
+    const { code, stderr } = await signal(wanted(server.url));
     expect({ code, stderr, asked: server.requests }).toEqual({
       code: 1,
       stderr: expect.stringMatching(line('no credentials.*WaitConditionHandle')),
@@ -171,7 +171,7 @@ describe('a resource by --stack and --resource', () => {
     execFileSync('mkfifo', [pipe]);
     const { code, stderr, milliseconds } = await signal([
       ...['--timeout', '1', '-f', pipe],
-      ...wish('http://127.0.0.1:9'),
+      ...wanted('http://127.0.0.1:9'),
     ]);
     expect({ code, stderr }).toEqual({
       code: 75,
@@ -191,7 +191,7 @@ describe('a resource by --stack and --resource', () => {
   test('is not signalled when there is a URL: it wins', async () => {
     const server = await serve({ status: 200 });
     const other = await serve({ status: 500 });
-    expect((await signal([...wish(other.url), server.url + HANDLE], KEYS)).code).toBe(0);
+    expect((await signal([...wanted(other.url), server.url + HANDLE], KEYS)).code).toBe(0);
     expect([server.requests.length, other.requests.length]).toEqual([1, 0]);
   });
 });

@@ -169,9 +169,9 @@ describe('an http proxy', () => {
       (proxy) => [['--http-proxy', proxy], { http_proxy: 'http://127.0.0.1:9' }],
     ],
     ['the option wins over no_proxy', (proxy) => [['--http-proxy', proxy], { no_proxy: '*' }]],
-  ])('sees the absolute form, byte for byte: %s', async (_, wish) => {
+  ])('sees the absolute form, byte for byte: %s', async (_, wanted) => {
     const proxy = await serve({ status: 200 });
-    const [args, env] = wish(proxy.url);
+    const [args, env] = wanted(proxy.url);
     const { code, stderr } = await signal([...args, url], env);
     expect({ code, stderr, targets: targets(proxy), tunnels: proxy.tunnels }).toEqual({
       code: 0,

@@ -16,7 +16,7 @@ describe('cfn-get-metadata', () => {
   beforeAll(async () => {
     if (process.geteuid?.() !== 0) return;
     await guest().run(
-      `mkdir -m 700 -p /var/lib/heat-cfntools; rm -rf /var/cache/heat-cfntools /var/lib/cloud/data/cfn-init-data; mkdir -m 700 /var/cache/heat-cfntools`,
+      'mkdir -m 700 -p /var/lib/heat-cfntools; rm -rf /var/cache/heat-cfntools /var/lib/cloud/data/cfn-init-data; mkdir -m 700 /var/cache/heat-cfntools',
     );
     await allow(1);
   });

@@ -16,7 +16,7 @@ const CONFIG = {
 const QUICK = { ...CONFIG, commands: { '03_bad': { command: 'exit 3' } } };
 
 beforeEach(async () => {
-  await view().run(`rm -rf /var/log/cfn-* /srv/logged /srv/document.json; mkdir -p /srv`);
+  await view().run('rm -rf /var/log/cfn-* /srv/logged /srv/document.json; mkdir -p /srv');
 });
 
 describe.runIf(isInstalled('script'))('on a terminal', () => {

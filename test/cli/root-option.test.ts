@@ -94,7 +94,7 @@ describe('the directory', () => {
 
   test('that cannot be made or entered: exit 1, and why', async () => {
     const place = newPlace();
-    if (isRoot) await machine().run(`mount -t tmpfs -o ro tmpfs /mnt`);
+    if (isRoot) await machine().run('mount -t tmpfs -o ro tmpfs /mnt');
     mkdirSync(join(place, 'locked'), { mode: 0 });
     const user = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
     for (const [root, why, as] of [

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { descendantCommands } from '../../src/system/processes.ts';
+import { descendantCommands } from '../../src/system/programs/processes.ts';
 import { binary } from '../support/binary.ts';
 import { cfnInit, metadata } from '../support/cfn-init.ts';
 import { type Answer, startServer, type TestServer, unusedPort } from '../support/http-server.ts';

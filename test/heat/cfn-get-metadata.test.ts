@@ -37,7 +37,7 @@ const PATH = '/usr/bin:/bin';
 const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
   view().run([binary('cfn-get-metadata'), ...args], { env: { PATH, ...env } });
 
-interface Wish {
+interface Wanted {
   readonly stack?: string;
   readonly resource?: string;
   readonly keys?: Keys;
@@ -45,10 +45,10 @@ interface Wish {
 }
 
 /** What asks for the metadata of the server, but for what is wished otherwise. */
-const asking = (wish: Wish = {}): string[] => [
-  ...['-s', wish.stack ?? stack.name, '-r', wish.resource ?? 'server', '--region', 'RegionOne'],
-  ...['--access-key', (wish.keys ?? keys).access, '--secret-key', (wish.keys ?? keys).secret],
-  ...['-u', wish.url ?? cloud().addresses.cfn],
+const asking = (wanted: Wanted = {}): string[] => [
+  ...['-s', wanted.stack ?? stack.name, '-r', wanted.resource ?? 'server', '--region', 'RegionOne'],
+  ...['--access-key', (wanted.keys ?? keys).access, '--secret-key', (wanted.keys ?? keys).secret],
+  ...['-u', wanted.url ?? cloud().addresses.cfn],
 ];
 
 /** Exit 1 with one line on stderr, which names no secret. */

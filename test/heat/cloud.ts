@@ -143,9 +143,9 @@ export class Cloud {
 
   /** Gives the owner of the stacks an application credential. */
   async makeApplicationCredential(): Promise<{ readonly id: string; readonly secret: string }> {
-    const wish = { application_credential: { name: randomBytes(8).toString('hex') } };
+    const wanted = { application_credential: { name: randomBytes(8).toString('hex') } };
     const url = `${this.addresses.keystone}/users/${this.#user}/application_credentials`;
-    const { body } = await exchange('POST', url, wish, this.#token);
+    const { body } = await exchange('POST', url, wanted, this.#token);
     const { id, secret } = (body as { application_credential: { id: string; secret: string } }).application_credential;
     return { id, secret };
   }

@@ -69,7 +69,7 @@ describe('users', () => {
     expect(summary(await apply(document))).toBe('2 unchanged');
   });
 
-  test('without a wish get a system uid', async () => {
+  test('without a number get a system uid', async () => {
     const document = { users: { plain: {} } };
     expect(summary(await apply(document))).toBe('1 changed');
     expect(Number(await out('id -u plain'))).toBeLessThan(1000);

@@ -31,7 +31,7 @@ describe('groups', () => {
     expect(summary(await apply({ groups }))).toMatch(/^\d unchanged$/);
   });
 
-  test('one that is there is fine, with the same gid or without a wish', async () => {
+  test('one that is there is fine, with the same gid or without a number', async () => {
     expect(summary(await apply({ groups: { there: { gid: 5100 }, other: {} } }))).toBe('2 unchanged');
   });
 
@@ -105,7 +105,7 @@ describe('users', () => {
     await view().run("sed -i '/^5101:/d' /etc/group /etc/gshadow");
   });
 
-  test('without a wish get a system uid', async () => {
+  test('without a number get a system uid', async () => {
     const document = { users: { plain: {} } };
     expect(summary(await apply(document))).toBe('1 changed');
     expect(Number(await out('id -u plain'))).toBeLessThan(1000);

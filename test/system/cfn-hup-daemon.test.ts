@@ -59,7 +59,7 @@ describe('the service', () => {
   test('is ready before it reaches heat, says so, and recovers by itself', async () => {
     await guest.configure({ interval: '1s', url: 'http://127.0.0.1:9/v1/' }, RECORD);
     expect((await systemctl('start', UNIT)).code).toBe(0);
-    await until('the status tells', async () => /trouble since 20/.test(await show('StatusText')), said);
+    await until('the status tells', async () => /failing since 20/.test(await show('StatusText')), said);
     expect((await view().run(['cfn-hup', '--status'])).stdout).toMatch(
       /^followed by cfn-hup\.service .*\nHeat has not answered for \d+ s, last asked \d+ s ago: no answer:\n {2}http:\/\/127\.0\.0\.1:9/,
     );

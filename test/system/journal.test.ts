@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { MESSAGE_IDS } from '../../src/logging/events.ts';
+import { MESSAGE_IDS } from '../../src/logging/log.ts';
 import { binary, project } from '../support/binary.ts';
 import { type HupGuest, prepareHupGuest, until } from '../support/cfn-hup.ts';
 import { cfnInit, metadata } from '../support/cfn-init.ts';
@@ -170,7 +170,7 @@ describe('cfn-init', () => {
 
   test('a long document at its first run is cut, and nobody waits', async () => {
     const files = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`/srv/journal-${i}`, { content: `${i}` }]));
-    await view().run(`echo nonsense >/srv/journal-x`);
+    await view().run('echo nonsense >/srv/journal-x');
     const config = { files, commands: { bad: { command: 'exit 1' } } };
     expect((await cfnInit(view(), config)).code).toBe(1);
     const found = await entries('cfn-init', isEnd);
@@ -190,7 +190,7 @@ class H(http.server.BaseHTTPRequestHandler):
         self.send_response(200); self.end_headers()
     def log_message(self, *a): pass
 http.server.HTTPServer(('127.0.0.1', 8799), H).handle_request()`;
-  await view().run(`cat >/srv/journal-server.py; python3 /srv/journal-server.py </dev/null >/dev/null 2>&1 & sleep 1`, {
+  await view().run('cat >/srv/journal-server.py; python3 /srv/journal-server.py </dev/null >/dev/null 2>&1 & sleep 1', {
     input: server,
   });
   const { code } = await view().run([

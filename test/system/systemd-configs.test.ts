@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { MESSAGE_IDS } from '../../src/logging/events.ts';
+import { MESSAGE_IDS } from '../../src/logging/log.ts';
 import { binary } from '../support/binary.ts';
 import { type ConfigDocument, cfnInit, complaints, summary } from '../support/cfn-init.ts';
 import { property, RUNS, service, UNITS, watchFor } from '../support/systemd-units.ts';
@@ -11,8 +11,8 @@ const WATCH = 3;
 const NAMES = Array.from({ length: 10 }, (_, index) => `s${index}`);
 const PATH = '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-const services = (names: readonly string[], wish: ConfigDocument = { ensureRunning: true }): ConfigDocument => ({
-  services: { systemd: Object.fromEntries(names.map((name) => [name, wish])) },
+const services = (names: readonly string[], wanted: ConfigDocument = { ensureRunning: true }): ConfigDocument => ({
+  services: { systemd: Object.fromEntries(names.map((name) => [name, wanted])) },
 });
 const command = (text: string): ConfigDocument => ({ commands: { c: { command: text } } });
 const units = (all: Readonly<Record<string, ConfigDocument>>): ConfigDocument => ({

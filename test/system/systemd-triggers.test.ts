@@ -9,9 +9,9 @@ const view = useSandbox({ init: 'systemd' }, ['dpkg-scanpackages']);
 const invocation = () => property(view(), 'InvocationID', 'app.service');
 
 /** Applies it, and says whether the service was started anew by that. */
-async function restarts(config: ConfigDocument, triggers: ConfigDocument, wish = true): Promise<boolean> {
+async function restarts(config: ConfigDocument, triggers: ConfigDocument, wanted = true): Promise<boolean> {
   const before = await invocation();
-  const services = { systemd: { app: { ...(wish ? { ensureRunning: true } : {}), ...triggers } } };
+  const services = { systemd: { app: { ...(wanted ? { ensureRunning: true } : {}), ...triggers } } };
   const { code, stderr } = await cfnInit(view(), { ...config, services });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return (await invocation()) !== before;
@@ -108,8 +108,8 @@ describe('once only', () => {
 });
 
 describe('a service that does not run', () => {
-  const idle = async (wish: ConfigDocument, content = JSON.stringify(wish)) => {
-    const services = { systemd: { idle: { ...wish, files: ['/etc/idle.conf'] } } };
+  const idle = async (wanted: ConfigDocument, content = JSON.stringify(wanted)) => {
+    const services = { systemd: { idle: { ...wanted, files: ['/etc/idle.conf'] } } };
     const ended = summary(await cfnInit(view(), { files: { '/etc/idle.conf': { content } }, services }));
     const state = await property(view(), 'ActiveState', 'idle.service');
     await view().run('systemctl stop idle');
@@ -117,9 +117,9 @@ describe('a service that does not run', () => {
   };
 
   // As aws-cfn-bootstrap, which restarts it without a look at whether it runs.
-  test.each([{}, { enabled: false }])('is started for what has changed: %o', async (wish) => {
-    expect(await idle(wish)).toEqual(['2 changed', 'active']);
-    expect(await idle(wish)).toEqual(['2 unchanged', 'inactive']);
+  test.each([{}, { enabled: false }])('is started for what has changed: %o', async (wanted) => {
+    expect(await idle(wanted)).toEqual(['2 changed', 'active']);
+    expect(await idle(wanted)).toEqual(['2 unchanged', 'inactive']);
   });
 
   test('is not where it shall not run', async () => {

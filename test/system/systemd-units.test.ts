@@ -197,13 +197,13 @@ describe('a masked unit', () => {
       /^cfn-init: hidden\.service is masked: services systemd "hidden": [^\n]*systemctl unmask hidden\.service[^\n]*\n$/,
     ),
   };
-  test.each([{ enabled: true }, { ensureRunning: true }, BOTH])('is a failure when wanted: %o', async (wish) => {
-    const { code, stderr } = await apply({ hidden: wish });
+  test.each([{ enabled: true }, { ensureRunning: true }, BOTH])('is a failure when wanted: %o', async (wanted) => {
+    const { code, stderr } = await apply({ hidden: wanted });
     expect({ code, stderr }).toEqual(refused);
   });
 
-  test.each([NEITHER, { enabled: false }, { ensureRunning: false }, {}])('is unchanged else: %o', async (wish) => {
-    expect(await done({ hidden: wish })).toEqual(unchanged);
+  test.each([NEITHER, { enabled: false }, { ensureRunning: false }, {}])('is unchanged else: %o', async (wanted) => {
+    expect(await done({ hidden: wanted })).toEqual(unchanged);
   });
 
   test('until the next boot only is told so', async () => {
@@ -252,8 +252,8 @@ describe('a name that is not there', () => {
     expect(stderr).toContain(says);
   });
 
-  test.each([NEITHER, { enabled: false }, { ensureRunning: false }])('is fine when not wanted: %o', async (wish) => {
-    expect(await done({ nonsense: wish })).toEqual(unchanged);
+  test.each([NEITHER, { enabled: false }, { ensureRunning: false }])('is fine when not wanted: %o', async (wanted) => {
+    expect(await done({ nonsense: wanted })).toEqual(unchanged);
   });
 });
 
@@ -272,7 +272,7 @@ case $1 in start) setsid sleep 300 >/dev/null 2>&1 & ;; esac
   test('that a command has put there is found, enabled, started, stopped and disabled', async () => {
     const command = `cat >/etc/init.d/fresh <<'END'\n${script}END\nchmod 755 /etc/init.d/fresh`;
     const commands = { make: { command } };
-    const document = (wish: ConfigDocument) => ({ commands, services: { sysvinit: { fresh: wish } } });
+    const document = (wanted: ConfigDocument) => ({ commands, services: { sysvinit: { fresh: wanted } } });
     const first = await cfnInit(view(), document(BOTH));
     expect({ code: first.code, stderr: first.stderr, did: first.stdout }).toEqual({
       code: 0,

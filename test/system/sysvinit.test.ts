@@ -86,7 +86,7 @@ describe('an init script', () => {
     expect(await told('dummyd')).toEqual(['start']);
   });
 
-  test('without a wish is left alone', async () => {
+  test('that is only named is not changed', async () => {
     await apply({ dummyd: { files: ['/etc/dummyd.conf'] } });
     expect(summary(await apply({ dummyd: {} }))).toBe('1 unchanged');
     expect(await told('dummyd')).toEqual([]);
@@ -162,15 +162,15 @@ describe('an init script that does not tell its status', () => {
   test('nor has a pid file, is told each time what is wanted', async () => {
     const [[path = '', file] = []] = Object.entries(mute('blind'));
     const blind = { [path]: { ...file, content: file?.content.replaceAll('/run/blind.pid', '/run/hidden') } };
-    const run = async (wish: ConfigDocument, files: ConfigDocument = {}) => {
-      const { code, stderr } = await apply({ blind: wish }, files);
+    const run = async (wanted: ConfigDocument, files: ConfigDocument = {}) => {
+      const { code, stderr } = await apply({ blind: wanted }, files);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       return told('blind');
     };
     expect(await run({ ensureRunning: true }, blind)).toEqual(['start']);
     expect(await run({ ensureRunning: true })).toEqual(['start']);
-    const wish = { ensureRunning: true, files: ['/etc/blind.conf'] };
-    expect(await run(wish, { '/etc/blind.conf': { content: 'a' } })).toContain('restart');
+    const wanted = { ensureRunning: true, files: ['/etc/blind.conf'] };
+    expect(await run(wanted, { '/etc/blind.conf': { content: 'a' } })).toContain('restart');
     expect(await run({ ensureRunning: false })).toEqual(['stop']);
     const files = ['/etc/blind.conf'];
     expect(await run({ files }, { '/etc/blind.conf': { content: 'b' } })).toContain('restart');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readGiven, readGivenSecret } from '../../src/given-file.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { createExec } from '../../src/system/exec.ts';
+import { createExec } from '../../src/system/programs/door.ts';
 import { temporaryRoot } from './temporary-root.ts';
 
 const tools = { exec: createExec({ PATH: process.env['PATH'] }), clock: systemClock };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isoTime } from '../../src/iso-time.ts';
+import { isoTime } from '../../src/time.ts';
 
 test.each([
   0,

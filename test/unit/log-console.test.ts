@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../src/log.ts';
-import { consoleSink } from '../../src/logging/console-sink.ts';
-import type { About } from '../../src/logging/events.ts';
+import { type About, createLog } from '../../src/logging/log.ts';
+import { consoleSink } from '../../src/logging/sinks.ts';
 import { Redactor } from '../../src/redact.ts';
 import { temporaryRoot } from './temporary-root.ts';
 

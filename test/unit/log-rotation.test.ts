@@ -94,7 +94,7 @@ describe('append with a bound', () => {
   it('by several processes at once puts no short file over the long one, and tears no line', async () => {
     const { root, log } = begin('');
     const program = `
-      import { createFileSystem } from ${JSON.stringify(join(project, 'src/system/file-system.ts'))};
+      import { createFileSystem } from ${JSON.stringify(join(project, 'src/system/files/file-system.ts'))};
       const files = createFileSystem(${JSON.stringify(root)});
       for (let i = 0; i < 400; i++) {
         files.append('/a.log', \`\${process.pid} \${i} ${'z'.repeat(50)}\\n\`, 0o600, 2000);

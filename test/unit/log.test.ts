@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLog, fileSink, type Level, type Log, type Sink, terminalSink } from '../../src/log.ts';
+import { createLog, fileSink, type Level, type Log, type Sink, terminalSink } from '../../src/logging/log.ts';
 import { coloured } from '../../src/logging/screen.ts';
 import { Redactor } from '../../src/redact.ts';
 

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
-import { createExec } from '../../src/system/exec.ts';
+import { absolutePath } from '../../src/system/files/path.ts';
 import { createLocks } from '../../src/system/lock.ts';
-import { absolutePath } from '../../src/system/path.ts';
+import { createExec } from '../../src/system/programs/door.ts';
 import type { System } from '../../src/system/system.ts';
 
 /** The doors of a System that tests of its other doors do not use: real locks, nobody who sends signals or wants to be told. */

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { Log } from '../../src/log.ts';
+import type { Log } from '../../src/logging/log.ts';
 import { readSettings, SETTINGS, type Settings, settingPlace, wholeSetting } from '../../src/settings.ts';
 import { temporaryRoot } from './temporary-root.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { createFileSystem, type FileSystem } from '../../src/system/file-system.ts';
+import { createFileSystem, type FileSystem } from '../../src/system/files/file-system.ts';
 
 /** Who runs the tests: files are given to nobody else, so that they also pass for an ordinary user. */
 export const us = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { CommandEntry } from '../../config/config.ts';
 import { errnoOf, lastLine, Problem, type ProblemCode } from '../../errors.ts';
-import { type CommandOptions, type CommandResult, commandEnvironment } from '../../system/exec.ts';
+import { commandEnvironment } from '../../system/programs/environment.ts';
+import type { CommandOptions, CommandResult } from '../../system/programs/exec.ts';
 import { logPrinted } from '../printed.ts';
 import type { Section, World } from '../step.ts';
 

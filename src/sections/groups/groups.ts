@@ -1,6 +1,6 @@
 import type { GroupEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
-import type { NewGroup } from '../../system/accounts.ts';
+import type { NewGroup } from '../../system/accounts/accounts.ts';
 import type { Section } from '../step.ts';
 
 /** Creates groups. One that exists with another gid is not renumbered: its files would change hands. */

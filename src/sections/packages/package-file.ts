@@ -1,6 +1,6 @@
 import { Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
-import type { Scratch } from '../../system/file-system.ts';
+import type { Scratch } from '../../system/files/file-system.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { World } from '../step.ts';

@@ -1,9 +1,9 @@
 import { ExitCode, lastLine, Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
-import type { Environment, ToolResult } from '../../system/exec.ts';
 import { type LockHolder, lockHolderOf } from '../../system/file-locks.ts';
-import { descendantCommands } from '../../system/processes.ts';
+import type { Environment, ToolResult } from '../../system/programs/exec.ts';
+import { descendantCommands } from '../../system/programs/processes.ts';
 import { logPrinted } from '../printed.ts';
 import type { World } from '../step.ts';
 

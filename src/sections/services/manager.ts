@@ -1,8 +1,8 @@
 import { ExitCode, Problem } from '../../errors.ts';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../logging/log.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
-import type { Exec } from '../../system/exec.ts';
-import type { FileSystem } from '../../system/file-system.ts';
+import type { FileSystem } from '../../system/files/file-system.ts';
+import type { Exec } from '../../system/programs/exec.ts';
 
 /** What an init system says of a service. An optional mark that is left out means no. */
 export interface ServiceStatus {

@@ -1,5 +1,5 @@
 import { codeOf, Problem } from '../../errors.ts';
-import type { Attributes, FileSystem, OpenDirectory, Scratch } from '../../system/file-system.ts';
+import type { Attributes, FileSystem, OpenDirectory, Scratch } from '../../system/files/file-system.ts';
 import type { Leaf, Tree } from './contents.ts';
 import { pathOf } from './place.ts';
 import { Walk } from './walk.ts';

@@ -1,4 +1,4 @@
-import { joinPath, pathNames, walkLinks } from '../../system/path.ts';
+import { joinPath, pathNames, walkLinks } from '../../system/files/path.ts';
 
 const GITHUB_ARCHIVE = [
   // Anywhere in the URL: mirrors and proxies put their own host before it.

@@ -1,6 +1,6 @@
 import type { SourceEntry } from '../../config/config.ts';
 import { readSettings, wholeSetting } from '../../settings.ts';
-import { ARCHIVE_LIMITS } from '../../system/archive/budget.ts';
+import { ARCHIVE_LIMITS } from '../../system/archive/entry.ts';
 import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Section } from '../step.ts';

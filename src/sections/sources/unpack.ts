@@ -1,8 +1,13 @@
 import { Problem } from '../../errors.ts';
-import { ARCHIVE_LIMITS, type ArchiveLimits, tooManyEntries } from '../../system/archive/budget.ts';
-import { type ArchiveEntry, refusedEntry } from '../../system/archive/entry.ts';
+import {
+  ARCHIVE_LIMITS,
+  type ArchiveEntry,
+  type ArchiveLimits,
+  refusedEntry,
+  tooManyEntries,
+} from '../../system/archive/entry.ts';
 import { readArchive } from '../../system/archive/read.ts';
-import type { FileSystem, Scratch } from '../../system/file-system.ts';
+import type { FileSystem, Scratch } from '../../system/files/file-system.ts';
 import type { System } from '../../system/system.ts';
 import { shownUrl } from '../../url.ts';
 import { Contents } from './contents.ts';

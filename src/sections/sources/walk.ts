@@ -1,5 +1,5 @@
 import { Problem } from '../../errors.ts';
-import type { FileSystem, OpenDirectory } from '../../system/file-system.ts';
+import type { FileSystem, OpenDirectory } from '../../system/files/file-system.ts';
 import { isWithin, pathOf } from './place.ts';
 
 /**

@@ -7,7 +7,7 @@ import {
   type NewUser,
   type User,
   type UserChange,
-} from '../../system/accounts.ts';
+} from '../../system/accounts/accounts.ts';
 import type { Section, World } from '../step.ts';
 
 /** Users are for services: no login, no home directory made (contract section 3, users). */

@@ -1,11 +1,11 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { Problem } from '../../errors.ts';
+import { percentDecode } from '../../percent-encoding.ts';
 import { shownUrl } from '../../url.ts';
-import { ARCHIVE_LIMITS, type ArchiveLimits, Budget } from './budget.ts';
-import { ByteReader } from './byte-reader.ts';
-import { type Compression, describeContent, detectFormat, isBlank, isTar, START_BYTES } from './detect.ts';
-import type { ArchiveEntry } from './entry.ts';
-import { fileChunks, withFile } from './file-chunks.ts';
-import { isSaidToBeTar, unpackedName } from './url-name.ts';
+import { ByteReader, fileChunks, withFile } from './byte-reader.ts';
+import { ARCHIVE_LIMITS, type ArchiveEntry, type ArchiveLimits, Budget, damagedArchive, guarded } from './entry.ts';
+import { hasTrueChecksum, isBlank, readTar } from './tar.ts';
 
 const PLAIN_FILE_MODE = 0o644;
 
@@ -50,7 +50,7 @@ export async function* readArchive(
 async function unpack(compression: Compression, path: string, where: string): Promise<AsyncIterable<Buffer>> {
   switch (compression) {
     case 'gzip':
-      return (await import('./gzip.ts')).gunzip(path, where);
+      return gunzip(path, where);
     case 'bzip2':
       return (await import('./bzip2.ts')).bunzip2(path, where);
     case 'xz':
@@ -64,7 +64,7 @@ async function* readTarOrFile(bytes: ByteReader, url: string, budget: Budget): A
   const where = shownUrl(url);
   const start = await bytes.peek(START_BYTES);
   if (isTar(start) || (isBlank(start) && isSaidToBeTar(url))) {
-    yield* (await import('./tar.ts')).readTar(bytes, where, budget);
+    yield* readTar(bytes, where, budget);
     return;
   }
   if (!isSaidToBeTar(url))
@@ -73,4 +73,102 @@ async function* readTarOrFile(bytes: ByteReader, url: string, budget: Budget): A
   for await (const _ of bytes.rest());
   if (isSaidToBeTar(url))
     throw new Problem(`no tar archive inside: ${describeContent(start)}`, { where, hint: 'check how it was made' });
+}
+
+/** How the bytes of a file are packed, judged by the bytes alone: names and Content-Type lie. */
+type Format = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'zip' | 'tar';
+type Compression = Exclude<Format, 'zip' | 'tar'>;
+
+/** So many bytes from the start are enough for detectFormat and describeContent. */
+const START_BYTES = 512;
+
+const USTAR_AT = 257;
+
+const SIGNATURES: readonly (readonly [format: Format, pattern: RegExp])[] = [
+  ['gzip', /^\x1f\x8b\x08/],
+  ['bzip2', /^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/],
+  ['xz', /^\xfd7zXZ\0/],
+  // Parallel zstd starts with a frame that decoders skip.
+  ['zstd', /^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/],
+  ['zip', /^PK(?:\x03\x04|\x05\x06)/],
+];
+
+const LOOKS: readonly (readonly [what: string, pattern: RegExp])[] = [
+  ['a 7z archive', /^7z\xbc\xaf\x27\x1c/],
+  ['a RAR archive', /^Rar!\x1a\x07/],
+  ['compressed by compress (.Z)', /^\x1f[\x9d\xa0]/],
+  ['an lz4 file', /^\x04\x22\x4d\x18/],
+  ['an lzip file', /^LZIP/],
+  ['an lzma file', /^\x5d\0\0[\s\S]{2}[\0-\x0f\xff]/],
+  ['a cpio archive', /^(?:07070[127]|\xc7\x71)/],
+  ['a Debian package or ar archive', /^!<arch>/],
+  ['an RPM package', /^\xed\xab\xee\xdb/],
+  ['a program', /^(?:\x7fELF|#!)/],
+  ['an HTML page', /^\s*(?:\xef\xbb\xbf\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:!doctype html|html|head|body)\b/i],
+  ['an XML document', /^\s*(?:\xef\xbb\xbf\s*)?<[?a-z]/i],
+  ['a JSON document', /^\s*[{[]\s*["\]}{[]/],
+];
+
+/** The format of a file that starts with these bytes, or undefined when it is none that can be unpacked. */
+export function detectFormat(start: Buffer): Format | undefined {
+  const text = start.toString('latin1', 0, START_BYTES);
+  const found = SIGNATURES.find(([, pattern]) => pattern.test(text));
+  if (found !== undefined) return found[0];
+  return isTar(start) ? 'tar' : undefined;
+}
+
+/** True when the bytes start with a header of a tar archive: the ustar mark, or (before 1988) just a true checksum. */
+function isTar(start: Buffer): boolean {
+  if (start.length < START_BYTES) return false;
+  return start.toString('latin1', USTAR_AT, USTAR_AT + 5) === 'ustar' || hasTrueChecksum(start);
+}
+
+/** What a person would call the content, as in "it looks like an HTML page". */
+export function describeContent(start: Buffer): string {
+  if (start.length === 0) return 'it is empty';
+  const text = start.toString('latin1', 0, START_BYTES);
+  const look = LOOKS.find(([, pattern]) => pattern.test(text));
+  if (look !== undefined) return `it looks like ${look[0]}`;
+  if (isBlank(start)) return 'it holds zeros';
+  return /^[^\x00-\x08\x0e-\x1a\x1c-\x1f]*$/.test(text) ? 'it looks like text' : 'it looks like no archive at all';
+}
+
+/** Unpacks a gzip file, all of its members. @throws Problem when it is damaged, cut short or followed by something else */
+async function* gunzip(path: string, where: string): AsyncGenerator<Buffer> {
+  const decoder = createGunzip();
+  pipeline(Readable.from(fileChunks(path)), decoder, () => {});
+  yield* guarded(decoder, where);
+  // The decoder stops at the first zero after a member. Padding is fine there, more data would be lost silently.
+  const { size } = await withFile(path, async (file) => file);
+  for await (const chunk of fileChunks(path, decoder.bytesWritten, size)) {
+    if (!isBlank(chunk)) throw damagedArchive(where, 'something else follows the compressed data');
+  }
+}
+
+const COMPRESSION_ENDING = /(.)\.(?:gz|bz2|xz|zst)$/i;
+const TAR_NAME = /\.(?:tar(?:\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$/i;
+
+/** True when the URL or path says that it names a tar archive. */
+export function isSaidToBeTar(url: string): boolean {
+  return TAR_NAME.test(shownUrl(url));
+}
+
+/**
+ * The name for the one file that a compressed file holds: the last part of the URL without its compression ending.
+ * @throws Problem when the URL ends without a name
+ */
+export function unpackedName(url: string): string {
+  const last = shownUrl(url).split('/').at(-1) ?? '';
+  const name = (hasScheme(url) ? percentDecode(last) : last).replace(COMPRESSION_ENDING, '$1');
+  if (/^\.{0,2}$|[/\0]/.test(name)) {
+    throw new Problem('the URL gives no name for the file that it unpacks to', {
+      where: shownUrl(url),
+      hint: 'end it with the name of a file, as in /notes.txt.gz',
+    });
+  }
+  return name;
+}
+
+function hasScheme(url: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(url);
 }

@@ -1,9 +1,16 @@
 import { isUtf8 } from 'node:buffer';
-import type { Budget } from './budget.ts';
+import { parseOctal } from '../../octal.ts';
 import { type ByteReader, EndedEarly, Section } from './byte-reader.ts';
-import { hasTrueChecksum, isBlank } from './detect.ts';
-import { type ArchiveEntry, damagedArchive, guarded, keptMode, refusedEntry, tidyName, usableTime } from './entry.ts';
-import { decodeTarHeader, untilNul } from './tar-header.ts';
+import {
+  type ArchiveEntry,
+  type Budget,
+  damagedArchive,
+  guarded,
+  keptMode,
+  refusedEntry,
+  tidyName,
+  usableTime,
+} from './entry.ts';
 
 const BLOCK_BYTES = 512;
 /** Names and pax records are held in memory. */
@@ -166,4 +173,73 @@ function decodeName(bytes: Buffer, where: string, entry = bytes.toString()): str
   if (bytes.includes(0)) throw refusedEntry(entry, 'has a NUL in its name', where);
   if (!isUtf8(bytes)) throw refusedEntry(entry, 'has a name that is not UTF-8', where);
   return bytes.toString();
+}
+
+/** A header of a tar archive: v7, ustar, pax or GNU. Names are bytes: an extended header may say better. */
+interface TarHeader {
+  readonly name: Buffer;
+  readonly target: Buffer;
+  /** One character; `0` for the NUL of old archives. */
+  readonly type: string;
+  /** Undefined where there is no number; NaN for one that is negative or no safe integer. */
+  readonly size: number | undefined;
+  readonly mode: number | undefined;
+  /** Seconds since 1970. */
+  readonly modified: number | undefined;
+}
+
+/** Decodes the fields of a header whose checksum is true. */
+function decodeTarHeader(block: Buffer): TarHeader {
+  const name = untilNul(block.subarray(0, 100));
+  // GNU's `ustar  ` has other fields there.
+  const prefix = block.toString('latin1', 257, 265) === 'ustar\x0000' ? untilNul(block.subarray(345, 500)) : NONE;
+  const size = decodeNumber(block.subarray(124, 136));
+  return {
+    name: prefix.length === 0 ? name : Buffer.concat([prefix, SLASH, name]),
+    target: untilNul(block.subarray(157, 257)),
+    type: block.toString('latin1', 156, 157).replace('\0', '0'),
+    size: size === undefined || (Number.isSafeInteger(size) && size >= 0) ? size : Number.NaN,
+    mode: decodeNumber(block.subarray(100, 108)),
+    modified: decodeNumber(block.subarray(136, 148)),
+  };
+}
+
+const NONE = Buffer.alloc(0);
+const SLASH = Buffer.from('/');
+
+/** The bytes before the first NUL, or all. */
+function untilNul(bytes: Buffer): Buffer {
+  const nul = bytes.indexOf(0);
+  return nul < 0 ? bytes : bytes.subarray(0, nul);
+}
+
+/** A number in octal, or where that is too short, as GNU tar does it: the first bit set, then a signed binary one. */
+function decodeNumber(field: Buffer): number | undefined {
+  const first = field[0] ?? 0;
+  if ((first & 0x80) === 0) {
+    const digits = /^[ \0]*([0-7]+)/.exec(field.toString('latin1'))?.[1];
+    return digits === undefined ? undefined : parseOctal(digits);
+  }
+  const isNegative = (first & 0x40) !== 0;
+  const start = isNegative ? first - 0x100 : first & 0x3f;
+  return field.subarray(1).reduce((value, byte) => value * 256 + byte, start);
+}
+
+const CHECKSUM_AT = 148;
+const CHECKSUM_END = 156;
+
+/** True when a header's checksum is that of its bytes. */
+export function hasTrueChecksum(header: Buffer): boolean {
+  const written = /^[ \0]*([0-7]+)[ \0]/.exec(header.toString('latin1', CHECKSUM_AT, CHECKSUM_END));
+  if (written === null) return false;
+  let sum = 0;
+  for (let at = 0; at < BLOCK_BYTES; at += 1) {
+    sum += at >= CHECKSUM_AT && at < CHECKSUM_END ? 0x20 : (header[at] ?? 0);
+  }
+  return sum === parseOctal(written[1] ?? '');
+}
+
+/** True when there is nothing but zeros: the end mark of a tar, which is all that an empty one has. */
+export function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
 }

@@ -1,11 +1,20 @@
+import { isUtf8 } from 'node:buffer';
 import { close, closeSync, createReadStream, fstatSync, openSync, read } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import type * as Yauzl from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
 import { Problem } from '../../errors.ts';
-import type { Budget } from './budget.ts';
 import { EndedEarly } from './byte-reader.ts';
-import { type ArchiveEntry, damagedArchive, guarded, keptMode, refusedEntry, tidyName, usableTime } from './entry.ts';
-import { zipName, zipTime } from './zip-fields.ts';
+import {
+  type ArchiveEntry,
+  type Budget,
+  damagedArchive,
+  guarded,
+  keptMode,
+  refusedEntry,
+  tidyName,
+  usableTime,
+} from './entry.ts';
 
 const MADE_ON_UNIX: ReadonlySet<number> = new Set([3, 19]);
 const DOS_DIRECTORY = 0x10;
@@ -45,7 +54,7 @@ export async function* readZip(path: string, where: string, budget: Budget): Asy
 }
 
 /** Opens the file with a reader of our own: the library's throws, where nobody catches it, for a place far out of the file. */
-async function openBounded({ RandomAccessReader, ...yauzl }: typeof import('yauzl'), path: string): Promise<ZipFile> {
+async function openBounded({ RandomAccessReader, ...yauzl }: typeof Yauzl, path: string): Promise<ZipFile> {
   const fd = openSync(path, 'r');
   const { size } = fstatSync(fd);
   class Reader extends RandomAccessReader {
@@ -136,4 +145,66 @@ async function readTarget(content: AsyncIterable<Buffer>, name: string, where: s
   const target = Buffer.concat(chunks).toString();
   if (target === '' || target.includes('\0')) throw refusedEntry(name, 'is a link to nowhere', where);
   return target;
+}
+
+// Names and times of zip archives, as Info-ZIP's unzip takes them on Linux.
+
+const UTF8_FLAG = 0x800;
+const UNICODE_PATH = 0x7075;
+const TIMESTAMP = 0x5455;
+const OLD_TIMESTAMP = 0x5855;
+const HAS_MODIFIED = 1;
+/** MS-DOS and OS/2, whose names are in the code page of their consoles. */
+const CODE_PAGE_HOSTS: ReadonlySet<number> = new Set([0, 6]);
+/** From 128 on; what is below is ASCII. */
+const CODE_PAGE_437 =
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
+
+/**
+ * The name of an entry: what the Unicode path field says, where it is there for this very name; else UTF-8 where it is
+ * marked as that, or where it was made elsewhere than in DOS and is that; else of code page 437. A name of DOS with
+ * nothing but backslashes has slashes instead.
+ * @throws Problem when it is none, marked as UTF-8 and is not, absolute, or holds `..`
+ */
+function zipName(entry: Entry, where: string): string {
+  const raw = entry.fileNameRaw;
+  const isOfDos = CODE_PAGE_HOSTS.has(entry.versionMadeBy >> 8);
+  const unicode = field(entry, UNICODE_PATH, 6);
+  const isForThis = unicode?.[0] === 1 && unicode.readUInt32LE(1) === crc32(raw);
+  const bytes = unicode !== undefined && isForThis ? unicode.subarray(5) : raw;
+  const isMarked = bytes !== raw || (entry.generalPurposeBitFlag & UTF8_FLAG) !== 0;
+  if (isMarked && !isUtf8(bytes)) throw refusedEntry(bytes.toString(), 'has a name that is not UTF-8', where);
+  const text = isMarked || (!isOfDos && isUtf8(bytes)) ? bytes.toString() : decodeCodePage(bytes);
+  const name = isOfDos && !text.includes('/') ? text.replaceAll('\\', '/') : text;
+  if (name === '') throw refusedEntry(name, 'has no name', where);
+  if (name.includes('\0')) throw refusedEntry(name, 'has a NUL in its name', where);
+  const isAbsolute = name.startsWith('/') || (isOfDos && /^[a-z]:/i.test(name));
+  if (isAbsolute || name.split('/').includes('..')) throw refusedEntry(name, 'leads out of the destination', where);
+  return name;
+}
+
+/** When the file was changed last: in UTC where a field says so, else by the clock on the wall here. */
+function zipTime(entry: Entry): Date {
+  const { lastModFileDate: date, lastModFileTime: time } = entry;
+  const year = 1980 + (date >> 9);
+  const month = Math.max(((date >> 5) & 0xf) - 1, 0);
+  const local = new Date(year, month, date & 0x1f, time >> 11, (time >> 5) & 0x3f, (time & 0x1f) * 2);
+  const seconds = secondsOf(entry);
+  // Below zero it overflowed in 2038, or is from before 1970 and not believed.
+  if (seconds === undefined || (seconds < 0 && year < 2038)) return local;
+  return new Date((seconds >>> 0) * 1000);
+}
+
+function secondsOf(entry: Entry): number | undefined {
+  const timestamp = field(entry, TIMESTAMP, 5);
+  if (timestamp !== undefined && ((timestamp[0] ?? 0) & HAS_MODIFIED) !== 0) return timestamp.readInt32LE(1);
+  return field(entry, OLD_TIMESTAMP, 8)?.readInt32LE(4);
+}
+
+function field(entry: Entry, id: number, least: number): Buffer | undefined {
+  return entry.extraFields.find((extra) => extra.id === id && extra.data.length >= least)?.data;
+}
+
+function decodeCodePage(bytes: Buffer): string {
+  return Array.from(bytes, (byte) => (byte < 128 ? String.fromCharCode(byte) : CODE_PAGE_437[byte - 128])).join('');
 }

@@ -1,9 +1,8 @@
 import { pipeline, Readable } from 'node:stream';
 import { createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { errnoOf, Problem } from '../../errors.ts';
-import { ByteReader, Section } from './byte-reader.ts';
+import { ByteReader, fileChunks, Section } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
-import { fileChunks } from './file-chunks.ts';
 
 const FRAME = 0xfd2fb528;
 const SKIPPABLE_FRAME = 0x184d2a50;

@@ -3,11 +3,11 @@ import { type Report, type StepResult, summaryLine } from '../../../src/apply/re
 import { type RunOptions, runSteps, TOLERATED_BY_HEAT } from '../../../src/apply/run-steps.ts';
 import type { SectionName } from '../../../src/config/config.ts';
 import { ExitCode, Problem } from '../../../src/errors.ts';
-import { createLog, type Level } from '../../../src/log.ts';
+import { createLog, type Level } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { BoundStep, StepInspection } from '../../../src/sections/index.ts';
 import type { Changes, Outcome, Watch } from '../../../src/sections/step.ts';
-import { MissingAccount } from '../../../src/system/accounts.ts';
+import { MissingAccount } from '../../../src/system/accounts/accounts.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import { Interrupted } from '../../../src/system/signals.ts';
 import type { System } from '../../../src/system/system.ts';
@@ -18,13 +18,13 @@ function fakeClock(): Clock {
   return { now: () => new Date(0), elapsed: () => time++, sleep: async () => {}, random: () => 0 };
 }
 
-interface Wish {
+interface Wanted {
   readonly worksOnRoot?: boolean;
   readonly apply?: (changes: Changes) => Outcome;
 }
 
 /** A step that is changed, or does what `apply` says. */
-function step(section: SectionName, name: string, { worksOnRoot = true, apply }: Wish = {}): BoundStep {
+function step(section: SectionName, name: string, { worksOnRoot = true, apply }: Wanted = {}): BoundStep {
   return {
     section,
     config: 'config',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type StepWatch, watchStep } from '../../../src/apply/step-watch.ts';
-import { createLog } from '../../../src/log.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 
 const STEP = { section: 'packages', config: 'config', entry: { name: 'apt', place: '/x' } } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { unitsWaitedFor } from '../../../src/apply/unit-wait.ts';
-import { innermostService, parseUnits } from '../../../src/system/processes.ts';
+import { innermostService, parseUnits } from '../../../src/system/programs/processes.ts';
 
 describe('the service of a process', () => {
   it.each<[string, string | undefined]>([

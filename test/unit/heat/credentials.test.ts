@@ -10,7 +10,7 @@ import {
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { Credentials } from '../../../src/signing/credentials.ts';
-import type { Exposure } from '../../../src/system/trusted-path.ts';
+import type { Exposure } from '../../../src/system/files/trusted-path.ts';
 
 const NONE: CredentialOptions = {
   credentialFile: undefined,
@@ -37,8 +37,8 @@ function rig(more: Partial<CredentialTools> = {}): { tools: CredentialTools; sec
 }
 
 /** The credentials, of those who sign. */
-async function findKeys(wish: CredentialOptions, tools: CredentialTools): Promise<Credentials> {
-  const credentials = await findCredentials(wish, tools);
+async function findKeys(wanted: CredentialOptions, tools: CredentialTools): Promise<Credentials> {
+  const credentials = await findCredentials(wanted, tools);
   if (isOfKeystone(credentials)) throw new Error('credentials of keystone');
   return credentials;
 }
@@ -53,7 +53,7 @@ describe('the order', () => {
     role: 'r',
   };
 
-  it.each<[name: string, wish: CredentialOptions, environment: Record<string, string>, accessKey: string]>([
+  it.each<[name: string, wanted: CredentialOptions, environment: Record<string, string>, accessKey: string]>([
     ['the file', all, environment, 'from-file'],
     ['the flags', { ...all, credentialFile: undefined }, environment, 'from-flags'],
     ['the environment', { ...NONE, role: 'r' }, environment, 'from-environment'],
@@ -66,9 +66,9 @@ describe('the order', () => {
       {},
       'from-role',
     ],
-  ])('%s', async (_, wish, variables, accessKey) => {
+  ])('%s', async (_, wanted, variables, accessKey) => {
     const { tools, secrets } = rig({ environment: variables });
-    const credentials = await findKeys(wish, tools);
+    const credentials = await findKeys(wanted, tools);
     expect(credentials.accessKey).toBe(accessKey);
     expect(secrets).toContain(credentials.secretKey);
   });
@@ -149,7 +149,7 @@ it('a role that cannot be had counts as no credentials, and says why', async () 
 describe('a key that no header can hold is an error at once, with its place and without its value', () => {
   const AWS = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 's3cret' };
   it.each<
-    [what: string, wish: Partial<CredentialOptions>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
+    [what: string, wanted: Partial<CredentialOptions>, more: Partial<CredentialTools>, exitCode: number, line: RegExp]
   >([
     [
       '--access-key',
@@ -189,8 +189,8 @@ describe('a key that no header can hold is an error at once, with its place and 
       1,
       /^the access key has .* U\+1F511: the role "r": /,
     ],
-  ])('%s', async (_, wish, more, exitCode, line) => {
-    const problem = await findCredentials({ ...NONE, ...wish }, rig(more).tools).catch((error) => error);
+  ])('%s', async (_, wanted, more, exitCode, line) => {
+    const problem = await findCredentials({ ...NONE, ...wanted }, rig(more).tools).catch((error) => error);
     expect(problem).toMatchObject({ exitCode, line: expect.stringMatching(line) });
     expect(codeOf(problem)).not.toBe('CFN_HEAT_NOT_ASKED');
     expect(problem.line).not.toContain('s3cret');
@@ -243,10 +243,10 @@ describe('the credential file', () => {
     ],
   ])('that is not private, %j: a warning, refused when strict', async (exposure, says) => {
     const { tools, warnings, secrets } = rig({ readSecretFile: async () => ({ text: FILE, exposure }) });
-    const wish = { ...NONE, credentialFile: '/f' };
-    expect((await findKeys(wish, tools)).accessKey).toBe('from-file');
+    const wanted = { ...NONE, credentialFile: '/f' };
+    expect((await findKeys(wanted, tools)).accessKey).toBe('from-file');
     expect(warnings).toEqual([says]);
-    await expect(findCredentials({ ...wish, isStrict: true }, tools)).rejects.toHaveProperty('line', says);
+    await expect(findCredentials({ ...wanted, isStrict: true }, tools)).rejects.toHaveProperty('line', says);
     expect(secrets).toContain('file-secret');
   });
 });

@@ -4,10 +4,10 @@ import { deliver } from '../../../src/heat/delivery.ts';
 import { type AttemptBounds, beginBudget } from '../../../src/heat/retries.ts';
 import { signalledResource } from '../../../src/heat/signal-resource.ts';
 import { type Signal, type SignalTarget, signedHandle } from '../../../src/heat/wait-condition.ts';
-import { createLog } from '../../../src/log.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
-import { noAnswer as problemOf } from '../../../src/system/http-problem.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/system/http/http.ts';
+import { noAnswer as problemOf } from '../../../src/system/http/problem.ts';
 
 const HEAT = signedHandle('http://heat:8000/v1/waitcondition/arn?SignatureMethod=HmacSHA256&Signature=s3cret');
 const S3 = signedHandle(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { codeOf, Problem, type ProblemCode } from '../../../src/errors.ts';
 import { describeStackResource, type KnownAnswer, type QueryAccess, refusalOf } from '../../../src/heat/describe.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
-import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/system/http/http.ts';
 
 const ACCESS: QueryAccess = {
   kind: 'query',

@@ -6,14 +6,14 @@ import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 const SERVER = '/var/lib/heat-cfntools/cfn-metadata-server';
 const BOTO = '/var/lib/heat-cfntools/cfn-boto-cfg';
 
-interface Wish {
+interface Wanted {
   url?: string;
   region?: string;
   server?: string;
   boto?: string;
 }
 
-const sources = ({ url, region, server, boto }: Wish): EndpointSources => ({
+const sources = ({ url, region, server, boto }: Wanted): EndpointSources => ({
   url,
   region,
   metadataServer: server === undefined ? undefined : { path: SERVER, text: server },
@@ -22,7 +22,7 @@ const sources = ({ url, region, server, boto }: Wish): EndpointSources => ({
 });
 
 describe('the base URL', () => {
-  it.each<[wish: Wish, url: string, from: string]>([
+  it.each<[wanted: Wanted, url: string, from: string]>([
     [{ server: 'http://10.0.0.1:8000/v1/' }, 'http://10.0.0.1:8000/v1/', SERVER],
     [{ server: 'http://10.0.0.1:8000/v1/\n' }, 'http://10.0.0.1:8000/v1/', SERVER],
     [{ server: 'http://10.0.0.1:8000/v1' }, 'http://10.0.0.1:8000/v1/', SERVER],
@@ -45,22 +45,25 @@ describe('the base URL', () => {
     [{ region: 'eu-central-1' }, 'https://cloudformation.eu-central-1.amazonaws.com/', '--region'],
     [{ region: 'cn-north-1' }, 'https://cloudformation.cn-north-1.amazonaws.com.cn/', '--region'],
     [{ region: 'eu-central-1', server: 'http://a:1/v1/' }, 'http://a:1/v1/', SERVER],
-  ])('%j is %s', (wish, url, from) => {
-    expect(decodeEndpoint(sources(wish))).toMatchObject({ endpoint: { url, from }, warnings: [] });
+  ])('%j is %s', (wanted, url, from) => {
+    expect(decodeEndpoint(sources(wanted))).toMatchObject({ endpoint: { url, from }, warnings: [] });
   });
 
   it('is named as the caller is told it', () => {
-    const from = (wish: Wish) => decodeEndpoint({ ...sources(wish), namedBy: BY_HUP_CONFIG }).endpoint?.from;
+    const from = (wanted: Wanted) => decodeEndpoint({ ...sources(wanted), namedBy: BY_HUP_CONFIG }).endpoint?.from;
     expect([from({ url: 'http://c:2' }), from({ region: 'eu-central-1' }), from({ server: 'http://a:1/v1/' })]).toEqual(
       ['url= in cfn-hup.conf', 'region= in cfn-hup.conf', SERVER],
     );
   });
 
-  it.each<[wish: Wish]>([[{}], [{ region: 'RegionOne' }], [{ boto: 'is_secure = 1' }]])('%j names none', (wish) => {
-    expect(decodeEndpoint(sources(wish))).toMatchObject({ endpoint: undefined, warnings: [], secrets: [] });
-  });
+  it.each<[wanted: Wanted]>([[{}], [{ region: 'RegionOne' }], [{ boto: 'is_secure = 1' }]])(
+    '%j names none',
+    (wanted) => {
+      expect(decodeEndpoint(sources(wanted))).toMatchObject({ endpoint: undefined, warnings: [], secrets: [] });
+    },
+  );
 
-  it.each<[wish: Wish, named: string]>([
+  it.each<[wanted: Wanted, named: string]>([
     [{ server: '10.0.0.1:8000' }, SERVER],
     [{ server: 'http://user:password@h/v1/' }, SERVER],
     [{ server: 'http://h/v1/?a=b' }, SERVER],
@@ -68,16 +71,16 @@ describe('the base URL', () => {
     [{ server: '<html>502</html>' }, SERVER],
     [{ boto: 'cfn_region_endpoint = not a host' }, BOTO],
     [{ boto: 'cfn_region_endpoint = :::' }, BOTO],
-  ])('%j is warned about and passed over', (wish, named) => {
-    const { endpoint, warnings } = decodeEndpoint(sources(wish));
+  ])('%j is warned about and passed over', (wanted, named) => {
+    const { endpoint, warnings } = decodeEndpoint(sources(wanted));
     expect(endpoint).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining(named)]);
     expect(warnings[0]).not.toContain('password');
   });
 
   it('what is passed over leaves the next in line', () => {
-    const wish = { server: 'nonsense', boto: 'cfn_region_endpoint = h' };
-    expect(decodeEndpoint(sources(wish)).endpoint?.url).toBe('http://h:8000/v1/');
+    const wanted = { server: 'nonsense', boto: 'cfn_region_endpoint = h' };
+    expect(decodeEndpoint(sources(wanted)).endpoint?.url).toBe('http://h:8000/v1/');
   });
 
   it.each(['', 'h:8000', 'ftp://h/', 'http://h/?x', 'http://u@h/', 'http://h/ x'])(
@@ -125,14 +128,14 @@ num_retries = 2\nmax_retry_delay = 3\nproxy = p\nproxy_port = 4\nproxy_user = u\
     });
   });
 
-  it.each<[wish: Wish, region: string]>([
+  it.each<[wanted: Wanted, region: string]>([
     [{ url: 'http://h/', region: 'R' }, 'R'],
     [{ url: 'http://h/', region: 'R', boto: 'cfn_region_name = B' }, 'R'],
     [{ url: 'http://h/', boto: 'cfn_region_name = B' }, 'B'],
     [{ url: 'https://cloudformation.us-west-2.amazonaws.com' }, 'us-west-2'],
     [{ url: 'https://vpce-1.cloudformation.us-west-2.vpce.amazonaws.com' }, 'us-west-2'],
-  ])('%j signs for %s', (wish, region) => {
-    expect(decodeEndpoint(sources(wish)).endpoint?.region).toBe(region);
+  ])('%j signs for %s', (wanted, region) => {
+    expect(decodeEndpoint(sources(wanted)).endpoint?.region).toBe(region);
   });
 
   it('says which file an oddity is in', () => {

@@ -4,7 +4,7 @@ import { createNativeMemory } from '../../../src/heat/keystone.ts';
 import type { KeystoneCredentials } from '../../../src/heat/keystone-credentials.ts';
 import { BY_HUP_CONFIG, BY_OPTIONS } from '../../../src/heat/named-by.ts';
 import { describeNatively, type NativeAccess } from '../../../src/heat/native-describe.ts';
-import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/system/http/http.ts';
 import { type TokenEndpoint, tokenBody } from '../../support/keystone-token.ts';
 
 const CREDENTIALS: KeystoneCredentials = {

@@ -5,7 +5,7 @@ import { serverOf } from '../../../src/url.ts';
 const nothing: SignalOptions = { success: undefined, exitCode: undefined, reason: undefined, data: undefined };
 
 describe('statusOf', () => {
-  it.each<[wish: Partial<SignalOptions>, status: string, warns: boolean]>([
+  it.each<[wanted: Partial<SignalOptions>, status: string, warns: boolean]>([
     [{}, 'SUCCESS', false],
     [{ success: 'true' }, 'SUCCESS', false],
     [{ success: 'TRUE' }, 'SUCCESS', false],
@@ -30,21 +30,21 @@ describe('statusOf', () => {
     [{ success: 'false', exitCode: '0' }, 'SUCCESS', false],
     [{ success: 'true', exitCode: '1' }, 'FAILURE', false],
     [{ success: 'true', exitCode: '' }, 'FAILURE', true],
-  ])('%j: %s', (wish, status, warns) => {
-    const verdict = statusOf({ ...nothing, ...wish });
+  ])('%j: %s', (wanted, status, warns) => {
+    const verdict = statusOf({ ...nothing, ...wanted });
     expect(verdict.status).toBe(status);
     expect(verdict.warning !== undefined).toBe(warns);
   });
 });
 
 describe('signalOf', () => {
-  it.each<[wish: Partial<SignalOptions>, status: 'SUCCESS' | 'FAILURE', reason: string, data: string]>([
+  it.each<[wanted: Partial<SignalOptions>, status: 'SUCCESS' | 'FAILURE', reason: string, data: string]>([
     [{}, 'SUCCESS', 'Configuration Complete', 'Application has completed configuration.'],
     [{}, 'FAILURE', 'Configuration failed', 'Application configuration failed.'],
     [{ reason: 'why', data: 'what' }, 'SUCCESS', 'why', 'what'],
     [{ reason: 'why "not"\n' }, 'FAILURE', 'why "not"\n', 'Application configuration failed.'],
-  ])('%j %s', (wish, status, reason, data) => {
-    expect(signalOf({ ...nothing, ...wish }, status, 'i-1')).toStrictEqual({
+  ])('%j %s', (wanted, status, reason, data) => {
+    expect(signalOf({ ...nothing, ...wanted }, status, 'i-1')).toStrictEqual({
       Status: status,
       Reason: reason,
       UniqueId: 'i-1',

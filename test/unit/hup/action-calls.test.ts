@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { commandsOf, type InitCall, initCallOf } from '../../../src/hup/action-calls.ts';
+import { commandsOf, type InitCall, initCallOf } from '../../../src/hup/hook-findings.ts';
 
 it.each<[action: string, calls: Partial<InitCall>[]]>([
   ['/opt/aws/bin/cfn-init -v --stack s --resource R --region x', [{ stack: 's', resource: 'R', configSets: [] }]],

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ActionCause, runAction } from '../../../src/hup/action.ts';
-import { createLog } from '../../../src/log.ts';
+import { type ActionCause, runAction } from '../../../src/hup/hook-runner.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import { createWorld, type HookWish, hookIn, SETTINGS, type World } from './world.ts';
+import { createWorld, type HookOptions, hookIn, SETTINGS, type World } from './world.ts';
 
 let world: World;
 let said: string[];
@@ -15,8 +15,8 @@ beforeEach(() => {
 });
 
 const log = createLog(new Redactor(), [{ write: (level, text) => void said.push(`${level} ${text}`) }]);
-const act = (wish: HookWish, cause: Partial<ActionCause> = {}, settings = SETTINGS): Promise<string | undefined> =>
-  runAction(hookIn(world, wish), { before: null, now: null, metadata: undefined, ...cause }, settings, {
+const act = (wanted: HookOptions, cause: Partial<ActionCause> = {}, settings = SETTINGS): Promise<string | undefined> =>
+  runAction(hookIn(world, wanted), { before: null, now: null, metadata: undefined, ...cause }, settings, {
     ...world,
     log,
   });

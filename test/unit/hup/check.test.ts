@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkConfig } from '../../../src/hup/check.ts';
-import { createAccounts } from '../../../src/system/accounts.ts';
+import { createAccounts } from '../../../src/system/accounts/door.ts';
 import { systemClock } from '../../../src/system/clock.ts';
-import type { Environment, Exec } from '../../../src/system/exec.ts';
-import { absolutePath } from '../../../src/system/path.ts';
+import { absolutePath } from '../../../src/system/files/path.ts';
+import type { Environment, Exec } from '../../../src/system/programs/exec.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const MAIN = '[main]\nstack=s\ninterval=2\n';

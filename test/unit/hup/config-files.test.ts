@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { findConfigFiles, readHupConfig } from '../../../src/hup/config-files.ts';
-import type { HupConfig } from '../../../src/hup/hup-config.ts';
-import { absolutePath } from '../../../src/system/path.ts';
-import { findUntrusted } from '../../../src/system/trusted-path.ts';
+import type { HupConfig } from '../../../src/hup/settings.ts';
+import { absolutePath } from '../../../src/system/files/path.ts';
+import { findUntrusted } from '../../../src/system/files/trusted-path.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const MAIN = '[main]\nstack=s\n';

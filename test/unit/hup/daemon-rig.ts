@@ -1,11 +1,11 @@
 import { Problem } from '../../../src/errors.ts';
 import { type DaemonParts, runDaemon } from '../../../src/hup/daemon.ts';
-import type { Hook } from '../../../src/hup/hook.ts';
-import type { HupConfig, HupSettings } from '../../../src/hup/hup-config.ts';
+import type { Hook } from '../../../src/hup/hooks.ts';
 import { createPassMemory, runPass } from '../../../src/hup/pass.ts';
-import { createLog } from '../../../src/log.ts';
+import type { HupConfig, HupSettings } from '../../../src/hup/settings.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import { createPause } from '../../../src/system/pause.ts';
+import { createPause } from '../../../src/system/clock.ts';
 import { MAIN, SETTINGS, type World } from './world.ts';
 
 /** What the configuration is at a look: settings that differ from the usual, or a problem. */
@@ -38,7 +38,7 @@ export interface DaemonRig {
   run(): Promise<number>;
 }
 
-export interface DaemonWish {
+export interface DaemonOptions {
   readonly hooks?: readonly Hook[];
   /** One for each look, the last for all that follow. */
   readonly looks?: readonly Look[];
@@ -60,8 +60,8 @@ export interface DaemonWish {
 export const RIVAL = 4321;
 
 /** A daemon in a world, with real passes, and with signals, locks and systemd that are the test's. */
-export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
-  const { hooks = [], looks = [{}], taken = {}, inPause } = wish;
+export function createDaemon(world: World, wanted: DaemonOptions = {}): DaemonRig {
+  const { hooks = [], looks = [{}], taken = {}, inPause } = wanted;
   const refusals: Record<string, number> = { ...taken };
   let look = 0;
   const loadConfig = (): HupConfig => {
@@ -70,7 +70,8 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
     return { settings: { ...SETTINGS, ...now }, hooks, main: MAIN, files: [], problems: [], warnings: [] };
   };
   const memory = createPassMemory();
-  const pass: DaemonParts['pass'] = wish.pass ?? ((config, tools, options) => runPass(config, tools, memory, options));
+  const pass: DaemonParts['pass'] =
+    wanted.pass ?? ((config, tools, options) => runPass(config, tools, memory, options));
   const real = createPause();
   let handle: ((name: NodeJS.Signals) => void) | undefined;
   let alive = (): boolean => true;
@@ -105,11 +106,11 @@ export function createDaemon(world: World, wish: DaemonWish = {}): DaemonRig {
       return left > 0 ? RIVAL : undefined;
     },
     rivalry: {
-      isSupervised: async () => wish.isSupervised === true,
-      followsOther: () => wish.isRivalOfOther === true,
+      isSupervised: async () => wanted.isSupervised === true,
+      followsOther: () => wanted.isRivalOfOther === true,
       askToEnd: async (pid) => {
         asked.push(pid);
-        return wish.isRivalInBackground === true;
+        return wanted.isRivalInBackground === true;
       },
     },
     notifier: {
@@ -179,6 +180,6 @@ export const NOTHING_NEW = {
   failedActions: 0,
   parkedHooks: 0,
   unkept: undefined,
-  trouble: undefined,
+  failure: undefined,
   nextAttempt: undefined,
 } as const;

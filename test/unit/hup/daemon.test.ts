@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExitCode, Problem } from '../../../src/errors.ts';
-import { readFollowing } from '../../../src/hup/following.ts';
+import { readFollowing } from '../../../src/hup/other-loops.ts';
 import { createDaemon, type DaemonRig, type Look, NOTHING_NEW, RIVAL } from './daemon-rig.ts';
 import { createWorld, hookIn, stateFileOf, type World } from './world.ts';
 
@@ -297,7 +297,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('trouble', () => {
+describe('failure', () => {
   it('is said once, told to systemd, and over when it is', async () => {
     world.heat['r'] = 'unreachable';
     const rig = createDaemon(world, {
@@ -314,7 +314,7 @@ describe('trouble', () => {
     ]);
     expect(rig.told).toEqual([
       START,
-      'STATUS=Following s1 with 1 hook; trouble since 2026-11-22T12:00:00Z, see the log.',
+      'STATUS=Following s1 with 1 hook; failing since 2026-11-22T12:00:00Z, see the log.',
       'STATUS=Following s1 with 1 hook; last change 2026-11-22T12:03:00Z.',
       END,
     ]);
@@ -335,7 +335,7 @@ describe('trouble', () => {
       expect.stringMatching(/: \/var\/cache\/heat-cfntools: .*: no action runs until it can be kept$/),
     ]);
     expect(rig.told.slice(1, 3)).toEqual([
-      'STATUS=Following s1 with 1 hook; trouble since 2026-11-22T12:00:00Z, see the log.',
+      'STATUS=Following s1 with 1 hook; failing since 2026-11-22T12:00:00Z, see the log.',
       'STATUS=Following s1 with 1 hook; last change 2026-11-22T12:03:00Z.',
     ]);
     expect(world.acted()).toEqual(['none -> {"v":1}']);

@@ -1,9 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
 import { followFromNowOn } from '../../../src/hup/follow.ts';
-import { createLog } from '../../../src/log.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import type { Exec, ToolResult } from '../../../src/system/exec.ts';
+import type { Exec, ToolResult } from '../../../src/system/programs/exec.ts';
 import { createWorld, type World } from './world.ts';
 
 const UNIT = 'cfn-hup.service';

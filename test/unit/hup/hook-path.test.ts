@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import type { HookPath } from '../../../src/hup/hook.ts';
-import { parseHookPath } from '../../../src/hup/hook-path.ts';
+import { type HookPath, parseHookPath } from '../../../src/hup/hooks.ts';
 
 it.each<[text: string, resource: string, kind: HookPath['kind'], keys: string[]]>([
   ['Resources.Web', 'Web', 'last-updated', []],

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Hook, Trigger } from '../../../src/hup/hook.ts';
 import {
   afterFailure,
   afterStart,
@@ -10,6 +9,7 @@ import {
   type HookState,
   newHookState,
 } from '../../../src/hup/hook-state.ts';
+import type { Hook, Trigger } from '../../../src/hup/hooks.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const later = (milliseconds: number): Date => new Date(NOW.getTime() + milliseconds);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Hook } from '../../../src/hup/hook.ts';
-import { decodeHooks } from '../../../src/hup/hooks.ts';
+import { decodeHooks, type Hook } from '../../../src/hup/hooks.ts';
 import { merged } from './configuration.ts';
 
 const HOOK = { triggers: 'post.update', path: 'Resources.Web.Metadata', action: '/bin/true' };

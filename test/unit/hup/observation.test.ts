@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StackResource } from '../../../src/heat/answer.ts';
-import type { HookPath } from '../../../src/hup/hook.ts';
+import type { HookPath } from '../../../src/hup/hooks.ts';
 import { observe, observeMetadata, plainText } from '../../../src/hup/observation.ts';
 import { canonicalJson } from '../../../src/json-forms.ts';
 

@@ -99,16 +99,16 @@ describe('what runs', () => {
       failedActions: 0,
       parkedHooks: 0,
       unkept: undefined,
-      trouble: undefined,
+      failure: undefined,
       nextAttempt: undefined,
     };
     expect(await world.pass([hook])).toEqual({ ...quiet, changed: true });
     expect(await world.pass([hook])).toEqual({ ...quiet, changed: false });
     world.heat['r'] = 'unreachable';
-    const trouble = { kind: 'unreachable', line: 'no answer: http://127.0.0.1:1/v1/' };
-    expect(await world.pass([hook])).toEqual({ ...quiet, changed: false, fetched: 0, unfetched: 1, trouble });
+    const failure = { kind: 'unreachable', line: 'no answer: http://127.0.0.1:1/v1/' };
+    expect(await world.pass([hook])).toEqual({ ...quiet, changed: false, fetched: 0, unfetched: 1, failure });
     world.heat['r'] = 'refused';
-    expect((await world.pass([hook])).trouble).toMatchObject({ kind: 'refused' });
+    expect((await world.pass([hook])).failure).toMatchObject({ kind: 'refused' });
   });
 
   it('ids and times of a resource, with variables of their own', async () => {
@@ -124,7 +124,7 @@ describe('what runs', () => {
     ]);
   });
 
-  it('each resource is fetched once, and one in trouble keeps no other back', async () => {
+  it('each resource is fetched once, and a failing one keeps no other back', async () => {
     world.heat['good'] = '{"v":1}';
     world.heat['bad'] = 'unreachable';
     const hooks = ['bad', 'good', 'bad', 'good'].map((resource, index) =>
@@ -138,10 +138,10 @@ describe('what runs', () => {
   it('a server that asks to be left alone is, whatever else it refuses, and for the longest time', async () => {
     Object.assign(world.heat, { gone: 'refused', tired: { retryAfter: 600 }, weary: { retryAfter: 900 }, good: '{}' });
     const hooks = ['gone', 'tired', 'weary', 'good'].map((resource) => hookIn(world, { name: resource, resource }));
-    const { trouble, fetched } = await world.pass(hooks);
-    expect({ fetched, trouble }).toEqual({
+    const { failure, fetched } = await world.pass(hooks);
+    expect({ fetched, failure }).toEqual({
       fetched: 1,
-      trouble: { kind: 'unreachable', retryAfter: 900_000, line: expect.stringContaining('503') },
+      failure: { kind: 'unreachable', retryAfter: 900_000, line: expect.stringContaining('503') },
     });
   });
 
@@ -487,7 +487,7 @@ describe('what is said', () => {
       ]);
       const again = await world.pass([hookIn(world)], {}, { isAnew: true });
       const line = policy()[0]?.slice('ERROR '.length);
-      expect(again).toMatchObject({ fetched: 0, unfetched: 1, trouble: { kind: 'forbidden', isKnown: true, line } });
+      expect(again).toMatchObject({ fetched: 0, unfetched: 1, failure: { kind: 'forbidden', isKnown: true, line } });
     });
 
     it.each<[name: string, between: readonly Telling[], said: number]>([
@@ -534,7 +534,7 @@ describe('what is said', () => {
     });
   });
 
-  it('trouble once, until it changes', async () => {
+  it('failure once, until it changes', async () => {
     world.heat['r'] = 'unreachable';
     for (let pass = 0; pass < 3; pass++) await world.pass([hookIn(world)]);
     world.heat['r'] = 'refused';

@@ -5,7 +5,7 @@ import {
   type ServiceMemory,
   watchedServices,
 } from '../../../src/hup/service-watch.ts';
-import { createLog } from '../../../src/log.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import type { System } from '../../../src/system/system.ts';
 import { fakeSystemd } from '../sections/services/fake-systemd.ts';

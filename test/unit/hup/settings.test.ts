@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HupSettings } from '../../../src/hup/hup-config.ts';
-import { decodeSettings } from '../../../src/hup/settings.ts';
+import { decodeSettings, type HupSettings } from '../../../src/hup/settings.ts';
 import { merged } from './configuration.ts';
 
 const DEFAULTS: HupSettings = {

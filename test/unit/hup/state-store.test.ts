@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { statSync, symlinkSync, utimesSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Hook } from '../../../src/hup/hook.ts';
 import { type HookState, newHookState } from '../../../src/hup/hook-state.ts';
+import type { Hook } from '../../../src/hup/hooks.ts';
 import {
   peekHookState,
   prepareStateDirectory,
@@ -10,8 +10,8 @@ import {
   removeOtherStates,
   setAside,
   writeHookState,
-} from '../../../src/hup/state-store.ts';
-import { createWorld, type HookWish, hookIn, MAIN, stateFileOf, type World } from './world.ts';
+} from '../../../src/hup/state-files.ts';
+import { createWorld, type HookOptions, hookIn, MAIN, stateFileOf, type World } from './world.ts';
 
 const STATE = '/var/lib/cfn-hup';
 const FILE = '/etc/cfn/hooks.conf';
@@ -29,7 +29,7 @@ const peek = (hook: Hook, there = around(hook)) => {
 };
 const newStateOf = (hook: Hook) => newHookState(hook, { kind: 'value', value: JSON.stringify(hook.name) });
 const write = (hook: Hook) => writeHookState(world.system, newStateOf(hook), hook);
-const named = (name: string, wish: HookWish = {}) => hookIn(world, { name, ...wish });
+const named = (name: string, wanted: HookOptions = {}) => hookIn(world, { name, ...wanted });
 /** Of another configuration, by -c. */
 const elsewhere = (name: string, file = '/srv/cfn/hooks.conf'): Hook => {
   const hook = named(name, { file });

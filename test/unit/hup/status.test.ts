@@ -1,12 +1,11 @@
 import { rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { type Follower, findFollower } from '../../../src/hup/follower.ts';
-import { followingNote, noteRunning } from '../../../src/hup/following.ts';
-import type { Hook } from '../../../src/hup/hook.ts';
-import type { HupConfig } from '../../../src/hup/hup-config.ts';
+import type { Hook } from '../../../src/hup/hooks.ts';
+import { type Follower, findFollower, followingNote, noteRunning } from '../../../src/hup/other-loops.ts';
+import type { HupConfig } from '../../../src/hup/settings.ts';
 import { type Status, statusOf } from '../../../src/hup/status.ts';
-import type { Exec } from '../../../src/system/exec.ts';
+import type { Exec } from '../../../src/system/programs/exec.ts';
 import { createWorld, hookIn, MAIN, SETTINGS, stateFileOf, type Telling, type World } from './world.ts';
 
 const FOLLOWED = 'followed by cfn-hup.timer';

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
-import { probeSurroundings } from '../../../src/hup/surroundings.ts';
-import type { Exec } from '../../../src/system/exec.ts';
+import { probeSurroundings } from '../../../src/hup/start.ts';
+import type { Exec } from '../../../src/system/programs/exec.ts';
 import { createWorld, type World } from './world.ts';
 
 const US = 100;

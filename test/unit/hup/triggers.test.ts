@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HookPath, Trigger } from '../../../src/hup/hook.ts';
-import { type Acknowledged, triggersOf } from '../../../src/hup/triggers.ts';
+import type { HookPath, Trigger } from '../../../src/hup/hooks.ts';
+import { type Acknowledged, triggersOf } from '../../../src/hup/observation.ts';
 
 const WHOLE: HookPath = { text: 'Resources.r.Metadata', resource: 'r', kind: 'metadata', keys: [] };
 const PART: HookPath = { ...WHOLE, text: 'Resources.r.Metadata.a', keys: ['a'] };

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Problem } from '../../../src/errors.ts';
-import type { Hook, HookPath, Trigger } from '../../../src/hup/hook.ts';
-import type { HupConfig, HupSettings } from '../../../src/hup/hup-config.ts';
+import type { Hook, HookPath, Trigger } from '../../../src/hup/hooks.ts';
 import { createPassMemory, type PassMemory, type PassResult, runPass } from '../../../src/hup/pass.ts';
-import { createLog } from '../../../src/log.ts';
+import type { HupConfig, HupSettings } from '../../../src/hup/settings.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import { createExec } from '../../../src/system/exec.ts';
-import type { FileSystem } from '../../../src/system/file-system.ts';
+import type { FileSystem } from '../../../src/system/files/file-system.ts';
+import { createExec } from '../../../src/system/programs/door.ts';
 import type { System } from '../../../src/system/system.ts';
 import { machineDoors } from '../machine-doors.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
@@ -24,7 +24,7 @@ export type Telling =
 const FORBIDDEN =
   '<ErrorResponse><Error><Code>AccessDenied</Code><Message>User is not authorized to perform action:Action DescribeStackResource not allowed for user</Message></Error></ErrorResponse>';
 
-export interface HookWish {
+export interface HookOptions {
   readonly name?: string;
   readonly file?: string;
   readonly triggers?: readonly Trigger[];
@@ -169,9 +169,9 @@ export function createWorld(): World {
 }
 
 /** A hook of the world, whose action notes the values by default. */
-export function hookIn({ root }: World, wish: HookWish = {}): Hook {
-  const { name = 'h', triggers = ['post.add', 'post.update'], resource = 'r', keys = [], kind = 'metadata' } = wish;
-  const { file = '/etc/cfn/hooks.conf' } = wish;
+export function hookIn({ root }: World, wanted: HookOptions = {}): Hook {
+  const { name = 'h', triggers = ['post.add', 'post.update'], resource = 'r', keys = [], kind = 'metadata' } = wanted;
+  const { file = '/etc/cfn/hooks.conf' } = wanted;
   const note = `echo "\${CFN_OLD_METADATA-none} -> \${CFN_NEW_METADATA-none}" >>${root}/acted`;
   const rest = { metadata: '.Metadata', 'physical-id': '.PhysicalResourceId', 'last-updated': '' }[kind];
   const text = [`Resources.${resource}${rest}`, ...keys].join('.');
@@ -181,7 +181,7 @@ export function hookIn({ root }: World, wish: HookWish = {}): Hook {
     origin: { main: MAIN, file },
     triggers,
     path: { text, resource, kind, keys },
-    action: wish.action?.replaceAll('ROOT', root) ?? note,
-    runas: wish.runas ?? 'me',
+    action: wanted.action?.replaceAll('ROOT', root) ?? note,
+    runas: wanted.runas ?? 'me',
   };
 }

@@ -6,7 +6,7 @@ import {
   readConfigDrive,
   searchConfigDrive,
 } from '../../../src/metadata/config-drive.ts';
-import type { Exec, ToolResult } from '../../../src/system/exec.ts';
+import type { Exec, ToolResult } from '../../../src/system/programs/exec.ts';
 import type { System } from '../../../src/system/system.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 import { fakeGuest } from './fake-system.ts';

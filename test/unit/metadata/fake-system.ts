@@ -1,7 +1,7 @@
 import { Problem } from '../../../src/errors.ts';
-import { createLog, type Log } from '../../../src/log.ts';
+import { createLog, type Log } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
-import type { HttpRequest, HttpResponse } from '../../../src/system/http.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/system/http/http.ts';
 import type { System } from '../../../src/system/system.ts';
 import { machineDoors } from '../machine-doors.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isUuid } from '../../../src/metadata/cloud-init-id.ts';
 import { metadataService } from '../../../src/metadata/metadata-service.ts';
 import {
   decodeNovaMetadata,
   fetchNova,
   isOfThisInstance,
+  isUuid,
   type NovaMetadata,
   readCachedNova,
 } from '../../../src/metadata/nova.ts';

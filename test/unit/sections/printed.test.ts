@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createLog } from '../../../src/log.ts';
+import { createLog } from '../../../src/logging/log.ts';
 import { Redactor } from '../../../src/redact.ts';
 import { logPrinted, type Printed } from '../../../src/sections/printed.ts';
 

@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest';
 import { percentDecode, percentEncode } from '../../../src/percent-encoding.ts';
-import { canonicalObjectPath, canonicalPath } from '../../../src/signing/canonical-path.ts';
-import { canonicalQuery, type Parameter, parseQuery } from '../../../src/signing/canonical-query.ts';
+import {
+  canonicalObjectPath,
+  canonicalPath,
+  canonicalQuery,
+  type Parameter,
+  parseQuery,
+} from '../../../src/signing/canonical.ts';
 
 it.each([
   ["AZaz09-._~ !'()*/+&=#%", 'AZaz09-._~%20%21%27%28%29%2A%2F%2B%26%3D%23%25'],

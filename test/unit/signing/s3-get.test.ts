@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalObjectPath } from '../../../src/signing/canonical-path.ts';
-import { s3Region, signS3Get } from '../../../src/signing/s3-get.ts';
-import { signV4 } from '../../../src/signing/signature-v4.ts';
+import { canonicalObjectPath } from '../../../src/signing/canonical.ts';
+import { s3Region, signS3Get, signV4 } from '../../../src/signing/signature-v4.ts';
 
 const CREDENTIALS = { accessKey: 'AKIAIOSFODNN7EXAMPLE', secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };
 const TIME = new Date('2013-05-24T00:00:00Z');

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { hmacSha256, sha256Hex } from '../../../src/signing/sha256.ts';
+import { hmacSha256, sha256Hex } from '../../../src/signing/signature-v4.ts';
 
 /** Around the ends of one block and of two, where the padding changes. */
 const LENGTHS = [0, 1, 3, 54, 55, 56, 57, 63, 64, 65, 111, 112, 119, 120, 127, 128, 129, 1000, 100_000];

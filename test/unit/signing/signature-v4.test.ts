@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalPath } from '../../../src/signing/canonical-path.ts';
-import { canonicalQuery, parseQuery } from '../../../src/signing/canonical-query.ts';
-import { sha256Hex } from '../../../src/signing/sha256.ts';
-import { type CanonicalParts, canonicalRequest, signV4, stringToSign } from '../../../src/signing/signature-v4.ts';
+import { canonicalPath, canonicalQuery, parseQuery } from '../../../src/signing/canonical.ts';
+import {
+  type CanonicalParts,
+  canonicalRequest,
+  sha256Hex,
+  signV4,
+  stringToSign,
+} from '../../../src/signing/signature-v4.ts';
 import suite from './aws4-test-suite.json' with { type: 'json' };
 
 /** From the AWS page on the test suite. */

@@ -6,8 +6,8 @@ import { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeError } from '../../../src/errors.ts';
-import { type DownloadBounds, download, keepsCredentials } from '../../../src/system/http-download.ts';
-import { parseProxy } from '../../../src/system/proxy.ts';
+import { type DownloadBounds, download, keepsCredentials } from '../../../src/system/http/download.ts';
+import { parseProxy } from '../../../src/system/http/proxy.ts';
 import { type Certificates, makeCertificates } from '../../support/certificates.ts';
 import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
 import { type Answers, type Certificate, startServer } from '../../support/http-server.ts';
@@ -39,7 +39,7 @@ const serve = async (answers: Answers, tls?: Certificate) => {
   return server;
 };
 
-interface Wish {
+interface Wanted {
   readonly bounds?: Partial<DownloadBounds>;
   readonly proxy?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -49,8 +49,8 @@ interface Wish {
 }
 
 /** What a download comes to: the file, or what is said of the failure. */
-async function fetched(url: string, wish: Wish = {}): Promise<string> {
-  const { bounds, proxy, headers = {}, allowHttpRedirects = false, ca, note = () => undefined } = wish;
+async function fetched(url: string, wanted: Wanted = {}): Promise<string> {
+  const { bounds, proxy, headers = {}, allowHttpRedirects = false, ca, note = () => undefined } = wanted;
   let pieces: Buffer[] = [];
   try {
     await download(

@@ -4,8 +4,8 @@ import { existsSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:f
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { createExec } from '../../../src/system/exec.ts';
 import { createLocks } from '../../../src/system/lock.ts';
+import { createExec } from '../../../src/system/programs/door.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 const { tryLock, holderOf, lastHolder } = createLocks(createExec({ PATH: process.env['PATH'] }));

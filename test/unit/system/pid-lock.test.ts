@@ -12,9 +12,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, it, test, vi } from 'vitest';
-import { createExec } from '../../../src/system/exec.ts';
-import { createLocks } from '../../../src/system/lock.ts';
-import { lockPathFor } from '../../../src/system/pid-lock.ts';
+import { createLocks, lockPathFor } from '../../../src/system/lock.ts';
+import { createExec } from '../../../src/system/programs/door.ts';
 import { temporaryRoot } from '../temporary-root.ts';
 
 afterEach(() => {

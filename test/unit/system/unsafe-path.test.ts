@@ -3,7 +3,7 @@ import { existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, symlinkSync
 import { dirname } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../../src/errors.ts';
-import { createFileSystem } from '../../../src/system/file-system.ts';
+import { createFileSystem } from '../../../src/system/files/file-system.ts';
 import { temporaryRoot, us } from '../temporary-root.ts';
 
 const ROOT = 0;

@@ -1,5 +1,5 @@
 import type { PackageRequest } from '../../../config/config.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import type { ToolResult } from '../../../system/programs/exec.ts';
 import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { changedNames, namesOf, type PackageManager, requireVersions } from '../manager.ts';

@@ -1,5 +1,5 @@
 import type { PackageManagerName } from '../../../config/config.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import type { ToolResult } from '../../../system/programs/exec.ts';
 import type { World } from '../../step.ts';
 import { callPackageTool, packageToolProblem } from '../package-tool.ts';
 import {

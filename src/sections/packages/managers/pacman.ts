@@ -1,6 +1,6 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { Problem } from '../../../errors.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import type { ToolResult } from '../../../system/programs/exec.ts';
 import type { World } from '../../step.ts';
 import { changedNames, namesOf, type PackageManager, requireVersions } from '../manager.ts';
 import { callPackageTool, notInstalled, packageToolProblem, type ToolSigns } from '../package-tool.ts';

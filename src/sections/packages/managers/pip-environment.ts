@@ -182,7 +182,7 @@ export function isSameSource(wanted: string, installed: DirectSource, world: Wor
     const record = installed.record === undefined ? undefined : files.entry(installed.record);
     return record === undefined || archive.modified <= record.modified;
   }
-  // Loaded here: it takes time, and is rarely needed.
+  // biome-ignore lint/plugin: it takes time to load, and is rarely needed.
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
   files.readPieces(path, (piece) => hash.update(piece));
   return installed.fingerprint === `sha256=${hash.digest('hex')}`;

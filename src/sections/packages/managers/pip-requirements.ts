@@ -1,7 +1,7 @@
 import { paths } from '../../../paths.ts';
 import { percentDecode } from '../../../percent-encoding.ts';
 import { carriesSecrets } from '../../../secrets/names.ts';
-import type { Environment } from '../../../system/exec.ts';
+import type { Environment } from '../../../system/programs/exec.ts';
 import { replaceUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 

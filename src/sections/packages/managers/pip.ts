@@ -1,5 +1,5 @@
 import { Problem } from '../../../errors.ts';
-import type { Environment, ToolResult } from '../../../system/exec.ts';
+import type { Environment, ToolResult } from '../../../system/programs/exec.ts';
 import { withoutUserInfo } from '../../../url.ts';
 import type { World } from '../../step.ts';
 import { callPackageTool, packageToolProblem, type ToolSigns } from '../package-tool.ts';

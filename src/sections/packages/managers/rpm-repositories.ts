@@ -2,7 +2,7 @@ import type { PackageManagerName, PackageRequest } from '../../../config/config.
 import { Problem } from '../../../errors.ts';
 import { isAddress } from '../../../names.ts';
 import { carriesSecrets } from '../../../secrets/names.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import type { ToolResult } from '../../../system/programs/exec.ts';
 import type { World } from '../../step.ts';
 import { namesOf, type PackageManager } from '../manager.ts';
 import { withPackageFiles } from '../package-file.ts';

@@ -1,6 +1,6 @@
 import type { PackageRequest } from '../../../config/config.ts';
 import { lastLine } from '../../../errors.ts';
-import type { Environment, ToolResult } from '../../../system/exec.ts';
+import type { Environment, ToolResult } from '../../../system/programs/exec.ts';
 import type { ToolSigns } from '../package-tool.ts';
 
 export type Command = readonly [program: string, ...args: string[]];

@@ -1,4 +1,4 @@
-import type { Exec } from '../../../system/exec.ts';
+import type { Exec } from '../../../system/programs/exec.ts';
 
 /** Milliseconds: the answer is helpful, but not worth a long wait. */
 const ANSWER_TIME = 10_000;

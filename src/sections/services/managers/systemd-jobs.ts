@@ -1,8 +1,8 @@
 import { paths } from '../../../paths.ts';
-import type { Exec } from '../../../system/exec.ts';
-import { allProcesses, ancestorsOf, argumentsOf, serviceOf, unitsOf } from '../../../system/processes.ts';
+import type { Exec } from '../../../system/programs/exec.ts';
+import { allProcesses, ancestorsOf, argumentsOf, serviceOf, unitsOf } from '../../../system/programs/processes.ts';
+import { type Jobs, listJobs, runsTransient, unitsAhead } from '../../../system/programs/systemctl.ts';
 import type { System } from '../../../system/system.ts';
-import { type Jobs, listJobs, runsTransient, unitsAhead } from '../../../system/systemctl.ts';
 
 /** Milliseconds between two looks at the jobs. */
 const SHORTEST_PAUSE = 200;

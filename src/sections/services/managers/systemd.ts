@@ -1,8 +1,8 @@
 import { codeOf, lastLine, Problem } from '../../../errors.ts';
 import { paths } from '../../../paths.ts';
-import type { ToolResult } from '../../../system/exec.ts';
+import type { ToolResult } from '../../../system/programs/exec.ts';
+import { type Properties, parseProperties } from '../../../system/programs/systemctl.ts';
 import type { System } from '../../../system/system.ts';
-import { type Properties, parseProperties } from '../../../system/systemctl.ts';
 import { type Check, type Fault, type Ordered, type ServiceManager, type ServiceStatus, tooSlow } from '../manager.ts';
 import { initScripts } from './init-scripts.ts';
 import { journalLines, lastWords, wasStopped } from './journal.ts';

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { FileEntry } from '../../../../src/config/config.ts';
 import { filesSection } from '../../../../src/sections/files/files.ts';
 import type { World } from '../../../../src/sections/step.ts';
-import { createAccounts } from '../../../../src/system/accounts.ts';
-import { createExec } from '../../../../src/system/exec.ts';
+import { createAccounts } from '../../../../src/system/accounts/door.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
 import { fakeGuest } from '../../metadata/fake-system.ts';
 import { us } from '../../temporary-root.ts';
 

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { Problem } from '../../../../src/errors.ts';
 import { groupsSection } from '../../../../src/sections/groups/groups.ts';
 import type { World } from '../../../../src/sections/step.ts';
-import { createAccounts } from '../../../../src/system/accounts.ts';
-import { createExec } from '../../../../src/system/exec.ts';
+import { createAccounts } from '../../../../src/system/accounts/door.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
 import { temporaryRoot } from '../../temporary-root.ts';
 
 const place = '/AWS::CloudFormation::Init/config/groups/g';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { packagesSection } from '../../../../src/sections/packages/packages.ts';
 import type { World } from '../../../../src/sections/step.ts';
-import type { ToolResult } from '../../../../src/system/exec.ts';
+import type { ToolResult } from '../../../../src/system/programs/exec.ts';
 import { fakeGuest } from '../../metadata/fake-system.ts';
 
 const STATUS = '/var/lib/dpkg/status';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { withPackageFiles } from '../../../../src/sections/packages/package-file.ts';
 import type { World } from '../../../../src/sections/step.ts';
-import type { DownloadRequest } from '../../../../src/system/http.ts';
+import type { DownloadRequest } from '../../../../src/system/http/http.ts';
 import { temporaryRoot, us } from '../../temporary-root.ts';
 
 const LEFT = '.cfntools-packages-999999999-abc';

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { createLog } from '../../../../src/log.ts';
+import { createLog } from '../../../../src/logging/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
 import { aptSigns } from '../../../../src/sections/packages/managers/apt-output.ts';
 import { callPackageTool } from '../../../../src/sections/packages/package-tool.ts';
 import type { World } from '../../../../src/sections/step.ts';
-import type { ToolOptions } from '../../../../src/system/exec.ts';
+import type { ToolOptions } from '../../../../src/system/programs/exec.ts';
 
 const LOCKED =
   'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 12 (apt-get)\nE: Unable to acquire the dpkg frontend lock';

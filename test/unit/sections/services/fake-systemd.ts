@@ -1,7 +1,7 @@
 import { runSteps, TOLERATED_BY_HEAT } from '../../../../src/apply/run-steps.ts';
 import type { Config } from '../../../../src/config/config.ts';
 import { decodeMetadata } from '../../../../src/config/decode.ts';
-import { createLog } from '../../../../src/log.ts';
+import { createLog } from '../../../../src/logging/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
 import { planRun, type RunPlan } from '../../../../src/sections/index.ts';
 import type { System } from '../../../../src/system/system.ts';

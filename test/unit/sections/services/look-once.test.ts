@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../../../src/log.ts';
+import { createLog } from '../../../../src/logging/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
 import { planRun } from '../../../../src/sections/index.ts';
 import type { Changes, World } from '../../../../src/sections/step.ts';
@@ -12,8 +12,8 @@ const BOTH = { enabled: true, ensureRunning: true };
 const shows = ({ calls }: FakeSystemd): number => calls.filter((call) => call.startsWith('show ')).length;
 const changing = ({ calls }: FakeSystemd): readonly string[] =>
   calls.filter((call) => !/^(?:show|list-\w+) ?/.test(call));
-const services = (names: readonly string[], wish: object = UP) => ({
-  services: { systemd: Object.fromEntries(names.map((name) => [name, wish])) },
+const services = (names: readonly string[], wanted: object = UP) => ({
+  services: { systemd: Object.fromEntries(names.map((name) => [name, wanted])) },
 });
 const fresh = (): Record<string, Unit> => Object.fromEntries(NAMES.map((name) => [name, {}]));
 
@@ -88,11 +88,11 @@ describe('what is known of a service is forgotten', () => {
 });
 
 describe('a look', () => {
-  const looked = async (fake: FakeSystemd, changed: readonly string[] = [], wish: object = UP) => {
+  const looked = async (fake: FakeSystemd, changed: readonly string[] = [], wanted: object = UP) => {
     const changes = { names: (section) => (section === 'files' ? changed : []), has: () => false } satisfies Changes;
     const log = createLog(new Redactor(), []);
     const world: World = { system: fake.system, log, changes };
-    const [step] = planRun(configsOf({ one: services(['a'], wish) })).steps;
+    const [step] = planRun(configsOf({ one: services(['a'], wanted) })).steps;
     const found = await step?.inspect(world);
     const apply = found?.state === 'differs' ? found.apply : undefined;
     const before = { what: found?.state === 'differs' ? found.what : found?.state, changing: [...changing(fake)] };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { runSteps, TOLERATED_BY_HEAT } from '../../../../src/apply/run-steps.ts';
 import type { Config, ServiceEntry } from '../../../../src/config/config.ts';
-import { createLog } from '../../../../src/log.ts';
+import { createLog } from '../../../../src/logging/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
 import { planRun, type RunPlan } from '../../../../src/sections/index.ts';
-import type { Exec } from '../../../../src/system/exec.ts';
+import type { Exec } from '../../../../src/system/programs/exec.ts';
 import { fakeGuest } from '../../metadata/fake-system.ts';
 
 const FILE = '/etc/app.conf';
@@ -56,10 +56,10 @@ async function apply(
     return end(0);
   };
   const entries = Object.entries(wishes).map(
-    ([name, wish]): ServiceEntry => ({
+    ([name, wanted]): ServiceEntry => ({
       ...{ name, place: `/services/${name}`, manager: 'sysvinit', enabled: undefined, ensureRunning: undefined },
       restartOn: { files: [FILE], sources: [], commands: [], packages: [] },
-      ...wish,
+      ...wanted,
     }),
   );
   const none = { packages: [], groups: [], users: [], sources: [], commands: [] };

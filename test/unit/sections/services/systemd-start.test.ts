@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { Problem } from '../../../../src/errors.ts';
 import { systemd } from '../../../../src/sections/services/managers/systemd.ts';
 import { systemClock } from '../../../../src/system/clock.ts';
-import type { Exec, ToolResult } from '../../../../src/system/exec.ts';
-import { createFileSystem } from '../../../../src/system/file-system.ts';
+import { createFileSystem } from '../../../../src/system/files/file-system.ts';
+import type { Exec, ToolResult } from '../../../../src/system/programs/exec.ts';
 import type { System } from '../../../../src/system/system.ts';
 
 it('a start whose look at the jobs fails leaves no systemctl behind', async () => {

@@ -7,8 +7,8 @@ import {
   serviceNames,
   unitName,
 } from '../../../../src/sections/services/managers/unit-name.ts';
-import { parseUnits, processStat } from '../../../../src/system/processes.ts';
-import { parseJobs, parseOrder } from '../../../../src/system/systemctl.ts';
+import { parseUnits, processStat } from '../../../../src/system/programs/processes.ts';
+import { parseJobs, parseOrder } from '../../../../src/system/programs/systemctl.ts';
 
 describe('unitName', () => {
   test.each([

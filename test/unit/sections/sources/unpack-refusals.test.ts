@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
-import { createFileSystem } from '../../../../src/system/file-system.ts';
+import { createFileSystem } from '../../../../src/system/files/file-system.ts';
 import { layOut, makePax, makeTar, pipe, type TarEntry, temporaryDirectory } from '../../system/archive/samples.ts';
 import { entries, listed, self, URL, unpack } from './unpacking.ts';
 

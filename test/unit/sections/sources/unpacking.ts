@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unpackArchive } from '../../../../src/sections/sources/unpack.ts';
-import { ARCHIVE_LIMITS } from '../../../../src/system/archive/budget.ts';
-import { createFileSystem } from '../../../../src/system/file-system.ts';
+import { ARCHIVE_LIMITS } from '../../../../src/system/archive/entry.ts';
+import { createFileSystem } from '../../../../src/system/files/file-system.ts';
 import { makeTar, type TarEntry, temporaryDirectory } from '../../system/archive/samples.ts';
 
 export const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };

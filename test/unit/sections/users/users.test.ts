@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { Problem } from '../../../../src/errors.ts';
 import type { World } from '../../../../src/sections/step.ts';
 import { usersSection } from '../../../../src/sections/users/users.ts';
-import { createAccounts } from '../../../../src/system/accounts.ts';
-import { createExec } from '../../../../src/system/exec.ts';
+import { createAccounts } from '../../../../src/system/accounts/door.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
 import { temporaryRoot } from '../../temporary-root.ts';
 
 const place = '/AWS::CloudFormation::Init/config/users/web';
@@ -30,7 +30,7 @@ async function look(entry: { uid?: number; groups?: string[]; home?: string }, n
 
 describe('an existing user', () => {
   test.each<[string, Parameters<typeof look>[0], string]>([
-    ['no wish', {}, 'unchanged'],
+    ['nothing more', {}, 'unchanged'],
     ['all as it is', { uid: 500, home: '/srv/web', groups: ['adm', 'wheel'] }, 'unchanged'],
     ['another order, twice, by number', { groups: ['14', 'wheel', 'adm', '7'] }, 'unchanged'],
     ['its primary group, too', { groups: ['wheel', 'web', '50', 'adm'] }, 'unchanged'],
@@ -62,7 +62,7 @@ describe('an existing user', () => {
 
 describe('a new user', () => {
   test.each<[string, Parameters<typeof look>[0], string]>([
-    ['no wish', {}, 'created'],
+    ['nothing more', {}, 'created'],
     ['all there is', { uid: 70_000, groups: ['adm'], home: '/h' }, 'created, uid 70000, groups adm, home /h'],
     ['the group that is made for it', { groups: ['fresh', 'adm'] }, 'created, groups fresh,adm'],
     ['a taken uid', { uid: 500 }, `uid 500 belongs to user web: ${place}: choose another uid for fresh`],

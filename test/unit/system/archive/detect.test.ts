@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeContent, detectFormat } from '../../../../src/system/archive/detect.ts';
+import { describeContent, detectFormat } from '../../../../src/system/archive/read.ts';
 import { makeTar } from './samples.ts';
 
 const tar = makeTar([{ name: 'a', content: 'x' }]);

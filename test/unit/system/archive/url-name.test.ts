@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isSaidToBeTar, unpackedName } from '../../../../src/system/archive/url-name.ts';
+import { isSaidToBeTar, unpackedName } from '../../../../src/system/archive/read.ts';
 import { shownUrl } from '../../../../src/url.ts';
 
 describe('shownUrl', () => {

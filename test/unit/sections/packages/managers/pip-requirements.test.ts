@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withRequirements } from '../../../../../src/sections/packages/managers/pip-requirements.ts';
 import type { World } from '../../../../../src/sections/step.ts';
-import type { Environment } from '../../../../../src/system/exec.ts';
+import type { Environment } from '../../../../../src/system/programs/exec.ts';
 import type { System } from '../../../../../src/system/system.ts';
 import { fakeGuest } from '../../../metadata/fake-system.ts';
 

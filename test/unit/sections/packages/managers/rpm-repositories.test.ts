@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { PackageRequest } from '../../../../../src/config/config.ts';
 import { dnf, yum } from '../../../../../src/sections/packages/managers/rpm-repositories.ts';
 import type { World } from '../../../../../src/sections/step.ts';
-import type { ToolResult } from '../../../../../src/system/exec.ts';
+import type { ToolResult } from '../../../../../src/system/programs/exec.ts';
 import { fakeGuest } from '../../../metadata/fake-system.ts';
 
 interface Machine {

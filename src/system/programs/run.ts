@@ -1,0 +1,353 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { describeError, ExitCode, errnoOf, Problem } from '../../errors.ts';
+import { timerDelay } from '../clock.ts';
+import { reasonOf } from '../files/file-problem.ts';
+import { exitCodeOfSignal, Interrupted } from '../signals.ts';
+import {
+  type CommandOptions,
+  type CommandResult,
+  type ExecAbort,
+  QUERY_TIMEOUT,
+  type QueryBounds,
+  TOOL_DIRECTORY,
+  type ToolOptions,
+  type ToolResult,
+} from './exec.ts';
+import { gatherLines, OutputTail, tellLines } from './output.ts';
+import { endGroup, groupGrace, sendToGroup, sendToProcess } from './process-group.ts';
+import { codeOfStart, startProblem, whyNotStarted } from './start-failure.ts';
+
+/** Why a program was ended before its time. */
+type Cut = 'timeout' | 'abort';
+
+interface StartOptions {
+  /** All of it: nothing is added. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Ours when left out. */
+  readonly cwd?: string | undefined;
+  /** Ours when left out. */
+  readonly umask?: number | undefined;
+  /** Nothing on stdin, and pipes, when left out. */
+  readonly stdio?: StdioOptions;
+  /** Gives it a process group of its own, by which it can be ended with all that it started. */
+  readonly hasGroup: boolean;
+}
+
+interface EndOptions {
+  /** Milliseconds that it may run; without a bound when left out, or Infinity. */
+  readonly timeout?: number | undefined;
+  /** Ends it as soon as one of them is aborted. */
+  readonly aborts?: readonly (AbortSignal | undefined)[];
+  /**
+   * How it is ended before its time. What still runs when this is over is not waited for: a file system that hangs keeps
+   * even SIGKILL away.
+   * @param exited when the program itself has ended
+   */
+  readonly end: (pid: number, why: Cut, exited: Promise<void>) => Promise<void>;
+  readonly cannotStart: (error: unknown) => Error;
+}
+
+interface Ended {
+  /** Undefined for one that was left to itself. */
+  readonly exitCode: number | undefined;
+  readonly cut?: Cut;
+}
+
+/** Milliseconds that the pipes may stay open after a program itself has ended. */
+const DRAIN = 200;
+
+/**
+ * Starts a program.
+ * @throws some errors of the start; the others are events, which untilEnd tells
+ */
+export function startProgram([file = '', ...args]: readonly string[], options: StartOptions): ChildProcess {
+  const { env, cwd, umask, stdio = ['ignore', 'pipe', 'pipe'], hasGroup } = options;
+  const start = (): ChildProcess =>
+    spawn(file, args, { ...(cwd === undefined ? {} : { cwd }), env, stdio, detached: hasGroup });
+  if (umask === undefined) return start();
+  // The mask is the process's: it is ours again before anything else can run.
+  const before = process.umask(umask);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
+}
+
+/**
+ * Waits for a program that was just started: until it ends itself, and not until every holder of its pipes does. A daemon that
+ * it left in the background is not waited for.
+ * @throws what `cannotStart` makes of an error of the start
+ */
+export function untilEnd(child: ChildProcess, { timeout, aborts = [], end, cannotStart }: EndOptions): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    let exitCode: number | undefined;
+    let cut: Cut | undefined;
+    let ending: Promise<void> | undefined;
+    let drained: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const exited = new Promise<void>((done) => child.once('exit', () => done()));
+    const endNow = (why: Cut): void => {
+      if (isOver || exitCode !== undefined || child.pid === undefined || ending !== undefined) return;
+      cut = why;
+      ending = end(child.pid, why, exited).then(() => {
+        child.unref();
+        drained ??= afterDrain(finish);
+      });
+    };
+    const onAbort = (): void => endNow('abort');
+    const release = (): void => {
+      isOver = true;
+      clearTimeout(timer);
+      clearTimeout(drained);
+      for (const abort of aborts) abort?.removeEventListener('abort', onAbort);
+      for (const stream of child.stdio) stream?.destroy();
+    };
+    const finish = async (): Promise<void> => {
+      if (isOver) return;
+      release();
+      // Its group may outlive it.
+      await ending;
+      resolve({ exitCode, ...(cut === undefined ? {} : { cut }) });
+    };
+    // Infinity is no time at all, and not the longest one of a timer.
+    const isTimed = timeout !== undefined && Number.isFinite(timeout);
+    const timer = isTimed ? setTimeout(() => endNow('timeout'), timerDelay(timeout)) : undefined;
+    child.on('error', (error) => {
+      release();
+      reject(cannotStart(error));
+    });
+    child.on('exit', (code, signal) => {
+      exitCode = code ?? exitCodeOfSignal(signal ?? undefined);
+      drained ??= afterDrain(finish);
+    });
+    child.on('close', finish);
+    for (const abort of aborts) abort?.addEventListener('abort', onAbort, { once: true });
+    if (aborts.some((abort) => abort?.aborted)) onAbort();
+  });
+}
+
+/** Timers run before anything is read: on a machine that kept us waiting, the program's last words are still unread. */
+function afterDrain(release: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(release), DRAIN);
+}
+
+type End = EndOptions['end'];
+
+/** Milliseconds that a tool which is not to be killed has, to end what it has begun. */
+const PATIENCE = 60_000;
+/** Milliseconds between SIGTERM and SIGKILL for a tool that took too long. */
+const TOOL_GRACE = 5000;
+/** Milliseconds between SIGTERM and SIGKILL for a tool when we are to end ourselves. */
+const TOOL_ABORT_GRACE = 1000;
+
+/** Kills a program with all of its group. It may hang in the kernel, where not even that reaches it. */
+const killGroup: End = async (pid) => {
+  sendToGroup(pid, 'SIGKILL');
+};
+
+/** Ends a program alone, and not what it has started. */
+export const endAlone: End = async (pid, _, exited) => {
+  sendToProcess(pid, 'SIGTERM');
+  await atMost(TOOL_GRACE, exited, () => sendToProcess(pid, 'SIGKILL'));
+};
+
+/**
+ * Ends a tool when the run is aborted.
+ * @param note called with what is still waited for
+ */
+export function endTool(program: string, onAbort: ToolOptions['onAbort'], note: (text: string) => void): End {
+  return async (pid, _, exited) => {
+    if (onAbort === undefined) return endGroup(pid, TOOL_ABORT_GRACE);
+    // Not its group: a package tool deals itself with the programs that it runs for its transaction.
+    if (onAbort === 'ask') sendToProcess(pid, 'SIGINT');
+    const it = `${program} (process ${pid})`;
+    note(`waiting for ${it} to end, ${PATIENCE / 1000} s at most`);
+    await atMost(PATIENCE, exited, () => note(`${it} still runs after ${PATIENCE / 1000} s: leaving it to itself`));
+  };
+}
+
+/** Waits for an end. @param late called when it has not come after so many milliseconds */
+async function atMost(milliseconds: number, exited: Promise<void>, late: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      late();
+      resolve();
+    }, milliseconds);
+  });
+  await Promise.race([exited, over]);
+  clearTimeout(timer);
+}
+
+interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 'abort' | 'onLines'> {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command
+ * left behind among them, and costs 20 ms of CPU to load.
+ * @throws Problem when the command cannot be started
+ */
+export async function runCommand(command: readonly string[], options: RunOptions): Promise<CommandResult> {
+  const [file = ''] = command;
+  const { timeout, abort, onLines } = options;
+  const isBounded = timeout !== undefined || abort !== undefined;
+  if (isBounded) groupGrace();
+  const cannotStart = (error: unknown): Problem => startFailure(file, options, error);
+  let child: ReturnType<typeof startProgram>;
+  try {
+    child = startProgram(command, { ...options, hasGroup: isBounded });
+  } catch (error) {
+    throw cannotStart(error);
+  }
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  const tail = new OutputTail();
+  for (const stream of streams) stream.on('data', (chunk: Buffer) => tail.add(chunk, stream));
+  const endLines = onLines === undefined ? undefined : tellLines(streams, onLines);
+  const { exitCode = 1, cut } = await untilEnd(child, {
+    timeout,
+    aborts: [abort],
+    end: (pid) => endGroup(pid),
+    cannotStart,
+  });
+  endLines?.();
+  return { exitCode, output: tail.text(), ...(cut === undefined ? {} : { cut }) };
+}
+
+/** By errno. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such program, or its cwd is missing',
+  EACCES: 'permission denied',
+  E2BIG: 'the command is too long; put it into a file',
+};
+/** Characters of a name; a whole script may have been given as one. */
+const LONGEST_WHERE = 300;
+
+function startFailure(file: string, { cwd, env }: RunOptions, error: unknown): Problem {
+  const code = errnoOf(error);
+  const where = code === 'EACCES' && cwd !== undefined ? `${file} in ${cwd}` : file;
+  const why = whyNotStarted(file, code, { cwd, path: env['PATH'] });
+  const hint = why ?? HINTS[code ?? ''] ?? (code === undefined ? describeError(error) : reasonOf(code));
+  return new Problem('cannot run the command', {
+    code: codeOfStart(code),
+    where: where.slice(0, LONGEST_WHERE),
+    hint,
+    cause: error,
+  });
+}
+
+/** More than any list of packages. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+interface QueryOptions extends QueryBounds {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Runs a program that answers at once, in `/`, by Node's spawn: half of what execa costs. It has a process group of its own,
+ * which is killed when the answer is not waited for any longer.
+ * @param run ends it as well
+ * @throws Problem when it cannot be started, answers too much, or was killed; Interrupted when the run was aborted
+ */
+export async function runQuery(
+  command: readonly [string, ...string[]],
+  { env, timeout = QUERY_TIMEOUT, abort, stdin, descriptor, encoding }: QueryOptions,
+  run?: AbortSignal,
+): Promise<ToolResult> {
+  const [file, ...args] = command;
+  const unanswered = (hint: string): Problem =>
+    new Problem(`${file} does not answer`, { where: args.join(' '), hint, exitCode: ExitCode.deadline });
+  const stopped = (): unknown =>
+    [run?.reason, abort?.reason].find((reason) => reason instanceof Interrupted) ??
+    unanswered('it was ended, since we are to stop');
+  if (abort?.aborted === true) throw stopped();
+  const cannotStart = (error: unknown): Problem => startProblem(file, error);
+  const tooMuch = new AbortController();
+  let child: ReturnType<typeof startProgram>;
+  try {
+    const others = descriptor === undefined ? [] : [descriptor];
+    const stdio = [stdin ?? ('ignore' as const), 'pipe' as const, 'pipe' as const, ...others];
+    child = startProgram(command, { env, cwd: TOOL_DIRECTORY, stdio, hasGroup: true });
+  } catch (error) {
+    throw cannotStart(error);
+  }
+  const collect = (stream: Readable | null): (() => string) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    stream?.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MOST_BYTES) tooMuch.abort();
+    });
+    return () => Buffer.concat(chunks).toString(encoding ?? 'utf8');
+  };
+  const [readStdout, readStderr] = [collect(child.stdout), collect(child.stderr)];
+  const aborts = [run, abort, tooMuch.signal];
+  const { exitCode = 0, cut } = await untilEnd(child, { timeout, aborts, end: killGroup, cannotStart });
+  if (cut === 'timeout') throw unanswered(`it was ended after ${timeout / 1000} s`);
+  if (tooMuch.signal.aborted)
+    throw new Problem(`cannot run ${file}`, { hint: `it printed more than ${MOST_BYTES} bytes` });
+  if (cut === 'abort') throw stopped();
+  const stdout = readStdout();
+  return { exitCode, stdout, output: `${stdout}${readStderr()}` };
+}
+
+/**
+ * Runs a tool whose output is parsed, by execa, to its own end: an init script may leave a daemon behind that holds the pipes.
+ * @param program what it is called, in messages
+ * @param command its full path, and its arguments
+ * @param env all of its environment
+ * @param run ends it, as `onAbort` says
+ * @throws Problem when it cannot be started; the reason of the abort of the run
+ */
+export async function runTool(
+  program: string,
+  [file, ...args]: readonly [string, ...string[]],
+  { env, timeout, abort, onAbort, onLines }: ToolOptions,
+  run: ExecAbort | undefined,
+): Promise<ToolResult> {
+  if (run !== undefined) groupGrace();
+  const { execa } = await import('execa');
+  const cannotStart = (error: unknown): Error => startProblem(program, error);
+  const start = () =>
+    execa(file, args, {
+      reject: false,
+      stdin: 'ignore',
+      extendEnv: false,
+      env: env as Record<string, string>,
+      cwd: TOOL_DIRECTORY,
+      detached: run !== undefined,
+    });
+  let running: ReturnType<typeof start>;
+  try {
+    run?.signal.throwIfAborted();
+    running = start();
+  } catch (error) {
+    // Arguments that no program can get.
+    if (run?.signal.aborted === true) throw run.signal.reason;
+    throw cannotStart(error);
+  }
+  const { stdout, stderr, nodeChildProcess: child } = running;
+  // execa catches what Node throws at a start.
+  if (child.pid === undefined) throw cannotStart(await running);
+  const output = gatherLines(stdout, stderr);
+  const endLines = onLines === undefined ? undefined : tellLines([stdout, stderr], onLines);
+  const ofRun = endTool(program, onAbort, run?.note ?? (() => undefined));
+  const { exitCode, cut } = await untilEnd(child, {
+    timeout,
+    aborts: [run?.signal, abort],
+    end: (pid, why, exited) => (run?.signal.aborted === true ? ofRun : endAlone)(pid, why, exited),
+    cannotStart,
+  });
+  endLines?.();
+  run?.signal.throwIfAborted();
+  const isLeft = exitCode === undefined;
+  return {
+    exitCode: exitCode ?? 1,
+    stdout: isLeft ? '' : (await running).stdout,
+    output: output(),
+    ...(cut === undefined ? {} : { cut }),
+  };
+}
