@@ -4,7 +4,7 @@ import { INIT_KEY } from '../config/findings.ts';
 import { isRecord } from '../json.ts';
 import type { InspectedConfig } from './config-files.ts';
 import { type ConfigSection, type Remarks, readSetting, remark } from './config-sections.ts';
-import { parseHookPath } from './hooks.ts';
+import { HOOK_KEYS, parseHookPath } from './hooks.ts';
 
 /** What hooks are compared with. */
 interface HookContext {
@@ -14,7 +14,6 @@ interface HookContext {
   readonly metadataOf: (resource: string, isOwn: boolean) => unknown;
 }
 
-const HOOK_KEYS = ['triggers', 'path', 'action', 'runas'];
 const MAIN_KEYS = ['stack', 'credential-file', 'role', 'region', 'url', 'umask', 'interval', 'verbose'];
 const WRITTEN_OUT = writtenOut([...HOOK_KEYS, ...MAIN_KEYS]);
 /** An action may well write a file of settings by printf. */

@@ -57,7 +57,7 @@ const WEEK = 7 * 24 * HOUR;
 const SHORTEST_INTERVAL = 1000;
 const LARGEST_UMASK = 0o777;
 
-const KEYS = [
+export const MAIN_KEYS = [
   'stack',
   'credential-file',
   'role',
@@ -96,12 +96,12 @@ export function decodeSettings(
     return undefined;
   }
   const before = problems.length;
-  const text = (key: (typeof KEYS)[number]): string | undefined => {
+  const text = (key: (typeof MAIN_KEYS)[number]): string | undefined => {
     const setting = readLine(section, key, remarks);
     return setting === undefined || setting.value === '' ? undefined : setting.value;
   };
   const decode = <T>(
-    key: (typeof KEYS)[number],
+    key: (typeof MAIN_KEYS)[number],
     expected: string,
     parse: (value: string) => T | undefined,
     fallback: T,
@@ -126,11 +126,11 @@ export function decodeSettings(
     return MINUTE;
   };
 
-  warnOfUnknownKeys(section, KEYS, remarks);
+  warnOfUnknownKeys(section, MAIN_KEYS, remarks);
   const stack = text('stack');
   // A value that could not be read has been reported already.
   if (stack === undefined && problems.length === before) {
-    const { place, hint } = misspelling(section, 'stack', KEYS) ?? {
+    const { place, hint } = misspelling(section, 'stack', MAIN_KEYS) ?? {
       place: fileLine(section),
       hint: 'add a line stack=NAME',
     };
@@ -198,7 +198,7 @@ export function isMeantAsMain({ name, settings, defaults }: ConfigSection): bool
   if (name === 'main' || HOOK_KEYS.some((key) => key !== 'runas' && (settings.has(key) || defaults.has(key))))
     return false;
   const plain = name.trim().toLowerCase();
-  const keys: readonly string[] = KEYS;
+  const keys: readonly string[] = MAIN_KEYS;
   return (
     plain === 'main' ||
     nearestName(plain, ['main']) !== undefined ||

@@ -9,22 +9,14 @@ import { decodeMetadata } from '../../src/config/decode.ts';
 import { configSchema, unknownKeys } from '../../src/config/schema.ts';
 import { ExitCode } from '../../src/errors.ts';
 import { mergeConfigFiles, type Remarks } from '../../src/hup/config-sections.ts';
-import { decodeHooks, TRIGGERS } from '../../src/hup/hooks.ts';
-import { decodeSettings } from '../../src/hup/settings.ts';
+import { decodeHooks, HOOK_KEYS, TRIGGERS } from '../../src/hup/hooks.ts';
+import { decodeSettings, MAIN_KEYS } from '../../src/hup/settings.ts';
 import { parsePythonIni } from '../../src/python-ini.ts';
 import { SETTINGS } from '../../src/settings.ts';
 import { project } from '../support/binary.ts';
 import { run } from '../support/process.ts';
 import { isInstalled } from '../support/use-machine.ts';
 
-const sourceOf = (path: string): string => readFileSync(join(project, 'src', path), 'utf8');
-/** The names in a table `const KEYS = [...]` of a source file. */
-const keysOf = (path: string): string[] => {
-  const table = /^(?:export )?const KEYS = \[([^\]]*)\]/m.exec(sourceOf(path))?.[1] ?? '';
-  return [...table.matchAll(/'([\w-]+)'/g)].map(([, key = '']) => key);
-};
-const MAIN_KEYS = keysOf('hup/settings.ts');
-const HOOK_KEYS = keysOf('hup/hooks.ts');
 const BLOCK_KEYS = ['type', 'username', 'password', 'accessKeyId', 'secretKey', 'roleName', 'uris', 'buckets'];
 const BOTO_KEYS = [
   ...['is_secure', 'https_validate_certificates', 'cfn_region_name', 'cfn_region_endpoint', 'ca_certificates_file'],
