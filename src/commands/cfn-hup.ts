@@ -11,8 +11,9 @@ import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { MOST_CREDENTIAL_BYTES } from './metadata-options.ts';
 
 /**
- * cfn-hup: follows metadata and runs hooks (contract section 2). `-f` makes one pass; `--daemon` is the loop. Without either
- * it is the loop where a supervisor started it, and else makes a pass and sees to it that changes are followed from now on.
+ * cfn-hup: follows metadata and runs hooks (contract section 2). `-f` makes one pass; `--daemon` runs the loop. Without
+ * either, it runs the loop if a supervisor started it. Otherwise it makes a pass, and makes sure that changes are followed
+ * from now on.
  */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const { system, log, redactor } = context;
@@ -25,9 +26,9 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   }
   if (system.self.uid !== 0)
     throw flagOption(args, 'status')
-      ? new Problem('only root can see how hooks are', { hint: 'run cfn-hup --status as root' })
+      ? new Problem('only root can read the state of hooks', { hint: 'run cfn-hup --status as root' })
       : new Problem('only root can follow metadata', {
-          hint: 'run cfn-hup as root; hooks name another user by runas',
+          hint: 'run cfn-hup as root; a hook with runas= runs as another user',
         });
   const { readHupConfig } = await import('../hup/config-files.ts');
   const loadConfig = (): HupConfig => {
@@ -67,18 +68,18 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   if (start === 'pass' || start === 'loop' || end === 'stopped') return exitCodeOf(end);
   const { followFromNowOn } = await import('../hup/follow.ts');
   const isFollowed = await followFromNowOn(tools, option, start);
-  // What this pass fails at is tried again by whoever follows changes.
+  // The process that follows changes tries again what has failed in this pass.
   return isFollowed && end === 'failed' ? ExitCode.done : exitCodeOf(end);
 }
 
-/** @throws Problem that names the key whose value it is */
+/** @throws Problem whose hint names credential-file= in cfn-hup.conf */
 async function readCredentialFile(path: string, system: System): Promise<GivenSecret> {
   try {
     return await readGivenSecret(system, path, MOST_CREDENTIAL_BYTES);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { message, where = path, hint = '', output = '', exitCode, cause } = error;
-    const next = 'mend that, or credential-file= in cfn-hup.conf';
+    const next = 'correct it, or change credential-file= in cfn-hup.conf';
     throw new Problem(message, { where, hint: hint === '' ? next : `${hint}: ${next}`, output, exitCode, cause });
   }
 }
@@ -99,13 +100,10 @@ interface Beginning {
 }
 
 async function startOf(request: Request, system: System): Promise<Beginning> {
-  // cron calls this each minute, and who called does not matter then.
+  // cron calls -f each minute, and the caller does not matter then.
   if (request === 'pass' || request === 'loop') return { start: request, pidFile: '' };
-  const [{ planStart }, { probeSurroundings }] = await Promise.all([
-    import('../hup/start.ts'),
-    import('../hup/start.ts'),
-  ]);
-  const surroundings = await probeSurroundings(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
+  const { planStart, inspectStart } = await import('../hup/start.ts');
+  const context = await inspectStart(system, process.pid, system.environment['SYSTEMD_EXEC_PID']);
   const isFollowed = system.locks.holderOf(paths.hupDaemonLock) !== undefined;
-  return { start: planStart(request, surroundings, isFollowed), pidFile: surroundings.unit?.pidFile ?? '' };
+  return { start: planStart(request, context, isFollowed), pidFile: context.unit?.pidFile ?? '' };
 }

@@ -17,15 +17,15 @@ import { DEFAULT_USER } from './hooks.ts';
 import { readLastAnswer } from './notes.ts';
 
 interface CheckResult {
-  /** For people: what is wrong, one line each, or what is configured. */
+  /** One problem a line, or a summary of the configuration. */
   readonly lines: readonly string[];
   readonly exitCode: ExitCode;
 }
 
 /**
- * Looks the configuration over without asking Heat or running anything: `cfn-hup --check`. Every problem is listed,
- * those of the main file, of hook files and hooks, and what only the machine can tell: users that are not there, an address
- * or credentials that are missing. Warnings are listed too, and do not count.
+ * Checks the configuration without asking Heat or running anything: `cfn-hup --check`. It lists every problem of the main
+ * file, of the hook files and of the hooks, and what only the machine can tell: users that do not exist, a missing address
+ * or missing credentials. Warnings are listed too, but do not change the exit code.
  * @returns exit code 1 when there was a problem
  */
 export async function checkConfig(
@@ -54,13 +54,13 @@ export async function checkConfig(
   );
   const count = `${config.hooks.length} ${config.hooks.length === 1 ? 'hook' : 'hooks'}`;
   if (problems.length > 0) {
-    const sum = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}, ${count} in order`;
+    const sum = `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}, ${count} without problems`;
     return { lines: [...problems, ...warnings, sum], exitCode: ExitCode.failed };
   }
   return { lines: [...warnings, ...summaryOf(config), `${count}, no problems`], exitCode: ExitCode.done };
 }
 
-/** What the last pass failed at: even a configuration without problems does not work then. */
+/** Why the last pass failed: then even a configuration without problems does not work. */
 function answerWarnings(system: Pick<System, 'files'>, { settings, hooks, main }: InspectedConfig): readonly string[] {
   const answer = settings === undefined ? undefined : readLastAnswer(system, { settings, hooks, main });
   return answer?.line === undefined ? [] : [`at the last pass: ${answer.line}`];
@@ -69,15 +69,15 @@ function answerWarnings(system: Pick<System, 'files'>, { settings, hooks, main }
 function summaryOf({ places, settings, hooks }: InspectedConfig): readonly string[] {
   if (settings === undefined) return [];
   return [
-    `${places.main}: the stack ${settings.stack}, looked at every ${settings.interval / 1000} s`,
+    `${places.main}: stack ${settings.stack}, polled every ${settings.interval / 1000} s`,
     ...hooks.map(
       ({ name, file, triggers, path, runas }) =>
-        `${file}: hook [${name}]: ${triggers.join(', ')} of ${path.text}, run by ${runas}`,
+        `${file}: hook [${name}]: ${triggers.join(', ')} of ${path.text}, run as ${runas}`,
     ),
   ];
 }
 
-/** Of broken hooks, too: there should be no second round. */
+/** Includes broken hooks, so that one check finds all problems. */
 async function runasProblems(
   { accounts, exec, self }: Pick<System, 'accounts' | 'exec' | 'self'>,
   { sections }: InspectedConfig,
@@ -87,34 +87,34 @@ async function runasProblems(
     if (section.name === 'main') continue;
     const setting = valueIn(section, 'runas');
     const runas = setting?.value ?? DEFAULT_USER;
-    // Complained about already.
+    // This has been reported already.
     if (accountFault(runas) !== undefined) continue;
-    const complain = (what: string, hint: string): void => {
+    const addProblem = (what: string, hint: string): void => {
       problems.push(remark(setting?.place ?? fileLine(section), `hook [${section.name}]: ${what}`, hint));
     };
     const user = await accounts.user(runas);
-    if (user === undefined) complain(`there is no user ${runas}`, 'make the user, or correct runas');
+    if (user === undefined) addProblem(`there is no user ${runas}`, 'create the user, or correct runas');
     else if (user.uid !== self.uid && exec.find('setpriv') === undefined)
-      complain(`cannot run as ${runas} without setpriv`, 'install util-linux');
+      addProblem(`cannot run as ${runas} without setpriv`, 'install util-linux');
     else if (user.uid !== self.uid && self.uid !== 0)
-      complain(`only root can run it as ${runas}`, 'run cfn-hup as root');
+      addProblem(`only root can run it as ${runas}`, 'run cfn-hup as root');
   }
   return problems;
 }
 
 const KEYS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 
-/** Credentials that are there: whose they are, and what is wrong with them. */
-interface Found {
+/** Credentials that exist: their kind, and what is wrong with them. */
+interface FoundCredentials {
   readonly isOfKeystone: boolean;
   readonly problems: readonly string[];
-  /** They are in the environment of this call and nowhere else. */
+  /** They are only in the environment of this call. */
   readonly isOfCaller?: boolean;
 }
 
 /**
- * Finds out whether Heat can be asked: it takes an address, and credentials that can be used. Only a role is looked up by
- * the network, at the metadata service, with a bound.
+ * Checks whether Heat can be asked, which needs an address and usable credentials. Only a role is looked up over the network:
+ * at the metadata service, with a time limit.
  * @param main the section [main]
  */
 async function checkHeatAccess(
@@ -122,8 +122,8 @@ async function checkHeatAccess(
   main: ConfigSection,
 ): Promise<Remarks> {
   const remarks: Remarks = { problems: [], warnings: [] };
-  const role = await lookAtRole(system, main);
-  const found = role === 'there' ? undefined : await lookForKeys(system, main);
+  const role = await checkRole(system, main);
+  const found = role === 'available' ? undefined : await findCredentials(system, main);
   const host = found?.isOfKeystone === true ? undefined : checkAddress(system, main, remarks);
   if (found?.isOfKeystone === true) remarks.warnings.push(...doubtsAboutUrl(main));
   if (found !== undefined) {
@@ -137,49 +137,53 @@ async function checkHeatAccess(
         ),
       );
   } else if (role !== undefined) {
-    if (role !== 'there') remarks.problems.push(role);
+    if (role !== 'available') remarks.problems.push(role);
   } else {
     const isAws = host?.endsWith('.amazonaws.com') === true || host?.endsWith('.amazonaws.com.cn') === true;
-    const hint = isAws ? 'give role=, the role of this instance, or credential-file=' : 'give credential-file=';
+    const hint = isAws ? 'give role= (the role of this instance) or credential-file=' : 'give credential-file=';
     remarks.problems.push(remark(fileLine(main), 'no credentials for heat-api-cfn', hint));
   }
   return remarks;
 }
 
-/** @returns 'there' for a role that the instance has, what is wrong with another one, undefined when none is named */
-async function lookAtRole(system: Pick<System, 'http' | 'clock'>, main: ConfigSection): Promise<string | undefined> {
+/** @returns 'available' when the instance has the role; what is wrong when it does not; undefined when no role is set */
+async function checkRole(system: Pick<System, 'http' | 'clock'>, main: ConfigSection): Promise<string | undefined> {
   const role = valueIn(main, 'role');
   if (role === undefined || role.value === '') return undefined;
   try {
     await roleCredentials(system, role.value, undefined, BY_HUP_CONFIG.insteadOfRole);
-    return 'there';
+    return 'available';
   } catch (error) {
     return remark(role.place, lineOf(error));
   }
 }
 
-/** Credentials that need no role. */
-async function lookForKeys(
+/** Finds credentials other than those of a role. */
+async function findCredentials(
   system: Pick<System, 'files' | 'self' | 'environment'>,
   main: ConfigSection,
-): Promise<Found | undefined> {
+): Promise<FoundCredentials | undefined> {
   const file = valueIn(main, 'credential-file');
-  if (file !== undefined && file.value !== '') return lookAtFile(system, file);
-  const ofUnit = await lookAtUnit(system);
-  const ofCaller = await lookAtVariables(system.environment, undefined);
+  if (file !== undefined && file.value !== '') return checkCredentialFile(system, file);
+  const ofUnit = await checkUnitEnvironment(system);
+  const ofCaller = await checkVariables(system.environment, undefined);
   return ofCaller === undefined ? ofUnit : { ...ofCaller, isOfCaller: ofUnit === undefined };
 }
 
-/** A url= that was right for access keys is not for keystone, which knows the address itself. */
+/** A url= that is right for access keys is wrong for keystone, whose catalog has the address. */
 function doubtsAboutUrl(main: ConfigSection): readonly string[] {
   const url = valueIn(main, 'url');
   if (url === undefined || !/:8000\b|cfn/i.test(url.value)) return [];
   return [
-    remark(url.place, "url= looks like heat-api-cfn; with keystone credentials it is heat's own API", 'leave it out'),
+    remark(
+      url.place,
+      "url= looks like heat-api-cfn; with keystone credentials it must be the address of heat's own API",
+      'leave it out',
+    ),
   ];
 }
 
-/** @returns the host of the API; undefined when nothing names it, or what does has been complained about already */
+/** @returns the host of the API; undefined when it is not set, or its problem has been reported already */
 function checkAddress(
   { files }: Pick<System, 'files'>,
   main: ConfigSection,
@@ -194,23 +198,23 @@ function checkAddress(
     return endpoint === undefined ? undefined : splitUrl(endpoint.url).host;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // A url= that is none is a problem of its own.
+    // An invalid url= has been reported already.
     if (error.exitCode !== ExitCode.usage) problems.push(error.line);
     return undefined;
   }
 }
 
-async function lookAtFile(
+async function checkCredentialFile(
   { files, self }: Pick<System, 'files' | 'self'>,
   { value: path, place }: ReadSetting,
-): Promise<Found> {
-  const nobodys = (problems: readonly string[]): Found => ({ isOfKeystone: false, problems });
-  // A relative one has been complained about already.
-  if (!path.startsWith('/')) return nobodys([]);
+): Promise<FoundCredentials> {
+  const unusable = (problems: readonly string[]): FoundCredentials => ({ isOfKeystone: false, problems });
+  // A relative path has been reported already.
+  if (!path.startsWith('/')) return unusable([]);
   try {
     const content = files.readIfPresent(path, MOST_METADATA_BYTES);
     if (content === undefined)
-      return nobodys([remark(place, `there is no file ${path}`, 'make it, or correct credential-file')]);
+      return unusable([remark(place, `there is no file ${path}`, 'create it, or correct credential-file')]);
     const text = content.toString('utf8');
     const entry = files.entry(path);
     const exposure = entry === undefined ? undefined : exposureOfEntry(entry, path, files, self.uid);
@@ -218,11 +222,11 @@ async function lookAtFile(
     const { isOfKeystone, problems } = await decodeFile(text, path);
     return { isOfKeystone, problems: [...problems, ...exposed] };
   } catch (error) {
-    return nobodys([lineOf(error)]);
+    return unusable([lineOf(error)]);
   }
 }
 
-async function decodeFile(text: string, path: string): Promise<Found> {
+async function decodeFile(text: string, path: string): Promise<FoundCredentials> {
   let isOfKeystone = true;
   try {
     isOfKeystone = (await decodeKeystoneFile(text, path)) !== undefined;
@@ -234,7 +238,7 @@ async function decodeFile(text: string, path: string): Promise<Found> {
 }
 
 /** @returns undefined for variables without credentials */
-async function lookAtVariables(variables: Variables, where: string | undefined): Promise<Found | undefined> {
+async function checkVariables(variables: Variables, where: string | undefined): Promise<FoundCredentials | undefined> {
   const isSet = (name: string): boolean => (variables[name] ?? '') !== '';
   if (KEYS.every(isSet)) return { isOfKeystone: false, problems: [] };
   if (!isSet('OS_AUTH_URL')) return undefined;
@@ -248,24 +252,24 @@ async function lookAtVariables(variables: Variables, where: string | undefined):
 }
 
 /**
- * The unit's environment file; where an ordinary user may not see it, it is taken to have an access key. Source:
- * systemd.exec(5), EnvironmentFile=.
+ * Reads the unit's environment file. Where an ordinary user may not read it, an access key is assumed to be in it.
+ * Source: systemd.exec(5), EnvironmentFile=.
  */
-async function lookAtUnit({ files }: Pick<System, 'files'>): Promise<Found | undefined> {
+async function checkUnitEnvironment({ files }: Pick<System, 'files'>): Promise<FoundCredentials | undefined> {
   try {
     const text = files.readIfPresent(paths.unitEnvironment, MOST_METADATA_BYTES)?.toString('utf8') ?? '';
     const settings = [...text.matchAll(/^[ \t]*(\w+)=[ \t]*(["']?)(.*)\2[ \t\r]*$/gm)].map(([, name, , value]) => [
       name,
       value,
     ]);
-    return lookAtVariables(Object.fromEntries(settings) as Variables, paths.unitEnvironment);
+    return checkVariables(Object.fromEntries(settings) as Variables, paths.unitEnvironment);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return { isOfKeystone: false, problems: [] };
   }
 }
 
-/** @throws what is no Problem */
+/** @throws any error that is not a Problem */
 function lineOf(error: unknown): string {
   if (!(error instanceof Problem)) throw error;
   return describeError(error);

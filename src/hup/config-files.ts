@@ -23,18 +23,18 @@ const HOOKS_FILE = 'hooks.conf';
 const HOOKS_DIRECTORY = 'hooks.d';
 /** Larger than any file of hooks. */
 const MOST_BYTES = 1024 * 1024;
-/** What editors and package managers leave beside a file, and files that somebody has renamed to disable them. */
+/** Backup files of editors and package managers, and files that somebody has renamed to disable them. */
 export const BACKUP =
   /^\.|~$|^#.*#$|\.(?:bak|old|orig|rej|disabled|sw[a-p]|rpm(?:save|new|orig)|dpkg-(?:old|new|dist|tmp|bak)|ucf-(?:old|new|dist))$/i;
 
-/** Where the parts of the configuration are, or would be. */
+/** The paths of the configuration, whether the files exist or not. */
 export interface ConfigPlaces {
   readonly main: string;
   readonly hooksFile: string;
   readonly hooksDirectory: string;
 }
 
-/** The configuration with everything that is wrong with it. */
+/** The configuration and all its problems. */
 export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
   readonly places: ConfigPlaces;
   /** The sections of all files, those of broken hooks included. */
@@ -47,7 +47,7 @@ export interface InspectedConfig extends Omit<HupConfig, 'settings'> {
 /**
  * Reads cfn-hup's configuration: the main file, hooks.conf, and the files of hooks.d in the order of their names. Cheap
  * enough for every pass.
- * @param option what -c says: the configuration root, the hooks directory, or the main file
+ * @param option the value of -c: the configuration root, the hooks directory, or the main file
  * @throws Problem when the main file does not exist or cannot be used
  */
 export function readHupConfig(
@@ -78,8 +78,7 @@ export function inspectHupConfig(
       }
       const content = files.readIfPresent(path, MOST_BYTES);
       if (content === undefined) {
-        if (files.entry(path) !== undefined)
-          complaints.push(remark(path, 'a link that leads nowhere', 'repair or remove it'));
+        if (files.entry(path) !== undefined) complaints.push(remark(path, 'a broken link', 'repair or remove it'));
         return undefined;
       }
       const file = { path, ini: decodePythonIni(content) };
@@ -104,7 +103,7 @@ export function inspectHupConfig(
       ? undefined
       : decodeSettings(sections, places.main, { problems: mainProblems, warnings: remarks.warnings });
   const misnamed = [...sections.values()].filter(isMeantAsMain);
-  // Without [main] its own problem names it.
+  // Without [main], the problem of the missing [main] names this section.
   for (const section of sections.has('main') ? misnamed : [])
     remarks.problems.push(
       remark(fileLine(section), `[${section.name}] has no triggers, path or action`, 'did you mean [main]?'),
@@ -127,9 +126,9 @@ export function inspectHupConfig(
 }
 
 /**
- * Finds out what -c names (contract section 2, cfn-hup). A directory with a cfn-hup.conf is the configuration root, as
- * for AWS's agent; any other is the hooks directory, as for heat-cfntools, whose main file is fixed.
- * @throws Problem that says what was looked for
+ * Finds the configuration that -c names (contract section 2, cfn-hup). A directory with a cfn-hup.conf is the configuration
+ * root, as for AWS's agent. Any other directory is the hooks directory, as for heat-cfntools, whose main file is fixed.
+ * @throws Problem with the path that does not exist
  */
 export function findConfigFiles(
   { files, absolutePath }: Pick<System, 'files' | 'absolutePath'>,
@@ -143,11 +142,14 @@ export function findConfigFiles(
     if (files.entry(path) === undefined)
       throw new Problem('there is no such directory', {
         where: path,
-        hint: `give one with a ${MAIN_FILE}, or one of hooks for ${ROOT}/${MAIN_FILE}`,
+        hint: `name a directory with a ${MAIN_FILE}, or a hooks directory for ${ROOT}/${MAIN_FILE}`,
       });
     const main = mainFileAt(files, path);
     if (main !== undefined) return placesBelow(dirname(main));
-    throw new Problem('not a directory', { where: path, hint: `give one with a ${MAIN_FILE}, or one of hooks` });
+    throw new Problem('not a directory', {
+      where: path,
+      hint: `name a directory with a ${MAIN_FILE}, or a hooks directory`,
+    });
   }
   // A directory with hooks.d in it is a root whose main file is missing.
   if (files.entry(joinPath(path, MAIN_FILE)) !== undefined || files.isDirectory(joinPath(path, HOOKS_DIRECTORY)))
@@ -160,7 +162,7 @@ export function findConfigFiles(
   return { ...placesBelow(ROOT), hooksDirectory: path };
 }
 
-/** The main file that a path names, or a link at it leads to. */
+/** The main file at a path, or at the target of a link there. */
 function mainFileAt(files: FileSystem, path: string): string | undefined {
   let place = path;
   for (let links = 0; links < MOST_LINKS && basename(place) !== MAIN_FILE; links++) {
@@ -211,8 +213,8 @@ function hookFileNames(files: FileSystem, directory: string, self: number, { pro
 }
 
 /**
- * Makes a function that tells where a file really is: its directory with links resolved. A link at the end is kept, since two
- * configurations may each have one to the same hooks.
+ * Makes a function that resolves the links among the directories of a path. A link at the end is kept, since two
+ * configurations may each have a link to the same hooks.
  */
 function linkResolver(files: FileSystem): (path: string) => string {
   const known = new Map<string, string>();

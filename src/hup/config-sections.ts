@@ -1,7 +1,7 @@
 import { nearestName } from '../nearest-name.ts';
 import { NO_SECTION, type PythonIni, resolveSetting, type Setting } from '../python-ini.ts';
 
-/** One file of the configuration, read. */
+/** One file of the configuration, parsed. */
 export interface ConfigFile {
   readonly path: string;
   readonly ini: PythonIni;
@@ -11,10 +11,10 @@ export interface PlacedSetting extends Setting {
   readonly file: string;
 }
 
-/** A section put together from all files. */
+/** A section, merged from all files. */
 export interface ConfigSection {
   readonly name: string;
-  /** Where it is first. */
+  /** The first file that has it. */
   readonly file: string;
   readonly line: number;
   readonly settings: ReadonlyMap<string, PlacedSetting>;
@@ -23,9 +23,9 @@ export interface ConfigSection {
 }
 
 export interface Remarks {
-  /** What keeps something from being used. */
+  /** Faults: the file or hook is not used. */
   readonly problems: string[];
-  /** What is odd but harmless. */
+  /** Oddities that do no harm. */
   readonly warnings: string[];
 }
 
@@ -35,17 +35,17 @@ export interface ReadSetting {
   readonly place: string;
 }
 
-/** A line about the configuration: `FILE[:LINE]: what: what next`. It has no value of a setting that could be secret. */
+/** A line about the configuration: `FILE[:LINE]: what: hint`. It must not contain a value that could be secret. */
 export function remark(place: string, what: string, hint?: string): string {
   return [place, what, ...(hint === undefined ? [] : [hint])].join(': ').replace(/\s*\n\s*/g, ' ');
 }
 
-/** Where a section or a setting is, as `FILE:LINE`, or `FILE` where the line is not known. */
+/** The place of a section or a setting: `FILE:LINE`, or `FILE` where the line is not known. */
 export function fileLine({ file, line }: { readonly file: string; readonly line: number | undefined }): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** The faults of a file, one line each. @param section with which the file should begin */
+/** The faults of a file, one line each. @param section the section that the file should begin with */
 export function faultLines({ path, ini }: ConfigFile, section: string): readonly string[] {
   return ini.faults.map(({ line, what }) => {
     const hint = what === NO_SECTION ? `the file is not used: begin it with a line ${section}` : 'the file is not used';
@@ -120,7 +120,7 @@ export function valueIn(section: ConfigSection | undefined, key: string): ReadSe
   return section === undefined ? undefined : readLine(section, key, { problems: [] });
 }
 
-/** A misspelled key for one that is missing, as in `trigers` for `triggers`: where it is, and what to write. */
+/** Finds a misspelling of a missing key, such as `trigers` for `triggers`: its place, and what to write. */
 export function misspelling(
   { settings }: ConfigSection,
   key: string,
@@ -140,7 +140,7 @@ export function warnOfUnknownKeys(section: ConfigSection, known: readonly string
     const name = key.replaceAll('_', '-');
     if (known.includes(name)) {
       if (name !== key && section.settings.has(name))
-        warnings.push(remark(fileLine(setting), `${key} is ignored`, `${name} is given, too`));
+        warnings.push(remark(fileLine(setting), `${key} is ignored`, `${name} is also set`));
       continue;
     }
     const near = nearestName(name, known);

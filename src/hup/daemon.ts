@@ -8,45 +8,52 @@ import type { Notifier } from '../system/notify.ts';
 import { Interrupted, type Signals } from '../system/signals.ts';
 import type { System } from '../system/system.ts';
 import { type RunningActions, watchActions } from './hook-runner.ts';
-import { followingNote, forgetFollowing, otherFollowed, type Rivalry, rivalry, TURN_WAIT } from './other-loops.ts';
+import {
+  followingNote,
+  forgetFollowing,
+  inspectOtherDaemon,
+  OTHER_DAEMON_PAUSE,
+  type OtherDaemon,
+  otherFollowed,
+} from './other-loops.ts';
 import { createPassMemory, type PassOptions, type PassResult, type PassTools, runPass } from './pass.ts';
-import { FIRST_PACE, type Pace, phaseOf, planPoll } from './schedule.ts';
+import { FIRST_POLL_STATE, type PollState, phaseOf, planPoll } from './schedule.ts';
 import type { HupConfig } from './settings.ts';
 import { passLockOf } from './single-pass.ts';
 import { StatusLine } from './status-line.ts';
 
-/** What the loop works with besides the passes' tools. */
+/** What the loop needs besides the tools of a pass. */
 export interface DaemonParts {
   readonly pass: (config: HupConfig, tools: PassTools, options: PassOptions) => Promise<PassResult>;
   readonly tryLock: Locks['tryLock'];
   readonly holderOf: Locks['holderOf'];
-  readonly rivalry: Rivalry;
+  readonly otherDaemon: OtherDaemon;
   readonly notifier: Notifier;
   readonly pause: Pause;
   readonly onSignals: Signals['on'];
-  /** Ends what the doors do for a pass, but not the actions. */
+  /** Ends the requests and queries of a pass, but not the actions. */
   readonly abortRun: Signals['abortRun'];
   readonly memory: Memory;
-  /** The place of this host in an interval, see phaseOf. */
+  /** The slot of this host in an interval, see phaseOf. */
   readonly phase: number;
-  /** Ends the process although a fetch is under way. */
+  /** Ends the process even during a fetch. */
   readonly leave: () => Promise<void>;
 }
 
-/** Seconds that a start waits for a daemon that is about to end. */
+/** Seconds that a new daemon waits for one that is about to end. */
 const LOCK_WAIT = 2;
-/** Milliseconds between two looks at whether a single pass, from cron say, is over. */
+/** Milliseconds between two checks whether a single pass, for example from cron, has ended. */
 const PASS_LOCK_WAIT = 2000;
-/** Milliseconds that a pass without an action has, once we are told to stop, before it is left. */
+/** Milliseconds that a pass without a running action may go on after a signal to stop. */
 const FETCH_GRACE = 300;
-/** Milliseconds that an action has after it was aborted: 10 s until SIGKILL, and the note of its failure. */
+/** Milliseconds that an aborted action has to end: 10 s until SIGKILL, and time to record its failure. */
 const ABORT_GRACE = 12_000;
-/** Milliseconds that all fetches of a pass may take before the watchdog is no longer told that we are alive. */
+/** Milliseconds that all fetches of a pass may take. After that we stop reporting to systemd's watchdog. */
 const LONGEST_FETCHES = 15 * 60_000;
 const ENDED = { event: 'runEnded', exitCode: ExitCode.done } as const;
 
 /**
- * Takes what systemd says for us alone out of the environment.
+ * Collects the parts of the daemon. It removes the variables of systemd that are for this process only from the environment.
  * @param option -c as it was given
  * @param leave ends the process
  */
@@ -61,7 +68,7 @@ export function daemonParts(
     pass: (config, tools, options) => runPass(config, tools, memory, options),
     tryLock: locks.tryLock,
     holderOf: locks.holderOf,
-    rivalry: rivalry(system, option),
+    otherDaemon: inspectOtherDaemon(system, option),
     notifier: system.openNotifier(),
     pause: createPause(),
     onSignals: signals.on,
@@ -76,16 +83,16 @@ export function daemonParts(
 }
 
 /**
- * Follows changes until SIGTERM or SIGINT: a pass, a pause, the configuration anew, the next pass. SIGHUP makes a pass at
- * once. A running action may finish within stopTimeout; then it is ended with all that it started, as a failure.
- * A second daemon leaves, or waits for its turn where it would be started again and again. Problems are reported when they
- * appear, not at each poll.
- * @param loadConfig reads the configuration; when it cannot be used any more, the last one that could stays in force
- * @returns done, also when another daemon follows changes
+ * Follows changes until SIGTERM or SIGINT. It makes a pass, waits, reads the configuration again, and makes the next pass.
+ * SIGHUP starts a pass at once. A running action may finish within stopTimeout; after that it is ended with all its
+ * processes, and counts as failed. A second daemon exits, or waits for its turn where a supervisor would restart it.
+ * Problems are reported when they appear, not at each poll.
+ * @param loadConfig reads the configuration; when that fails, the previous configuration stays in use
+ * @returns done, even when another daemon follows changes
  * @throws Problem when the configuration cannot be used at the start, or another daemon follows another configuration
  */
 export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, parts: DaemonParts): Promise<ExitCode> {
-  // Before the lock is taken, whose holder counts as one that follows changes: a configuration that cannot be used ends it here.
+  // Load the configuration before taking the lock, since the holder of the lock counts as following changes.
   const daemon = new Daemon(loadConfig, tools, parts);
   const lock = (await parts.tryLock(paths.hupDaemonLock, LOCK_WAIT)) ?? (await waitForTurn(tools, parts));
   if (lock !== undefined) await daemon.run(lock);
@@ -93,18 +100,18 @@ export async function runDaemon(loadConfig: () => HupConfig, tools: PassTools, p
 }
 
 /**
- * What a daemon does when another one is at work. It leaves when nobody would start it again. Under a supervisor, which
- * would start it again at once, it waits. It asks a loop that a bare call has left in the background to end in its favour.
- * @returns undefined when it is to leave
- * @throws Problem when it is to leave, and the other one follows another configuration
+ * Decides what a daemon does when another one is running. Without a supervisor it exits. Under a supervisor, which would
+ * restart it at once, it waits. It asks a loop that a plain `cfn-hup` has left in the background to stop, and takes over.
+ * @returns undefined when it should exit
+ * @throws Problem when it should exit, and the other daemon follows another configuration
  */
 async function waitForTurn({ log, system }: PassTools, parts: DaemonParts): Promise<NamedLock | undefined> {
-  const { notifier, pause, rivalry: rivals } = parts;
-  if (!(await rivals.isSupervised())) {
+  const { notifier, pause, otherDaemon } = parts;
+  if (!(await otherDaemon.isSupervised())) {
     const pid = parts.holderOf(paths.hupDaemonLock);
-    if (pid !== undefined && rivals.followsOther(pid)) throw otherFollowed(pid);
-    log.info('another cfn-hup follows changes already');
-    notifier.send('READY=1', 'STATUS=Another cfn-hup follows changes already.');
+    if (pid !== undefined && otherDaemon.followsOther(pid)) throw otherFollowed(pid);
+    log.info('another cfn-hup already follows changes');
+    notifier.send('READY=1', 'STATUS=Another cfn-hup already follows changes.');
     await notifier.drain();
     return undefined;
   }
@@ -113,8 +120,8 @@ async function waitForTurn({ log, system }: PassTools, parts: DaemonParts): Prom
     isStopping ||= name !== 'SIGHUP';
     pause.wake();
   });
-  // The action that the other one runs may have started us, and waits for us to be up.
-  notifier.send('READY=1', 'STATUS=Waiting: another cfn-hup follows changes already.');
+  // An action of the other daemon may have started us, and may wait until we are ready.
+  notifier.send('READY=1', 'STATUS=Waiting: another cfn-hup already follows changes.');
   const unwatch = notifier.watch(() => true);
   let known: number | undefined;
   try {
@@ -125,15 +132,15 @@ async function waitForTurn({ log, system }: PassTools, parts: DaemonParts): Prom
       if (lock !== undefined) return lock;
       if (pid !== undefined && pid !== known) {
         known = pid;
-        if (rivals.followsOther(pid)) log.error(`${otherFollowed(pid).line}: waiting until it ends`);
-        const isAsked = await rivals.askToEnd(pid);
+        if (otherDaemon.followsOther(pid)) log.error(`${otherFollowed(pid).line}: waiting until it ends`);
+        const isAsked = await otherDaemon.askToEnd(pid);
         log.info(
           isAsked
-            ? `process ${pid} follows the same changes in the background: it was asked to end, and we follow them after it`
-            : `process ${pid} follows changes already: waiting until it ends`,
+            ? `process ${pid} follows the same changes in the background: asked it to stop, and will follow changes after it`
+            : `process ${pid} already follows changes: waiting until it ends`,
         );
       }
-      await pause.wait(TURN_WAIT);
+      await pause.wait(OTHER_DAEMON_PAUSE);
     }
   } finally {
     unwatch();
@@ -151,13 +158,13 @@ class Daemon {
   readonly #parts: DaemonParts;
   readonly #actions: RunningActions;
   #config: HupConfig;
-  #pace: Pace = FIRST_PACE;
+  #pollState: PollState = FIRST_POLL_STATE;
   #isStopping = false;
   #isReloading = false;
   #passBegan: number | undefined;
   readonly #status: StatusLine;
   readonly #noteFollowing: ReturnType<typeof followingNote>;
-  /** What was said last about each, so that it is not said at each poll. */
+  /** The last message about each, so that it is not repeated at each poll. */
   #problems: { config?: string | undefined; pass?: string | undefined } = {};
 
   /** @throws Problem when the configuration cannot be used */
@@ -171,7 +178,7 @@ class Daemon {
     this.#noteFollowing = followingNote(tools.system);
   }
 
-  /** @param taken the daemon's lock, which it disclaims as soon as it is to stop, and releases */
+  /** @param taken the daemon's lock; it is disclaimed on a signal to stop, and released at the end */
   async run(taken: NamedLock): Promise<void> {
     let lock = taken;
     const { notifier, pause, onSignals: listen } = this.#parts;
@@ -187,11 +194,11 @@ class Daemon {
     const unwatch = notifier.watch(() => this.#isAlive());
     let passLock: NamedLock | undefined;
     try {
-      // By a signal that came just before.
+      // A signal may have arrived just before.
       this.#tools.system.abort?.throwIfAborted();
       const { stack } = this.#config.settings;
       this.#tools.log.info(`following ${stack}`, { event: 'runBegun', stack });
-      // Before anything goes over the network: a Heat that is down is no reason for a unit that does not start.
+      // Report readiness before any request: the unit must start even when Heat is down.
       notifier.send('READY=1', `STATUS=${this.#status.line}`);
       this.#noteFollowing(this.#config);
       while (!this.#isStopping) {
@@ -199,7 +206,7 @@ class Daemon {
         if (again === undefined) {
           notifier.send('STOPPING=1', 'STATUS=Stopping.');
           this.#tools.log.warning(
-            `${paths.hupDaemonLock} was removed, and another cfn-hup follows changes: ending`,
+            `${paths.hupDaemonLock} was removed, and another cfn-hup follows changes: exiting`,
             ENDED,
           );
           return await notifier.drain();
@@ -228,7 +235,7 @@ class Daemon {
 
   #wakeStop: () => void = () => undefined;
 
-  /** A pass and what follows from it. @returns milliseconds until the next one */
+  /** Makes a pass and plans the next one. @returns milliseconds until then */
   async #turn(): Promise<number> {
     const { clock } = this.#tools.system;
     const { notifier } = this.#parts;
@@ -236,8 +243,8 @@ class Daemon {
     const result = await this.#pass();
     if (result === 'left') return 0;
     const { interval } = this.#config.settings;
-    const { delay, pace } = planPoll(
-      this.#pace,
+    const { delay, state } = planPoll(
+      this.#pollState,
       {
         changed: result?.changed ?? false,
         hasFailed: result === undefined || hasFailed(result),
@@ -248,7 +255,7 @@ class Daemon {
       clock.now().getTime(),
       clock.random,
     );
-    this.#pace = pace;
+    this.#pollState = state;
     if (this.#status.update(this.#config, result, clock.now())) notifier.send(`STATUS=${this.#status.line}`);
     const now = clock.now();
     if (!this.#isStopping) this.#noteFollowing(this.#config, new Date(now.getTime() + delay), result === undefined);
@@ -256,7 +263,7 @@ class Daemon {
     return delay;
   }
 
-  /** At each pass, which is cheap: a hook that a template adds is in force without a word to us. */
+  /** Reads the configuration at each pass, which is cheap. So a new hook is used without a reload. */
   #reload(): void {
     const isAsked = this.#isReloading;
     this.#isReloading = false;
@@ -267,12 +274,12 @@ class Daemon {
       this.#complain('config', undefined);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      this.#complain('config', `${error.line}: going on with the configuration as it was`);
+      this.#complain('config', `${error.line}: continuing with the previous configuration`);
     }
     if (isAsked) notifier.send('READY=1');
   }
 
-  /** @returns undefined when the pass itself has failed; left: we are to stop, and nothing runs that is worth waiting for */
+  /** @returns undefined when the pass itself has failed; 'left' when we must stop and nothing is worth waiting for */
   async #pass(): Promise<PassResult | undefined | 'left'> {
     this.#passBegan = this.#tools.system.clock.elapsed();
     const stopped = new Promise<void>((resolve) => {
@@ -288,7 +295,7 @@ class Daemon {
     return result;
   }
 
-  /** For RELOADING=1: systemd tells by it which reload is meant (sd_notify(3)). */
+  /** For RELOADING=1: systemd identifies the reload by this time (sd_notify(3)). */
   #microseconds(): number {
     return Math.round(this.#tools.system.clock.elapsed() * 1000);
   }
@@ -322,13 +329,13 @@ class Daemon {
     this.#parts.notifier.send('STOPPING=1');
     this.#tools.log.info('ended by a signal', ENDED);
     await this.#parts.notifier.drain();
-    // Actions have a signal of their own.
+    // Actions are aborted by another signal, see above.
     this.#parts.abortRun(new Interrupted('SIGTERM'));
     await this.#parts.leave();
     return 'left';
   }
 
-  /** A pass may take long, by what its actions do, but not forever. */
+  /** Actions may make a pass long, but not endless. */
   #isAlive(): boolean {
     if (this.#passBegan === undefined) return true;
     const { hooks, settings } = this.#config;
@@ -337,7 +344,7 @@ class Daemon {
   }
 }
 
-/** Of a server that refuses one resource and gives the others, the others are still to be followed at the usual pace. */
+/** A server that refuses some resources and returns others has not failed: the others are still polled at the usual interval. */
 function hasFailed({ failure, fetched }: PassResult): boolean {
   const isRefused = failure?.kind === 'refused' || failure?.kind === 'forbidden';
   return failure?.kind === 'unreachable' || (isRefused && fetched === 0);

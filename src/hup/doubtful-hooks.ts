@@ -14,13 +14,13 @@ const MAIN_FILE = 'cfn-hup.conf';
 /** Metadata that cfn-init has just applied. */
 export interface AppliedMetadata {
   readonly value: unknown;
-  /** Undefined when the caller did not say whose it is. */
+  /** The resource that it belongs to; undefined when the caller did not name it. */
   readonly resource: string | undefined;
 }
 
 /**
- * Finds what can hardly work in a configuration that is written correctly: see hookFindings.
- * @param applied goes before what is published on the guest
+ * Finds hooks that are written correctly but probably do not work: see hookFindings.
+ * @param applied takes precedence over the metadata that is published on the guest
  */
 export function doubtsOf(
   { files, clock }: Pick<System, 'files' | 'clock'>,
@@ -42,7 +42,7 @@ export function doubtsOf(
 }
 
 /**
- * What cfn-init says of hooks that it has written: their problems, and their warnings as well.
+ * The problems and warnings of hooks that cfn-init has just written.
  * @param written paths of files
  * @returns one line each
  */
@@ -65,7 +65,7 @@ export function doubtsOfWritten(
   });
 }
 
-/** The directory of the configuration that a file may be a part of. */
+/** The root of the configuration that a file belongs to, by its name. */
 function hupRootOf(path: string): string | undefined {
   const directory = dirname(path);
   if ([MAIN_FILE, 'hooks.conf'].includes(basename(path))) return directory;
@@ -76,7 +76,7 @@ function readText(files: FileSystem, path: string, mostBytes: number): string | 
   try {
     return files.readIfPresent(path, mostBytes)?.toString('utf8');
   } catch (error) {
-    if (error instanceof Problem) return undefined; // complained about already, or not ours to read
+    if (error instanceof Problem) return undefined; // it has been reported already, or we may not read it
     throw error;
   }
 }

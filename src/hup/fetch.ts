@@ -13,7 +13,7 @@ import type { HupSettings } from './settings.ts';
 interface Fetched {
   /** By logical id. */
   readonly resources: ReadonlyMap<string, StackResource>;
-  /** The first that came up, or the first that gives reason to leave the server alone for a while. */
+  /** The first failure, or the first one after which the server should not be asked for a while. */
   readonly failure: FetchFailure | undefined;
   /** The resource that failed, when others were fetched. */
   readonly about?: string | undefined;
@@ -21,8 +21,8 @@ interface Fetched {
 
 /**
  * Asks Heat for each resource once.
- * @param answers what was answered before, by resource; kept up to date
- * @param attempts of one resource; the configured ones when left out
+ * @param answers the earlier answers by resource; this function updates them
+ * @param attempts the number of attempts for each resource; undefined for the configured number
  */
 export async function fetchResources(
   names: readonly string[],
@@ -34,11 +34,11 @@ export async function fetchResources(
   const resources = new Map<string, StackResource>();
   let failure: FetchFailure | undefined;
   let about: string | undefined;
-  const take = (error: unknown, resource?: string): FetchFailure => {
+  const recordFailure = (error: unknown, resource?: string): FetchFailure => {
     if (!(error instanceof Problem)) throw error;
     const now = failureOf(error, settings, tools);
     if (now.isKnown !== true) tools.log.error(error.line);
-    const worst = failure === undefined ? now : graver(failure, now);
+    const worst = failure === undefined ? now : worseOf(failure, now);
     if (worst.line !== failure?.line) about = resource;
     failure = worst;
     return now;
@@ -56,27 +56,27 @@ export async function fetchResources(
     let most = attempts ?? boundsOf(access).attempts;
     for (const name of names) {
       try {
-        const asking = { known: answers.get(name), attempts: most };
-        const answer = await fetchFromHeatAgain(access, settings.stack, name, tools, asking);
+        const request = { known: answers.get(name), attempts: most };
+        const answer = await fetchFromHeatAgain(access, settings.stack, name, tools, request);
         answers.set(name, answer);
         resources.set(name, answer.resource);
       } catch (error) {
-        const { kind } = take(error, name);
-        // The policy is about the call, whatever the resource.
+        const { kind } = recordFailure(error, name);
+        // The policy forbids the call for every resource.
         if (kind === 'forbidden') break;
-        // The others are asked for as well, since one resource alone can fail, but only once.
+        // One resource alone can fail, so the others are tried as well, but only once.
         if (kind === 'unreachable') most = 1;
       }
     }
   } catch (error) {
-    take(error);
+    recordFailure(error);
   }
   if (resources.size > 0 || failure?.kind === 'refused') forgetForbidden(tools.system, settings.stack);
   return { resources, failure, about: resources.size > 0 ? about : undefined };
 }
 
-/** A server that cannot be reached counts for more than what it refuses, and the longest time that it asks for counts. */
-function graver(first: FetchFailure, second: FetchFailure): FetchFailure {
+/** An unreachable server is worse than a refusal. Of two times in Retry-After the longer one is used. */
+function worseOf(first: FetchFailure, second: FetchFailure): FetchFailure {
   if (second.kind !== 'unreachable') return first;
   if (first.kind !== 'unreachable') return first.kind === 'refused' ? second : first;
   const retryAfter = Math.max(first.retryAfter ?? 0, second.retryAfter ?? 0);
@@ -99,7 +99,7 @@ interface Forbidden {
   readonly since: string;
 }
 
-/** What the policy of Heat forbade at the last pass that got an answer about the stack; undefined when it forbade nothing. */
+/** The note that Heat's policy forbids guests to ask about the stack; undefined when there is none. */
 function readForbidden(system: Pick<System, 'files'>, stack: string): Forbidden | undefined {
   const note = readRunNotes(system, paths.hupForbidden)[stack];
   if (!isRecord(note)) return undefined;
@@ -110,9 +110,9 @@ function readForbidden(system: Pick<System, 'files'>, stack: string): Forbidden 
 }
 
 /**
- * Notes it, so that it is said once and not by each pass of cron or each start of the daemon: only the operator of the cloud
- * can change it.
- * @returns whether it is to be said: it is new, or other than before
+ * Records it, so that it is logged once, not by each pass of cron and each start of the daemon: only the operator of the
+ * cloud can change it.
+ * @returns whether it should be logged: it is new, or has changed
  */
 function noteForbidden(system: System, stack: string, line: string): boolean {
   if (readForbidden(system, stack)?.line === line) return false;
@@ -121,7 +121,7 @@ function noteForbidden(system: System, stack: string, line: string): boolean {
   return true;
 }
 
-/** Heat has answered otherwise: it is news when it comes back. */
+/** Removes the note, since Heat has answered. If the policy forbids it again, that is logged again. */
 function forgetForbidden(system: System, stack: string): void {
   const { [stack]: known, ...others } = readRunNotes(system, paths.hupForbidden);
   if (known === undefined) return;

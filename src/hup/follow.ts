@@ -10,18 +10,19 @@ import type { System } from '../system/system.ts';
 import { followsOther, isSameConfig, otherFollowed } from './other-loops.ts';
 import type { Start } from './start.ts';
 
-/** For a oneshot unit, whose processes end with its call. */
+/** Used where cfn-hup is called in a oneshot unit: systemd ends the processes of that unit with the call. */
 const TRANSIENT_UNIT = 'cfn-hup-loop.service';
-/** Milliseconds. */
-const PATIENCE = 15_000;
+/** Milliseconds that a loop in the background has to start. */
+const LOOP_START_TIMEOUT = 15_000;
+/** Milliseconds between two checks. */
 const PAUSE = 100;
-/** Milliseconds that a started unit has until it follows changes; it may wait for the boot, or be slow, for longer. */
-const LOOK = 3000;
-/** Milliseconds that systemctl has for an answer. */
-const ANSWER = 30_000;
+/** Milliseconds that we watch a started unit. It may follow changes later, since it may be slow or wait for the boot. */
+const UNIT_WATCH = 3000;
+/** Milliseconds that systemctl may take. */
+const SYSTEMCTL_TIMEOUT = 30_000;
 const STATE = ['ActiveState', 'SubState', 'Result', 'Job', 'TriggeredBy'];
-/** Milliseconds after which a loop that has not taken the lock waits for another daemon. */
-const TURN = 4000;
+/** Milliseconds after which a loop without the lock is known to wait for another daemon. */
+const LOCK_TIMEOUT = 4000;
 
 export interface FollowTools {
   readonly system: System;
@@ -29,26 +30,26 @@ export interface FollowTools {
 }
 
 /**
- * The second half of a bare call: makes sure that changes are followed from now on (contract section 2, cfn-hup). Where
- * systemd runs and knows cfn-hup.service, that is started; it is not enabled, as what a call starts ends with the boot:
- * a template or an operator that wants it at each boot enables it. Elsewhere, and for another configuration than the unit's,
- * a loop is started in a session of its own, or as a transient unit when the call is part of a service. `follow=false` in
- * cfntools.conf turns all of it off. Call it without holding a lock of cfn-hup.
+ * The second half of a plain `cfn-hup`: makes sure that changes are followed from now on (contract section 2, cfn-hup).
+ * Where systemd has cfn-hup.service, it starts that unit. It does not enable the unit: a template or an operator does that
+ * to have it at each boot. Elsewhere, and for another configuration than the unit's, it starts a loop in a session of its
+ * own, or as a transient unit when the call is part of a service. `follow=false` in cfntools.conf turns all of this off.
+ * The caller must not hold a lock of cfn-hup.
  * @param configOption -c as it was given
- * @returns whether changes are followed; false where they are not to be
- * @throws Problem when nothing follows changes now
+ * @returns whether changes are followed; false when they should not be
+ * @throws Problem when nothing could be started to follow changes
  */
 export async function followFromNowOn(
   { system, log }: FollowTools,
   configOption: string | undefined,
   how: Extract<Start, `pass-then-${string}`> = 'pass-then-follow',
 ): Promise<boolean> {
-  if (!(await wantsToFollow(system, log))) return false;
+  if (!(await isFollowWanted(system, log))) return false;
   if (isFollowedAlready(system, log, configOption)) return true;
   if (how === 'pass-then-transient-unit') await startTransientUnit(system, log, configOption);
   else if (how === 'pass-then-follow' && isSameConfig(system, configOption, undefined) && (await hasUnit(system)))
     await startUnit(system, log);
-  // With its service systemd may end all that the call leaves behind.
+  // systemd may end all processes that the call leaves behind, together with the service.
   else if (
     how === 'pass-then-follow' &&
     hasSystemd(system) &&
@@ -60,8 +61,8 @@ export async function followFromNowOn(
 }
 
 /**
- * Starts the loop in the background for a unit of Type=forking, and says which process it is.
- * @param pidFile where systemd looks for its number; empty for nowhere
+ * Starts the loop in the background for a unit of Type=forking, and writes its process id.
+ * @param pidFile where systemd reads the process id; empty for none
  * @throws Problem when it ends at once
  */
 export async function detachLoop(
@@ -71,10 +72,11 @@ export async function detachLoop(
 ): Promise<void> {
   const loop = await system.startDetached(['cfn-hup', '--daemon', ...configArguments(system, configOption)]);
   const begin = system.clock.elapsed();
-  // Where another daemon is at work, it waits for its turn.
+  // While another daemon runs, the loop waits for its turn.
   while (loop.ended() === undefined && system.locks.holderOf(paths.hupDaemonLock) !== loop.pid) {
-    if (system.clock.elapsed() - begin > TURN && system.locks.holderOf(paths.hupDaemonLock) !== undefined) break;
-    if (system.clock.elapsed() - begin > PATIENCE) throw notUp(loop);
+    if (system.clock.elapsed() - begin > LOCK_TIMEOUT && system.locks.holderOf(paths.hupDaemonLock) !== undefined)
+      break;
+    if (system.clock.elapsed() - begin > LOOP_START_TIMEOUT) throw notUp(loop);
     await system.clock.sleep(PAUSE);
   }
   if (loop.ended() !== undefined) throw notUp(loop);
@@ -82,9 +84,9 @@ export async function detachLoop(
   log.info(`process ${loop.pid} follows changes from now on`);
 }
 
-async function wantsToFollow({ files }: System, log: Log): Promise<boolean> {
+async function isFollowWanted({ files }: System, log: Log): Promise<boolean> {
   const isWanted = booleanSetting(await readSettings(files), 'follow', true, log);
-  if (!isWanted) log.info(`changes are not followed, since ${paths.settings} says so`);
+  if (!isWanted) log.info(`changes are not followed: follow is false in ${paths.settings}`);
   return isWanted;
 }
 
@@ -92,23 +94,23 @@ function isFollowedAlready(system: System, log: Log, configOption: string | unde
   const pid = system.locks.holderOf(paths.hupDaemonLock);
   if (pid === undefined) return false;
   if (followsOther(system, pid, configOption)) throw otherFollowed(pid);
-  log.info(`process ${pid} follows changes already`);
+  log.info(`process ${pid} already follows changes`);
   return true;
 }
 
 async function hasUnit(system: System): Promise<boolean> {
   if (!hasSystemd(system)) return false;
-  const [unit] = (await showUnits(system.exec, ['LoadState'], [HUP_UNIT], ANSWER)) ?? [];
+  const [unit] = (await showUnits(system.exec, ['LoadState'], [HUP_UNIT], SYSTEMCTL_TIMEOUT)) ?? [];
   return unit?.['LoadState'] === 'loaded';
 }
 
-/** Does not wait for its job: we may be part of the boot that the unit is ordered after. */
+/** Does not wait for the job: the unit may be ordered after a part of the boot that waits for us. */
 async function startUnit(system: System, log: Log): Promise<void> {
   const command: [string, ...string[]] = ['systemctl', 'start', '--no-block', HUP_UNIT];
   await start(system, HUP_UNIT, command);
   let failure = await failureOf(system, HUP_UNIT);
   if (failure !== undefined) {
-    // It may have been started too often before, which systemd does not tell when it failed for another reason first.
+    // It may have reached its start limit. systemd does not report that when the unit failed for another reason first.
     await start(system, HUP_UNIT, ['systemctl', 'reset-failed', HUP_UNIT]);
     await start(system, HUP_UNIT, command);
     failure = await failureOf(system, HUP_UNIT);
@@ -125,18 +127,18 @@ function notStaying(unit: string, result: string): Problem {
 }
 
 /**
- * Looks for a while at a unit that was started.
- * @returns what systemd calls the result when it has ended; undefined when it follows changes, or may still do so
+ * Watches a unit for a while after its start.
+ * @returns systemd's name of the result when it has ended; undefined when it follows changes, or may still do so
  */
 async function failureOf(system: System, unit: string): Promise<string | undefined> {
-  const end = system.clock.elapsed() + LOOK;
+  const end = system.clock.elapsed() + UNIT_WATCH;
   while (system.locks.holderOf(paths.hupDaemonLock) === undefined) {
-    const [state] = (await showUnits(system.exec, STATE, [unit], ANSWER)) ?? [];
+    const [state] = (await showUnits(system.exec, STATE, [unit], SYSTEMCTL_TIMEOUT)) ?? [];
     const isOver = system.clock.elapsed() >= end;
     const isAgain = state?.['SubState'] === 'auto-restart';
     const hasJob = /[1-9]/.test(state?.['Job'] ?? '');
     const isDown = ['failed', 'inactive'].includes(state?.['ActiveState'] ?? '') && !hasJob;
-    // The unit makes passes for a timer, which is what follows changes.
+    // A timer starts the unit for each pass, and so follows changes.
     if (state?.['Result'] === 'success' && isDown && (state['TriggeredBy'] ?? '') !== '') return undefined;
     if (isDown || (isOver && isAgain)) return state?.['Result'] ?? 'unknown';
     if (isOver) break;
@@ -156,7 +158,7 @@ async function startTransientUnit(system: System, log: Log, configOption: string
 }
 
 async function start({ exec }: System, unit: string, command: [string, ...string[]]): Promise<void> {
-  const { exitCode, output } = await exec.tool(command, { timeout: ANSWER });
+  const { exitCode, output } = await exec.tool(command, { timeout: SYSTEMCTL_TIMEOUT });
   if (exitCode === 0) return;
   throw new Problem('cannot follow changes', {
     where: unit,
@@ -167,7 +169,7 @@ async function start({ exec }: System, unit: string, command: [string, ...string
 
 async function startLoop(system: System, log: Log, configOption: string | undefined): Promise<void> {
   const { clock, locks } = system;
-  const deadline = clock.elapsed() + PATIENCE;
+  const deadline = clock.elapsed() + LOOP_START_TIMEOUT;
   for (;;) {
     const loop = await system.startDetached(['cfn-hup', '--daemon', ...configArguments(system, configOption)]);
     while (loop.ended() === undefined && clock.elapsed() < deadline) {
@@ -176,13 +178,13 @@ async function startLoop(system: System, log: Log, configOption: string | undefi
       await clock.sleep(PAUSE);
     }
     if (loop.ended() !== ExitCode.done) {
-      // The lock itself may be the cause; then this throws its Problem.
+      // If the lock is the cause, this throws its Problem.
       (await locks.tryLock(paths.hupDaemonLock))?.release();
       throw notUp(loop);
     }
-    const faster = system.locks.holderOf(paths.hupDaemonLock);
-    if (faster !== undefined) return log.info(`process ${faster} follows changes already`);
-    // The loop left the work to a daemon that was about to end.
+    const other = system.locks.holderOf(paths.hupDaemonLock);
+    if (other !== undefined) return log.info(`process ${other} already follows changes`);
+    // The loop exited because of another daemon, which was about to end.
     if (clock.elapsed() >= deadline) throw notUp(loop);
   }
 }

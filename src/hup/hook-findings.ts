@@ -6,11 +6,11 @@ import type { InspectedConfig } from './config-files.ts';
 import { type ConfigSection, type Remarks, readSetting, remark } from './config-sections.ts';
 import { HOOK_KEYS, parseHookPath } from './hooks.ts';
 
-/** What hooks are compared with. */
+/** The data that hooks are checked against. */
 interface HookContext {
-  /** By path, as they are on disk. */
+  /** The contents of the configuration files, by path. */
   readonly texts: ReadonlyMap<string, string>;
-  /** The metadata of a resource, where there is some at hand. @param isOwn the hook follows it as well */
+  /** The metadata of a resource, if it is available. @param isOwn true when the hook also follows this resource */
   readonly metadataOf: (resource: string, isOwn: boolean) => unknown;
 }
 
@@ -19,12 +19,13 @@ const WRITTEN_OUT = writtenOut([...HOOK_KEYS, ...MAIN_KEYS]);
 /** An action may well write a file of settings by printf. */
 const WRITTEN_OUT_BEHIND_ACTION = writtenOut(['triggers', 'path', 'runas']);
 const OF_ACTION = /^\s|^action\s*[=:]/i;
-/** What begins a line of a hook, in the middle of one; `runas=` alone is sure enough where it is glued to a word. */
+/** The beginning of a line of a hook, in the middle of another one. `runas=` counts even when it is glued to a word. */
 const GLUED = /runas=|\b(?:triggers=(?:post|service|on)\.|path=Resources\.)/;
 
 /**
- * Finds what is written correctly and can hardly work, as seen in templates. Lines that have run together are problems. An
- * action for another resource, another stack or a config set that does not exist is a warning, since an update may bring it.
+ * Finds hooks that are written correctly but probably do not work. Each check comes from a mistake in a real template. Joined
+ * lines are problems. An action for another resource, another stack or a missing config set is a warning, since an update may
+ * add it.
  */
 export function hookFindings(config: Pick<InspectedConfig, 'sections' | 'settings'>, context: HookContext): Remarks {
   const remarks: Remarks = { problems: [], warnings: [] };
@@ -35,7 +36,9 @@ export function hookFindings(config: Pick<InspectedConfig, 'sections' | 'setting
       .findIndex((one) => (OF_ACTION.test(one) ? WRITTEN_OUT_BEHIND_ACTION : WRITTEN_OUT).test(one));
     if (line < 0) continue;
     unbroken.add(path);
-    remarks.problems.push(remark(`${path}:${line + 1}`, 'a line break is written as \\n', 'break the line there'));
+    remarks.problems.push(
+      remark(`${path}:${line + 1}`, 'a line break is written as \\n', 'use a real line break there'),
+    );
   }
   for (const section of config.sections.values()) {
     if (unbroken.has(section.file)) continue;
@@ -53,7 +56,7 @@ function writtenOut(keys: readonly string[]): RegExp {
   return new RegExp(`\\\\n\\s*(?:${keys.join('|')})\\s*[=:]`);
 }
 
-/** Of the values that are no commands: none of them has a key in it. */
+/** Checks the values other than the action: none of them may contain a key. */
 function findGluedKeys(section: ConfigSection, keys: readonly string[], { problems }: Remarks): void {
   for (const key of keys) {
     const setting = key === 'action' ? undefined : readSetting(section, key, { problems: [] });
@@ -65,8 +68,8 @@ function findGluedKeys(section: ConfigSection, keys: readonly string[], { proble
       problems.push(
         remark(
           setting.place,
-          `${nameOf(section)}: the line of ${key} goes on with ${glued[1]}=`,
-          `break the line before ${glued[1]}=`,
+          `${nameOf(section)}: ${glued[1]}= is on the line of ${key}`,
+          `start a new line before ${glued[1]}=`,
         ),
       );
   }
@@ -90,15 +93,15 @@ function examineAction(
   for (const [index, command] of commands.entries()) {
     const key = keyIn(command, !namesUser && index === commands.length - 1);
     if (key !== undefined)
-      say(problems, { what: `the line of action goes on with ${key}=`, hint: `break the line before ${key}=` });
+      say(problems, { what: `${key}= is on the line of action`, hint: `start a new line before ${key}=` });
     const [first = ''] = command.words;
     const before = commands[index - 1];
     if (command.isNextLine && first.startsWith('-') && before !== undefined && isOurs(before))
-      say(problems, { what: `a line of the action begins with ${first}`, hint: 'end the line before it with a \\' });
+      say(problems, { what: `a line of the action begins with ${first}`, hint: 'end the previous line with a \\' });
     const call = initCallOf(command);
     if (call === undefined) continue;
     for (const doubt of [...doubtsOfResource(call, followed), ...doubtsOfStack(call, stack)]) say(warnings, doubt);
-    // An action with a key in it is reported for that already.
+    // An action that contains a key has been reported already.
     if (key === undefined) for (const doubt of doubtsOfSets(call, followed, context)) say(warnings, doubt);
   }
 }
@@ -109,7 +112,7 @@ interface Doubt {
 }
 
 /**
- * The key of a hook that stands among the words of a command.
+ * The key of a hook among the words of a command.
  * @param endsAction the command is the last one of the action of a hook without runas
  */
 function keyIn(command: ActionCommand, endsAction: boolean): string | undefined {
@@ -117,7 +120,7 @@ function keyIn(command: ActionCommand, endsAction: boolean): string | undefined 
     const glued = command.words.find((word) => GLUED.test(word) || HOOK_KEYS.some((key) => word.startsWith(`${key}=`)));
     return HOOK_KEYS.find((key) => glued?.includes(`${key}=`));
   }
-  // Another program may take a word like that, as the value of an option above all.
+  // Another program may take such a word, above all as the value of an option.
   const [before = '', last = ''] = command.words.slice(-2);
   return endsAction && last.startsWith('runas=') && !before.startsWith('-') ? 'runas' : undefined;
 }
@@ -127,7 +130,7 @@ function doubtsOfResource({ resource }: InitCall, followed: string | undefined):
   return [
     {
       what: `the path follows ${followed}, and the action applies ${resource}`,
-      hint: `an update of ${resource} alone does not run it: name one resource in both`,
+      hint: `an update of ${resource} alone does not run the action: name the same resource in both`,
     },
   ];
 }
@@ -137,7 +140,7 @@ function doubtsOfStack({ stack }: InitCall, followed: string | undefined): reado
   return [
     {
       what: `the action applies the stack ${stack}, and cfn-hup.conf follows ${followed}`,
-      hint: 'name one stack in both',
+      hint: 'name the same stack in both',
     },
   ];
 }
@@ -162,7 +165,7 @@ function resourceFollowed(section: ConfigSection): string | undefined {
   return 'what' in path ? undefined : path.resource;
 }
 
-/** True when two names certainly mean two stacks: a name, or an ARN or NAME/ID that holds one. */
+/** True when two texts certainly name two different stacks. Each is a name, an ARN or NAME/ID. */
 function isOtherStack(one: string, other: string): boolean {
   const [first, second] = [one, other].map((text) => {
     const arn = /^arn:.*:stacks?\/([^/]+)(?:\/([^/]+))?$/.exec(text);
@@ -180,21 +183,21 @@ function nameOf(section: ConfigSection): string {
   return section.name === 'main' ? '[main]' : `hook [${section.name}]`;
 }
 
-/** A command of an action, as far as it can be read without running it. */
+/** A command of an action, as far as we can parse it. */
 interface ActionCommand {
-  /** Without quotes, and without what sets variables or only starts another program. */
+  /** Without quotes, without assignments of variables, and without programs such as sudo that start another program. */
   readonly words: readonly string[];
-  /** It begins on a line of its own, behind another command. */
+  /** True when it begins on a new line after another command. */
   readonly isNextLine: boolean;
 }
 
-/** What a call of cfn-init names; undefined where it names none, or one that only the shell knows. */
+/** The options of a call of cfn-init; undefined when an option is missing or depends on a shell variable. */
 export interface InitCall {
   readonly stack: string | undefined;
   readonly resource: string | undefined;
-  /** None: cfn-init's own choice. Undefined: not known. */
+  /** Empty for the default of cfn-init; undefined when it is not known. */
   readonly configSets: readonly string[] | undefined;
-  /** It takes its metadata from a file or stdin. */
+  /** It reads its metadata from a file or stdin. */
   readonly hasFile: boolean;
 }
 
@@ -213,9 +216,9 @@ const STARTERS = new Set([
   'then',
   'time',
 ]);
-/** What the shell replaces. */
+/** Characters that the shell expands. */
 const EXPANSION = /[$`*?]/;
-/** Options of cfn-init that take a value, by what is left of it for a short one. */
+/** The short options of cfn-init that take a value, and their long names. */
 const WITH_VALUE: Readonly<Record<string, string>> = {
   '-s': '--stack',
   '-r': '--resource',
@@ -229,7 +232,7 @@ const LONG_WITH_VALUE = [
 ];
 const LONG = [...LONG_WITH_VALUE, '--verbose', '--resume', '--strict', '--help', '--version'];
 
-/** Splits an action into commands, roughly as a shell would. What it cannot know, expansions above all, stays as it is. */
+/** Splits an action into commands, roughly as a shell would. Expansions stay as they are. */
 export function commandsOf(action: string): readonly ActionCommand[] {
   const commands: ActionCommand[] = [];
   let words: string[] = [];
@@ -272,12 +275,12 @@ function withoutStarters(words: readonly string[]): readonly string[] {
   return first < 0 ? [] : words.slice(first);
 }
 
-/** True for cfn-init and its like. */
+/** True for cfn-init and the other commands of cfntools. */
 function isOurs({ words }: ActionCommand): boolean {
   return /^cfn-[a-z-]+$/.test(basename(words[0] ?? ''));
 }
 
-/** What a call of cfn-init names; undefined for another command. */
+/** Parses a call of cfn-init; undefined for another command. */
 export function initCallOf({ words }: ActionCommand): InitCall | undefined {
   if (basename(words[0] ?? '') !== 'cfn-init') return undefined;
   const values = new Map<string, string[]>();

@@ -16,31 +16,31 @@ import type { HupSettings } from './settings.ts';
 interface HookRunnerTools {
   readonly system: System;
   readonly redactor: Redactor;
-  /** Says once what lasts. */
+  /** Logs a lasting problem only once. */
   readonly log: Log;
-  /** For what happens anew each time, though it may read the same. */
+  /** For events, which are logged each time even if the text is the same. */
   readonly events: Log;
 }
 
-/** What dealing with hooks has come to. */
+/** The result of running the hooks of a pass. */
 interface HookSummary {
-  /** Some hook saw a change. */
+  /** At least one hook saw a change. */
   changed: boolean;
   failedActions: number;
-  /** Hooks that do not run until what they look at changes. */
+  /** Hooks that do not run until the value at their path changes. */
   parkedHooks: number;
   /** Milliseconds from now until a failed action is due again. */
   nextAttempt: number | undefined;
 }
 
-/** Compares what hooks look at with what they have dealt with, and runs the actions that are due. */
+/** Compares the current value of each hook with the value that it has handled, and runs the actions that are due. */
 export class HookRunner {
   readonly summary: HookSummary = { changed: false, failedActions: 0, parkedHooks: 0, nextAttempt: undefined };
   readonly #tools: HookRunnerTools;
   readonly #settings: HupSettings;
   readonly #keep: (hook: Hook, state: HookState) => void;
 
-  /** @param keep records the state of a hook; what cannot be recorded is not done */
+  /** @param keep saves the state of a hook; an action does not run when its state cannot be saved */
   constructor(tools: HookRunnerTools, settings: HupSettings, keep: (hook: Hook, state: HookState) => void) {
     this.#tools = tools;
     this.#settings = settings;
@@ -48,20 +48,20 @@ export class HookRunner {
   }
 
   /**
-   * @param resource what Heat says now; undefined when it says nothing
-   * @throws what `keep` throws
+   * @param resource the current answer of Heat; undefined when there is none
+   * @throws the errors of `keep`
    */
   async run(hook: Hook, state: HookState, resource: StackResource | undefined): Promise<void> {
-    // Without news from Heat only a restarted service can be a reason.
+    // Without an answer from Heat, only a restarted service can trigger the hook.
     if (resource === undefined && !(state.isRestartPending && state.acknowledged.kind === 'value')) return;
     const value = resource === undefined ? acknowledgedValue(state) : observe(resource, hook.path);
     const { clock } = this.#tools.system;
     const decision = decide(state, value, hook, this.#settings.maxAttempts, clock.now());
-    if (decision.kind === 'wait') this.#await(decision.milliseconds);
+    if (decision.kind === 'wait') this.#scheduleAttempt(decision.milliseconds);
     else if (decision.kind === 'parked') {
       this.summary.parkedHooks++;
       if (!state.isParked) this.#keep(hook, { ...state, isParked: true });
-      this.#tools.log.error(parkedLine(state), this.#about(hook, 'hookParked', 'parked'));
+      this.#tools.log.error(parkedLine(state), this.#logFields(hook, 'hookParked', 'parked'));
     } else if (decision.kind === 'acknowledge') {
       this.summary.changed = true;
       this.#keep(hook, afterSuccess(state, value, clock.now(), false));
@@ -80,7 +80,10 @@ export class HookRunner {
     if (attempts === 0) this.summary.changed = true;
     const started = afterStart(state, value, attempts, system.clock.now());
     this.#keep(hook, started);
-    events.info(`the hook ${hook.name}: ${triggers.join(', ')}: running its action`, this.#about(hook, 'actionBegun'));
+    events.info(
+      `the hook ${hook.name}: ${triggers.join(', ')}: running its action`,
+      this.#logFields(hook, 'actionBegun'),
+    );
     const cause = {
       before: acknowledgedValue(state),
       now: value,
@@ -92,7 +95,7 @@ export class HookRunner {
     );
     const now = system.clock.now();
     if (reason === undefined) {
-      events.info(`the hook ${hook.name}: its action succeeded`, this.#about(hook, 'actionDone', 'succeeded'));
+      events.info(`the hook ${hook.name}: its action succeeded`, this.#logFields(hook, 'actionDone', 'succeeded'));
       this.#keep(hook, afterSuccess(started, value, now, true));
       return;
     }
@@ -101,20 +104,20 @@ export class HookRunner {
     const attempt = `attempt ${failed.attempts} of ${maxAttempts}`;
     events.error(
       `the action of the hook ${hook.name} failed (${attempt}): ${reason}`,
-      this.#about(hook, 'actionFailed', 'failed'),
+      this.#logFields(hook, 'actionFailed', 'failed'),
     );
     if (failed.isParked) this.summary.parkedHooks++;
-    if (failed.isParked) log.error(parkedLine(failed), this.#about(hook, 'hookParked', 'parked'));
-    else this.#await(waitOf(failed, now));
+    if (failed.isParked) log.error(parkedLine(failed), this.#logFields(hook, 'hookParked', 'parked'));
+    else this.#scheduleAttempt(waitOf(failed, now));
     this.#keep(hook, failed);
   }
 
-  #about({ name, path }: Hook, event: EventName, state?: string): About {
+  #logFields({ name, path }: Hook, event: EventName, state?: string): About {
     return { event, state, hook: name, resource: path.resource, stack: this.#settings.stack };
   }
 
-  #await(milliseconds: number): void {
-    // What is due at the next pass anyway is no reason for an earlier one.
+  #scheduleAttempt(milliseconds: number): void {
+    // An attempt that is due at the next pass anyway needs no earlier pass.
     if (milliseconds > 0)
       this.summary.nextAttempt = Math.min(milliseconds, this.summary.nextAttempt ?? Number.POSITIVE_INFINITY);
   }
@@ -125,14 +128,14 @@ function acknowledgedValue({ acknowledged }: HookState): Observation {
 }
 
 function parkedLine({ hook, attempts, reason }: HookState): string {
-  return `the hook ${hook} is parked after ${attempts} failed attempts: ${reason ?? 'its action did not come back'}: it runs again when what it looks at changes`;
+  return `the hook ${hook} is parked after ${attempts} failed attempts: ${reason ?? 'its action did not finish'}: it runs again when the value at its path changes`;
 }
 
-/** What an action is told. */
+/** The change that an action runs for. */
 export interface ActionCause {
   readonly before: Observation;
   readonly now: Observation;
-  /** The newest metadata of the resource, whose secrets the action may print; undefined when it is not known. */
+  /** The newest metadata of the resource: the action may print its secrets. Undefined when it is not known. */
   readonly metadata: string | undefined;
 }
 
@@ -141,15 +144,15 @@ interface ActionTools {
   readonly log: Log;
 }
 
-/** Linux takes no longer text for one variable, its name and the NUL at its end included (MAX_ARG_STRLEN). */
+/** Linux's limit for one variable, including its name and the NUL at its end (MAX_ARG_STRLEN). */
 const LONGEST_VARIABLE = 128 * 1024;
 const NAMES: Readonly<Record<HookPath['kind'], string>> = {
   metadata: 'METADATA',
   'physical-id': 'PHYSICAL_RESOURCE_ID',
   'last-updated': 'LAST_UPDATED',
 };
-/** What systemd tells us alone, by which an action would speak in our name, and what keeps the daemon small. */
-const OURS_ALONE = [
+/** Variables for the daemon alone: with those of systemd, an action could send messages to systemd as if it were the daemon. */
+const DAEMON_VARIABLES = [
   'NOTIFY_SOCKET',
   'WATCHDOG_PID',
   'WATCHDOG_USEC',
@@ -160,11 +163,11 @@ const OURS_ALONE = [
 ];
 
 /**
- * Runs the action of a hook by /bin/sh in `/`, as its user: real, effective and saved ids, the user's own groups, HOME and USER.
- * It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks), and does
- * not get the credentials of our environment where it is another user's. What it prints goes to the log, without secrets of
- * the metadata. When its time is over, all that it started is ended.
- * @returns undefined when it succeeded, else why not, in one line without secrets
+ * Runs the action of a hook with /bin/sh in `/`, as its user: real, effective and saved ids, the user's own groups, HOME and
+ * USER. It gets CFN_OLD_ and CFN_NEW_ with METADATA, PHYSICAL_RESOURCE_ID or LAST_UPDATED (aws-cfn-bootstrap, update_hooks).
+ * An action of another user does not get the credentials in our environment. Its output goes to the log, without the secrets
+ * of the metadata. After the time-out all its processes are ended.
+ * @returns undefined when it succeeded; else the reason, in one line without secrets
  */
 export async function runAction(
   hook: Hook,
@@ -172,12 +175,12 @@ export async function runAction(
   settings: Pick<HupSettings, 'umask' | 'actionTimeout'>,
   { system, log }: ActionTools,
 ): Promise<string | undefined> {
-  // Its own, that goes away with the action: the values of all updates would pile up in a daemon.
+  // A redactor for this action alone: in the daemon's own, the values of all updates would pile up.
   const redactor = await redactorOf(hook, cause);
   try {
     const user = await system.accounts.user(hook.runas);
     if (user === undefined)
-      throw new Problem(`no user ${hook.runas}`, { where: hook.file, hint: 'runas names who the action runs as' });
+      throw new Problem(`no user ${hook.runas}`, { where: hook.file, hint: 'create the user, or correct runas' });
     const isOther = user.uid !== system.self.uid;
     const { exitCode, output, reason, cut } = await system.exec.command(hook.action, {
       cwd: '/',
@@ -189,8 +192,8 @@ export async function runAction(
     const printed = redactor.redact(output.trimEnd());
     if (printed !== '') log.info(`the action of ${hook.name} printed\n${printed}`);
     if (cut === 'timeout')
-      return `it ran longer than ${settings.actionTimeout / 1000} s and was ended: action-timeout is the bound`;
-    if (cut === 'abort') return 'it was ended, since cfn-hup was told to stop';
+      return `it ran longer than ${settings.actionTimeout / 1000} s and was ended: raise action-timeout if it needs more time`;
+    if (cut === 'abort') return 'it was ended because cfn-hup was stopped';
     if (exitCode === 0) return undefined;
     const why = reason === undefined ? '' : `: ${redactor.redact(reason)}`;
     return `it ended with exit code ${exitCode}: ${lastLine(printed)}${why}`;
@@ -208,7 +211,7 @@ function actionEnvironment(
   log: Log,
 ): Environment {
   const environment: Record<string, string | undefined> = { ...commandEnvironment(machine, undefined, user) };
-  for (const name of OURS_ALONE) delete environment[name];
+  for (const name of DAEMON_VARIABLES) delete environment[name];
   for (const name of Object.values(NAMES)) for (const age of ['OLD', 'NEW']) delete environment[`CFN_${age}_${name}`];
   for (const [age, observation] of [
     ['OLD', before],
@@ -221,21 +224,21 @@ function actionEnvironment(
     if (!isTooLong && !value.includes('\0')) environment[name] = value;
     else
       log.warning(
-        `the action of ${hook.name} runs without ${name}: ${isTooLong ? 'its value is longer than 128 KiB' : 'its value has a NUL in it'}: use cfn-get-metadata in the action`,
+        `the action of ${hook.name} runs without ${name}: ${isTooLong ? 'its value is longer than 128 KiB' : 'its value contains a NUL'}: use cfn-get-metadata in the action`,
       );
   }
   return environment;
 }
 
 /**
- * Knows what the metadata calls secret, and what the values do that the hook has seen, by the names at their path; what they are
- * besides is what the action is for.
+ * Makes a redactor that knows the secrets of the metadata, and those in the values that the hook has seen, by the names at
+ * their path. The other values are not hidden: the action works with them.
  */
 async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause): Promise<Redactor> {
   const redactor = new Redactor();
   const seen = path.kind === 'metadata' ? [before, now].filter((value) => value !== null) : [];
   const texts = seen.map((value) => path.keys.reduceRight((text, key) => `{${JSON.stringify(key)}:${text}}`, value));
-  // Loaded here: a daemon for which nothing happens stays smaller by the schemas.
+  // Loaded here, so that a daemon without changes does not hold the schemas in memory.
   const { secretsOf } = await import('../config/decode.ts');
   for (const text of metadata === undefined ? texts : [...texts, metadata]) {
     const parsed = parseJson(text);
@@ -245,22 +248,22 @@ async function redactorOf({ path }: Hook, { before, now, metadata }: ActionCause
     redactor.addPrivateTexts(privateTexts, openTexts);
     redactor.addDocument(parsed.value, text);
   }
-  // A part of a file, which may be a private one: its mode is not among what the hook looks at.
+  // The value may be a part of a private file: the hook does not see the mode of the file.
   if (path.keys.includes('files'))
     redactor.addPrivateTexts(seen.map((value) => ({ text: plainText(value) ?? '', isExecutable: false })));
   return redactor;
 }
 
-/** The actions that run right now, for one who has to end. */
+/** The actions that run now, so that a process that must stop can end them. */
 export interface RunningActions {
-  /** The door for passes. */
+  /** Passes start programs through it. */
   readonly exec: Exec;
   readonly count: number;
-  /** Ends them, with all that they started. */
+  /** Ends them with all their processes. */
   abort(): void;
 }
 
-/** Wraps the door to programs, so that what was started through it can be counted and ended. */
+/** Wraps `exec` to count the actions that it runs, and to end them. */
 export function watchActions(exec: Exec): RunningActions {
   const controller = new AbortController();
   let count = 0;

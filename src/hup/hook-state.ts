@@ -4,24 +4,24 @@ import { isoTime, isTimeText } from '../time.ts';
 import type { Hook, Trigger } from './hooks.ts';
 import { type Acknowledged, type Observation, triggersOf } from './observation.ts';
 
-/** What is remembered of a hook, in a file of its own. Times are ISO texts. */
+/** The saved state of a hook; each hook has its own file. Times are ISO texts. */
 export interface HookState {
   readonly hook: string;
-  /** Where the hook was read from, see Origin; both undefined in records of earlier versions, or `main` alone. */
+  /** The files that the hook was read from, see Origin. Earlier versions saved neither, or only `file`. */
   readonly main: string | undefined;
   readonly file: string | undefined;
-  /** The instance that wrote the record, as cloud-init calls it; undefined where that is not known. */
+  /** cloud-init's id of the instance that wrote the record; undefined where it is not known. */
   readonly instance: string | undefined;
-  /** As it was written when the hook last ran: another path makes it another hook. */
+  /** The path in the file when the hook last ran. A hook with another path is a new hook. */
   readonly path: string;
   readonly acknowledged: Acknowledged;
-  /** A service was restarted, and the hook, which listens for that, has not succeeded since. */
+  /** The hook has the trigger service.restarted, a service was restarted, and the hook has not succeeded since. */
   readonly isRestartPending: boolean;
-  /** Runs of the action for what `failing` stands for, the one under way included. */
+  /** Runs of the action for the value of `failing`, including the current one. */
   readonly attempts: number;
-  /** Digest of what the attempts are for. */
+  /** Digest of the value that the attempts are for. */
   readonly failing: string | undefined;
-  /** The action does not run before; undefined: at the next pass. */
+  /** The action does not run before this time; undefined for the next pass. */
   readonly nextAttempt: string | undefined;
   readonly isParked: boolean;
   readonly lastChange: string | undefined;
@@ -59,18 +59,18 @@ export function newHookState(hook: Hook, acknowledged: Acknowledged): HookState 
 export type Decision =
   /** Nothing has happened. */
   | { readonly kind: 'rest' }
-  /** Something has happened that the hook does not listen for. */
+  /** The value has changed in a way that is none of the hook's triggers. */
   | { readonly kind: 'acknowledge' }
   /** The action has failed, and is not due yet. */
   | { readonly kind: 'wait'; readonly milliseconds: number }
-  /** It has failed, or has not come back, too often. */
+  /** The action has failed, or did not finish, too often. */
   | { readonly kind: 'parked' }
-  /** `attempts` failed ones lie behind. */
+  /** `attempts` counts the failed runs before this one. */
   | { readonly kind: 'run'; readonly triggers: readonly Trigger[]; readonly attempts: number };
 
 /**
- * What is to be done for a hook that sees this value.
- * @param maxAttempts an action that takes the machine down with it is counted by its starts
+ * Decides what to do for a hook that sees this value.
+ * @param maxAttempts the limit of runs; starts are counted, so that an action that takes the machine down counts too
  */
 export function decide(state: HookState, value: Observation, hook: Hook, maxAttempts: number, now: Date): Decision {
   const happened = [...triggersOf(state.acknowledged, value, hook.path), ...reverted(state, value, hook)];
@@ -91,19 +91,19 @@ function isAcknowledged({ acknowledged }: HookState, value: Observation): boolea
 }
 
 /**
- * What has happened when a value is back that the hook has dealt with, after its action was started for another: the machine
- * is as that one has left it, half done maybe, as after a stack update that was rolled back.
+ * The triggers when the value is back that the hook has handled, after the action was started for another value: for example
+ * after a stack update that was rolled back. The action may have left the machine half changed.
  */
 function reverted(state: HookState, value: Observation, { path }: Hook): readonly Trigger[] {
   const { failing } = state;
   if (failing === undefined || !isAcknowledged(state, value)) return [];
   if (value === null) return ['post.remove'];
-  // The action for the value that is back has failed itself; or that for a service which was restarted, with a mark of its own.
+  // The failed action was for the same value. If it was for a restarted service, isRestartPending triggers it.
   if (failing === digestOf(value)) return state.isRestartPending ? [] : ['post.add', 'post.update'];
   return triggersOf({ kind: 'value', value: failing === digestOf(null) ? null : `not ${value}` }, value, path);
 }
 
-/** Before the action runs. The record bounds an action that reboots the machine as well. */
+/** The state to save before the action runs. It also counts the attempts of an action that reboots the machine. */
 export function afterStart(state: HookState, value: Observation, attempts: number, now: Date): HookState {
   const isNew = state.failing !== digestOf(value);
   return {
@@ -117,7 +117,7 @@ export function afterStart(state: HookState, value: Observation, attempts: numbe
   };
 }
 
-/** The hook has dealt with the value: its action succeeded, or it does not listen for what happened. */
+/** The state after the hook has handled the value: its action succeeded, or the change is none of its triggers. */
 export function afterSuccess(state: HookState, value: Observation, now: Date, ran: boolean): HookState {
   return {
     ...state,
@@ -133,7 +133,7 @@ export function afterSuccess(state: HookState, value: Observation, now: Date, ra
   };
 }
 
-/** @param state as afterStart gave it */
+/** The state after the action failed. @param state the result of afterStart */
 export function afterFailure(state: HookState, reason: string, maxAttempts: number, now: Date): HookState {
   return {
     ...state,
@@ -144,7 +144,7 @@ export function afterFailure(state: HookState, reason: string, maxAttempts: numb
   };
 }
 
-/** Milliseconds until a failed action is due. A clock that was set back must not park it: the longest wait is the bound. */
+/** Milliseconds until a failed action is due. A longer wait than the longest means that the clock was set back: then it is due. */
 export function waitOf({ nextAttempt }: HookState, now: Date): number {
   const left = nextAttempt === undefined ? 0 : Date.parse(nextAttempt) - now.getTime();
   return left > 0 && left <= LONGEST_WAIT ? left : 0;
@@ -166,7 +166,7 @@ export function encodeHookState(state: HookState): string {
   return `${JSON.stringify({ version: VERSION, ...state })}\n`;
 }
 
-/** @returns what is wrong with the text, in a few words, when it is no state */
+/** @returns what is wrong, in a few words, when the text is not a state */
 export function decodeHookState(text: string): HookState | string {
   const result = parseJson(text);
   if ('problem' in result) return result.problem;
@@ -183,7 +183,7 @@ export function decodeHookState(text: string): HookState | string {
     typeof attempts === 'number' &&
     Number.isInteger(attempts) &&
     attempts >= 0;
-  if (!isSound || acknowledged === undefined) return 'a field is missing or of a wrong kind';
+  if (!isSound || acknowledged === undefined) return 'a field is missing or has the wrong type';
   return {
     hook,
     main: textOf(value['main']),

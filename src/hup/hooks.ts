@@ -14,11 +14,11 @@ import {
   warnOfUnknownKeys,
 } from './config-sections.ts';
 
-/** When a hook runs: the value at its path appeared, changed or went away; or a service that should run had to be restarted. */
+/** When a hook runs: the value at its path appeared, changed or was removed, or a service that should run was restarted. */
 export const TRIGGERS = ['post.add', 'post.update', 'post.remove', 'service.restarted'] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
-/** What a hook looks at: `Resources.RES`, `Resources.RES.PhysicalResourceId` or `Resources.RES.Metadata[.key...]`. */
+/** The path of a hook: `Resources.RES`, `Resources.RES.PhysicalResourceId` or `Resources.RES.Metadata[.key...]`. */
 export interface HookPath {
   /** As it is written in the file. */
   readonly text: string;
@@ -28,7 +28,7 @@ export interface HookPath {
   readonly keys: readonly string[];
 }
 
-/** Where a hook is from, with the links to the directories resolved: one file is the same by whatever way it is reached. */
+/** The files that a hook comes from. Links to directories are resolved, so that one file always has one path. */
 export interface Origin {
   /** cfn-hup.conf. */
   readonly main: string;
@@ -39,11 +39,11 @@ export interface Origin {
 /** One section of a hook file. */
 interface HookSection {
   readonly name: string;
-  /** As it is reached, for messages. */
+  /** The path as configured, for messages. */
   readonly file: string;
   readonly triggers: readonly Trigger[];
   readonly path: HookPath;
-  /** A text for the shell; may have several lines. */
+  /** A command for the shell; may have several lines. */
   readonly action: string;
   /** The user that the action runs as. */
   readonly runas: string;
@@ -55,17 +55,17 @@ export interface Hook extends HookSection {
 }
 
 /**
- * Reads what a hook looks at. `Resources`, `Metadata` and `PhysicalResourceId` may be written in any case; keys as
- * cfn-get-metadata takes them, so one with a dot stands in single quotes. `Resources.RES` alone is the time of the
- * resource's last update. Source: AWS's page "cfn-hup", "hooks.conf configuration file".
- * @returns what is wrong with it, and what to write, when it is none
+ * Parses the path of a hook. `Resources`, `Metadata` and `PhysicalResourceId` may be written in any case. The keys have the
+ * syntax of cfn-get-metadata: a key with a dot needs single quotes. `Resources.RES` alone means the time of the resource's
+ * last update. Source: AWS's page "cfn-hup", "hooks.conf configuration file".
+ * @returns what is wrong, and what to write, when it is not a path
  */
 export function parseHookPath(text: string): HookPath | { readonly what: string; readonly hint: string } {
   const [root, resource, part, ...keys] = parseKeyPath(text) ?? [];
   if (root?.toLowerCase() !== 'resources' || resource === undefined) {
     return {
       what: `the path ${JSON.stringify(text)} does not name a resource`,
-      hint: 'write Resources.RES.Metadata, and keys behind it with dots between',
+      hint: 'write Resources.RES.Metadata, followed by keys separated by dots',
     };
   }
   const fault = resourceNameFault(resource);
@@ -77,11 +77,11 @@ export function parseHookPath(text: string): HookPath | { readonly what: string;
       return { text, resource, kind: 'metadata', keys };
     case 'physicalresourceid':
       if (keys.length === 0) return { text, resource, kind: 'physical-id', keys };
-      return { what: `the path goes on behind ${part}`, hint: 'end it there' };
+      return { what: `the path continues after ${part}`, hint: 'end it there' };
     default:
       return {
-        what: `the path names ${JSON.stringify(part)} of ${resource}`,
-        hint: 'there are Metadata and PhysicalResourceId; the resource alone is the time of its last update',
+        what: `unknown part ${JSON.stringify(part)} of ${resource} in the path`,
+        hint: 'write Metadata or PhysicalResourceId; the resource alone means the time of its last update',
       };
   }
 }
@@ -89,13 +89,13 @@ export function parseHookPath(text: string): HookPath | { readonly what: string;
 export const HOOK_KEYS = ['triggers', 'path', 'action', 'runas'] as const;
 /** A trigger of AWS's agent. */
 const ON_COMMAND = 'on.command';
-const BY_QUEUE = 'it stands for a command that comes by a queue of Amazon SQS, which Heat has not';
-/** Who runs an action where no runas is given. */
+const BY_QUEUE = 'it needs a queue of Amazon SQS, which Heat does not have';
+/** The user of an action without runas. */
 export const DEFAULT_USER = 'root';
 
 /**
  * Decodes every section but [main] as a hook (contract section 2, cfn-hup; AWS's page "cfn-hup", "hooks.conf
- * configuration file"). One with a problem is left out, the others go on.
+ * configuration file"). A hook with a problem is left out; the others are used.
  */
 export function decodeHooks(sections: ReadonlyMap<string, ConfigSection>, remarks: Remarks): readonly HookSection[] {
   return [...sections.values()]
@@ -105,8 +105,8 @@ export function decodeHooks(sections: ReadonlyMap<string, ConfigSection>, remark
 
 function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | undefined {
   const found: string[] = [];
-  const mine = { problems: found };
-  const complain = (place: string, what: string, hint: string): void => {
+  const ownRemarks = { problems: found };
+  const addProblem = (place: string, what: string, hint: string): void => {
     found.push(remark(place, `hook [${section.name}]: ${what}`, hint));
   };
   const required = (
@@ -115,33 +115,33 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
     read: typeof readSetting = readLine,
   ): ReadSetting | undefined => {
     const before = found.length;
-    const setting = read(section, key, mine);
+    const setting = read(section, key, ownRemarks);
     if (setting !== undefined && setting.value !== '') return setting;
-    // A value that could not be read has been complained about already.
+    // A value that could not be read has been reported already.
     if (found.length > before) return undefined;
     const meant = setting === undefined ? misspelling(section, key, HOOK_KEYS) : undefined;
-    if (meant !== undefined) complain(meant.place, `no ${key}`, meant.hint);
+    if (meant !== undefined) addProblem(meant.place, `no ${key}`, meant.hint);
     else
-      complain(setting?.place ?? fileLine(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
+      addProblem(setting?.place ?? fileLine(section), setting === undefined ? `no ${key}` : `${key} is empty`, example);
     return undefined;
   };
 
   warnOfUnknownKeys(section, HOOK_KEYS, remarks);
   const triggers = decodeTriggers(
-    required('triggers', `name some of ${TRIGGERS.join(', ')}`, readSetting),
-    complain,
+    required('triggers', `name one or more of ${TRIGGERS.join(', ')}`, readSetting),
+    addProblem,
     (place) => remarks.warnings.push(remark(place, `hook [${section.name}]: ${ON_COMMAND} is ignored`, BY_QUEUE)),
   );
   const pathSetting = required('path', 'as in path=Resources.RES.Metadata');
   const path = pathSetting === undefined ? undefined : parseHookPath(pathSetting.value);
   if (pathSetting !== undefined && path !== undefined && 'what' in path)
-    complain(pathSetting.place, path.what, path.hint);
+    addProblem(pathSetting.place, path.what, path.hint);
   const action = required('action', 'give the command to run', readSetting);
-  // An empty one is no wish for root: a variable of the template was empty.
+  // An empty runas is an error, not root: probably a variable of the template was empty.
   const isNamed = section.settings.has('runas') || section.defaults.has('runas');
   const runas = isNamed ? required('runas', `name a user, or leave the line out for ${DEFAULT_USER}`) : undefined;
   const fault = runas === undefined ? undefined : accountFault(runas.value);
-  if (runas !== undefined && fault !== undefined) complain(runas.place, `runas: ${fault.what}`, fault.hint);
+  if (runas !== undefined && fault !== undefined) addProblem(runas.place, `runas: ${fault.what}`, fault.hint);
   remarks.problems.push(...found);
   if (found.length > 0 || path === undefined || 'what' in path || action === undefined) return undefined;
   return {
@@ -156,28 +156,28 @@ function decodeHook(section: ConfigSection, remarks: Remarks): HookSection | und
 
 function decodeTriggers(
   setting: ReadSetting | undefined,
-  complain: (place: string, what: string, hint: string) => void,
+  addProblem: (place: string, what: string, hint: string) => void,
   warnOfCommand: (place: string) => void,
 ): readonly Trigger[] {
   if (setting === undefined) return [];
   const all = setting.value.split(/[\s,]+/).filter((word) => word !== '');
   const words = all.filter((word) => word.toLowerCase() !== ON_COMMAND);
   const known = (word: string): Trigger | undefined => TRIGGERS.find((trigger) => trigger === word.toLowerCase());
-  const valid = `there are ${TRIGGERS.join(', ')}`;
+  const valid = `valid triggers are ${TRIGGERS.join(', ')}`;
   for (const word of words) {
     if (known(word) !== undefined) continue;
     const plain = word.toLowerCase();
     const near =
       TRIGGERS.find((trigger) => trigger.startsWith(plain) && plain !== 'post.') ?? nearestName(plain, TRIGGERS);
-    complain(
+    addProblem(
       setting.place,
       `unknown trigger ${JSON.stringify(word)}`,
       near === undefined ? valid : `did you mean ${near}?`,
     );
   }
-  if (all.length === 0) complain(setting.place, 'triggers names none', valid);
+  if (all.length === 0) addProblem(setting.place, 'triggers names no trigger', valid);
   else if (words.length === 0)
-    complain(setting.place, `nothing ever runs it: ${ON_COMMAND} alone`, `${BY_QUEUE}; ${valid}`);
+    addProblem(setting.place, `it never runs: its only trigger is ${ON_COMMAND}`, `${BY_QUEUE}; ${valid}`);
   else if (words.length < all.length) warnOfCommand(setting.place);
   return [...new Set(words.flatMap((word) => known(word) ?? []))];
 }

@@ -9,15 +9,15 @@ import { isoTime, isTimeText } from '../time.ts';
 import type { HupConfig } from './settings.ts';
 import { stateKey } from './state-files.ts';
 
-/** Why nothing, or not all, came from Heat. */
+/** Why Heat returned nothing, or not everything. */
 export interface FetchFailure {
-  /** Forbidden: by Heat's policy, to all guests. */
+  /** 'unasked': no request could be sent. 'forbidden': Heat's policy does not allow guests to ask. */
   readonly kind: 'unreachable' | 'refused' | 'unasked' | 'forbidden';
-  /** What is said of it in the log. */
+  /** The message in the log. */
   readonly line?: string;
-  /** The log has it from an earlier pass, of this process or another. */
+  /** An earlier pass, of this or another process, has logged it already. */
   readonly isKnown?: boolean;
-  /** Milliseconds of the pause that the server asks for. */
+  /** Milliseconds that the server asks us to wait. */
   readonly retryAfter?: number;
 }
 
@@ -26,9 +26,9 @@ const MOST_BYTES = 1024 * 1024;
 type RunNotes = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a JSON object that is kept below /run, so that a poll without news does not write to a disk. It need not outlive a
- * boot, and where that does not work, it is only not known.
- * @returns {} when there is none that can be used
+ * Reads a JSON object that is kept below /run, so that a poll without changes does not write to a disk. The notes may be lost
+ * at a reboot. If they cannot be read, the information is missing, which is not an error.
+ * @returns {} when there is none or it cannot be used
  */
 export function readRunNotes(system: Pick<System, 'files'>, path: string): RunNotes {
   const notes = loadRunNotes(system, path);
@@ -36,8 +36,8 @@ export function readRunNotes(system: Pick<System, 'files'>, path: string): RunNo
 }
 
 /**
- * @param isSound whether each of its values is what it should be
- * @returns what is wrong with such an object, with its path, for people; undefined when it is sound, or not there
+ * @param isSound checks each value of the object
+ * @returns what is wrong with the object, with its path; undefined when it is valid or does not exist
  */
 export function runNotesFault(
   system: Pick<System, 'files'>,
@@ -46,10 +46,10 @@ export function runNotesFault(
 ): string | undefined {
   const notes = loadRunNotes(system, path);
   if (typeof notes === 'string') return notes;
-  return Object.values(notes).every(isSound) ? undefined : `damaged: ${path}: a value is of a wrong kind`;
+  return Object.values(notes).every(isSound) ? undefined : `damaged: ${path}: a value has the wrong type`;
 }
 
-/** @returns what is wrong with it, where it cannot be used */
+/** @returns what is wrong with it, when it cannot be used */
 function loadRunNotes({ files }: Pick<System, 'files'>, path: string): RunNotes | string {
   try {
     const content = files.readIfPresent(path, MOST_BYTES);
@@ -63,7 +63,7 @@ function loadRunNotes({ files }: Pick<System, 'files'>, path: string): RunNotes 
   }
 }
 
-/** Writes such an object; undefined removes the file. */
+/** Writes an object below /run; undefined removes the file. */
 export function writeRunNotes(
   { files, self }: Pick<System, 'files' | 'self'>,
   path: string,
@@ -85,22 +85,22 @@ const KINDS = ['answered', 'unreachable', 'refused', 'unasked', 'forbidden'] as 
 /** How Heat answered when a pass asked it last. Times are ISO texts. */
 export interface LastAnswer {
   readonly kind: (typeof KINDS)[number];
-  /** When it began to be so. */
+  /** The time of the first answer of this kind in a row. */
   readonly since: string;
-  /** When it was asked. */
+  /** The time of the last request. */
   readonly asked: string;
-  /** What is wrong, as the log has it. */
+  /** The error message, as in the log. */
   readonly line: string | undefined;
-  /** The resource that it is about, where Heat has told of others. */
+  /** The resource that failed, when Heat has returned others. */
   readonly resource: string | undefined;
-  /** Why the pass could not keep what it was told, so that hooks were left out. */
+  /** Why the pass could not save its results, so that hooks did not run. */
   readonly unkept: string | undefined;
 }
 
 /**
- * How Heat answered the last pass for a configuration that asked. When all was well there is no note of it, but those of
- * the checks, which each pass writes anyhow.
- * @returns undefined when nothing was asked since the boot
+ * How Heat answered the last pass of a configuration. After a success there is no note of it, only the notes of the checks,
+ * which each pass writes anyway.
+ * @returns undefined when Heat has not been asked since the boot
  */
 export function readLastAnswer(
   system: Pick<System, 'files'>,
@@ -114,13 +114,13 @@ export function readLastAnswer(
   return { kind: 'answered', since: asked, asked, line: undefined, resource: undefined, unkept: undefined };
 }
 
-/** Two configurations may follow one stack, each with an address and credentials of its own. */
-type Asking = Pick<HupConfig, 'settings' | 'main'>;
-function keyOf({ main, settings }: Asking): string {
+/** Two configurations may follow one stack, each with its own address and credentials. */
+type FollowedStack = Pick<HupConfig, 'settings' | 'main'>;
+function keyOf({ main, settings }: FollowedStack): string {
   return `${main} ${settings.stack}`;
 }
 
-/** @returns undefined for what is no such note */
+/** @returns undefined when it is not a valid note */
 export function decodeAnswer(note: unknown): LastAnswer | undefined {
   if (!isRecord(note)) return undefined;
   const { since, asked, line, resource, unkept } = note;
@@ -129,14 +129,14 @@ export function decodeAnswer(note: unknown): LastAnswer | undefined {
   return { kind, since, asked, line: textOf(line), resource: textOf(resource), unkept: textOf(unkept) };
 }
 
-/** Notes how Heat answered: the worst answer, where a pass asks for several resources. @param answer without secrets */
+/** Records how Heat answered; the worst answer, if a pass asks for several resources. @param answer without secrets */
 export function noteLastAnswer(
   system: System,
-  asking: Asking,
+  stack: FollowedStack,
   answer: Pick<LastAnswer, 'kind' | 'line' | 'resource'>,
 ): void {
   const notes = readRunNotes(system, paths.hupLastAnswer);
-  const key = keyOf(asking);
+  const key = keyOf(stack);
   const before = decodeAnswer(notes[key]);
   const asked = isoTime(system.clock.now());
   const since = before?.kind === answer.kind ? before.since : asked;
@@ -144,16 +144,16 @@ export function noteLastAnswer(
   writeRunNotes(system, paths.hupLastAnswer, { ...notes, [key]: note });
 }
 
-/** Heat has told all, and nothing of it is left for another pass. */
-export function forgetLastAnswer(system: System, asking: Asking): void {
-  const { [keyOf(asking)]: known, ...others } = readRunNotes(system, paths.hupLastAnswer);
+/** Removes the note: Heat has returned everything, and nothing is left for another pass. */
+export function forgetLastAnswer(system: System, stack: FollowedStack): void {
+  const { [keyOf(stack)]: known, ...others } = readRunNotes(system, paths.hupLastAnswer);
   if (known === undefined) return;
   writeRunNotes(system, paths.hupLastAnswer, Object.keys(others).length === 0 ? undefined : others);
 }
 
-/** Notes besides that something could not be kept. */
-export function noteUnkept(system: System, asking: Asking, unkept: string): void {
-  const key = keyOf(asking);
+/** Adds to the note that something could not be saved. */
+export function noteUnkept(system: System, stack: FollowedStack, unkept: string): void {
+  const key = keyOf(stack);
   const notes = readRunNotes(system, paths.hupLastAnswer);
   const asked = isoTime(system.clock.now());
   const note = decodeAnswer(notes[key]) ?? { kind: 'answered', since: asked, asked };
@@ -164,10 +164,10 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Milliseconds. The longest interval is a week; what was not looked at for longer is no hook any more. */
-const MEMORY = 8 * 24 * 3_600_000;
+/** Milliseconds. The longest interval is a week: a hook that was not checked for longer no longer exists. */
+const RETENTION = 8 * 24 * 3_600_000;
 
-/** When each hook was last looked at with success, as ISO texts by its key (stateKey); none is fine. */
+/** When each hook was last checked with success: ISO texts by the key of the hook (stateKey). A hook may be missing. */
 export function readLastChecks(system: Pick<System, 'files'>): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(readRunNotes(system, paths.hupLastCheck)).filter((entry): entry is [string, string] =>
@@ -176,20 +176,20 @@ export function readLastChecks(system: Pick<System, 'files'>): ReadonlyMap<strin
   );
 }
 
-/** Notes that hooks were looked at. It is kept apart from their states, which are on a disk. @param looked their keys */
+/** Records that hooks were checked. The times are kept apart from the states, which are on a disk. @param looked their keys */
 export function noteLastChecks(system: System, looked: readonly string[]): void {
   const now = system.clock.now();
-  // Those of other configurations are not ours to forget.
-  const others = [...readLastChecks(system)].filter(([, time]) => now.getTime() - Date.parse(time) < MEMORY);
+  // The times of other configurations must stay.
+  const others = [...readLastChecks(system)].filter(([, time]) => now.getTime() - Date.parse(time) < RETENTION);
   const checks = new Map([...others, ...looked.map((key) => [key, isoTime(now)] as const)]);
   writeRunNotes(system, paths.hupLastCheck, Object.fromEntries(checks));
 }
 
 /**
- * The metadata of a resource that is known to the guest: last_metadata_RES, else last_metadata where that is not plainly
- * another resource's, and neither where it is of another instance. What cloud-init left at boot does not count: nobody need
- * have applied it.
- * @returns its text, or undefined when there is none that can be used
+ * The published metadata of a resource: last_metadata_RES, else last_metadata unless it clearly belongs to another resource.
+ * Metadata of another instance is not used. Metadata that cloud-init left at boot is not used either, since it may not have
+ * been applied.
+ * @returns its text; undefined when there is none that can be used
  */
 export function readPublished({ files, clock }: Pick<System, 'files' | 'clock'>, resource: string): string | undefined {
   const { found } = readLocalMetadata(files, resource, clock.now());
@@ -198,7 +198,7 @@ export function readPublished({ files, clock }: Pick<System, 'files' | 'clock'>,
   return isOwn || !isOfAnother(files, resource, found.document.text) ? found.document.text : undefined;
 }
 
-/** Makes metadata known to the other agents. What is known already costs no write: resources take turns in last_metadata. */
+/** Publishes metadata for the other commands. Unchanged metadata is not written again: last_metadata holds one resource after another. */
 export function publish({ files, self }: System, text: string, resource: string): void {
   const common = files.entry(`${paths.metadataCache}/${paths.lastMetadata}`);
   const isKnown =

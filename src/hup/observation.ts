@@ -3,10 +3,10 @@ import { jsonTextAt } from '../json.ts';
 import { canonicalJson } from '../json-forms.ts';
 import type { Hook, HookPath, Trigger } from './hooks.ts';
 
-/** What a path says: JSON in its one canonical form, so that equal texts are equal values; null where nothing is. */
+/** The value at a path as canonical JSON, so that equal values have equal texts; null when there is no value. */
 export type Observation = string | null;
 
-/** What a hook's path says of a resource that was fetched. */
+/** The value at a hook's path in a fetched resource. */
 export function observe(resource: StackResource, path: HookPath): Observation {
   if (path.kind === 'physical-id')
     return resource.physicalId === undefined ? null : JSON.stringify(resource.physicalId);
@@ -16,7 +16,7 @@ export function observe(resource: StackResource, path: HookPath): Observation {
 }
 
 /**
- * What is at the keys of a metadata document, through objects and, by index, through lists. JSON's null is nothing.
+ * The value at the keys of a metadata document. A key is a name in an object or an index in a list. JSON's null means no value.
  * @param text a valid document, nested no deeper than parseJson allows
  */
 export function observeMetadata(text: string, keys: readonly string[]): Observation {
@@ -24,16 +24,16 @@ export function observeMetadata(text: string, keys: readonly string[]): Observat
   return value === undefined || value.trim() === 'null' ? null : canonicalJson(value);
 }
 
-/** As an action sees it: a text bare, all else as JSON; undefined where nothing is. */
+/** The value for an action: a text without quotes, anything else as JSON; undefined when there is no value. */
 export function plainText(observation: Observation): string | undefined {
   if (observation === null) return undefined;
   return observation.startsWith('"') ? (JSON.parse(observation) as string) : observation;
 }
 
 /**
- * What a hook begins with: what was published before it was first seen, by cfn-init at boot for instance. Ids and times are
- * not published: their present values count as known when the metadata has not changed since.
- * @param published the metadata of the resource before this pass publishes, if there was any
+ * The first acknowledged value of a new hook: the metadata that was published before, for example by cfn-init at boot. Ids
+ * and times are not published: their current values count as known when the metadata has not changed since.
+ * @param published the metadata of the resource before this pass publishes it, if there was any
  */
 export function baselineOf(hook: Hook, resource: StackResource, published: string | undefined): Acknowledged {
   if (published === undefined) return { kind: 'nothing' };
@@ -42,22 +42,22 @@ export function baselineOf(hook: Hook, resource: StackResource, published: strin
   return isSame ? { kind: 'value', value: observe(resource, hook.path) } : { kind: 'nothing' };
 }
 
-/** What a hook has dealt with. */
+/** The value that a hook has handled. */
 export type Acknowledged =
-  /** It was never run, and nobody else on the guest had the metadata before. */
+  /** It never ran, and the metadata was not published on the guest before. */
   | { readonly kind: 'nothing' }
   /** Its record was lost. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'value'; readonly value: Observation };
 
 /**
- * What has happened at a path since the hook dealt with it (AWS, cfn-hup: triggers).
+ * The triggers for the change at a path since the hook last handled it (AWS, cfn-hup: triggers).
  *
- * At first sight of a value (`nothing`) both post.add and post.update count, as in heat-cfntools. Where the record was lost
- * (`unknown`) the same holds, and post.remove where nothing is any more: to run once too often does less harm than never.
+ * For the first value (`nothing`) both post.add and post.update count, as in heat-cfntools. If the record was lost (`unknown`),
+ * the same holds, and post.remove when there is no value: an extra run does less harm than a missing one.
  *
- * The whole metadata of a resource is always there, at least as `{}`. So `{}` counts as nothing for post.add and post.remove,
- * and as a value for post.update: a hook that listens for post.update only also hears of metadata that a stack update brings.
+ * The whole metadata of a resource always exists, at least as `{}`. So `{}` means no value for post.add and post.remove, and
+ * a value for post.update: then a hook with post.update alone also runs for the first metadata that a stack update adds.
  */
 export function triggersOf(acknowledged: Acknowledged, now: Observation, path: HookPath): readonly Trigger[] {
   const isWhole = path.kind === 'metadata' && path.keys.length === 0;

@@ -18,59 +18,59 @@ import { isoTime, isTimeText } from '../time.ts';
 import { BACKUP, findConfigFiles, realPath } from './config-files.ts';
 import { readRunNotes, writeRunNotes } from './notes.ts';
 import type { HupConfig } from './settings.ts';
-import { isSupervised, probeSurroundings } from './start.ts';
+import { inspectStart, isSupervised } from './start.ts';
 
-/** Milliseconds between two looks at whether the other daemon has ended. */
-export const TURN_WAIT = 1000;
+/** Milliseconds between two checks whether the other daemon has ended. */
+export const OTHER_DAEMON_PAUSE = 1000;
 
-/** What a daemon that finds another one at work has to know. */
-export interface Rivalry {
-  /** Whether somebody starts us again when we leave. */
+/** The questions of a daemon that finds another one running. */
+export interface OtherDaemon {
+  /** Whether a supervisor restarts this process when it exits. */
   isSupervised(): Promise<boolean>;
-  /** Whether a daemon is known to follow another configuration than ours. */
+  /** Whether the daemon is known to follow another configuration. */
   followsOther(pid: number): boolean;
   /**
-   * Asks a daemon to end when it is one that a bare call left in the background and has the same configuration as we: it
-   * then finishes its action, and has all that it knows on disk.
+   * Asks a daemon to stop, if a plain `cfn-hup` left it in the background and it has the same configuration. It then finishes
+   * its action. Its state is on disk.
    * @returns whether it was asked
    */
   askToEnd(pid: number): Promise<boolean>;
 }
 
 /** @param option -c as it was given */
-export function rivalry(system: System, option: string | undefined): Rivalry {
-  const told = system.environment['SYSTEMD_EXEC_PID'];
+export function inspectOtherDaemon(system: System, option: string | undefined): OtherDaemon {
+  const execPid = system.environment['SYSTEMD_EXEC_PID'];
   return {
-    isSupervised: async () => isSupervised(await probeSurroundings(system, process.pid, told)),
+    isSupervised: async () => isSupervised(await inspectStart(system, process.pid, execPid)),
     followsOther: (pid) => followsOther(system, pid, option),
     async askToEnd(pid) {
       if (!isInBackground(system, pid) || followsOther(system, pid, option)) return false;
-      if (isSupervised(await probeSurroundings(system, pid, undefined))) return false;
+      if (isSupervised(await inspectStart(system, pid, undefined))) return false;
       return system.signals.send(pid, 'SIGTERM');
     },
   };
 }
 
-/** Why a daemon cannot be at work beside this one. */
+/** The error when the running daemon follows another configuration. */
 export function otherFollowed(pid: number): Problem {
   return new Problem('cannot follow changes', {
     where: `process ${pid}`,
-    hint: 'it is a cfn-hup that follows another configuration, and there can be only one: end it first, or call cfn-hup -f by cron for this one',
+    hint: 'it follows another configuration, and only one cfn-hup daemon can run: stop it first, or run cfn-hup -f from cron for this one',
   });
 }
 
-/** As a bare call leaves it: in a session of its own, by `cfn-hup --daemon`. */
+/** Whether a plain `cfn-hup` started it: it is `cfn-hup --daemon` in a session of its own. */
 function isInBackground(system: System, pid: number): boolean {
   return processStat(pid, procIn(system.files))?.session === pid && optionsOf(system, pid)?.[0] === '--daemon';
 }
 
-/** Whether a daemon is known to read other files than ours. */
+/** Whether a daemon is known to read other files than this configuration. */
 export function followsOther(system: System, pid: number, option: string | undefined): boolean {
   const options = optionsOf(system, pid);
   return options !== undefined && nameOther(system, options, option);
 }
 
-/** Whether the words behind `cfn-hup` are known to name other files than ours. */
+/** Whether the words after `cfn-hup` are known to name other files than this configuration. */
 function nameOther(
   system: Pick<System, 'files' | 'absolutePath'>,
   options: readonly string[],
@@ -79,11 +79,11 @@ function nameOther(
   const at = options.findIndex((word) => /^(?:-c|--config)(?:=|$)/.test(word));
   const theirs = options[at]?.includes('=') ? options[at]?.replace(/^[^=]*=/, '') : options[at + 1];
   if (at < 0) return !isSameConfig(system, undefined, option);
-  // A relative one is from where it was called, which it has left.
+  // A relative path cannot be resolved: the daemon has left the directory in which it was called.
   return theirs?.startsWith('/') === true && !isSameConfig(system, theirs, option);
 }
 
-/** What a cfn-hup was called with; undefined for another program. */
+/** The arguments of a cfn-hup process; undefined for another program. */
 function optionsOf({ files }: Pick<System, 'files'>, pid: number): readonly string[] | undefined {
   const words = argumentsOf(pid, procIn(files));
   // `cfn-hup`, or `cfntools cfn-hup`.
@@ -91,7 +91,7 @@ function optionsOf({ files }: Pick<System, 'files'>, pid: number): readonly stri
   return name < 0 ? undefined : words.slice(name + 1);
 }
 
-/** Whether two values of -c mean the same files, whatever links lead there. A relative one is taken from where we are. */
+/** Whether two values of -c mean the same files, with links resolved. A relative path starts at the current directory. */
 export function isSameConfig(
   system: Pick<System, 'files' | 'absolutePath'>,
   one: string | undefined,
@@ -109,29 +109,29 @@ export function isSameConfig(
   }
 }
 
-/** Who sees to it that changes are followed. */
+/** Who follows changes. */
 export type Follower =
-  /** isOther: it is known to follow other hooks than those that are asked about. */
+  /** isOther: it is known to follow other hooks than those of this configuration. */
   | { readonly kind: 'daemon'; readonly daemon: Following; readonly isOther: boolean }
-  /** A daemon that has left no note: one of an older version. */
+  /** A daemon without a note, of an older version. */
   | { readonly kind: 'process'; readonly pid: number }
   | { readonly kind: 'timer' }
   /** A line of this file calls cfn-hup. */
   | { readonly kind: 'cron'; readonly file: string }
-  /** `advice` says what can be done about it. */
+  /** `advice` says how to change that. */
   | { readonly kind: 'nobody'; readonly advice: string };
 
 /** Milliseconds that systemctl may take. */
-const PATIENCE = 5000;
+const SYSTEMCTL_TIMEOUT = 5000;
 const MOST_BYTES = 1024 * 1024;
 const TIMER = 'cfn-hup.timer';
-/** What crond reads, and what crontab(1) writes for root, by distribution. */
+/** The files of crond, and root's crontab(1), by distribution. */
 const CRON_DIRECTORY = '/etc/cron.d';
 const CRON_FILES = ['/etc/crontab', '/var/spool/cron/crontabs/root', '/var/spool/cron/root', '/etc/crontabs/root'];
 
 /**
- * Finds out who follows changes: the daemon that lives, else cfn-hup.timer, else a line for cron. Nothing is changed, and
- * systemd has a bound. What is known to follow another configuration counts only where nothing else follows this one.
+ * Finds out who follows changes: the running daemon, else cfn-hup.timer, else a line of cron. It changes nothing, and waits
+ * for systemd only for a limited time. A daemon with another configuration counts only if nothing else follows this one.
  * @param option -c as it was given
  * @param holder the process that has the daemon's lock
  */
@@ -152,13 +152,13 @@ export async function findFollower(
   const file = cronFile(system, option);
   if (file !== undefined) return { kind: 'cron', file };
   if (daemon !== undefined) return { kind: 'daemon', daemon, isOther: true };
-  return { kind: 'nobody', advice: isUsual ? adviceFor(units.get(HUP_UNIT)) : `call cfn-hup -f -c ${option} by cron` };
+  return { kind: 'nobody', advice: isUsual ? adviceFor(units.get(HUP_UNIT)) : `run cfn-hup -f -c ${option} from cron` };
 }
 
 function adviceFor(service: string | undefined): string {
   switch (service) {
     case undefined:
-      return 'run cfn-hup (a daemon), or cfn-hup -f by cron';
+      return 'run cfn-hup (as a daemon), or cfn-hup -f from cron';
     case 'unknown':
       return 'systemctl does not answer';
     case 'failed':
@@ -169,14 +169,14 @@ function adviceFor(service: string | undefined): string {
     case 'activating':
       return `${HUP_UNIT} does not stay up: journalctl -u cfn-hup`;
     default:
-      return `start it by systemctl enable --now ${HUP_UNIT}`;
+      return `run systemctl enable --now ${HUP_UNIT}`;
   }
 }
 
-/** By unit: its ActiveState, `unknown` when systemd does not answer; none for units that it does not know, or without systemd. */
+/** The ActiveState by unit; `unknown` when systemd does not answer. Units that do not exist are left out. */
 async function unitStates(system: Pick<System, 'files' | 'exec'>): Promise<ReadonlyMap<string, string>> {
   if (!hasSystemd(system)) return new Map();
-  const units = await showUnits(system.exec, ['Id', 'LoadState', 'ActiveState'], [HUP_UNIT, TIMER], PATIENCE);
+  const units = await showUnits(system.exec, ['Id', 'LoadState', 'ActiveState'], [HUP_UNIT, TIMER], SYSTEMCTL_TIMEOUT);
   if (units === undefined) return new Map([[HUP_UNIT, 'unknown']]);
   return new Map(
     units.flatMap(({ Id, LoadState, ActiveState }) =>
@@ -197,7 +197,7 @@ function cronFile(system: Pick<System, 'files' | 'absolutePath'>, option: string
     }
   };
   const names = read(() => (files.entry(CRON_DIRECTORY) === undefined ? [] : files.names(CRON_DIRECTORY))) ?? [];
-  // No cron reads what a package manager or an editor has put aside.
+  // cron ignores the backup files of package managers and editors.
   const used = names.filter((name) => !BACKUP.test(name));
   return [...used.map((name) => `${CRON_DIRECTORY}/${name}`), ...CRON_FILES].find((path) =>
     read(() => files.readIfPresent(path, MOST_BYTES)?.toString('utf8'))
@@ -211,13 +211,13 @@ function isCronLine(line: string): boolean {
   return /^\s*(?:[*\d]|@(?!reboot))/.test(line) && /[\s/;&|(]cfn-hup(?![\w.-])(?!.*--(?:check|status))/.test(line);
 }
 
-/** What a line gives to cfn-hup. */
+/** The arguments of cfn-hup in a line. */
 function wordsBehind(line: string): readonly string[] {
   const [, options = ''] = /[\s/;&|(]cfn-hup(?![\w.-])([^;&|>]*)/.exec(line) ?? [];
   return options.split(/\s+/).map((word) => word.replaceAll(/["']/g, ''));
 }
 
-/** What the daemon that lives says of itself. */
+/** The note of the running daemon about itself. */
 export interface Following extends ProcessMark {
   /** The systemd unit whose main process it is. */
   readonly unit: string | undefined;
@@ -230,7 +230,7 @@ export interface Following extends ProcessMark {
   readonly hasFailed: boolean;
 }
 
-/** What a daemon says of itself at each poll, with what does not change looked up once. */
+/** Makes the function that writes the note of this daemon at each poll. What does not change is looked up once. */
 export function followingNote(system: System): (config: HupConfig, nextPoll?: Date, hasFailed?: boolean) => void {
   const self = { ...markOf(process.pid, procIn(system.files)), unit: unitOf(system) };
   return ({ settings, files }, nextPoll, hasFailed = false) =>
@@ -243,12 +243,12 @@ export function followingNote(system: System): (config: HupConfig, nextPoll?: Da
     });
 }
 
-/** Call it before the lock is released: what the next daemon notes must stay. */
+/** Removes the note. Call it before the lock is released, so that the note of the next daemon stays. */
 export function forgetFollowing(system: System): void {
   writeRunNotes(system, paths.hupFollowing, undefined);
 }
 
-/** The daemon that follows changes; undefined when it does not live, whatever it left behind. */
+/** The note of the daemon that follows changes; undefined when that process has ended. */
 export function readFollowing(system: Pick<System, 'files'>): Following | undefined {
   const note = readRunNotes(system, paths.hupFollowing);
   const writer = writerOf(system, note);
@@ -264,15 +264,15 @@ export function readFollowing(system: Pick<System, 'files'>): Following | undefi
   };
 }
 
-/** A loop that a call in a unit has left behind is in that unit's control group too, and is not its main process. */
+/** The unit whose main process this is. A loop that a call in a unit left behind is in the unit's control group as well. */
 function unitOf({ files, environment }: System): string | undefined {
   const unit = serviceOf(process.pid, procIn(files));
-  // Or a shell is it, which waits for us.
+  // The main process may also be a shell that waits for us.
   const isMain = [process.pid, process.ppid].includes(Number(environment['SYSTEMD_EXEC_PID']));
   return isMain || unit === HUP_UNIT ? unit : undefined;
 }
 
-/** The process that wrote a note, if it still lives. */
+/** The process that wrote a note, if it is still running. */
 function writerOf(
   { files }: Pick<System, 'files'>,
   { pid, start }: Readonly<Record<string, unknown>>,
@@ -281,7 +281,7 @@ function writerOf(
   return isAlive({ pid, start }, procIn(files)) ? { pid, start } : undefined;
 }
 
-/** An action that runs right now. */
+/** An action that is running. */
 export interface RunningAction {
   readonly hook: string;
   readonly file: string;
@@ -289,7 +289,7 @@ export interface RunningAction {
   readonly since: string;
 }
 
-/** Notes that this process runs the action of a hook: one at a time, as a pass for a configuration holds its lock. */
+/** Records that this process runs the action of a hook. There is one at a time, since a pass holds a lock. */
 export function noteRunning(system: System, { name, file }: { readonly name: string; readonly file: string }): void {
   const note = { ...markOf(process.pid, procIn(system.files)), hook: name, file, since: isoTime(system.clock.now()) };
   writeRunNotes(system, paths.hupRunning, { ...othersRunning(system), [process.pid]: note });
@@ -301,7 +301,7 @@ export function forgetRunning(system: System): void {
   writeRunNotes(system, paths.hupRunning, Object.keys(others).length === 0 ? undefined : others);
 }
 
-/** Of passes for other configurations, which may run at the same time. */
+/** The notes of passes for other configurations, which may run at the same time. */
 function othersRunning(system: System): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(readRunNotes(system, paths.hupRunning)).filter(
@@ -310,7 +310,7 @@ function othersRunning(system: System): Readonly<Record<string, unknown>> {
   );
 }
 
-/** The actions that run; without those whose process has ended, whatever it left behind. */
+/** The running actions, without those whose process has ended. */
 export function readRunning(system: Pick<System, 'files'>): readonly RunningAction[] {
   return Object.values(readRunNotes(system, paths.hupRunning)).flatMap((note) => decodeRunning(system, note) ?? []);
 }

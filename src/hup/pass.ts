@@ -23,7 +23,7 @@ import {
 import { baselineOf } from './observation.ts';
 import { createServiceMemory, restartServices, type ServiceMemory, watchedServices } from './service-watch.ts';
 import type { HupConfig } from './settings.ts';
-import { readHookState, removeOtherStates, stateKey, writeHookState } from './state-files.ts';
+import { awaitsOwnBoot, readHookState, removeOtherStates, stateKey, writeHookState } from './state-files.ts';
 
 export interface PassTools {
   readonly system: System;
@@ -32,7 +32,7 @@ export interface PassTools {
   readonly readSecretFile: HeatTools['readSecretFile'];
 }
 
-/** What is kept between the passes of one process; a new one for a single pass. */
+/** The memory between the passes of one process. A single pass has a new one. */
 export interface PassMemory {
   readonly complaints: Complaints;
   /** By resource. */
@@ -42,29 +42,29 @@ export interface PassMemory {
 }
 
 export interface PassOptions {
-  /** Attempts to fetch a resource; the configured ones when left out. */
+  /** The number of attempts to fetch a resource; undefined for the configured number. */
   readonly attempts?: number;
-  /** True when no further action is to be started. */
+  /** True when no further action may be started. */
   readonly isStopping: () => boolean;
 }
 
 export interface PassResult {
-  /** Some hook saw a change. */
+  /** At least one hook saw a change. */
   readonly changed: boolean;
-  /** Resources that Heat told about, and that it did not. */
+  /** The numbers of resources that Heat returned, and did not return. */
   readonly fetched: number;
   readonly unfetched: number;
   readonly failedActions: number;
-  /** Hooks that have failed too often, and do not run until what they look at changes. */
+  /** Hooks that have failed too often, and do not run until the value at their path changes. */
   readonly parkedHooks: number;
-  /** Why state or metadata could not be read or kept, so that hooks were left out. */
+  /** Why state or metadata could not be read or saved, so that hooks did not run. */
   readonly unkept: string | undefined;
   readonly failure: FetchFailure | undefined;
   /** Milliseconds from now until a failed action is due again. */
   readonly nextAttempt: number | undefined;
 }
 
-/** Of a pass that has looked at nothing. */
+/** The result of a pass that has checked nothing. */
 const NOT_YET: PassResult = {
   ...{ changed: false, fetched: 0, unfetched: 0, failedActions: 0, parkedHooks: 0 },
   ...{ unkept: undefined, failure: undefined, nextAttempt: 10_000 },
@@ -81,11 +81,12 @@ export function createPassMemory(): PassMemory {
 }
 
 /**
- * Looks once at what the hooks look at, and runs the actions that are due (contract sections 2 and 5, cfn-hup).
+ * Checks the value of each hook once, and runs the actions that are due (contract sections 2 and 5, cfn-hup).
  *
- * What a hook has dealt with is recorded after its action succeeded; what was fetched is published before any action runs; a
- * first sight is compared with what was published before, and that is recorded before the new one is published. So a kill or
- * a power cut at any point makes an action run again, never not at all. An action whose success cannot be recorded is not run.
+ * The order matters. A new hook is compared with the metadata that was published before, and that is saved first. Then the
+ * fetched metadata is published. Then the actions run. The value that a hook has handled is saved after its action succeeded.
+ * So after a kill or a power cut at any point an action may run again, but is never lost. An action does not run if its
+ * success cannot be saved.
  */
 export async function runPass(
   config: HupConfig,
@@ -93,7 +94,7 @@ export async function runPass(
   memory: PassMemory,
   options: PassOptions,
 ): Promise<PassResult> {
-  const log = memory.complaints.over(tools.log);
+  const log = memory.complaints.filter(tools.log);
   for (const line of config.problems) log.error(line);
   for (const line of config.warnings) log.warning(line);
   try {
@@ -103,25 +104,25 @@ export async function runPass(
   }
 }
 
-/** Whether Heat has told what a hook looks at. */
-function isTold({ path }: Hook, { isPartial = false }: StackResource): boolean {
+/** Whether the answer of Heat contains the value of a hook. */
+function isAvailable({ path }: Hook, { isPartial = false }: StackResource): boolean {
   return path.kind === 'metadata' || !isPartial;
 }
 
 class Pass {
   readonly #config: HupConfig;
-  /** Its log says once what lasts. */
+  /** Its log reports a lasting problem only once. */
   readonly #tools: PassTools;
   readonly #memory: PassMemory;
   readonly #options: PassOptions;
-  /** Of the hooks that can be dealt with. */
+  /** The states of the hooks that can run. */
   readonly #states = new Map<Hook, HookState>();
-  /** Resources that were fetched, are at rest and are published. */
+  /** Resources that were fetched and published, and are not in progress. */
   readonly #ready = new Map<string, StackResource>();
-  /** Resources of which nothing may be done now. */
-  readonly #left = new Set<string>();
+  /** Resources whose hooks must not run in this pass. */
+  readonly #skipped = new Set<string>();
   readonly #runner: HookRunner;
-  /** What could not be read or kept first. */
+  /** The first thing that could not be read or saved. */
   #unkept: string | undefined;
 
   constructor(config: HupConfig, tools: PassTools, memory: PassMemory, options: PassOptions, events: Log) {
@@ -134,9 +135,9 @@ class Pass {
 
   async run(): Promise<PassResult> {
     const { hooks, settings } = this.#config;
-    if (await this.#awaitsOwnBoot()) {
+    if (this.#awaitsOwnBoot()) {
       this.#tools.log.warning(
-        'the hooks were dealt with by another instance, as in an image of a running guest: left until cfn-init or cloud-init has run',
+        'the state of the hooks is from another instance, as in an image of a running guest: no hook runs until cfn-init or cloud-init has finished',
       );
       return NOT_YET;
     }
@@ -153,18 +154,18 @@ class Pass {
       const resource = resources.get(name);
       if (resource !== undefined) this.#settle(name, resource, unseen);
     }
-    // Before any action, which may take long.
+    // Record this before the actions, which may take long.
     if (names.length > 0) this.#noteAnswer(failure, about, names);
     const looked = hooks.filter(({ path }) => this.#ready.has(path.resource)).map(stateKey);
     if (looked.length > 0) noteLastChecks(this.#tools.system, looked);
-    for (const name of names) if (!this.#left.has(name)) await this.#watchServices(name);
+    for (const name of names) if (!this.#skipped.has(name)) await this.#watchServices(name);
     for (const hook of hooks) {
       if (this.#options.isStopping()) break;
       const state = this.#states.get(hook);
-      if (state === undefined || this.#left.has(hook.path.resource)) continue;
+      if (state === undefined || this.#skipped.has(hook.path.resource)) continue;
       const resource = this.#ready.get(hook.path.resource);
-      const told = resource !== undefined && isTold(hook, resource) ? resource : undefined;
-      await this.#guard(() => this.#runner.run(hook, state, told));
+      const available = resource !== undefined && isAvailable(hook, resource) ? resource : undefined;
+      await this.#guard(() => this.#runner.run(hook, state, available));
     }
     if (this.#unkept !== undefined)
       noteUnkept(this.#tools.system, this.#config, this.#tools.redactor.redact(this.#unkept));
@@ -177,16 +178,15 @@ class Pass {
     };
   }
 
-  /** own-boot.ts is loaded only while cloud-init is running. */
-  async #awaitsOwnBoot(): Promise<boolean> {
+  /** Asks awaitsOwnBoot, but only while cloud-init is running. */
+  #awaitsOwnBoot(): boolean {
     const { files } = this.#tools.system;
     if (files.entry(paths.cloudInitStatus) === undefined || files.entry(paths.cloudInitResult) !== undefined)
       return false;
-    const { awaitsOwnBoot } = await import('./state-files.ts');
     return awaitsOwnBoot(this.#tools.system, this.#config);
   }
 
-  /** When all is well there is no note: those of the checks say so. */
+  /** After a success there is no note: the notes of the checks show it. */
   #noteAnswer(failure: FetchFailure | undefined, resource: string | undefined, names: readonly string[]): void {
     const { system, redactor } = this.#tools;
     const line = failure?.line === undefined ? undefined : redactor.redact(failure.line);
@@ -211,30 +211,30 @@ class Pass {
     }
     for (const [foreign, names] of others)
       log.warning(
-        `the state of ${names.join(', ')} was ${foreign}, as in an image of a running guest: ignored, the hooks begin anew`,
+        `the state of ${names.join(', ')} was ${foreign}, as in an image of a running guest: it is ignored, and the hooks start over`,
       );
-    // A hook whose file cannot be read now is not gone.
+    // A hook whose file cannot be read now still exists.
     if (this.#config.problems.length === 0) this.#attempt(() => removeOtherStates(system, this.#config));
     return unseen;
   }
 
-  /** Records what unseen hooks begin with, and publishes what was fetched: in this order. */
+  /** Saves the first state of unseen hooks, then publishes the fetched metadata. */
   #settle(name: string, resource: StackResource, unseen: ReadonlySet<Hook>): void {
     const { system, log } = this.#tools;
     if (resource.status?.endsWith('_IN_PROGRESS') === true) {
-      log.info(`${name} is ${resource.status}: left until it is done`);
-      this.#left.add(name);
+      log.info(`${name} is ${resource.status}: waiting until it is complete`);
+      this.#skipped.add(name);
       return;
     }
-    this.#left.add(name);
+    this.#skipped.add(name);
     const hooks = this.#config.hooks.filter((hook) => hook.path.resource === name);
-    const untold = hooks.filter((hook) => !isTold(hook, resource));
-    if (untold.length > 0)
+    const unavailable = hooks.filter((hook) => !isAvailable(hook, resource));
+    if (unavailable.length > 0)
       log.warning(
-        `heat shows these credentials the metadata of ${name} and nothing else: left alone: ${untold.map((hook) => hook.name).join(', ')}`,
+        `with these credentials heat shows only the metadata of ${name}: hooks not run: ${unavailable.map((hook) => hook.name).join(', ')}`,
       );
     this.#attempt(() => {
-      const fresh = hooks.filter((hook) => unseen.has(hook) && isTold(hook, resource));
+      const fresh = hooks.filter((hook) => unseen.has(hook) && isAvailable(hook, resource));
       const before = fresh.length === 0 ? undefined : readPublished(system, name);
       for (const hook of fresh) {
         const state = newHookState(hook, baselineOf(hook, resource, before));
@@ -243,23 +243,23 @@ class Pass {
       }
       this.#publish(resource.metadata.text, name);
       this.#ready.set(name, resource);
-      this.#left.delete(name);
+      this.#skipped.delete(name);
     });
   }
 
-  /** @throws Problem that says what becomes of it: an action that calls cfn-init would apply older metadata */
+  /** @throws Problem that says that no action runs: an action that calls cfn-init would apply older metadata */
   #publish(text: string, name: string): void {
     try {
       publish(this.#tools.system, text, name);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       const { message, where = '', hint = '', cause } = error;
-      const waits = 'no action runs until it can be kept';
+      const waits = 'no action runs until it can be saved';
       throw new Problem(message, { where, hint: hint === '' ? waits : `${hint}: ${waits}`, cause });
     }
   }
 
-  /** Restarts services that should run, and records that for the hooks that listen. */
+  /** Restarts services that should run, and records that for the hooks with the trigger service.restarted. */
   async #watchServices(name: string): Promise<void> {
     const { system, log } = this.#tools;
     const listening = this.#config.hooks.filter(
@@ -317,13 +317,13 @@ class Pass {
   }
 }
 
-/** Says what is wrong when it appears or changes, not at every poll: what the pass before said as well is left out. */
+/** Logs a problem when it appears or changes, not at every poll: it leaves out what the pass before has logged. */
 class Complaints {
   #before: ReadonlySet<string> = new Set();
   #now = new Set<string>();
 
-  /** A log whose warnings and errors are passed on when they are new. */
-  over(log: Log): Log {
+  /** Wraps a log, so that it gets only new warnings and errors. */
+  filter(log: Log): Log {
     const once = (level: 'warning' | 'error') => (text: string, about?: About) => {
       const isKnown = this.#before.has(text) || this.#now.has(text);
       this.#now.add(text);
@@ -332,7 +332,7 @@ class Complaints {
     return { ...log, warning: once('warning'), error: once('error') };
   }
 
-  /** What was not said again since the last call is over: it is news when it comes back. */
+  /** Forgets problems that did not occur in this pass: they are logged again when they come back. */
   endPass(): void {
     this.#before = this.#now;
     this.#now = new Set();

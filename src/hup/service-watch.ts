@@ -12,7 +12,7 @@ interface WatchedServices {
   readonly names: readonly string[];
 }
 
-/** What is known of the services of a resource, and of those that do not start; kept from pass to pass. */
+/** The services of a resource, and the failures to start them. It is kept from pass to pass. */
 export interface ServiceMemory {
   /** By resource. */
   readonly services: Map<string, WatchedServices>;
@@ -29,8 +29,8 @@ const FIRST_WAIT = 60_000;
 const LONGEST_WAIT = 600_000;
 
 /**
- * The services that should run: those with `ensureRunning` true in the selected configs of a resource's metadata. A text
- * that is known is not decoded again. What is wrong with it is only logged: cfn-init reports it.
+ * The services that should run: those with `ensureRunning` true in the selected configs of a resource's metadata. Unchanged
+ * metadata is not decoded again. Problems of the metadata are only logged: cfn-init reports them.
  */
 export async function watchedServices(
   resource: string,
@@ -58,9 +58,9 @@ async function servicesOf(text: string, configSets: readonly string[], log: Log)
 }
 
 /**
- * Starts the services that should run and do not.
- * @param names as watchedServices gives them
- * @param beforeStart called before the first one is started, so that the event is on record whatever happens next
+ * Starts the services that should run but do not.
+ * @param names the result of watchedServices
+ * @param beforeStart called before a service is started, so that the event is saved whatever happens next
  * @returns how many were started
  */
 export async function restartServices(
@@ -80,7 +80,7 @@ export async function restartServices(
       const next = names.slice(index + 1).filter(isDue);
       const { id, isKnown, isRunning, isOneshot, isMute, isQueued, canStart } = await manager.status(name, next);
       if (isMute === true)
-        log.info(`the service ${name} is not watched: neither its init script nor a pid file tells whether it runs`);
+        log.info(`the service ${name} is not watched: neither its init script nor a pid file shows whether it runs`);
       else if (isKnown && canStart && !isRunning && isQueued !== true && isOneshot !== true) {
         beforeStart();
         const ordered = await manager.start(id);

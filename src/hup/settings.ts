@@ -21,31 +21,31 @@ export interface HupSettings {
   readonly role: string | undefined;
   readonly region: string | undefined;
   readonly url: string | undefined;
-  /** For the actions. */
+  /** The umask of the actions. */
   readonly umask: number;
   readonly interval: number;
   readonly verbose: boolean;
-  /** After so many failures of an action it is parked until the metadata changes. */
+  /** An action that has failed this often is parked until the metadata changes. */
   readonly maxAttempts: number;
-  /** How long one action may run; Infinity for as long as it wants. */
+  /** How long one action may run; Infinity for no limit. */
   readonly actionTimeout: number;
   /** How long a running action may go on after SIGTERM. */
   readonly stopTimeout: number;
-  /** Whose services are watched; cfn-init's own choice when empty. */
+  /** The config sets whose services are watched; empty for the default of cfn-init. */
   readonly configSets: readonly string[];
 }
 
 export interface HupConfig {
   readonly settings: HupSettings;
-  /** In the order in which they run: that of the files, then of their sections. */
+  /** In the order in which they run: by file, then by section. */
   readonly hooks: readonly Hook[];
-  /** cfn-hup.conf, as in Origin. */
+  /** The path of cfn-hup.conf, as in Origin. */
   readonly main: string;
-  /** All that were read, whether they have hooks or not, as in Origin. */
+  /** The paths of all files that were read, with hooks or without, as in Origin. */
   readonly files: readonly string[];
-  /** What is wrong with hook files or single hooks, which are left out then; one line each, with the file and what to do. */
+  /** Problems of hook files and hooks, which are not used then: one line each, with the file and what to do. */
   readonly problems: readonly string[];
-  /** What is odd but does no harm. */
+  /** Oddities that do no harm. */
   readonly warnings: readonly string[];
 }
 
@@ -74,9 +74,9 @@ export const MAIN_KEYS = [
 
 /**
  * Decodes the section [main] (contract section 2, cfn-hup; AWS's page "cfn-hup", "cfn-hup.conf configuration file").
- * `interval` is in minutes and the two time-outs are in seconds, unless the number has a unit. All problems are reported
+ * `interval` is in minutes and the two time-outs are in seconds, unless the number has a unit. It reports all problems
  * together.
- * @param where the main file, for problems without a line
+ * @param where the main file, for problems without a line number
  * @returns undefined when there was a problem
  */
 export function decodeSettings(
@@ -121,7 +121,7 @@ export function decodeSettings(
   const parseInterval = (value: string): number | undefined => {
     const time = parseDuration(value, 'm');
     if (time !== 0) return within(SHORTEST_INTERVAL, WEEK, () => time)(value);
-    // Real files have it, for machines where cron makes the passes.
+    // Real files have `interval=0`, on machines where cron makes the passes.
     warnings.push(remark(keyLine(section, 'interval'), `interval is ${value}`, 'the default of 1 minute is used'));
     return MINUTE;
   };
@@ -157,7 +157,7 @@ export function decodeSettings(
       remark(
         keyLine(section, 'credential-file'),
         'credential-file is used only where there is no such role',
-        'role is given, too',
+        'role is also set',
       ),
     );
   const settings = {
@@ -210,7 +210,7 @@ function keyLine(section: ConfigSection, key: string): string {
   return readSetting(section, key, { problems: [] })?.place ?? fileLine(section);
 }
 
-/** As umask(1) takes it, or with 0o in front. */
+/** Parses the octal digits of umask(1), also with the prefix 0o. */
 function parseUmask(value: string): number | undefined {
   return parseOctal(value.replace(/^0o/, ''));
 }

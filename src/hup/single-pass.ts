@@ -8,8 +8,8 @@ import { createPassMemory, type PassResult, type PassTools, runPass } from './pa
 import type { HupConfig } from './settings.ts';
 
 /**
- * How a pass ended. 'failed': an action failed, nothing could be fetched, or state could not be kept, all of which a later
- * pass tries again. 'unusable': the configuration has nothing but faults. 'stopped': by a signal.
+ * How a pass ended. 'failed': an action failed, nothing could be fetched, or state could not be saved; a later pass tries
+ * again. 'unusable': the configuration has problems and no usable hook. 'stopped': by a signal.
  */
 export type PassEnd = 'done' | 'failed' | 'unusable' | 'stopped';
 
@@ -20,14 +20,14 @@ interface SinglePassTools {
 }
 
 /**
- * One pass, as cron makes it. It does nothing when a daemon follows the same configuration, or when a pass for it is under
- * way. SIGTERM and SIGINT end the running action with all that it started, and start no other.
+ * Makes one pass, as from cron. It does nothing when a daemon follows the same configuration, or when another pass for it is
+ * running. SIGTERM and SIGINT end the running action with all its processes; no other action starts then.
  * @param option -c as it was given
- * @param printAlways called with what a person has to fix: what is wrong with the configuration, that Heat's policy forbids to ask, and
- *   what cannot be kept, on a disk that is full say
- * @param printAgain called with that again, when it was said before and still is why nothing was fetched
+ * @param printAlways called with problems that a person has to fix: of the configuration, of Heat's policy, and when
+ *   something cannot be saved, for example on a full disk
+ * @param printAgain called with a problem that was logged before, when it is still the reason why nothing was fetched
  * @param leave ends the process
- * @throws Problem when a daemon follows other hooks with the same main file, so that nobody looks at these
+ * @throws Problem when a daemon follows other hooks with the same main file, so that nobody follows these
  */
 export async function makeSinglePass(
   config: HupConfig,
@@ -47,23 +47,23 @@ export async function makeSinglePass(
   const lock = await locks.tryLock(lockFile);
   if (lock === undefined) {
     if (isOther && locks.holderOf(lockFile) === daemon)
-      throw new Problem('these hooks are not looked at', {
+      throw new Problem('these hooks are not followed', {
         where: `process ${daemon}`,
-        hint: `it follows other hooks by ${config.main}: end it, or give these a cfn-hup.conf of their own`,
+        hint: `it follows other hooks with ${config.main}: stop it, or give these hooks a cfn-hup.conf of their own`,
       });
-    log.info('another cfn-hup makes a pass: nothing to do');
+    log.info('another cfn-hup is making a pass: nothing to do');
     return 'done';
   }
   let isStopping = false;
   const actions = watchActions(system.exec);
   const ignoreSignals = signals.on(['SIGTERM', 'SIGINT'], (name) => {
-    // An answer of the network is not worth waiting for.
+    // Without a running action there is nothing to wait for but an answer from the network.
     if (actions.count === 0) {
       const interrupted = new Interrupted(name as EndingSignal);
       signals.abortRun(interrupted);
       return void leave(interrupted.exitCode);
     }
-    log.warning(`${name}: ending the action that runs`);
+    log.warning(`${name}: ending the running action`);
     isStopping = true;
     actions.abort();
   });
@@ -94,8 +94,8 @@ function hasFailed({ failedActions, parkedHooks, fetched, unfetched, unkept }: P
 const DIGITS = 16;
 
 /**
- * The lock of who makes passes for a configuration. Passes for another one do not wait for it: cron starts both in the same
- * second, and the slower one would never have its turn.
+ * The lock for passes of one configuration. Each configuration has its own: cron starts all passes in the same second, and
+ * with one lock the slower one would never run.
  */
 export function passLockOf({ main }: Pick<HupConfig, 'main'>): string {
   if (main === `${paths.hupRoot}/cfn-hup.conf`) return paths.hupPassLock;

@@ -16,31 +16,31 @@ export interface ServiceUnit {
   readonly mainPid: number;
   /** The process of ExecStartPre=, ExecReload= and the like, and of ExecStart= where the type is forking; 0 for none. */
   readonly controlPid: number;
-  /** Stays active, with all its processes, after its program has ended. */
+  /** RemainAfterExit=: it stays active, with all its processes, after its program has ended. */
   readonly remains: boolean;
-  /** A timer or the like starts it again and again. */
+  /** A timer or another unit starts it again and again. */
   readonly isTriggered: boolean;
-  /** Where systemd reads the main process of a forking service; empty for none. */
+  /** The file from which systemd reads the main process of a forking service; empty for none. */
   readonly pidFile: string;
 }
 
-/** Who has started a process. */
-export interface Surroundings {
-  /** Its own number, or that of a shell that ends with it, as of `sh -c cfn-hup`. */
+/** How a process was started, and by whom. */
+export interface StartContext {
+  /** Its process id, or that of a shell that ends with it, as in `sh -c cfn-hup`. */
   readonly pid: number;
   readonly parentPid: number;
-  /** What the parent's program is called, also by the script that Python runs; none for a shell, which waits for us. */
+  /** The names of the parent's program, and of the script that Python runs; none for a shell, which waits for us. */
   readonly parentNames: readonly string[];
-  /** systemd (248 and later) has said that it is the process that a unit begins with. */
-  readonly isToldMain: boolean;
+  /** systemd (248 and later) has marked it, in SYSTEMD_EXEC_PID, as the first process of a unit. */
+  readonly isExecPid: boolean;
   readonly unit: ServiceUnit | undefined;
-  /** The unit is the one that a bare call starts. */
+  /** The unit is cfn-hup.service, which a plain `cfn-hup` starts. */
   readonly isOwnUnit: boolean;
 }
 
 /**
- * What a start of cfn-hup comes to. 'loop': in the foreground. 'detach': the loop in the background, with the PID file that
- * systemd looks for. 'pass-then-follow': by cfn-hup.service, or by a loop in the background where it is not known.
+ * What cfn-hup does after its start. 'loop': the loop in the foreground. 'detach': the loop in the background, with the PID
+ * file that systemd reads. 'pass-then-follow': one pass, then cfn-hup.service, or a loop in the background without that unit.
  */
 export type Start = 'pass' | 'loop' | 'detach' | 'pass-then-follow' | 'pass-then-loop' | 'pass-then-transient-unit';
 
@@ -54,7 +54,7 @@ const SUPERVISORS: readonly string[] = [
   'supervise-daemon',
   'supervisord',
 ];
-/** First processes of a machine or of a container that run one program as theirs. A script there would wait for us instead. */
+/** First processes of a machine or of a container. If one of them is our parent, it runs us as a service, not a script. */
 const FIRST_PROCESSES: readonly string[] = [
   'catatonit',
   'docker-init',
@@ -65,46 +65,46 @@ const FIRST_PROCESSES: readonly string[] = [
   'procd',
   'tini',
 ];
-/** What the kernel keeps of the name of a process. */
+/** The kernel keeps this many characters of the name of a process. */
 const NAME_LENGTH = 15;
 
 /**
- * Decides what a start is. Templates written for AWS start a bare `cfn-hup` as a daemon, those for heat-cfntools as one pass;
- * so what a supervisor waits for is the loop, whatever its unit is called, and what a script waits for ends.
- * @param isFollowed a daemon is at work already
+ * Decides what to do after a start. Templates for AWS start a plain `cfn-hup` as a daemon, templates for heat-cfntools as one
+ * pass. So under a supervisor we run the loop, whatever the name of the unit, and for a script we end.
+ * @param isFollowed true when a daemon is running already
  */
-export function planStart(request: Request, surroundings: Surroundings, isFollowed: boolean): Start {
+export function planStart(request: Request, context: StartContext, isFollowed: boolean): Start {
   if (request === 'pass') return 'pass';
   if (request === 'loop') return 'loop';
-  if (isBelowSupervisor(surroundings)) return 'loop';
-  const { pid, unit, isOwnUnit, isToldMain } = surroundings;
+  if (isBelowSupervisor(context)) return 'loop';
+  const { pid, unit, isOwnUnit, isExecPid } = context;
   const other = request === 'foreground' || isOwnUnit ? 'pass' : 'pass-then-follow';
-  // The manager of a user, or one that does not answer.
-  if (unit === undefined) return isToldMain ? 'loop' : other;
+  // There is no service of the system, or systemd does not answer.
+  if (unit === undefined) return isExecPid ? 'loop' : other;
   const isMain = unit.mainPid === pid;
   if (unit.type === 'oneshot') {
     if (!isMain && !isOwnUnit) return other;
-    // The timer is what follows.
+    // The timer follows changes.
     if (request === 'foreground' || unit.isTriggered) return 'pass';
     if (!isOwnUnit) return other;
     // Otherwise systemd ends all processes of the unit with the call.
     return unit.remains ? 'pass-then-loop' : 'pass-then-transient-unit';
   }
-  // A script that systemd runs as cfn-hup.service, and that waits for us.
+  // systemd runs a script as cfn-hup.service, and the script waits for us.
   const isWaitedForByScript = isOwnUnit && !isFollowed && ['start', 'running'].includes(unit.subState);
   if (unit.type === 'forking' && !isMain)
     return (unit.controlPid === pid && unit.subState === 'start') || isWaitedForByScript ? 'detach' : other;
   return isMain || isWaitedForByScript ? 'loop' : other;
 }
 
-/** Whether somebody starts the process again when it ends, so that it must not leave although another one is at work. */
-export function isSupervised(surroundings: Surroundings): boolean {
-  const { pid, unit, isToldMain } = surroundings;
-  if (unit === undefined) return isToldMain || isBelowSupervisor(surroundings);
-  return unit.mainPid === pid || unit.type === 'forking' || isBelowSupervisor(surroundings);
+/** Whether a supervisor restarts the process when it ends. Then it must not exit, even if another daemon is running. */
+export function isSupervised(context: StartContext): boolean {
+  const { pid, unit, isExecPid } = context;
+  if (unit === undefined) return isExecPid || isBelowSupervisor(context);
+  return unit.mainPid === pid || unit.type === 'forking' || isBelowSupervisor(context);
 }
 
-function isBelowSupervisor({ pid, parentPid, parentNames }: Surroundings): boolean {
+function isBelowSupervisor({ pid, parentPid, parentNames }: StartContext): boolean {
   const isAmong = (names: readonly string[]): boolean =>
     names.some((name) => parentNames.some((parent) => parent === name || parent === name.slice(0, NAME_LENGTH)));
   return pid === 1 || isAmong(SUPERVISORS) || (parentPid === 1 && isAmong(FIRST_PROCESSES));
@@ -121,37 +121,38 @@ const PROPERTIES = [
   'TriggeredBy',
   'PIDFile',
 ];
-/** Milliseconds that systemctl has for an answer. */
-const PATIENCE = 30_000;
+/** Milliseconds that systemctl may take. */
+const SYSTEMCTL_TIMEOUT = 30_000;
 const SHELL = /^-?(?:ba|da|a|k|mk|z)?sh$/;
 const REDIRECTION = /\d*[<>]{1,2}&?\s*[^\s;&|<>]+|&>{1,2}\s*[^\s;&|<>]+/g;
-/** Commands for a shell whose last one is cfn-hup, in the foreground. */
+/** Shell commands of which the last one is cfn-hup, in the foreground. */
 const ENDS_WITH_US =
   /(?:^|[;&|\n])\s*(?:exec\s+)?(?:\w+=\S*\s+)*(?:\S*\/)?cfn-hup(?:\s[^;&|\n]*)?(?:(?:;|\|\|)\s*exit\b[^;&|\n]*)?;?\s*$/;
 
 /**
- * Looks who has started a process. A shell that has nothing else to do stands for it: some shells replace themselves by
- * their last command, and others wait for it.
- * @param toldMain what SYSTEMD_EXEC_PID says in its environment
+ * Finds out how a process was started. If its parent is a shell with nothing else to do, the shell is used in its place: some
+ * shells replace themselves by their last command, and others wait for it.
+ * @param execPid the value of SYSTEMD_EXEC_PID in its environment
  */
-export async function probeSurroundings(
+export async function inspectStart(
   system: Pick<System, 'exec' | 'files'>,
   self: number,
-  toldMain: string | undefined,
-): Promise<Surroundings> {
+  execPid: string | undefined,
+): Promise<StartContext> {
   const proc = procIn(system.files);
   const shell = processStat(self, proc)?.parent ?? 0;
   const pid = endsWithUs(argumentsOf(shell, proc)) ? shell : self;
   const parentPid = processStat(pid, proc)?.parent ?? 0;
   const service = hasSystemd(system) ? serviceOf(pid, proc) : undefined;
-  const shown = service === undefined ? [] : await showUnits(system.exec, PROPERTIES, [HUP_UNIT, service], PATIENCE);
+  const shown =
+    service === undefined ? [] : await showUnits(system.exec, PROPERTIES, [HUP_UNIT, service], SYSTEMCTL_TIMEOUT);
   const [own, unit] = (shown ?? []).map(unitFrom);
   return {
     pid,
     parentPid,
     parentNames: namesOf(parentPid, proc),
-    // A process that we start inherits it.
-    isToldMain: toldMain === String(pid),
+    // Child processes inherit the variable, so compare the process id.
+    isExecPid: execPid === String(pid),
     unit,
     isOwnUnit: service === HUP_UNIT || (unit !== undefined && unit.id === own?.id),
   };

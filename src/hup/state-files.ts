@@ -13,7 +13,7 @@ import { decodeHookState, encodeHookState, type HookState, newHookState } from '
 import type { Hook } from './hooks.ts';
 import type { HupConfig } from './settings.ts';
 
-/** Makes the directory that the state and the locks are in, and makes it ours alone. @throws Problem */
+/** Creates the directory for the state and the locks, with access for us alone. @throws Problem */
 export function prepareStateDirectory({ files, self }: System): void {
   files.makePrivateDirectory(paths.hupState);
   const entry = files.entry(paths.hupState);
@@ -21,40 +21,39 @@ export function prepareStateDirectory({ files, self }: System): void {
     files.setAttributes(paths.hupState, { mode: 0o700, ...self });
 }
 
-/** A state as it was found. */
+/** The result of reading a state. */
 interface FoundState {
   /** Undefined for a hook that was never seen. */
   readonly state: HookState | undefined;
-  /** What was wrong with the record, which is set aside, as one line. */
+  /** The message that the record was corrupt and is set aside. */
   readonly corrupt?: string;
-  /** How it is known that the record, which is removed, was another instance's. */
+  /** Why the record, which is removed, is of another instance. */
   readonly foreign?: string;
 }
 
 /**
- * Reads what is remembered of a hook; a record that it had under another name becomes its own. A record that cannot be
- * understood is kept beside under another name, and the hook is then not a new one: what it has dealt with is unknown, so that
- * it runs once more at most rather than never. What another instance has dealt with, as in an image captured from a running
- * guest, says nothing about this one: the hook is a new one.
- * @throws Problem when the record cannot be read, or not be set aside
+ * Reads the state of a hook. A record that the hook had under another name is renamed. A corrupt record is set aside under
+ * another name; the hook does not become new then: the value that it has handled is unknown, so that it runs once more rather
+ * than never. The record of another instance, as in an image of a running guest, is removed, and the hook is new.
+ * @throws Problem when the record cannot be read or set aside
  */
-export function readHookState(system: System, hook: Hook, around: Surroundings): FoundState {
+export function readHookState(system: System, hook: Hook, config: PassConfig): FoundState {
   const { files, self, clock } = system;
-  const record = findRecord(files, hook, around);
+  const record = findRecord(files, hook, config);
   if (record === undefined) return { state: undefined };
   const { path, state } = record;
   if (typeof state === 'string') {
-    const aside = asidePath(hook, isoTime(clock.now()).replaceAll(':', ''));
-    files.write(aside, files.read(path, MOST_STATE_BYTES), { mode: 0o600, ...self });
+    const corruptPath = corruptStatePath(hook, isoTime(clock.now()).replaceAll(':', ''));
+    files.write(corruptPath, files.read(path, MOST_STATE_BYTES), { mode: 0o600, ...self });
     const unknown = newHookState(hook, { kind: 'unknown' });
     writeHookState(system, unknown, hook);
     if (path !== statePath(hook)) files.remove(path);
     return {
       state: unknown,
-      corrupt: `the state of the hook ${hook.name} is corrupt (${state}): set aside as ${aside}`,
+      corrupt: `the state of the hook ${hook.name} is corrupt (${state}): set aside as ${corruptPath}`,
     };
   }
-  const foreign = foreignness(system, record);
+  const foreign = foreignReason(system, record);
   if (foreign !== undefined) {
     files.remove(path);
     return { state: undefined, foreign };
@@ -62,7 +61,7 @@ export function readHookState(system: System, hook: Hook, around: Surroundings):
   if (state.hook !== hook.name || state.path !== hook.path.text) return { state: undefined };
   const own = { ...state, ...hook.origin };
   if (path !== statePath(hook)) {
-    // First where it is, so that no other configuration takes it, too, when we are killed on the way.
+    // Mark the old file as ours first. If we are killed in between, no other configuration takes it.
     keep(system, path, own);
     writeHookState(system, own, hook);
     files.remove(path);
@@ -71,42 +70,42 @@ export function readHookState(system: System, hook: Hook, around: Surroundings):
 }
 
 /**
- * Reads without changing anything.
- * @returns undefined when there is none; what is wrong with it, and what becomes of that, when it cannot be used
+ * Reads the state of a hook without changing anything.
+ * @returns undefined when there is none; a message with the problem and what follows, when it cannot be used
  */
-export function peekHookState(system: System, hook: Hook, around: Surroundings): HookState | string | undefined {
+export function inspectHookState(system: System, hook: Hook, config: PassConfig): HookState | string | undefined {
   let record: StateRecord | undefined;
   try {
-    record = findRecord(system.files, hook, around);
+    record = findRecord(system.files, hook, config);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return `${error.line}: mend or remove it, until then the hook is left`;
+    return `${error.line}: repair or remove it; the hook does not run until then`;
   }
   if (typeof record?.state === 'string')
     return `damaged: ${record.path}: ${record.state}: the next pass sets it aside, and its action runs again`;
-  if (record === undefined || foreignness(system, record) !== undefined) return undefined;
+  if (record === undefined || foreignReason(system, record) !== undefined) return undefined;
   return record.state.path === hook.path.text ? record.state : undefined;
 }
 
-/** True when an image of another guest has brought the state of a hook along. */
-function isOfOtherInstance(system: System, hook: Hook, around: Surroundings): boolean {
-  const record = findRecord(system.files, hook, around);
-  return record !== undefined && foreignness(system, record) !== undefined;
+/** True when the state of a hook came with an image of another guest. */
+function isOfOtherInstance(system: System, hook: Hook, config: PassConfig): boolean {
+  const record = findRecord(system.files, hook, config);
+  return record !== undefined && foreignReason(system, record) !== undefined;
 }
 
-/** Keeps a state for good: after a power cut there is the old one or the new one. @throws Problem */
+/** Saves a state. After a power cut either the old or the new state is there. @throws Problem */
 export function writeHookState(system: System, state: HookState, hook: Hook): void {
   keep(system, statePath(hook), state);
 }
 
-/** Removes the states of hooks that no longer exist. Hooks of another configuration (-c) are not ours to forget. */
-export function removeOtherStates({ files, clock }: System, around: Surroundings): void {
-  for (const path of abandonedRecords(files, around, clock.now())) files.remove(path);
+/** Removes the states of hooks that no longer exist. The states of another configuration (-c) stay. */
+export function removeOtherStates({ files, clock }: System, config: PassConfig): void {
+  for (const path of abandonedRecords(files, config, clock.now())) files.remove(path);
 }
 
 /** The files with corrupt states that were set aside, of one hook. */
-export function setAside({ files }: System, hook: Hook): readonly string[] {
-  return asidePaths(files, hook);
+export function corruptStates({ files }: System, hook: Hook): readonly string[] {
+  return corruptStatePaths(files, hook);
 }
 
 function keep({ files, self }: System, path: string, state: HookState): void {
@@ -115,7 +114,7 @@ function keep({ files, self }: System, path: string, state: HookState): void {
     files.write(path, Buffer.from(encodeHookState({ ...state, instance })), { mode: 0o600, ...self });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    throw new Problem('cannot keep the state of hooks, so no action is run', {
+    throw new Problem('cannot save the state of hooks, so no action is run', {
       where: paths.hupState,
       hint: describeError(error),
       cause: error,
@@ -123,12 +122,12 @@ function keep({ files, self }: System, path: string, state: HookState): void {
   }
 }
 
-/** Why the record is of another instance; undefined when it is ours, as far as can be known. */
-function foreignness({ files, clock }: System, { path, state }: StateRecord): string | undefined {
+/** Why the record is of another instance; undefined when it is ours, as far as we can tell. */
+function foreignReason({ files, clock }: System, { path, state }: StateRecord): string | undefined {
   if (typeof state === 'string') return undefined;
   const writer = writerNamed(files, state.instance);
   if (writer.kind === 'other') return `written by another instance, ${writer.instance}`;
-  // Ids of two kinds tell nothing, as where another data source of cloud-init has named the machine.
+  // Ids of different kinds cannot be compared: another data source of cloud-init may have named the machine.
   if (writer.kind === 'this') return undefined;
   const boot = bootDataWritten(files, clock.now());
   const written = files.entry(path)?.modified;
@@ -140,94 +139,94 @@ function foreignness({ files, clock }: System, { path, state }: StateRecord): st
 /** A value may grow when it is written as a text inside JSON. */
 const MOST_STATE_BYTES = 4 * MOST_METADATA_BYTES;
 const SUFFIX = '.json';
-const SET_ASIDE = '.corrupt-';
-/** Of a file name, which may have 255 bytes with what is added to it. */
+const CORRUPT_MARK = '.corrupt-';
+/** Characters of the hook's name in a file name, which may have 255 bytes. */
 const LONGEST_NAME = 120;
 const DIGITS = 16;
-/** Milliseconds. A hook that was taken away for that long does not come back. */
-const MEMORY = 8 * 24 * 3_600_000;
+/** Milliseconds. A hook that was missing for longer does not come back. */
+const RETENTION = 8 * 24 * 3_600_000;
 
-/** The configuration that a pass works for. */
-type Surroundings = Pick<HupConfig, 'hooks' | 'main' | 'files'>;
+/** The configuration of a pass. */
+type PassConfig = Pick<HupConfig, 'hooks' | 'main' | 'files'>;
 
-/** A record, whatever is in it. */
+/** A record, whether it is valid or not. */
 interface StateRecord {
   readonly path: string;
-  /** What is wrong with it, when it cannot be understood. */
+  /** A text says what is wrong when the record is corrupt. */
   readonly state: HookState | string;
 }
 
 /**
- * What names a hook among all configurations of the machine: the name of its section, readable, and a digest of where it is
- * from. Safe in a file name.
+ * The key of a hook, unique among all configurations of the machine: the name of its section, readable, and a digest of the
+ * files that it comes from. It is safe in a file name.
  */
 export function stateKey({ name, origin }: Hook): string {
   const digest = sha256Hex(JSON.stringify([origin.main, origin.file, name])).slice(0, DIGITS);
   return `${plainName(name).slice(0, LONGEST_NAME)}@${digest}`;
 }
 
-/** Where the state of a hook is kept. */
+/** The file with the state of a hook. */
 function statePath(hook: Hook): string {
   return `${paths.hupState}/${stateKey(hook)}${SUFFIX}`;
 }
 
-/** Where a corrupt state of a hook is set aside. */
-function asidePath(hook: Hook, time: string): string {
-  return `${paths.hupState}/${stateKey(hook)}${SET_ASIDE}${time}`;
+/** The file for a corrupt state that is set aside. */
+function corruptStatePath(hook: Hook, time: string): string {
+  return `${paths.hupState}/${stateKey(hook)}${CORRUPT_MARK}${time}`;
 }
 
 /** The files with corrupt states that were set aside, of one hook. */
-function asidePaths(files: FileSystem, hook: Hook): readonly string[] {
-  const prefixes = [stateKey(hook), keyByName(hook.name)].map((key) => `${key}${SET_ASIDE}`);
+function corruptStatePaths(files: FileSystem, hook: Hook): readonly string[] {
+  const prefixes = [stateKey(hook), keyByName(hook.name)].map((key) => `${key}${CORRUPT_MARK}`);
   return stateFiles(files)
     .filter((name) => prefixes.some((prefix) => name.startsWith(prefix)))
     .map((name) => `${paths.hupState}/${name}`);
 }
 
 /**
- * Finds what is remembered of a hook: its own record, else the one that it had under another name. That is a record of an
- * earlier version, which is named by the hook alone, or one of the same hook in another file: of a file that it was moved
- * from or that is gone, or of one file that is reached in two ways. A record that another configuration uses is never one.
+ * Finds the record of a hook: its own, else the one that it had under another name. That is a record of an earlier version,
+ * named after the hook alone, or a record of the same hook in another file: in a file that it was moved from, that was
+ * removed, or that is the same file under another path. It never takes a record that another configuration uses.
  */
-function findRecord(files: FileSystem, hook: Hook, around: Surroundings): StateRecord | undefined {
+function findRecord(files: FileSystem, hook: Hook, config: PassConfig): StateRecord | undefined {
   const own = readRecord(files, statePath(hook));
-  if (own !== undefined) return newerOfEarlierVersion(files, hook, around, own) ?? own;
-  const taken = new Set(around.hooks.map((other) => `${stateKey(other)}${SUFFIX}`));
+  if (own !== undefined) return newerOfEarlierVersion(files, hook, config, own) ?? own;
+  const taken = new Set(config.hooks.map((other) => `${stateKey(other)}${SUFFIX}`));
   const old = `${keyByName(hook.name)}${SUFFIX}`;
   const prefix = `${plainName(hook.name).slice(0, LONGEST_NAME)}@`;
   const found = stateFiles(files)
     .filter((name) => name === old || (name.startsWith(prefix) && name.endsWith(SUFFIX) && !taken.has(name)))
     .flatMap((name) => {
       const record = readRecord(files, `${paths.hupState}/${name}`);
-      const distance = record === undefined ? undefined : distanceOf(files, record.state, hook, around, name === old);
+      const distance = record === undefined ? undefined : distanceOf(files, record.state, hook, config, name === old);
       return record === undefined || distance === undefined ? [] : [{ record, distance }];
     })
     .sort((one, other) => one.distance - other.distance);
   return found[0]?.record;
 }
 
-/** The record that an earlier version has kept since the own one was written, while it was installed again. */
+/** A newer record of an earlier version, which was installed again for a while after the own record was written. */
 function newerOfEarlierVersion(
   files: FileSystem,
   hook: Hook,
-  around: Surroundings,
+  config: PassConfig,
   own: StateRecord,
 ): StateRecord | undefined {
   const record = readRecord(files, `${paths.hupState}/${keyByName(hook.name)}${SUFFIX}`);
-  if (record === undefined || distanceOf(files, record.state, hook, around, true) !== 0) return undefined;
+  if (record === undefined || distanceOf(files, record.state, hook, config, true) !== 0) return undefined;
   const [theirs, ours] = [record, own].map(({ path }) => files.entry(path)?.modified ?? new Date(0));
   return theirs !== undefined && ours !== undefined && theirs > ours ? record : undefined;
 }
 
-/** How far a record is from the hook's own, the nearest 0; undefined when it is not the hook's. */
+/** How well a record matches the hook: 0 is best, undefined means that it belongs to another hook. */
 function distanceOf(
   files: FileSystem,
   state: HookState | string,
   hook: Hook,
-  { files: read }: Surroundings,
+  { files: read }: PassConfig,
   isNamedByHook: boolean,
 ): number | undefined {
-  // A corrupt record of an earlier version has only a name: the first hook of that name takes it.
+  // Of a corrupt record of an earlier version only the name is known: the first hook with that name takes it.
   if (typeof state === 'string') return isNamedByHook ? 3 : undefined;
   if (state.hook !== hook.name || state.path !== hook.path.text || !isOfMain(files, state, hook.origin.main))
     return undefined;
@@ -238,20 +237,21 @@ function distanceOf(
 }
 
 /**
- * The records of hooks that no longer exist: those whose file is gone, or is among the files that were read. One whose action has
- * not succeeded yet is kept for a while: a hook that comes back, as when its file is written anew, still has that to do.
+ * The records of hooks that no longer exist: their file was removed, or was read and does not contain them. A record whose
+ * action has not succeeded yet is kept for a while: if the hook comes back, for example when its file is written again, the
+ * action still has to run.
  */
-function abandonedRecords(files: FileSystem, { hooks, main, files: read }: Surroundings, now: Date): readonly string[] {
+function abandonedRecords(files: FileSystem, { hooks, main, files: read }: PassConfig, now: Date): readonly string[] {
   const kept = new Set(hooks.map((hook) => `${stateKey(hook)}${SUFFIX}`));
   return stateFiles(files)
     .filter((name) => name.endsWith(SUFFIX) && !kept.has(name))
     .map((name) => `${paths.hupState}/${name}`)
     .filter((path) => {
       const state = readRecord(files, path)?.state;
-      // One that is corrupt does not tell whose it is.
+      // The owner of a corrupt record is not known.
       if (typeof state !== 'object' || !isOfMain(files, state, main)) return false;
       const age = now.getTime() - (files.entry(path)?.modified.getTime() ?? 0);
-      if (state.failing !== undefined && age < MEMORY) return false;
+      if (state.failing !== undefined && age < RETENTION) return false;
       return state.file === undefined || isAmong(files, state.file, read) || files.entry(state.file) === undefined;
     });
 }
@@ -265,7 +265,7 @@ function isAmong(files: FileSystem, path: string, read: readonly string[]): bool
   return read.some((other) => isSamePlace(files, path, other));
 }
 
-/** True when two paths are one place: by a link to a directory, or where a directory is mounted a second time. */
+/** True when two paths lead to the same file: through a link to a directory, or a directory that is mounted twice. */
 function isSamePlace(files: FileSystem, one: string, other: string): boolean {
   if (one === other) return true;
   return basename(one) === basename(other) && files.isSameDirectory(dirname(one), dirname(other));
@@ -281,24 +281,24 @@ function stateFiles(files: FileSystem): readonly string[] {
   return files.names(paths.hupState).filter((name) => !name.startsWith('.'));
 }
 
-/** The key of earlier versions, which knew one configuration only. */
+/** The key in earlier versions, which supported only one configuration. */
 function keyByName(hook: string): string {
   const plain = plainName(hook);
   return plain.length <= LONGEST_NAME ? plain : `${plain.slice(0, LONGEST_NAME)}%-${sha256Hex(hook)}`;
 }
 
-/** Without a dot at its beginning, which would hide the file. */
+/** A name for files, without a dot at its beginning, which would hide the file. */
 function plainName(hook: string): string {
   return percentEncodeForFile(hook).replace(/^\./, '%2E');
 }
 
-/** Milliseconds. A cloud-init that says nothing for so long does not come to an end any more. */
+/** Milliseconds. If cloud-init reports nothing for longer, it will not finish any more. */
 const LONGEST_STAGE = 3_600_000;
 
 /**
- * Whether the configuration is likely to be that of another instance, in a boot whose cloud-init is not done: an image of a
- * running guest has brought its hooks' states along, and user data is still to run this instance's cfn-init. What Heat tells
- * by that configuration is of the other instance's stack. Once cfn-init has run to its end, the configuration is ours.
+ * Whether the configuration probably belongs to another instance, while cloud-init is running: the states of the hooks came
+ * with an image of a running guest, and user data has yet to run cfn-init for this instance. Until then, Heat would return
+ * the metadata of the other instance's stack. Once cfn-init has finished, the configuration is that of this instance.
  */
 export function awaitsOwnBoot(system: System, config: HupConfig): boolean {
   const { files, clock } = system;

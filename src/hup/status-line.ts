@@ -10,7 +10,7 @@ export class StatusLine {
   #failingSince: string | undefined;
   #lastChange: string | undefined;
 
-  /** @param log hears when Heat answers again */
+  /** @param log gets a line when Heat answers again */
   constructor(config: HupConfig, log: Log) {
     this.#log = log;
     this.#line = sentence(config);
@@ -22,7 +22,7 @@ export class StatusLine {
 
   /**
    * @param result undefined when the pass itself has failed
-   * @returns whether the line is another one now
+   * @returns whether the line has changed
    */
   update(config: HupConfig, result: PassResult | undefined, time: Date): boolean {
     const now = `${isoTime(time).slice(0, 19)}Z`;

@@ -8,9 +8,9 @@ import type { Hook } from './hooks.ts';
 import { decodeAnswer, type LastAnswer, readLastAnswer, readLastChecks, runNotesFault } from './notes.ts';
 import { type Follower, findFollower, type RunningAction, readRunning } from './other-loops.ts';
 import type { HupConfig } from './settings.ts';
-import { peekHookState, setAside, stateKey } from './state-files.ts';
+import { corruptStates, inspectHookState, stateKey } from './state-files.ts';
 
-/** What a person is told, and whether all is well. */
+/** The lines of the status, and whether all is well. */
 export interface Status {
   readonly lines: readonly string[];
   readonly exitCode: ExitCode;
@@ -28,16 +28,16 @@ const LONGEST_POLL = 15 * MINUTE;
 /** From one pass of cron or of a timer to the next, at most. */
 const LONGEST_PAUSE = 2 * HOUR;
 
-/** A line, and whether what it says is fine. */
+/** A line, and whether it reports a healthy state. */
 interface Verdict {
   readonly text: string;
   readonly isWell: boolean;
 }
 
 /**
- * Who follows changes, how Heat answered last, and how each hook is: `cfn-hup --status`. It asks nothing of the network and
- * changes nothing. No line is longer than 80 columns but for a word that is.
- * @param loadConfig its Problem is returned as `problem`, beside the lines
+ * Who follows changes, the last answer of Heat, and the state of each hook: `cfn-hup --status`. It does not use the network
+ * and changes nothing. No line is longer than 80 columns, unless a single word is.
+ * @param loadConfig its Problem is returned as `problem`, together with the lines
  * @param option -c as it was given
  * @returns done when all is well: somebody follows, Heat answered, no hook fails, and the configuration is sound
  */
@@ -60,25 +60,25 @@ export async function statusOf(
   const { hooks, problems } = config;
   const running = actions.find(({ hook, file }) => hooks.some((own) => own.name === hook && own.file === file));
   const answer = readLastAnswer(system, config);
-  const hooksTold = hookReport(config, system, running, now);
+  const report = hookReport(config, system, running, now);
   const heads = [
     followerVerdict(await follower(), config, running, answer, now),
     answerVerdict(answer, hooks.length, now),
-    ...(answer?.unkept === undefined ? [] : [{ text: `not all was done: ${answer.unkept}`, isWell: false }]),
+    ...(answer?.unkept === undefined ? [] : [{ text: `the last pass is incomplete: ${answer.unkept}`, isWell: false }]),
     ...noteFaults(system),
   ];
-  const isWell = heads.every((head) => head.isWell) && hooksTold.isWell && problems.length === 0;
+  const isWell = heads.every((head) => head.isWell) && report.isWell && problems.length === 0;
   return {
     lines: [
       ...heads.flatMap(({ text }) => folded(text)),
-      ...hooksTold.lines,
-      ...problems.flatMap((problem) => folded(`not in force: ${problem}`)),
+      ...report.lines,
+      ...problems.flatMap((problem) => folded(`not used: ${problem}`)),
     ],
     exitCode: isWell ? ExitCode.done : ExitCode.failed,
   };
 }
 
-/** What is wrong with what passes have noted below /run. */
+/** The faults of the notes below /run. */
 function noteFaults(system: System): readonly Verdict[] {
   return [
     runNotesFault(system, paths.hupLastCheck, isTimeText),
@@ -86,7 +86,7 @@ function noteFaults(system: System): readonly Verdict[] {
     runNotesFault(system, paths.hupFollowing),
     runNotesFault(system, paths.hupRunning, isRecord),
   ].flatMap((fault) =>
-    fault === undefined ? [] : [{ text: `${fault}: remove it, it is written anew`, isWell: false }],
+    fault === undefined ? [] : [{ text: `${fault}: remove it, the next pass writes it again`, isWell: false }],
   );
 }
 
@@ -122,7 +122,7 @@ function followerVerdict(
           ? `next poll in ${briefTime(left)}`
           : isStuck
             ? `its poll is ${briefTime(-left)} overdue`
-            : 'a poll is under way';
+            : 'a poll is in progress';
       const failed = hasFailed ? '; its last pass failed: see /var/log/cfn-hup.log' : '';
       return { text: `followed by ${who}, ${next}${failed}`, isWell: !isStuck && !hasFailed };
     }
@@ -138,7 +138,10 @@ function followerVerdict(
 
 function answerVerdict(answer: LastAnswer | undefined, hooks: number, now: Date): Verdict {
   if (answer === undefined)
-    return { text: hooks === 0 ? 'Heat is not asked without hooks' : 'Heat was not asked yet', isWell: false };
+    return {
+      text: hooks === 0 ? 'Heat is not asked, since there are no hooks' : 'Heat has not been asked yet',
+      isWell: false,
+    };
   const { kind, since, asked, line = 'see the log', resource } = answer;
   const [sinceThen, lastAsked] = [since, asked].map((time) => now.getTime() - Date.parse(time));
   const ago = `${briefTime(lastAsked ?? 0)} ago`;
@@ -179,21 +182,21 @@ function hookReport(
   let isWell = true;
   let unseen = 0;
   for (const hook of hooks) {
-    const state = peekHookState(system, hook, config);
+    const state = inspectHookState(system, hook, config);
     const { text, isFine } = stateOf(hook, state, settings.maxAttempts, running, now);
     isWell &&= isFine;
     if (state === undefined) unseen++;
-    // The note of a check outlives a record that was removed, and a hook whose path was changed.
+    // The note of a check may be older: of a record that was removed, or of a hook before its path was changed.
     const times = typeof state !== 'object' ? [] : [checks.get(stateKey(hook)), state.lastChange, state.lastSuccess];
     rows.push([hook.name, ...[0, 1, 2].map((index) => ageText(times[index], now)), text]);
     if (typeof state === 'string') notes.push(`${hook.name}: ${state}`);
-    else if (state?.isParked) notes.push(`${hook.name}: parked: it runs again when what it looks at changes`);
+    else if (state?.isParked) notes.push(`${hook.name}: parked: it runs again when the value at its path changes`);
     if (typeof state === 'object' && state.reason !== undefined && state.lastFailure !== undefined)
       notes.push(`${hook.name}: failed ${pointInTime(state.lastFailure, now)}: ${state.reason}`);
-    for (const file of setAside(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
+    for (const file of corruptStates(system, hook)) notes.push(`${hook.name}: a corrupt state was set aside: ${file}`);
   }
   if (unseen > 0)
-    notes.unshift(unseen === hooks.length ? 'no hook was looked at yet' : 'what is new was not looked at yet');
+    notes.unshift(unseen === hooks.length ? 'no hook has been checked yet' : 'new hooks have not been checked yet');
   return { lines: [...table([HEADINGS, ...rows]), ...notes.flatMap((note) => folded(note))], isWell };
 }
 
@@ -207,7 +210,7 @@ function stateOf(
   if (typeof state === 'string') return { text: 'damaged', isFine: false };
   if (running?.hook === name && running.file === file) {
     const time = briefTime(now.getTime() - Date.parse(running.since));
-    // A further attempt is no news of success.
+    // A second attempt means that the first one has failed.
     return { text: `running for ${time}`, isFine: (state?.attempts ?? 0) < 2 };
   }
   if (state === undefined) return { text: 'new', isFine: true };
@@ -220,7 +223,7 @@ function stateOf(
   return { text: `${reason === undefined ? 'cut off' : 'failing'} ${attempts}/${maxAttempts}, ${due}`, isFine: false };
 }
 
-/** `12 s`, `34 min`, `5 h` or `6 days`. A clock that was set back makes no time negative. */
+/** `12 s`, `34 min`, `5 h` or `6 days`. If the clock was set back, it returns `0 s`. */
 function briefTime(milliseconds: number): string {
   const time = Math.max(0, milliseconds);
   if (time < 100 * SECOND) return `${Math.ceil(time / SECOND)} s`;
@@ -232,12 +235,12 @@ function ageText(time: string | undefined, now: Date): string {
   return time === undefined ? 'never' : `${briefTime(now.getTime() - Date.parse(time))} ago`;
 }
 
-/** `2026-11-22 15:04:05Z (3 min ago)`, to be found in the log again. */
+/** `2026-11-22 15:04:05Z (3 min ago)`, so that the time can be found in the log. */
 function pointInTime(time: string, now: Date): string {
   return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')}Z (${ageText(time, now)})`;
 }
 
-/** Columns as wide as what is in them. A name that leaves no room for the others has a line of its own. */
+/** A table whose columns are as wide as their cells. A name that leaves no room for the others has a line of its own. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widthOf = (column: number, most = WIDTH): number =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0).filter((length) => length <= most));
@@ -254,7 +257,7 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
   });
 }
 
-/** Breaks a text between words; what follows is indented. */
+/** Breaks a text between words; the further lines are indented. */
 function folded(text: string): readonly string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

@@ -1,4 +1,4 @@
-import { FIRST_PACE, type Pace, phaseOf, planPoll } from '../../src/hup/schedule.ts';
+import { FIRST_POLL_STATE, type PollState, phaseOf, planPoll } from '../../src/hup/schedule.ts';
 
 /** One kind of guest in a fleet. Times are milliseconds. */
 export interface Guest {
@@ -46,13 +46,13 @@ export function seededRandom(seed: number): () => number {
 
 /** The daemon's own scheduling. */
 function hupGuest(name: string, random: () => number): Guest {
-  const rhythm = { interval: INTERVAL, phase: phaseOf([name]) };
-  let pace: Pace = FIRST_PACE;
+  const timing = { interval: INTERVAL, phase: phaseOf([name]) };
+  let state: PollState = FIRST_POLL_STATE;
   return {
     first: random() * START,
     next(now, { well, changed, retryAfter }) {
-      const plan = planPoll(pace, { changed, hasFailed: !well, retryAfter }, rhythm, now, random);
-      pace = plan.pace;
+      const plan = planPoll(state, { changed, hasFailed: !well, retryAfter }, timing, now, random);
+      state = plan.state;
       return now + plan.delay;
     },
   };

@@ -172,7 +172,7 @@ describe('how an action runs', () => {
     );
     expect((await ended).code).toBe(1);
     expect(await isAlive(machine().read('/srv/child'))).toBe(false);
-    expect(log()).toContain('told to stop');
+    expect(log()).toContain('cfn-hup was stopped');
   });
 });
 

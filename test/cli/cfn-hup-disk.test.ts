@@ -24,7 +24,7 @@ describe.each([FULL, READ_ONLY])('the disk is %s:', (options) => {
     const heat = await telling({ v: 1 });
     configure(heat.base, { h: {}, other: { path: 'Resources.r.Metadata.v' } });
     await mount(CACHE, options);
-    const line = `cannot write: ${CACHE}/last_metadata: ${WHY[options]}: no action runs until it can be kept`;
+    const line = `cannot write: ${CACHE}/last_metadata: ${WHY[options]}: no action runs until it can be saved`;
     expect(result(await hup('-f'))).toEqual({ code: 1, stdout: '', stderr: `cfn-hup: ${line}\n` });
     expect(log().match(/ERROR .*/g)).toEqual([`ERROR ${line}`]);
     expect(acted()).toEqual([]);

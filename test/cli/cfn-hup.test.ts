@@ -255,7 +255,7 @@ describe('what is said', () => {
 
   test.each([
     ['-f', 'follow metadata'],
-    ['--status', 'see how hooks are'],
+    ['--status', 'read the state of hooks'],
   ])('only root can: %s', async (mode, what) => {
     const words = ['setpriv', '--reuid=7003', '--clear-groups', binary('cfn-hup'), mode];
     const { code, stderr } = await machine().run(words);
@@ -270,8 +270,8 @@ describe('what is said', () => {
     configure(heat.base, { h: {}, failing: { action: 'echo alas; exit 4' } });
     const before = await hup('--status');
     expect(before).toMatchObject({ code: 1, stderr: '' });
-    expect(before.stdout).toMatch(/^nobody follows changes: .*\nHeat was not asked yet\n/);
-    expect(before.stdout).toContain('no hook was looked at yet');
+    expect(before.stdout).toMatch(/^nobody follows changes: .*\nHeat has not been asked yet\n/);
+    expect(before.stdout).toContain('no hook has been checked yet');
     await hup('-f');
     put('/etc/cron.d/heat', '* * * * * root /opt/aws/bin/cfn-hup -f\n');
     const { code, stdout } = await hup('--status');
@@ -318,11 +318,9 @@ describe('more than one', () => {
       'second 0',
       'third 0',
       'same 0',
-      expect.stringMatching(/^cfn-hup: these hooks are not looked at: process N: .*\/etc\/cfn\/cfn-hup\.conf/),
+      expect.stringMatching(/^cfn-hup: these hooks are not followed: process N: .*\/etc\/cfn\/cfn-hup\.conf/),
       'hooks 1',
-      expect.stringMatching(
-        /^cfn-hup: cannot follow changes: process N: it is a cfn-hup that follows another configuration/,
-      ),
+      expect.stringMatching(/^cfn-hup: cannot follow changes: process N: it follows another configuration/),
       'daemon 1',
       'nobody follows the changes of /srv/third/cfn-hup.conf: process N follows those',
       '',

@@ -148,7 +148,7 @@ test('a hook of cfn-hup on what Heat no longer shows is left alone', async () =>
     expect(await pass()).toEqual({ code: 0, stderr: '', acted: 'acted\n' });
   }
   expect(machine().read('/var/log/cfn-hup.log')).toContain(
-    'heat shows these credentials the metadata of my server and nothing else: left alone: h\n',
+    'with these credentials heat shows only the metadata of my server: hooks not run: h\n',
   );
 });
 

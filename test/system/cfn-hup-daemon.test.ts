@@ -87,10 +87,10 @@ describe('the service', () => {
   test('a configuration that breaks is said once, and the last good one stays', async () => {
     await start();
     await view().run('echo nonsense >/etc/cfn/cfn-hup.conf');
-    await until('it is said', () => guest.log().includes('going on with the configuration as it was'), said);
+    await until('it is said', () => guest.log().includes('continuing with the previous configuration'), said);
     const before = polls();
     await until('it goes on', () => polls() > before + 2, said);
-    expect(guest.log().match(/going on with the configuration as it was/g)).toHaveLength(1);
+    expect(guest.log().match(/continuing with the previous configuration/g)).toHaveLength(1);
   });
 
   test('one that cannot be used at the start is a failed unit, with the reason in the log', async () => {
@@ -379,7 +379,7 @@ describe('beside the service', () => {
     const stopped = await view().run(['cfn-hup', '--status']);
     expect({ code: stopped.code, stdout: stopped.stdout }).toEqual({
       code: 1,
-      stdout: expect.stringMatching(/^nobody follows changes: start it by systemctl enable --now cfn-hup\.service\n/),
+      stdout: expect.stringMatching(/^nobody follows changes: run systemctl enable --now cfn-hup\.service\n/),
     });
   });
 

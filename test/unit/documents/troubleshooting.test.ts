@@ -24,7 +24,7 @@ test.each([
   "Heat's policy has forbidden guests to ask",
   'Heat has not answered',
   'other users may write to it',
-  'not in force: ',
+  'not used: ',
   'no hooks are configured',
   'it is empty, perhaps an unset variable',
 ])('the guide quotes a message as it is: %s', (message) => {

@@ -62,8 +62,8 @@ it.each<Check>([
   [
     { '/etc/cfn/cfn-hup.conf': MAIN, '/etc/cfn/hooks.conf': HOOK },
     [
-      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
-      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run by root',
+      '/etc/cfn/cfn-hup.conf: stack s, polled every 120 s',
+      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run as root',
       '1 hook, no problems',
     ],
     0,
@@ -76,9 +76,9 @@ it.each<Check>([
     },
     [
       'warning: /etc/cfn/cfn-hup.conf:5: unknown key urrl: did you mean url?',
-      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
-      '/etc/cfn/hooks.d/a: hook [h]: post.update of Resources.Web.Metadata, run by root',
-      '/etc/cfn/hooks.d/a: hook [i]: post.update of Resources.Web.Metadata, run by root',
+      '/etc/cfn/cfn-hup.conf: stack s, polled every 120 s',
+      '/etc/cfn/hooks.d/a: hook [h]: post.update of Resources.Web.Metadata, run as root',
+      '/etc/cfn/hooks.d/a: hook [i]: post.update of Resources.Web.Metadata, run as root',
       '2 hooks, no problems',
     ],
     0,
@@ -98,8 +98,8 @@ it.each<Check>([
     },
     [
       'warning: at the last pass: forbidden: ask the operator',
-      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
-      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run by root',
+      '/etc/cfn/cfn-hup.conf: stack s, polled every 120 s',
+      '/etc/cfn/hooks.conf: hook [h]: post.update of Resources.Web.Metadata, run as root',
       '1 hook, no problems',
     ],
     0,
@@ -111,11 +111,11 @@ it.each<Check>([
       '/var/cache/heat-cfntools/last_metadata_Web': '{"AWS::CloudFormation::Init": {"configSets": {"a": []}}}',
     },
     [
-      '/etc/cfn/hooks.conf:8: hook [i]: the line of action goes on with runas=: break the line before runas=',
+      '/etc/cfn/hooks.conf:8: hook [i]: runas= is on the line of action: start a new line before runas=',
       'warning: /etc/cfn/hooks.conf:4: hook [h]: the action fails with the metadata of Web: no config set "b": there are: a',
-      'warning: /etc/cfn/hooks.conf:8: hook [i]: the path follows Db, and the action applies Web: an update of Web alone does not run it: name one resource in both',
-      'warning: /etc/cfn/hooks.conf:8: hook [i]: the action applies the stack t, and cfn-hup.conf follows s: name one stack in both',
-      '1 problem, 2 hooks in order',
+      'warning: /etc/cfn/hooks.conf:8: hook [i]: the path follows Db, and the action applies Web: an update of Web alone does not run the action: name the same resource in both',
+      'warning: /etc/cfn/hooks.conf:8: hook [i]: the action applies the stack t, and cfn-hup.conf follows s: name the same stack in both',
+      '1 problem, 2 hooks without problems',
     ],
     1,
   ],
@@ -123,7 +123,7 @@ it.each<Check>([
     { '/etc/cfn/cfn-hup.conf': MAIN },
     [
       'warning: /etc/cfn/hooks.conf, /etc/cfn/hooks.d: there are no hooks: add some there',
-      '/etc/cfn/cfn-hup.conf: the stack s, looked at every 120 s',
+      '/etc/cfn/cfn-hup.conf: stack s, polled every 120 s',
       '0 hooks, no problems',
     ],
     0,
@@ -142,18 +142,18 @@ it.each<Check>([
       '/etc/cfn/hooks.d/b: other users may write to it, so it is not used: chmod go-w /etc/cfn/hooks.d/b',
       '/etc/cfn/hooks.d/c:1: text before the first section: the file is not used: begin it with a line [NAME]',
       '/etc/cfn/hooks.conf:9: hook [bad]: unknown trigger "post.upd": did you mean post.update?',
-      '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: make the user, or correct runas',
-      '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: make the user, or correct runas',
+      '/etc/cfn/hooks.conf:5: hook [h]: there is no user nobody-here: create the user, or correct runas',
+      '/etc/cfn/hooks.conf:11: hook [bad]: there is no user me: create the user, or correct runas',
       'warning: /etc/cfn/hooks.conf:10: unknown key x: ignored',
-      '7 problems, 1 hook in order',
+      '7 problems, 1 hook without problems',
     ],
     1,
   ],
   [
     { '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn/keys\n`, '/etc/cfn/hooks.conf': HOOK },
     [
-      '/etc/cfn/cfn-hup.conf:4: there is no file /etc/cfn/keys: make it, or correct credential-file',
-      '1 problem, 1 hook in order',
+      '/etc/cfn/cfn-hup.conf:4: there is no file /etc/cfn/keys: create it, or correct credential-file',
+      '1 problem, 1 hook without problems',
     ],
     1,
   ],
@@ -166,7 +166,7 @@ it.each<Check>([
     [
       'no AWSSecretKey in the credential file: /etc/cfn/keys: add the line',
       'others can read or change the credential file: /etc/cfn/keys: chmod 600 it',
-      '2 problems, 1 hook in order',
+      '2 problems, 1 hook without problems',
     ],
     1,
   ],
@@ -179,13 +179,13 @@ it.each<Check>([
     },
     [
       'others can replace the credential file: /etc/cfn/open/keys: /etc/cfn/open is not safe: chmod go-w /etc/cfn/open',
-      '1 problem, 1 hook in order',
+      '1 problem, 1 hook without problems',
     ],
     1,
   ],
   [
     { '/etc/cfn/cfn-hup.conf': `${MAIN}credential-file=/etc/cfn\n`, '/etc/cfn/hooks.conf': HOOK },
-    ['not a regular file: /etc/cfn', '1 problem, 1 hook in order'],
+    ['not a regular file: /etc/cfn', '1 problem, 1 hook without problems'],
     1,
   ],
   [
@@ -196,13 +196,13 @@ it.each<Check>([
     },
     [
       'the credential file is empty: /etc/cfn/keys: it needs the lines AWSAccessKeyId and AWSSecretKey, or the OS_ lines of an openrc file',
-      '1 problem, 1 hook in order',
+      '1 problem, 1 hook without problems',
     ],
     1,
   ],
   [
     { '/etc/cfn/cfn-hup.conf': '[mian]\nstack=s\n', '/etc/cfn/hooks.conf': HOOK },
-    ['/etc/cfn/cfn-hup.conf:1: unknown section [mian]: did you mean [main]?', '1 problem, 1 hook in order'],
+    ['/etc/cfn/cfn-hup.conf:1: unknown section [mian]: did you mean [main]?', '1 problem, 1 hook without problems'],
     1,
   ],
 ])('%j', async (files, lines, exitCode) => {
@@ -212,7 +212,7 @@ it.each<Check>([
 describe('what it takes to ask Heat', () => {
   const NO_ADDRESS =
     'nothing names the address of heat-api-cfn: /var/lib/heat-cfntools/cfn-metadata-server, /var/lib/heat-cfntools/cfn-boto-cfg: give url= in cfn-hup.conf, or on AWS region= in cfn-hup.conf';
-  const AWS = 'give role=, the role of this instance, or credential-file=';
+  const AWS = 'give role= (the role of this instance) or credential-file=';
   const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
   const OPENRC =
     'export OS_AUTH_URL=https://k:5000/v3\nexport OS_APPLICATION_CREDENTIAL_ID=i\nexport OS_APPLICATION_CREDENTIAL_SECRET="s"\n';
@@ -240,7 +240,7 @@ describe('what it takes to ask Heat', () => {
     };
     const found = await check(files);
     if (lines.length === 0) expect(found.exitCode).toBe(0);
-    else expect(found).toEqual({ lines: [...lines, '1 problem, 1 hook in order'], exitCode: 1 });
+    else expect(found).toEqual({ lines: [...lines, '1 problem, 1 hook without problems'], exitCode: 1 });
   });
 
   it('a url of heat-api-cfn beside keystone credentials', async () => {
@@ -249,7 +249,9 @@ describe('what it takes to ask Heat', () => {
       ...{ '/etc/cfn/keys': OPENRC, '/etc/cfn/hooks.conf': HOOK },
     });
     expect(exitCode).toBe(0);
-    expect(lines.join('\n')).toContain("url= looks like heat-api-cfn; with keystone credentials it is heat's own API");
+    expect(lines.join('\n')).toContain(
+      "url= looks like heat-api-cfn; with keystone credentials it must be the address of heat's own API",
+    );
   });
 
   const bare = { '/var/lib/heat-cfntools/cfn-metadata-server': '', '/etc/default/cfn-hup': '# nothing\n' };
@@ -286,14 +288,14 @@ describe('what it takes to ask Heat', () => {
     [
       'a role that the instance has, before a file that is not read then',
       'region=eu-central-1\nrole=there\ncredential-file=/etc/cfn/missing\n',
-      ['credential-file is used only where there is no such role: role is given, too'],
+      ['credential-file is used only where there is no such role: role is also set'],
     ],
     [
       'a file where there is no such role',
       'region=eu-central-1\nrole=web\ncredential-file=/etc/cfn/missing\n',
       [
-        'there is no file /etc/cfn/missing: make it, or correct credential-file',
-        'credential-file is used only where there is no such role: role is given, too',
+        'there is no file /etc/cfn/missing: create it, or correct credential-file',
+        'credential-file is used only where there is no such role: role is also set',
       ],
     ],
     [
@@ -348,7 +350,7 @@ describe('what it takes to ask Heat', () => {
     const { lines } = await check(given, undefined, ['setpriv'], { environment, roles });
     const places = /^(?:warning: )?(?:\/etc\/cfn\/cfn-hup\.conf:\d: |AWS_ACCESS_KEY_ID: |OS_AUTH_URL: )?/;
     const remarks = lines.filter(
-      (line) => !/^\/etc\/cfn\/(?:cfn-hup\.conf: the stack|hooks)|in order$|no problems$/.test(line),
+      (line) => !/^\/etc\/cfn\/(?:cfn-hup\.conf: stack|hooks)|\d hooks? without problems$|no problems$/.test(line),
     );
     expect(remarks.map((line) => line.replace(places, ''))).toEqual(found);
   });
@@ -368,7 +370,7 @@ it('does not take metadata of an earlier instance for what the action applies', 
 it('finds that -c leads nowhere', async () => {
   expect(await check({}, '/nowhere')).toEqual({
     lines: [
-      'there is no such directory: /nowhere: give one with a cfn-hup.conf, or one of hooks for /etc/cfn/cfn-hup.conf',
+      'there is no such directory: /nowhere: name a directory with a cfn-hup.conf, or a hooks directory for /etc/cfn/cfn-hup.conf',
     ],
     exitCode: 1,
   });

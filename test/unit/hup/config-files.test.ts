@@ -120,7 +120,7 @@ describe('-c', () => {
     [
       '/nowhere',
       { '/etc/cfn/cfn-hup.conf': MAIN },
-      'there is no such directory: /nowhere: give one with a cfn-hup.conf, or one of hooks for /etc/cfn/cfn-hup.conf',
+      'there is no such directory: /nowhere: name a directory with a cfn-hup.conf, or a hooks directory for /etc/cfn/cfn-hup.conf',
     ],
     [
       '/opt/cfn/cfn-hup.conf',
@@ -132,7 +132,7 @@ describe('-c', () => {
       {},
       'there is no such file: /etc/cfn/cfn-hup.conf: write it with [main] and a line stack=NAME',
     ],
-    ['/a/b', { '/a/b': MAIN }, 'not a directory: /a/b: give one with a cfn-hup.conf, or one of hooks'],
+    ['/a/b', { '/a/b': MAIN }, 'not a directory: /a/b: name a directory with a cfn-hup.conf, or a hooks directory'],
     [
       '/opt/hooks',
       { '/opt/hooks/a': hook('a') },
@@ -189,7 +189,7 @@ describe('the main file', () => {
   it('that is a link to nothing is named', () => {
     const { root, refusal } = guest({ '/etc/cfn/hooks.conf': hook('a') });
     symlinkSync('gone', join(root, 'etc/cfn/cfn-hup.conf'));
-    expect(refusal()).toBe('/etc/cfn/cfn-hup.conf: a link that leads nowhere: repair or remove it');
+    expect(refusal()).toBe('/etc/cfn/cfn-hup.conf: a broken link: repair or remove it');
   });
 
   it('may hold hooks, as for heat-cfntools', () => {
@@ -269,7 +269,7 @@ describe('hooks', () => {
       '/etc/cfn/hooks.d/d: larger than 1048576 bytes',
       '/etc/cfn/hooks.d/f:1: text before the first section: the file is not used: begin it with a line [NAME]',
       '/etc/cfn/hooks.d/g:1: [Main] has no triggers, path or action: did you mean [main]?',
-      '/etc/cfn/hooks.d/a:1: hook [broken]: no triggers: name some of post.add, post.update, post.remove, service.restarted',
+      '/etc/cfn/hooks.d/a:1: hook [broken]: no triggers: name one or more of post.add, post.update, post.remove, service.restarted',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no path: as in path=Resources.RES.Metadata',
       '/etc/cfn/hooks.d/a:1: hook [broken]: no action: give the command to run',
       '/etc/cfn/hooks.d/a:5: hook [after]: action is empty: give the command to run',
@@ -294,7 +294,7 @@ describe('hooks', () => {
     symlinkSync('../../nowhere', join(root, 'etc/cfn/hooks.d/nothing'));
     const { hooks, problems, warnings } = read();
     expect(hooks).toMatchObject([{ name: 'linked', file: '/etc/cfn/hooks.d/link' }]);
-    expect(problems).toEqual(['/etc/cfn/hooks.d/nothing: a link that leads nowhere: repair or remove it']);
+    expect(problems).toEqual(['/etc/cfn/hooks.d/nothing: a broken link: repair or remove it']);
     expect(warnings).toEqual(['/etc/cfn/hooks.d/sub: a directory: ignored']);
   });
 

@@ -31,12 +31,12 @@ const cases = (isThere ? readdirSync(directory) : [])
 /** What is wrong in those that cannot work; all the others are fine. */
 const FINDINGS: Readonly<Record<string, readonly string[]>> = {
   'aws-quickstart+quickstart-trendmicro-deepsecurity__templates.marketplace.dsm-mp.template.yaml__DSM.json': [
-    'the line of action goes on with runas=: break the line before runas=',
-    'the path follows DSM, and the action applies DSM1: an update of DSM1 alone does not run it: name one resource in both',
+    'runas= is on the line of action: start a new line before runas=',
+    'the path follows DSM, and the action applies DSM1: an update of DSM1 alone does not run the action: name the same resource in both',
   ],
   'plus3it+terraform-aws-watchmaker__modules.lx-autoscale.watchmaker-lx-autoscale.template.cfn.yaml__WatchmakerLaunchTemplate.json':
     [
-      'the path follows WatchmakerInstance, and the action applies WatchmakerLaunchTemplate: an update of WatchmakerLaunchTemplate alone does not run it: name one resource in both',
+      'the path follows WatchmakerInstance, and the action applies WatchmakerLaunchTemplate: an update of WatchmakerLaunchTemplate alone does not run the action: name the same resource in both',
     ],
 };
 

@@ -105,7 +105,7 @@ export function createDaemon(world: World, wanted: DaemonOptions = {}): DaemonRi
       refusals[name] = left - 1;
       return left > 0 ? RIVAL : undefined;
     },
-    rivalry: {
+    otherDaemon: {
       isSupervised: async () => wanted.isSupervised === true,
       followsOther: () => wanted.isRivalOfOther === true,
       askToEnd: async (pid) => {

@@ -84,12 +84,12 @@ describe('the loop', () => {
     const rig = createDaemon(world, { taken: { 'daemon.lock': 1 } });
     expect(await rig.run()).toBe(ExitCode.done);
     expect(rig.passes).toEqual([]);
-    expect(rig.told).toEqual(['READY=1 STATUS=Another cfn-hup follows changes already.']);
+    expect(rig.told).toEqual(['READY=1 STATUS=Another cfn-hup already follows changes.']);
   });
 
   it('a second daemon, for another configuration, fails, and says so where it has to wait', async () => {
     const leaves = createDaemon(world, { taken: { 'daemon.lock': 2 }, isRivalOfOther: true });
-    const what = `cannot follow changes: process ${RIVAL}: it is a cfn-hup that follows another configuration`;
+    const what = `cannot follow changes: process ${RIVAL}: it follows another configuration`;
     await expect(leaves.run()).rejects.toThrow('cannot follow changes');
     expect(leaves.told).toEqual([]);
     const waits = createDaemon(world, {
@@ -101,11 +101,11 @@ describe('the loop', () => {
   });
 
   it.each<[rival: string, isRivalInBackground: boolean, said: string]>([
-    ['ends', false, `INFO process ${RIVAL} follows changes already: waiting until it ends`],
+    ['ends', false, `INFO process ${RIVAL} already follows changes: waiting until it ends`],
     [
       'which was left in the background, has ended at its request',
       true,
-      `INFO process ${RIVAL} follows the same changes in the background: it was asked to end, and we follow them after it`,
+      `INFO process ${RIVAL} follows the same changes in the background: asked it to stop, and will follow changes after it`,
     ],
   ])(
     'a second daemon that would be started again is up, and waits until the first %s',
@@ -120,7 +120,7 @@ describe('the loop', () => {
       expect(rig.asked).toEqual([RIVAL]);
       expect(rig.passes).toHaveLength(2);
       expect(rig.told).toEqual([
-        'READY=1 STATUS=Waiting: another cfn-hup follows changes already.',
+        'READY=1 STATUS=Waiting: another cfn-hup already follows changes.',
         START.replace('1 hook', '0 hooks'),
         END,
       ]);
@@ -145,7 +145,7 @@ describe('the loop', () => {
 
   it.each<[taken: number, passes: number, said: string | undefined]>([
     [0, 3, undefined],
-    [1, 1, expect.stringMatching(/^WARNING .*daemon\.lock was removed, and another cfn-hup follows changes: ending$/)],
+    [1, 1, expect.stringMatching(/^WARNING .*daemon\.lock was removed, and another cfn-hup follows changes: exiting$/)],
   ])(
     'takes its locks again when their files are removed, or ends for who was faster (%i)',
     async (taken, passes, said) => {
@@ -194,7 +194,7 @@ describe('the configuration', () => {
     expect(await rig.run()).toBe(ExitCode.done);
     expect(rig.passes).toEqual(passes);
     expect(errors()).toEqual(
-      Array(said).fill('ERROR no stack: /etc/cfn/cfn-hup.conf: going on with the configuration as it was'),
+      Array(said).fill('ERROR no stack: /etc/cfn/cfn-hup.conf: continuing with the previous configuration'),
     );
   });
 });
@@ -278,7 +278,7 @@ describe('SIGTERM', () => {
     await until(() => !isAtWork(child));
     expect(state()).toMatchObject({ attempts: 1 });
     expect(world.said).toContain('WARNING an action still runs 0.2 s after the signal to stop: ending it');
-    expect(errors()).toEqual([expect.stringContaining('it was ended, since cfn-hup was told to stop')]);
+    expect(errors()).toEqual([expect.stringContaining('it was ended because cfn-hup was stopped')]);
   });
 
   it('while a fetch gets no answer leaves at once', async () => {
@@ -332,7 +332,7 @@ describe('failure', () => {
     });
     await rig.run();
     expect(errors()).toEqual([
-      expect.stringMatching(/: \/var\/cache\/heat-cfntools: .*: no action runs until it can be kept$/),
+      expect.stringMatching(/: \/var\/cache\/heat-cfntools: .*: no action runs until it can be saved$/),
     ]);
     expect(rig.told.slice(1, 3)).toEqual([
       'STATUS=Following s1 with 1 hook; failing since 2026-11-22T12:00:00Z, see the log.',

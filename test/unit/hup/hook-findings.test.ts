@@ -22,29 +22,38 @@ function found(lines: string, stack = 's1'): { problems: string[]; warnings: str
   return { problems, warnings };
 }
 const arn = (name: string, id = '1') => `arn:openstack:heat::p:stacks/${name}/${id}`;
-const GLUED = 'hook [h]: the line of';
+const GLUED = 'hook [h]:';
 
 it.each<[lines: string, problem: string]>([
-  [`${PATH}\n${WORKS} runas=root`, `/f:3: ${GLUED} action goes on with runas=: break the line before runas=`],
+  [`${PATH}\n${WORKS} runas=root`, `/f:3: ${GLUED} runas= is on the line of action: start a new line before runas=`],
   [
     `${PATH}\n${WORKS} --region us-east-1runas=root`,
-    `/f:3: ${GLUED} action goes on with runas=: break the line before runas=`,
+    `/f:3: ${GLUED} runas= is on the line of action: start a new line before runas=`,
   ],
-  [`${PATH}\naction=/srv/run runas=root`, `/f:3: ${GLUED} action goes on with runas=: break the line before runas=`],
+  [
+    `${PATH}\naction=/srv/run runas=root`,
+    `/f:3: ${GLUED} runas= is on the line of action: start a new line before runas=`,
+  ],
   [
     `${WORKS} triggers=post.update\n${PATH}`,
-    `/f:2: ${GLUED} action goes on with triggers=: break the line before triggers=`,
+    `/f:2: ${GLUED} triggers= is on the line of action: start a new line before triggers=`,
   ],
-  [`${PATH}.${INIT}action=cfn-init -r Web`, `/f:2: ${GLUED} path goes on with action=: break the line before action=`],
-  [`triggers=post.update ${PATH}\n${WORKS}`, `/f:2: ${GLUED} triggers goes on with path=: break the line before path=`],
+  [
+    `${PATH}.${INIT}action=cfn-init -r Web`,
+    `/f:2: ${GLUED} action= is on the line of path: start a new line before action=`,
+  ],
+  [
+    `triggers=post.update ${PATH}\n${WORKS}`,
+    `/f:2: ${GLUED} path= is on the line of triggers: start a new line before path=`,
+  ],
   [
     `${PATH}\n${WORKS}\nrunas=root triggers=post.update`,
-    `/f:4: ${GLUED} runas goes on with triggers=: break the line before triggers=`,
+    `/f:4: ${GLUED} triggers= is on the line of runas: start a new line before triggers=`,
   ],
-  [`triggers=post.update\\n${PATH}\\n${WORKS}`, '/f:2: a line break is written as \\n: break the line there'],
+  [`triggers=post.update\\n${PATH}\\n${WORKS}`, '/f:2: a line break is written as \\n: use a real line break there'],
   [
     `${PATH}\naction=cfn-init -v\n  --stack s1 -r Web`,
-    '/f:3: hook [h]: a line of the action begins with --stack: end the line before it with a \\',
+    '/f:3: hook [h]: a line of the action begins with --stack: end the previous line with a \\',
   ],
 ])('%j is a problem', (lines, problem) => {
   expect(found(lines)).toEqual({ problems: [problem], warnings: [] });
@@ -53,7 +62,7 @@ it.each<[lines: string, problem: string]>([
 it.each<[lines: string, warning: string, stack?: string]>([
   [
     'path=Resources.Other.Metadata\naction=cfn-init -r Web',
-    '/f:3: hook [h]: the path follows Other, and the action applies Web: an update of Web alone does not run it: name one resource in both',
+    '/f:3: hook [h]: the path follows Other, and the action applies Web: an update of Web alone does not run the action: name the same resource in both',
   ],
   [
     `${PATH}\naction=cfn-init -r Web -c update,updat`,
@@ -69,12 +78,12 @@ it.each<[lines: string, warning: string, stack?: string]>([
   ],
   [
     `${PATH}\n${WORKS}`,
-    '/f:3: hook [h]: the action applies the stack s1, and cfn-hup.conf follows s2: name one stack in both',
+    '/f:3: hook [h]: the action applies the stack s1, and cfn-hup.conf follows s2: name the same stack in both',
     's2',
   ],
   [
     `${PATH}\naction=cfn-init -c update -r Web -s ${arn('s1')}`,
-    `/f:3: hook [h]: the action applies the stack ${arn('s1')}, and cfn-hup.conf follows ${arn('s1', '2')}: name one stack in both`,
+    `/f:3: hook [h]: the action applies the stack ${arn('s1')}, and cfn-hup.conf follows ${arn('s1', '2')}: name the same stack in both`,
     arn('s1', '2'),
   ],
 ])('%j is worth a warning', (lines, warning, stack) => {

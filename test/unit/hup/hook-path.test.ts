@@ -37,9 +37,9 @@ it.each<[text: string, what: string]>([
   ["Resources.'../etc'.Metadata", 'the path names the resource "../etc"'],
   ['Resources.a/b.Metadata', 'the path names the resource "a/b"'],
   [`Resources.${'x'.repeat(256)}`, `the path names the resource "${'x'.repeat(256)}"`],
-  ['Resources.Web.LastUpdatedTimestamp', 'the path names "LastUpdatedTimestamp" of Web'],
-  ['Resources.Web.Properties.Name', 'the path names "Properties" of Web'],
-  ['Resources.Web.PhysicalResourceId.x', 'the path goes on behind PhysicalResourceId'],
+  ['Resources.Web.LastUpdatedTimestamp', 'unknown part "LastUpdatedTimestamp" of Web in the path'],
+  ['Resources.Web.Properties.Name', 'unknown part "Properties" of Web in the path'],
+  ['Resources.Web.PhysicalResourceId.x', 'the path continues after PhysicalResourceId'],
 ])('refuses %j', (text, what) => {
   expect(parseHookPath(text)).toMatchObject({ what });
 });

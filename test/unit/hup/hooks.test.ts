@@ -24,7 +24,7 @@ it("AWS's trigger on.command is a warning; the others of the hook work", () => {
     triggers: [['post.update']],
   });
   expect(warnings).toEqual([
-    'f:2: hook [h]: on.command is ignored: it stands for a command that comes by a queue of Amazon SQS, which Heat has not',
+    'f:2: hook [h]: on.command is ignored: it needs a queue of Amazon SQS, which Heat does not have',
   ]);
 });
 
@@ -57,31 +57,31 @@ describe('a hook', () => {
     expect([...problems, ...warnings]).toEqual([]);
   });
 
-  const VALID = 'there are post.add, post.update, post.remove, service.restarted';
+  const VALID = 'valid triggers are post.add, post.update, post.remove, service.restarted';
   it.each<[keys: Record<string, string | undefined>, problem: string]>([
     [
       { triggers: undefined },
-      'f:1: hook [h]: no triggers: name some of post.add, post.update, post.remove, service.restarted',
+      'f:1: hook [h]: no triggers: name one or more of post.add, post.update, post.remove, service.restarted',
     ],
     [
       { triggers: '' },
-      'f:2: hook [h]: triggers is empty: name some of post.add, post.update, post.remove, service.restarted',
+      'f:2: hook [h]: triggers is empty: name one or more of post.add, post.update, post.remove, service.restarted',
     ],
-    [{ triggers: ',' }, `f:2: hook [h]: triggers names none: ${VALID}`],
+    [{ triggers: ',' }, `f:2: hook [h]: triggers names no trigger: ${VALID}`],
     [{ triggers: 'post.update post.upd' }, `f:2: hook [h]: unknown trigger "post.upd": did you mean post.update?`],
     [{ triggers: 'post.updated' }, 'f:2: hook [h]: unknown trigger "post.updated": did you mean post.update?'],
     [{ triggers: 'Post.ad' }, 'f:2: hook [h]: unknown trigger "Post.ad": did you mean post.add?'],
     [{ triggers: undefined, trigers: 'post.add' }, 'f:4: hook [h]: no triggers: write triggers= instead of trigers='],
     [
       { triggers: 'on.command' },
-      `f:2: hook [h]: nothing ever runs it: on.command alone: it stands for a command that comes by a queue of Amazon SQS, which Heat has not; ${VALID}`,
+      `f:2: hook [h]: it never runs: its only trigger is on.command: it needs a queue of Amazon SQS, which Heat does not have; ${VALID}`,
     ],
     [{ triggers: 'on.command,post.upd' }, 'f:2: hook [h]: unknown trigger "post.upd": did you mean post.update?'],
     [{ path: undefined }, 'f:1: hook [h]: no path: as in path=Resources.RES.Metadata'],
     [{ path: '' }, 'f:3: hook [h]: path is empty: as in path=Resources.RES.Metadata'],
     [
       { path: 'Web.Metadata' },
-      'f:3: hook [h]: the path "Web.Metadata" does not name a resource: write Resources.RES.Metadata, and keys behind it with dots between',
+      'f:3: hook [h]: the path "Web.Metadata" does not name a resource: write Resources.RES.Metadata, followed by keys separated by dots',
     ],
     [{ path: `${HOOK.path}\n  x` }, 'f:3: path has more than one line: is the next line indented by mistake?'],
     [{ action: undefined }, 'f:1: hook [h]: no action: give the command to run'],

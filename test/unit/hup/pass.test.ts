@@ -218,8 +218,8 @@ describe('an image of a running guest', () => {
     if (published !== undefined) publishMetadata(world.files, published, 'r', us);
     for (let pass = 0; pass < 3; pass++) await world.pass(hooks, {}, { isAnew: true });
     expect(world.acted().slice(1)).toEqual(acted);
-    const said = `WARNING the state of h, quiet was written by another instance, ${first}, as in an image of a running guest: ignored, the hooks begin anew`;
-    expect(world.said.filter((line) => line.includes('begin anew'))).toEqual([said]);
+    const said = `WARNING the state of h, quiet was written by another instance, ${first}, as in an image of a running guest: it is ignored, and the hooks start over`;
+    expect(world.said.filter((line) => line.includes('start over'))).toEqual([said]);
   });
 });
 
@@ -316,7 +316,7 @@ describe('what is published', () => {
     world.heat['s'] = '{"v":1}';
     for (let pass = 0; pass < 2; pass++)
       expect(await world.pass([hookIn(world), hookIn(world, { name: 's', resource: 's' })])).toMatchObject({
-        unkept: expect.stringMatching(`: ${CACHE}: .*: no action runs until it can be kept$`),
+        unkept: expect.stringMatching(`: ${CACHE}: .*: no action runs until it can be saved$`),
       });
     expect(world.acted()).toEqual([]);
     // One complaint, for both resources and both passes.
@@ -393,7 +393,7 @@ describe('an action that fails', () => {
     await world.pass([hook]);
     expect(world.acted()).toHaveLength(1);
     expect(JSON.parse(world.read(stateFileOf()) ?? '')).toMatchObject({ isParked: true, attempts: 10 });
-    expect(world.said.join('\n')).toMatch(/ERROR .*parked after 10 failed attempts: its action did not come back/);
+    expect(world.said.join('\n')).toMatch(/ERROR .*parked after 10 failed attempts: its action did not finish/);
   });
 
   it('is on record before it runs', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FIRST_PACE, type Pace, type PollOutcome, phaseOf, planPoll } from '../../../src/hup/schedule.ts';
+import { FIRST_POLL_STATE, type PollOutcome, type PollState, phaseOf, planPoll } from '../../../src/hup/schedule.ts';
 
 const MINUTE = 60_000;
 const NOON = Date.parse('2026-11-22T12:00:00Z');
@@ -8,10 +8,10 @@ const FAILED: PollOutcome = { changed: false, hasFailed: true };
 
 function delay(
   outcome: PollOutcome,
-  more: { interval?: number; phase?: number; now?: number; random?: number; pace?: Pace } = {},
+  more: { interval?: number; phase?: number; now?: number; random?: number; state?: PollState } = {},
 ) {
-  const { interval = MINUTE, phase = 0.25, now = NOON, random = 0, pace = FIRST_PACE } = more;
-  return planPoll(pace, outcome, { interval, phase }, now, () => random);
+  const { interval = MINUTE, phase = 0.25, now = NOON, random = 0, state = FIRST_POLL_STATE } = more;
+  return planPoll(state, outcome, { interval, phase }, now, () => random);
 }
 
 describe('the place of a host in an interval', () => {
@@ -64,15 +64,15 @@ describe('when all is well', () => {
 
 describe('a clock that is set, or that stood still', () => {
   it.each([-1e12, -3600_000, -500, 500, 3600_000, 1e12])('by %i ms: no rush, no wait beyond 1.2 intervals', (step) => {
-    let { pace } = delay({ changed: true, hasFailed: false });
+    let { state } = delay({ changed: true, hasFailed: false });
     let now = NOON + step;
     const ends = now + 2 * 60 * MINUTE;
     let polls = 0;
     for (; now < ends; polls++) {
-      const plan = delay(WELL, { now, pace, random: 0.5 });
+      const plan = delay(WELL, { now, state, random: 0.5 });
       expect(plan.delay).toBeGreaterThanOrEqual(1000);
       expect(plan.delay).toBeLessThanOrEqual(1.2 * MINUTE);
-      pace = plan.pace;
+      state = plan.state;
       now += plan.delay;
     }
     // Two hours of one a minute, and three minutes of four.
@@ -89,9 +89,9 @@ describe('after a change', () => {
   ])('an interval of %i: a poll each %i for three minutes', (interval, step) => {
     const first = delay({ changed: true, hasFailed: false }, { interval });
     expect(first.delay).toBeLessThanOrEqual(1.1 * step);
-    expect(delay(WELL, { interval, pace: first.pace, now: NOON + 170_000 }).delay).toBeLessThanOrEqual(1.2 * step);
+    expect(delay(WELL, { interval, state: first.state, now: NOON + 170_000 }).delay).toBeLessThanOrEqual(1.2 * step);
     expect(
-      delay(WELL, { interval, phase: 0.5, pace: first.pace, now: Math.ceil((NOON + 181_000) / interval) * interval })
+      delay(WELL, { interval, phase: 0.5, state: first.state, now: Math.ceil((NOON + 181_000) / interval) * interval })
         .delay,
     ).toBe(interval / 2);
   });
@@ -105,15 +105,15 @@ describe('after a change', () => {
 
 describe('after failures', () => {
   it('it skips a random number of slots below 1, 2, 4, ..., and looks once in ten minutes at least', () => {
-    let pace = FIRST_PACE;
+    let state = FIRST_POLL_STATE;
     const most: number[] = [];
     for (let failure = 1; failure <= 7; failure++) {
       const slots = new Set<number>();
       for (let random = 0; random < 1; random += 0.01) {
-        const plan = planPoll(pace, FAILED, { interval: MINUTE, phase: 0.25 }, NOON, () => random);
+        const plan = planPoll(state, FAILED, { interval: MINUTE, phase: 0.25 }, NOON, () => random);
         slots.add(Math.floor((plan.delay - 15_000) / MINUTE));
       }
-      pace = planPoll(pace, FAILED, { interval: MINUTE, phase: 0.25 }, NOON, () => 0).pace;
+      state = planPoll(state, FAILED, { interval: MINUTE, phase: 0.25 }, NOON, () => 0).state;
       most.push(slots.size);
     }
     expect(most).toEqual([1, 2, 4, 8, 10, 10, 10]);
@@ -121,12 +121,12 @@ describe('after failures', () => {
 
   it('with an interval of more than ten minutes, each of its slots', () => {
     const interval = 30 * MINUTE;
-    const { delay: got } = delay(FAILED, { interval, random: 0.99, pace: { failures: 40, quickUntil: 0 } });
+    const { delay: got } = delay(FAILED, { interval, random: 0.99, state: { failures: 40, quickUntil: 0 } });
     expect(got).toBeLessThanOrEqual(1.2 * interval);
   });
 
   it('one that goes well ends it', () => {
-    expect(delay(WELL, { pace: { failures: 9, quickUntil: 0 } })).toEqual({ delay: 15_000, pace: FIRST_PACE });
+    expect(delay(WELL, { state: { failures: 9, quickUntil: 0 } })).toEqual({ delay: 15_000, state: FIRST_POLL_STATE });
   });
 
   it.each<[asked: number, expected: number]>([

@@ -143,7 +143,7 @@ describe('warnings', () => {
     ['proxy=h', 'cfn-hup.conf:3: unknown key proxy: ignored'],
     [
       'credential_file=/a\ncredential-file=/b',
-      'cfn-hup.conf:3: credential_file is ignored: credential-file is given, too',
+      'cfn-hup.conf:3: credential_file is ignored: credential-file is also set',
     ],
     ...['0', '0m', '0s', '0h', '0.0', '00'].map((zero): [string, string] => [
       `interval=${zero}`,
@@ -151,7 +151,7 @@ describe('warnings', () => {
     ]),
     [
       'role=r\ncredential-file=/b',
-      'cfn-hup.conf:4: credential-file is used only where there is no such role: role is given, too',
+      'cfn-hup.conf:4: credential-file is used only where there is no such role: role is also set',
     ],
   ])('%j', (lines, warning) => {
     const { settings, warnings } = decoded(`[main]\nstack=s\n${lines}`);

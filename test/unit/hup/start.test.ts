@@ -5,7 +5,7 @@ import {
   type Request,
   type ServiceUnit,
   type Start,
-  type Surroundings,
+  type StartContext,
 } from '../../../src/hup/start.ts';
 
 const US = 100;
@@ -19,27 +19,27 @@ const UNIT: ServiceUnit = {
   isTriggered: false,
   pidFile: '',
 };
-const SHELL: Surroundings = {
+const SHELL: StartContext = {
   pid: US,
   parentPid: 50,
   parentNames: [],
-  isToldMain: false,
+  isExecPid: false,
   unit: undefined,
   isOwnUnit: false,
 };
-const inOwn = (unit: Partial<ServiceUnit>): Surroundings => ({ ...SHELL, unit: { ...UNIT, ...unit }, isOwnUnit: true });
-const inOther = (unit: Partial<ServiceUnit>): Surroundings => ({
+const inOwn = (unit: Partial<ServiceUnit>): StartContext => ({ ...SHELL, unit: { ...UNIT, ...unit }, isOwnUnit: true });
+const inOther = (unit: Partial<ServiceUnit>): StartContext => ({
   ...SHELL,
   unit: { ...UNIT, id: 'x.service', ...unit },
 });
 const oneshot = { type: 'oneshot', subState: 'start' } as const;
 const forking = { type: 'forking', subState: 'start', mainPid: 0, controlPid: US } as const;
 const byScript = { mainPid: 7 } as const;
-const below = (name: string, parentPid = 50): Surroundings => ({ ...SHELL, parentNames: [name], parentPid });
+const below = (name: string, parentPid = 50): StartContext => ({ ...SHELL, parentNames: [name], parentPid });
 const FOLLOW = 'pass-then-follow';
 
 describe('a bare call, and --no-daemon', () => {
-  it.each<[who: string, surroundings: Surroundings, bare: Start, noDaemon: Start, isFollowed?: boolean]>([
+  it.each<[who: string, context: StartContext, bare: Start, noDaemon: Start, isFollowed?: boolean]>([
     ['a shell, cron, cloud-init', SHELL, FOLLOW, 'pass'],
     ['a script of a unit, as of cloud-final', inOther({ ...oneshot, ...byScript }), FOLLOW, 'pass'],
     ['a script of a simple unit', inOther(byScript), FOLLOW, 'pass'],
@@ -76,7 +76,7 @@ describe('a bare call, and --no-daemon', () => {
     ['Type=oneshot, by a script', inOwn({ ...oneshot, ...byScript, remains: true }), 'pass-then-loop', 'pass'],
     ['Type=oneshot, by a timer', inOwn({ ...oneshot, isTriggered: true }), 'pass', 'pass'],
     ['Type=oneshot of another name, by a timer', inOther({ ...oneshot, isTriggered: true }), 'pass', 'pass'],
-    ['a unit of the manager of a user', { ...SHELL, isToldMain: true }, 'loop', 'loop'],
+    ['a unit of the manager of a user', { ...SHELL, isExecPid: true }, 'loop', 'loop'],
     ['supervisord', below('supervisord'), 'loop', 'loop'],
     ['runit', below('runsv'), 'loop', 'loop'],
     ['s6', below('s6-supervise'), 'loop', 'loop'],
@@ -86,18 +86,18 @@ describe('a bare call, and --no-daemon', () => {
     ['inittab', below('init', 1), 'loop', 'loop'],
     ['a script as the first process', below('entrypoint.sh', 1), FOLLOW, 'pass'],
     ['a program called init further down', below('init'), FOLLOW, 'pass'],
-  ])('%s', (_, surroundings, bare, noDaemon, isFollowed = false) => {
-    const plan = (request: Request) => planStart(request, surroundings, isFollowed);
+  ])('%s', (_, context, bare, noDaemon, isFollowed = false) => {
+    const plan = (request: Request) => planStart(request, context, isFollowed);
     expect([plan('bare'), plan('foreground'), plan('pass'), plan('loop')]).toEqual([bare, noDaemon, 'pass', 'loop']);
   });
 });
 
-it.each<[who: string, surroundings: Surroundings, expected: boolean]>([
+it.each<[who: string, context: StartContext, expected: boolean]>([
   ['a shell', SHELL, false],
   ['a loop that a script has left', inOther({ ...oneshot, ...byScript }), false],
   ['a unit', inOther({}), true],
   ['a loop that a forking unit has left', inOther({ ...forking, controlPid: 0 }), true],
   ['runit', below('runsv'), true],
-])('who is started again when it ends: %s', (_, surroundings, expected) => {
-  expect(isSupervised(surroundings)).toBe(expected);
+])('who is started again when it ends: %s', (_, context, expected) => {
+  expect(isSupervised(context)).toBe(expected);
 });

@@ -4,11 +4,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type HookState, newHookState } from '../../../src/hup/hook-state.ts';
 import type { Hook } from '../../../src/hup/hooks.ts';
 import {
-  peekHookState,
+  corruptStates,
+  inspectHookState,
   prepareStateDirectory,
   readHookState,
   removeOtherStates,
-  setAside,
   writeHookState,
 } from '../../../src/hup/state-files.ts';
 import { createWorld, type HookOptions, hookIn, MAIN, stateFileOf, type World } from './world.ts';
@@ -24,7 +24,7 @@ beforeEach(() => {
 const around = (...hooks: Hook[]) => ({ hooks, main: MAIN, files: [MAIN, FILE, '/etc/cfn/hooks.d/x'] });
 const read = (hook: Hook) => readHookState(world.system, hook, around(hook));
 const peek = (hook: Hook, there = around(hook)) => {
-  const state = peekHookState(world.system, hook, there);
+  const state = inspectHookState(world.system, hook, there);
   return typeof state === 'string' ? undefined : state;
 };
 const newStateOf = (hook: Hook) => newHookState(hook, { kind: 'value', value: JSON.stringify(hook.name) });
@@ -97,13 +97,15 @@ describe('a record', () => {
     const { state, corrupt } = read(hook);
     expect(state).toEqual(newHookState(hook, { kind: 'unknown' }));
     expect(corrupt).toMatch(/^the state of the hook h is corrupt \(.*\): set aside as \S+h@\S+\.corrupt-\S+$/);
-    expect(setAside(world.system, hook).map((path) => world.read(path))).toEqual(['{"version"']);
+    expect(corruptStates(world.system, hook).map((path) => world.read(path))).toEqual(['{"version"']);
     expect(read(hook)).toEqual({ state });
   });
 
   it('that is corrupt is only looked at by --status', () => {
     world.write(stateFileOf('h'), '{"version"');
-    expect(peekHookState(world.system, named('h'), around(named('h')))).toMatch(/^damaged: .*h@.*\.json: .*truncated/);
+    expect(inspectHookState(world.system, named('h'), around(named('h')))).toMatch(
+      /^damaged: .*h@.*\.json: .*truncated/,
+    );
     expect(world.read(stateFileOf('h'))).toBe('{"version"');
   });
 });

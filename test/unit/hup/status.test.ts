@@ -9,7 +9,7 @@ import type { Exec } from '../../../src/system/programs/exec.ts';
 import { createWorld, hookIn, MAIN, SETTINGS, stateFileOf, type Telling, type World } from './world.ts';
 
 const FOLLOWED = 'followed by cfn-hup.timer';
-const NOBODY = 'nobody follows changes: run cfn-hup (a daemon), or cfn-hup -f by cron';
+const NOBODY = 'nobody follows changes: run cfn-hup (as a daemon), or cfn-hup -f from cron';
 
 let world: World;
 beforeEach(() => {
@@ -61,7 +61,7 @@ describe('what was damaged is told, and the rest as well', () => {
       const { lines, exitCode } = await status([hook]);
       const said = lines.join(' ').replaceAll(/ +/g, ' ');
       expect({ path, exitCode, first: lines[0] }).toEqual({ path, exitCode: 1, first: FOLLOWED });
-      expect(said).toMatch(new RegExp(`: ${path}.*: remove it, it is written anew`));
+      expect(said).toMatch(new RegExp(`: ${path}.*: remove it, the next pass writes it again`));
       expect(said).toMatch(/ h \S+ (s ago )?0 s ago 0 s ago ok/);
       // A pass is not kept from its work.
       expect(await world.pass([hook])).toMatchObject({ fetched: 1, unkept: undefined });
@@ -77,9 +77,9 @@ describe('what was damaged is told, and the rest as well', () => {
     expect({ lines, exitCode }).toEqual({
       lines: [
         FOLLOWED,
-        'Heat was not asked yet',
-        'damaged: /run/cfn-hup/last-check.json: a value is of a wrong kind: remove it, it',
-        '  is written anew',
+        'Heat has not been asked yet',
+        'damaged: /run/cfn-hup/last-check.json: a value has the wrong type: remove it,',
+        '  the next pass writes it again',
         'HOOK  CHECKED  CHANGED  SUCCEEDED  STATE',
         'h     never    0 s ago  0 s ago    ok',
       ],
@@ -112,9 +112,9 @@ describe('the table', () => {
     expect(await status([], ['/etc/cfn/hooks.conf: [x]: no path'])).toEqual({
       lines: [
         FOLLOWED,
-        'Heat is not asked without hooks',
+        'Heat is not asked, since there are no hooks',
         'no hooks are configured',
-        'not in force: /etc/cfn/hooks.conf: [x]: no path',
+        'not used: /etc/cfn/hooks.conf: [x]: no path',
       ],
       exitCode: 1,
     });
@@ -124,10 +124,10 @@ describe('the table', () => {
     expect(await status([hookIn(world, { name: 'reload' })])).toEqual({
       lines: [
         FOLLOWED,
-        'Heat was not asked yet',
+        'Heat has not been asked yet',
         'HOOK    CHECKED  CHANGED  SUCCEEDED  STATE',
         'reload  never    never    never      new',
-        'no hook was looked at yet',
+        'no hook has been checked yet',
       ],
       exitCode: 1,
     });
@@ -140,12 +140,12 @@ describe('the table', () => {
     expect((await status([old, added])).lines.slice(3)).toEqual([
       'old    0 s ago  0 s ago  0 s ago    ok',
       'added  never    never    never      new',
-      'what is new was not looked at yet',
+      'new hooks have not been checked yet',
     ]);
     world.files.remove(stateFileOf('old'));
     expect((await status([old])).lines.slice(3)).toEqual([
       'old   never    never    never      new',
-      'no hook was looked at yet',
+      'no hook has been checked yet',
     ]);
   });
 
@@ -172,7 +172,7 @@ describe('the table', () => {
     const { lines, exitCode } = await status(hooks);
     expect({ row: lines[4], note: lines[5], exitCode }).toEqual({
       row: 'failing  0 s ago  3 min ago  never      parked after 2',
-      note: 'failing: parked: it runs again when what it looks at changes',
+      note: 'failing: parked: it runs again when the value at its path changes',
       exitCode: 1,
     });
     expect(await world.pass(hooks, { maxAttempts: 2 })).toMatchObject({ failedActions: 0, parkedHooks: 1 });
@@ -309,7 +309,10 @@ describe('how Heat answered last', () => {
     world.write('/var/lib/cfn-hup', '');
     await world.pass([hookIn(world)]);
     const { lines, exitCode } = await status([]);
-    expect({ line: lines[2], exitCode }).toEqual({ line: expect.stringMatching(/^not all was done: /), exitCode: 1 });
+    expect({ line: lines[2], exitCode }).toEqual({
+      line: expect.stringMatching(/^the last pass is incomplete: /),
+      exitCode: 1,
+    });
   });
 });
 
@@ -348,11 +351,11 @@ describe('who follows', () => {
   it('a daemon: its unit, its next poll, and none once it has ended', async () => {
     live();
     note();
-    expect(await first()).toBe(`followed by cfn-hup.service (process ${process.pid}), a poll is under way`);
+    expect(await first()).toBe(`followed by cfn-hup.service (process ${process.pid}), a poll is in progress`);
     note(40);
     expect(await first()).toBe(`followed by cfn-hup.service (process ${process.pid}), next poll in 40 s`);
     world.wait(41_000);
-    expect(await first()).toBe(`followed by cfn-hup.service (process ${process.pid}), a poll is under way`);
+    expect(await first()).toBe(`followed by cfn-hup.service (process ${process.pid}), a poll is in progress`);
     world.wait(20 * 60_000);
     expect(await first()).toMatch(/, its poll is 20 min overdue$/);
     live(7, 'cloud-final.service');
@@ -372,7 +375,7 @@ describe('who follows', () => {
       () => findFollower(world.system),
     );
     expect({ text: lines.slice(0, 2).join(), exitCode }).toEqual({
-      text: expect.stringMatching(/; its last pass\b.*\bfailed: see\b.*cfn-hup\.log$/),
+      text: expect.stringMatching(/; its last\W+pass\b.*\bfailed: see\b.*cfn-hup\.log$/),
       exitCode: 1,
     });
   });
@@ -403,7 +406,7 @@ describe('who follows', () => {
 
   it.each<[service: string, timer: string, exitCode: number, said: string]>([
     ['inactive', 'active', 0, 'followed by cfn-hup.timer'],
-    ['inactive', 'inactive', 0, 'nobody follows changes: start it by systemctl enable --now cfn-hup.service'],
+    ['inactive', 'inactive', 0, 'nobody follows changes: run systemctl enable --now cfn-hup.service'],
     ['failed', '', 0, 'nobody follows changes: cfn-hup.service has failed: see journalctl -u cfn-hup'],
     ['deactivating', '', 0, 'nobody follows changes: cfn-hup.service is about to stop'],
     ['activating', '', 0, 'nobody follows changes: cfn-hup.service does not stay up: journalctl -u cfn-hup'],
@@ -432,7 +435,7 @@ describe('who follows', () => {
     for (const main of ['/etc/cfn', '/srv/c2', '/srv/other']) world.write(`${main}/cfn-hup.conf`, '');
     world.write('/etc/cron.d/first', '* * * * * root cfn-hup -f\n');
     units('inactive', 'active');
-    expect(await firstOf('/srv/c2')).toMatch(/^nobody follows changes: call cfn-hup -f -c \/srv\/c2 by cron /);
+    expect(await firstOf('/srv/c2')).toMatch(/^nobody follows changes: run cfn-hup -f -c \/srv\/c2 from cron /);
     world.write('/etc/cron.d/second', '* * * * * root cfn-hup -f --config="/srv/c2" >/dev/null 2>&1\n');
     expect(await firstOf('/srv/c2')).toMatch(/^followed by cron, by \/etc\/cron.d\/second /);
     world.write(`/proc/${process.pid}/cmdline`, 'cfn-hup\0--daemon\0');

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { probeSurroundings } from '../../../src/hup/start.ts';
+import { inspectStart } from '../../../src/hup/start.ts';
 import type { Exec } from '../../../src/system/programs/exec.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -32,7 +32,7 @@ function probe(shown: string | undefined, told?: string) {
     },
   };
   if (shown !== undefined) world.write('/run/systemd/system/x', '');
-  return probeSurroundings({ files: world.files, exec }, US, told).then((found) => ({ ...found, asked }));
+  return inspectStart({ files: world.files, exec }, US, told).then((found) => ({ ...found, asked }));
 }
 
 it.each<[cgroup: string, asked: string | undefined]>([
@@ -55,7 +55,7 @@ it('what systemd knows of it', async () => {
   expect(await probe(`${OWN}\n${OTHER}`, '100')).toMatchObject({
     parentPid: 1,
     parentNames: ['systemd'],
-    isToldMain: true,
+    isExecPid: true,
     isOwnUnit: false,
     unit: {
       id: 'my-hup.service',
@@ -72,7 +72,7 @@ it('what systemd knows of it', async () => {
 it('our unit under an alias is ours', async () => {
   put(US, 1, ['cfn-hup'], 'cfn-hup', '0::/system.slice/my-hup.service\n');
   const alias = OWN.replace('cfn-hup', 'my-hup');
-  expect(await probe(`${alias}\n${alias}`, '7')).toMatchObject({ isOwnUnit: true, isToldMain: false });
+  expect(await probe(`${alias}\n${alias}`, '7')).toMatchObject({ isOwnUnit: true, isExecPid: false });
 });
 
 it.each<[what: string, shown: string | undefined]>([
@@ -115,8 +115,8 @@ it.each<[command: string[], isForUs: boolean]>([
   put(US, 7, ['cfn-hup'], 'cfn-hup');
   put(7, 1, command, 'sh');
   put(1, 0, ['/sbin/init'], 'systemd');
-  const stands = { pid: 7, parentPid: 1, parentNames: ['systemd'], isToldMain: true };
-  expect(await probe(undefined, '7')).toMatchObject(isForUs ? stands : { pid: US, parentPid: 7, isToldMain: false });
+  const stands = { pid: 7, parentPid: 1, parentNames: ['systemd'], isExecPid: true };
+  expect(await probe(undefined, '7')).toMatchObject(isForUs ? stands : { pid: US, parentPid: 7, isExecPid: false });
 });
 
 it('a process that has ended', async () => {
