@@ -24,34 +24,34 @@ import type { System } from './system/system.ts';
 
 export interface Context {
   readonly system: System;
-  /** Errors and warnings also go to stderr, unless the command is a quiet one. */
+  /** Errors and warnings also go to stderr, unless the command is quiet. */
   readonly log: Log;
-  /** Says an error on stderr that a quiet command has only logged. */
+  /** Prints an error to stderr that a quiet command has only logged. */
   readonly printAlways: (line: string) => void;
-  /** Says an error that the log has already on stderr, unless the command is a quiet one. */
+  /** Prints an error that is in the log already to stderr, unless the command is quiet. */
   readonly printAgain: (line: string) => void;
-  /** Says on stderr what is no error and what the log has already. */
+  /** Prints to stderr a text that is not an error and is in the log already. */
   readonly notice: (text: string) => void;
-  /** The file that the log goes to; undefined where it cannot be written. */
+  /** The log file; undefined when it cannot be written. */
   readonly logPath: () => string | undefined;
   readonly verbose: boolean;
-  /** For a configuration that wants what -v does; -v itself stays in force. */
+  /** Applies `verbose` of a configuration; false does not turn -v off. */
   readonly setVerbose: (isWanted: boolean) => void;
   readonly redactor: Redactor;
-  /** Prints to stdout what a person reads, with secrets taken out; in colour on a terminal. */
+  /** Prints a line for people to stdout, with secrets redacted; in colour on a terminal. */
   readonly print: (line: string, tone?: Tone) => void;
   /**
-   * Prints to stdout what was asked for, as it is: a secret in it is what the caller wants to see.
+   * Prints a result to stdout without redaction: a secret in it is what the caller has asked for.
    * @throws Problem when it cannot be written
    */
   readonly write: (text: string) => void;
-  /** The same for lines, with secrets taken out. */
+  /** Prints the lines of a result to stdout, with secrets redacted. @throws Problem when they cannot be written */
   readonly writeLines: (lines: readonly string[]) => void;
-  /** Shows on a terminal what takes long; undefined where there is none. */
+  /** Shows the progress of long steps on a terminal; undefined when there is no terminal. */
   readonly progress: Progress | undefined;
-  /** Hands over what the journal has not got yet. To be called when the command has ended. */
+  /** Sends the remaining entries to the journal. Call it when the command has ended. */
   readonly drain: () => Promise<void>;
-  /** Ends the process, although something may be under way. */
+  /** Ends the process, even while work is in progress. */
   readonly leave: (exitCode: ExitCode) => Promise<never>;
 }
 
@@ -60,28 +60,28 @@ export type { Output };
 export interface ContextOptions {
   readonly command: string;
   readonly verbose: boolean;
-  /** Says nothing on stderr but what keeps the command from its work, unless a person reads there or has said -v. */
+  /** Prints only fatal errors to stderr, unless stderr is a terminal or -v is given. */
   readonly isQuiet?: boolean;
   readonly output: Output;
   /** The directory that all paths are taken below; `/` for this machine. */
   readonly root?: string;
   readonly proxies?: ProxyChoice;
-  /** What the command was told to work on, for the journal. */
+  /** The stack and the resource of the command line, for the journal. */
   readonly stack?: string | undefined;
   readonly resource?: string | undefined;
-  /** The one of the process, which has to outlive the command: what ends it is reported with it, too. */
+  /** The redactor of the process. It outlives the command, since the error that ends the command needs it as well. */
   readonly redactor?: Redactor;
 }
 
 const STDOUT = 1;
 const STDERR = 2;
-/** A guard, where no logrotate is at work. */
+/** The limit of a log file, for machines without logrotate. */
 const MOST_LOG_BYTES = 10 * 1024 * 1024;
 
-/** Why an ordinary user, or a small or read-only system, has no log. */
-const OUT_OF_REACH: readonly (ProblemCode | undefined)[] = ['CFN_FILE_MISSING', 'CFN_FILE_UNUSABLE'];
+/** Causes for which a missing log file is normal: for an ordinary user, or on a small or read-only system. */
+const EXPECTED_CAUSES: readonly (ProblemCode | undefined)[] = ['CFN_FILE_MISSING', 'CFN_FILE_UNUSABLE'];
 
-/** Builds the outside world: the only place that does. */
+/** Creates the access to the outside world. Nothing else does. */
 export function createContext(options: ContextOptions): Context {
   const { command, verbose, root = '/', proxies = {}, stack, resource } = options;
   const environment = process.env;
@@ -109,7 +109,7 @@ export function createContext(options: ContextOptions): Context {
     abort,
   };
   const { redactor = new Redactor() } = options;
-  // It reaches every child, and what a child prints reaches the log.
+  // Every child process gets the environment, and its output goes to the log.
   redactor.addEnvironment(environment);
   redactor.addEnvironment({ http_proxy: proxies.http, https_proxy: proxies.https });
   const redact = (text: string): string => redactor.redact(text);
@@ -140,7 +140,7 @@ export function createContext(options: ContextOptions): Context {
     (text) => writeToConsole(paths.console, text),
   );
   const write = (text: string): void => {
-    // Who does not read holds this thread: from here on a signal ends us without it.
+    // A slow reader blocks this thread. From here on, a signal ends the process at once.
     signals.close();
     mustWrite(output, text);
   };
@@ -174,15 +174,15 @@ export function createContext(options: ContextOptions): Context {
   };
 }
 
-/** @throws Problem when what was asked for does not get to who asked */
+/** Writes a result to stdout. @throws Problem when it cannot be written */
 export function mustWrite({ stdout }: Output, text: string): void {
   if (stdout(text)) return;
   throw new Problem('cannot write to stdout', { hint: 'it is closed, its disk is full, or nobody reads it any more' });
 }
 
 /**
- * The log file may be out of reach (an ordinary user, a read-only root): what is said then goes to stderr alone. Any
- * other cause, a link that an administrator has put there for example, is a warning.
+ * Appends to the log file. An ordinary user, or a machine with a read-only root, has none: then messages go only to stderr.
+ * Any other cause, for example a link in place of the file, is a warning.
  */
 function logFile(
   { files }: System,
@@ -199,9 +199,9 @@ function logFile(
       } catch (error) {
         works = false;
         const problem = fileProblem('cannot write', path, error);
-        // Another root may be unusable as a whole, which is an error of its own.
-        const isTold = files.root === '/' && !OUT_OF_REACH.includes(problem.code);
-        if (isTold) warn(`there is no log: ${problem.line}`);
+        // Another root may be unusable as a whole, which is reported separately.
+        const isUnexpected = files.root === '/' && !EXPECTED_CAUSES.includes(problem.code);
+        if (isUnexpected) warn(`there is no log: ${problem.line}`);
       }
     },
     path: () => (works ? path : undefined),

@@ -7,12 +7,13 @@ import { endBySignal, endProcess } from './system/signals.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
-/** Milliseconds between two looks at a reader that is slow. */
+/** Milliseconds between two attempts to write to a slow reader. */
 const PAUSE = 10;
 
 /**
- * Writes all of a text at once; making process.stdout would cost each start 2 ms of CPU. What cannot be written (the
- * reader has gone away, as in `cfn-init | head`) must not end a run half way; whoever prints a result looks at what this returns.
+ * Makes a function that writes a text synchronously. process.stdout would cost each start 2 ms of CPU. A failed write must not
+ * end a run half way, for example when the reader has gone away (`cfn-init | head`). The caller that prints a result checks
+ * the return value.
  * @returns a function that returns whether all of its text was written
  */
 function writer(fd: number): (text: string) => boolean {
@@ -22,7 +23,7 @@ function writer(fd: number): (text: string) => boolean {
       try {
         rest = rest.subarray(writeSync(fd, rest));
       } catch (error) {
-        // A pipe that somebody made non-blocking, and that is full.
+        // Somebody has made the pipe non-blocking, and it is full.
         if (errnoOf(error) !== 'EAGAIN') return false;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
       }
@@ -34,7 +35,7 @@ function writer(fd: number): (text: string) => boolean {
 const redactor = new Redactor();
 const output = { stdout: writer(STDOUT), stderr: writer(STDERR) };
 
-// For what no promise carries to run(): an error event that nobody listens to.
+// For errors outside the promise of run(), such as an error event without a listener.
 process.on('uncaughtException', (error) => {
   const problem = machineProblem(error);
   const line = problem?.line ?? `a bug in cfntools: ${describeError(error)}: please report it`;
@@ -44,7 +45,7 @@ process.on('uncaughtException', (error) => {
 
 let hasEnded = false;
 
-// Nothing is left to wait for. Whatever the cause, a command that is not done must not look as if it were.
+// Nothing is left to wait for, but the command has not finished. This must not look like a success.
 process.once('beforeExit', () => {
   if (hasEnded) return;
   output.stderr('cfntools: a bug in cfntools: the command never finished: please report it\n');
@@ -53,7 +54,7 @@ process.once('beforeExit', () => {
 
 void run(process.argv0, process.argv.slice(2), output, redactor).then((end) => {
   hasEnded = true;
-  // Not by the loop's own end: Node would take its heap to pieces, which costs 2 ms, and wait for lookups that were given
-  // up. In the next turn, so that what is under way in this one gets done.
+  // Do not wait for the end of the event loop: Node would free its heap, which costs 2 ms, and wait for abandoned lookups.
+  // Exit in the next turn, so that pending work of this turn gets done.
   setImmediate(() => (typeof end === 'string' ? endBySignal(end) : endProcess(end)));
 });

@@ -1,7 +1,7 @@
 /**
- * Which command is meant: the name we were called by, through whatever link or directory, or else the first argument
- * (`cfntools cfn-init ...`).
- * @returns command: undefined when neither names one
+ * Finds the command to run: the name that the binary was called by, in any directory or through any link, or else the first
+ * argument (`cfntools cfn-init ...`).
+ * @returns command: undefined when neither is a command
  */
 export function dispatch(
   argv0: string,

@@ -4,20 +4,20 @@ import { Script } from 'node:vm';
 
 /** The first line of the asset. */
 export interface PackedIndex {
-  /** Where in the executable the line ends, in digits of a fixed number; scripts/build fills it in. */
+  /** The position in the executable where this line ends, with a fixed number of digits; scripts/build fills it in. */
   readonly at: string;
-  /** Where each file lies behind the line: offset and length. */
+  /** The offset of each file after this line, and its length. */
   readonly files: Readonly<Record<string, readonly [number, number]>>;
 }
 
-/** The command that keeps running. */
+/** The command that runs as a daemon. */
 const DAEMON = 'cfn-hup';
 
 /**
- * Runs a script that scripts/build has put into the binary beside the launcher, with the code that V8 has made of it. All of
- * them are one asset, since Node looks at the head of each asset at each start, and 64 KiB around it come into memory.
- * @param otherwise the script to take when there is none of that name
- * @returns what it exports
+ * Runs a script that scripts/build has packed into the binary, with its V8 code cache. All scripts are one asset, since Node
+ * reads the head of each asset at each start, which brings 64 KiB around it into memory.
+ * @param otherwise the script to run when there is none with that name
+ * @returns the exports of the script
  */
 export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const asset = Buffer.from(getRawAsset('packed'));
@@ -26,8 +26,7 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const name = `${wanted}.cjs` in files || `${wanted}.cjs.br` in files ? wanted : otherwise;
   const file = (path: string): Buffer => {
     const [offset, length] = files[path] ?? [0, 0];
-    // Memory for what was read from a file is freed afterwards. Pages of the mapping that were looked at would stay in
-    // memory.
+    // The daemon reads a copy, whose memory is freed afterwards. Pages of the mapping would stay in memory once they are read.
     const copy = name === DAEMON ? readExecutable(Number(at) + offset, length) : undefined;
     return copy ?? asset.subarray(first + offset, first + offset + length);
   };
@@ -39,7 +38,7 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   const cachedData = file(`${name}.cache`);
   const script = new Script(source().toString('latin1'), {
     filename: `${name}.cjs`,
-    // None for a processor that the build did not run on.
+    // There is no cache when the build ran on another processor.
     ...(cachedData.length === 0 ? {} : { cachedData }),
   });
   const module = { exports: {} };
@@ -47,7 +46,7 @@ export function loadPacked(wanted: string, otherwise = wanted): unknown {
   return module.exports;
 }
 
-/** @returns undefined where that does not work, as without /proc */
+/** @returns undefined when it cannot be read, for example without /proc */
 function readExecutable(position: number, length: number): Buffer | undefined {
   try {
     const fd = openSync('/proc/self/exe', 'r');

@@ -1,6 +1,6 @@
-/** Every well-known place on the guest (contract section 1), as the guest sees it. The file system door roots them. */
+/** Every well-known path on the guest (contract section 1). The file system takes them below its root. */
 export const paths = {
-  /** Where cloud-init's part handler leaves its parts: the first directory wins, the second is the older layout. */
+  /** The directories of cloud-init's part handler. The first one takes precedence; the second is the older layout. */
   bootData: ['/var/lib/heat-cfntools', '/var/lib/cloud/data'],
   bootMetadata: 'cfn-init-data',
   bootMetadataServer: 'cfn-metadata-server',
@@ -9,10 +9,10 @@ export const paths = {
   novaMetadata: '/var/lib/heat-cfntools/nova_meta.json',
   cloudInitInstanceId: '/var/lib/cloud/data/instance-id',
   cloudInitInstanceData: '/run/cloud-init/instance-data.json',
-  /** Written at each stage of cloud-init's boot, and the other one at the end of the last. */
+  /** cloud-init writes the status at each stage of the boot, and the result at the end of the last one. */
   cloudInitStatus: '/run/cloud-init/status.json',
   cloudInitResult: '/run/cloud-init/result.json',
-  /** What a cloud shows of a machine that nobody can log in to. */
+  /** A cloud shows the console of a machine even if nobody can log in. */
   console: '/dev/console',
   /** Exists while a cfn-init works on this machine. */
   initLock: '/run/cfn-init/run.lock',
@@ -28,32 +28,32 @@ export const paths = {
   /** The configuration of cfn-hup. */
   hupRoot: '/etc/cfn',
   hupHooksDirectory: 'hooks.d',
-  /** What each hook has acknowledged, and the locks: ours alone. */
+  /** The states of the hooks, and the locks; only we have access. */
   hupState: '/var/lib/cfn-hup',
-  /** Has the process id of the daemon in it. */
+  /** Contains the process id of the daemon. */
   hupDaemonLock: '/var/lib/cfn-hup/daemon.lock',
   /** Held by a process that makes a pass. */
   hupPassLock: '/var/lib/cfn-hup/pass.lock',
-  /** When each hook was looked at; need not outlive a boot. */
+  /** The time of the last check of each hook; it may be lost at a reboot. */
   hupLastCheck: '/run/cfn-hup/last-check.json',
-  /** How Heat answered last, by configuration and stack. */
+  /** The last answer of Heat, by configuration and stack. */
   hupLastAnswer: '/run/cfn-hup/last-answer.json',
-  /** Who follows changes, and when it looks next. */
+  /** The process that follows changes, and the time of its next poll. */
   hupFollowing: '/run/cfn-hup/following.json',
-  /** The actions that run, by the process that waits for them. */
+  /** The running actions, by the process that waits for them. */
   hupRunning: '/run/cfn-hup/running.json',
   /** The message that Heat's policy forbids guests to ask, by stack. */
   hupForbidden: '/run/cfn-hup/forbidden.json',
-  /** The error by which the last cfn-init ended, for the cfn-signal that follows. */
+  /** The error of the last cfn-init, for the next cfn-signal. */
   lastRun: '/run/cfntools/last-run.json',
-  /** Another one after each boot. */
+  /** A new id at each boot. */
   bootId: '/proc/sys/kernel/random/boot_id',
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',
-  /** The run level that OpenRC has booted into; it refuses to start anything on a machine that it has not booted. */
+  /** The run level of OpenRC. Without it, OpenRC has not booted the machine, and refuses to start services. */
   openrcLevel: '/run/openrc/softlevel',
-  /** What tells one machine from another. */
+  /** The unique id of the machine. */
   machineId: '/etc/machine-id',
   packageDownloads: '/var/cache/heat-cfntools/packages',
 } as const;

@@ -14,15 +14,15 @@ import {
 
 export { REDACTED };
 
-/** Characters of a private file that are read. Settings are at the beginning; what follows is data. */
+/** The most characters of a private file that are searched. Settings are at the beginning; the rest is data. */
 const LONGEST_TEXT = 4 * 1024 * 1024;
-/** Characters. A longer text, and a value in a longer file, is registered as it is, and not in all encodings. */
+/** Characters. A longer text, or a value in a longer file, is registered only as it is, not in all encodings. */
 const LONGEST_IN_ALL_ENCODINGS = 64 * 1024;
 
 /**
- * Takes secrets out of text before it reaches a log, stderr or a report.
- * Known values (keys, passwords, contents of private files) are registered as they become known; signed URL queries,
- * Authorization headers, `secret key = ...` settings, private keys and the like are recognised by their form.
+ * Removes secrets from text before it reaches a log, stderr or a report.
+ * Known values (keys, passwords, contents of private files) are registered as soon as they are known. Other secrets are
+ * recognised by their form: signed URL queries, Authorization headers, `secret key = ...` settings, private keys and so on.
  */
 export class Redactor {
   readonly #known = new KnownValues();
@@ -37,9 +37,9 @@ export class Redactor {
   }
 
   /**
-   * Registers the contents of private files: the values with the name of a secret; and, unless the file is a script, its lines,
-   * since programs print line by line, its values that are not ordinary, and its base64 encoding. A value that is also in one of
-   * the open texts is not registered, unless it has the name of a secret.
+   * Registers the contents of private files: the values that are named like a secret. Unless the file is a script, it also
+   * registers its lines (programs print line by line), its unusual values, and its base64 encoding. A value that is also in one
+   * of the open texts is not registered, unless it is named like a secret.
    */
   addPrivateTexts(texts: readonly PrivateText[], openTexts: readonly string[] = []): void {
     const lines = new Set<string>();
@@ -70,8 +70,8 @@ export class Redactor {
   }
 
   /**
-   * Registers the values that a document names as secrets; private files and credentials are registered separately.
-   * @param text of the document, where there is one: it has the numbers as they are written
+   * Registers the values of a document that are named like secrets. Private files and credentials are registered separately.
+   * @param text the text of the document, if there is one: it has the numbers as they are written
    */
   addDocument(document: unknown, text = ''): void {
     for (const secret of secretsInDocument(document)) this.addSecret(secret);

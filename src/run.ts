@@ -16,8 +16,8 @@ import { VERSION } from './version.ts';
 const SECRET_OPTIONS = ['secretKey', 'token'];
 
 /**
- * Runs the command that was called; the only place where everything that is thrown ends.
- * @param redactor learns the secrets of the run
+ * Runs the command that was called, and reports every error that is thrown.
+ * @param redactor collects the secrets of the run
  * @returns the exit code of the process, or the signal that is to end it
  */
 export async function run(
@@ -69,7 +69,7 @@ function contextFor(
   });
 }
 
-/** @throws Problem with exit code 2 for one that is none: said at once, since its use may come late, or never */
+/** Checks the proxy options at once: a proxy may be used late, or never. @throws Problem with exit code 2 for an invalid one */
 async function checkProxies(args: ParsedArguments): Promise<void> {
   for (const [name, option] of [
     ['httpProxy', '--http-proxy'],
@@ -105,14 +105,14 @@ function runBare([first]: readonly string[], output: Output, redactor: Redactor)
     'Commands:',
     ...commands.map(({ name, summary }) => `  ${name.padEnd(24)} ${summary}`),
     '',
-    'See <command> --help. Each command can also be called by a link of its name.',
+    'See <command> --help. Each command can also be called through a link with its name.',
     '',
   ].join('\n');
   if (first === '--help' || first === '-h' || first === 'help') return write(help);
   output.stderr(
     first === undefined
       ? help
-      : redactor.redact(`cfntools: no command ${JSON.stringify(first)}: see cfntools --help\n`),
+      : redactor.redact(`cfntools: unknown command ${JSON.stringify(first)}: see cfntools --help\n`),
   );
   return ExitCode.usage;
 }

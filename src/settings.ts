@@ -7,7 +7,7 @@ import type { FileSystem } from './system/files/file-system.ts';
 /** Larger than any settings file. */
 const MOST_BYTES = 1024 * 1024;
 
-/** Every key of cfntools.conf; docs/reference/configuration.md and cfn-hup.conf(5) say what each means. */
+/** Every key of cfntools.conf. docs/reference/configuration.md and cfn-hup.conf(5) describe them. */
 export const SETTINGS = [
   'allow-http-redirects',
   'allow-unsafe-paths',
@@ -34,15 +34,15 @@ export async function readSettings(files: FileSystem): Promise<Settings> {
   return new Map([...(await readWritten(files))].map(([name, { value }]) => [name, value]));
 }
 
-/** Where a setting is written, as `FILE:LINE`. @throws Problem when the file cannot be read */
+/** The place of a setting, as `FILE:LINE`. @throws Problem when the file cannot be read */
 export async function settingPlace(files: FileSystem, name: SettingName): Promise<string> {
   const written = (await readWritten(files)).get(name);
   return written === undefined ? paths.settings : `${paths.settings}:${written.line}`;
 }
 
 /**
- * The settings and their lines; the last line of a name counts. All our INI files are read by one reader, python-ini.ts. What only
- * this file may have, quotes around a value and a comment behind it, is left to the package `ini`.
+ * The settings and their lines; the last line of a name counts. python-ini.ts reads all our INI files. Only this file may have
+ * quotes around a value and a comment after it: the package `ini` handles those.
  */
 async function readWritten(files: FileSystem): Promise<ReadonlyMap<string, { value: string; line: number }>> {
   const content = files.readIfPresent(paths.settings, MOST_BYTES);

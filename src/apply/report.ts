@@ -6,17 +6,17 @@ import type { Step } from '../sections/step.ts';
 export interface StepResult {
   readonly step: Step;
   readonly state: 'changed' | 'unchanged' | 'skipped' | 'failed';
-  /** What was done, or why it was not; empty for an unchanged step. */
+  /** What was changed, or why the step was skipped or failed; empty for an unchanged step. */
   readonly what: string;
   /** Milliseconds. */
   readonly duration: number;
   readonly problem?: Problem;
-  /** A later look at what steps have started, which is no step of the document. */
+  /** A later check of services that steps have started. It is not a step of the document. */
   readonly isWatch?: true;
 }
 
 export interface Report {
-  /** In the order in which they became known: a service that has not stayed up has a second one. */
+  /** In the order of the events: a service that has not stayed up has a second result. */
   readonly results: readonly StepResult[];
   /** The failure that ended the run early. */
   readonly stoppedBy: Problem | undefined;
@@ -29,14 +29,14 @@ export interface Report {
 const STATES = ['changed', 'unchanged', 'skipped', 'failed'] as const;
 
 /**
- * One line a step, as in `files     /etc/motd  changed  created, 0644 root:root  2 ms`. Why a step failed is not in it: the
- * line that ends the run says so.
+ * One line for a step, as in `files     changed    /etc/motd  (created, 0644 root:root)  2 ms`. It does not say why a step
+ * failed: the line that ends the run does.
  */
 export function stepLine({ step, state, what, duration }: StepResult): string {
   return stepColumns(step, state, state === 'failed' ? '' : what, formatDuration(duration));
 }
 
-/** A line about a step: its section, its state, its name, what there is to say of the state, and a time. */
+/** A line about a step: its section, its state, its name, the details of the state, and a time. */
 export function stepColumns({ section, entry }: Step, state: string, what?: string, time = ''): string {
   const columns = [section.padEnd(8), state.padEnd(9), entry.name, what ? `(${what})` : '', time];
   return columns.filter((column) => column !== '').join('  ');
@@ -56,7 +56,7 @@ export function stepAbout({ step: { section, config, entry }, state, what }: Ste
   };
 }
 
-/** `3 changed, 1 unchanged in 1.2 s`. Each step counts once, as it was last known: started, and failed since, is failed. */
+/** `3 changed, 1 unchanged in 1.2 s`. Each step counts once, with its last state. */
 export function summaryLine({ results, notRun, duration }: Report): string {
   const steps = results.filter(({ isWatch }) => isWatch !== true);
   const states = [...new Map(steps.map(({ step, state }) => [step.entry, state])).values()];

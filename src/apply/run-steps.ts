@@ -13,25 +13,25 @@ import { type StepWatch, watchStep } from './step-watch.ts';
 export interface RunOptions {
   readonly system: System;
   readonly log: Log;
-  /** As heat-cfntools did: a failure of these sections is a warning, and the run goes on (contract section 2, --compat heat). */
+  /** A failure in these sections is only a warning, as in heat-cfntools (contract section 2, --compat heat). */
   readonly tolerated: ReadonlySet<SectionName>;
-  /** True when a directory is being prepared (`--root`) and not the running machine. */
+  /** True when the run prepares a directory (`--root`) instead of the running machine. */
   readonly isOtherRoot: boolean;
   /** The credentials of a role of this instance. @throws Problem */
   readonly roleCredentials?: World['roleCredentials'];
   /** How downloads reach a URL. */
   readonly transportTo?: World['transportTo'];
-  /** Called with what a file holds that others may not read, before anything else is printed. */
+  /** Called with the content of a file that others may not read, before anything else is printed. */
   readonly onPrivateText?: World['onPrivateText'];
-  /** Called with each step before anything is done. `wait` says what the step waits for at the moment, if that is known. */
+  /** Called before each step. `wait` returns what the step is waiting for, if that is known. */
   readonly onStep?: (step: Step, wait: () => string | undefined) => void;
-  /** Called each minute that a step lasts, with a line that the log has already. */
+  /** Called each minute during a step, with a line that is in the log already. */
   readonly onLasting?: (line: string) => void;
-  /** Called with each result: when a step ends, and after each second look at what was started. */
+  /** Called with each result: when a step ends, and after each later check of started services. */
   readonly onResult: (result: StepResult) => void;
 }
 
-/** What heat-cfntools only warned about. */
+/** The sections whose failures were only warnings in heat-cfntools. */
 export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
   'packages',
   'sources',
@@ -40,7 +40,7 @@ export const TOLERATED_BY_HEAT: ReadonlySet<SectionName> = new Set([
   'services',
 ]);
 
-/** Exit codes of what is a failure of a step, and neither a usage error nor a bug. */
+/** The exit codes of a failed step, as opposed to a usage error or a bug. */
 const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
   ExitCode.failed,
   ExitCode.deadline,
@@ -50,9 +50,9 @@ const STEP_FAILURES: ReadonlySet<ExitCode> = new Set([
 ]);
 
 /**
- * Takes the steps one by one: inspect, change what differs, remember what changed. The first failure ends the run, and so does a
- * signal (see System.abort): the step that runs is ended, and no other begins. What the steps have started is looked at again
- * before the commands of a later config, and at the end.
+ * Runs the steps one by one: it inspects, changes what differs, and records what changed. The first failure ends the run. A
+ * signal (see System.abort) ends the running step and the run. Services that the steps have started are checked again before
+ * the commands of a later config, and at the end.
  */
 export function runSteps(plan: RunPlan, options: RunOptions): Promise<Report> {
   return new Run(plan, options).toEnd();
@@ -68,7 +68,7 @@ class Run {
   #ended = 0;
   #stoppedBy: Problem | undefined;
   #isInterrupted = false;
-  /** Of the step that runs. */
+  /** The watch of the current step. */
   #stepWatch: StepWatch | undefined;
   #hasPrinted = false;
 
@@ -113,7 +113,7 @@ class Run {
     return { results: this.#results, stoppedBy: this.#stoppedBy, notRun: this.#left, duration };
   }
 
-  /** How many steps have not ended. */
+  /** The number of steps that have not ended. */
   get #left(): number {
     return this.#plan.steps.length - this.#ended;
   }
@@ -129,8 +129,8 @@ class Run {
   }
 
   /**
-   * Looks again at what the steps have started: at what has been up for long enough (`due`), or at everything as soon as it has.
-   * What is wrong is recorded for the step that started it.
+   * Checks the services again that the steps have started: those that have run for long enough (`due`), or all of them, for
+   * which it waits. A failure is recorded for the step that started the service.
    */
   async #lookAgain(which: 'due' | 'all'): Promise<void> {
     const { watch } = this.#plan;
@@ -153,7 +153,7 @@ class Run {
     });
   }
 
-  /** Does the work of a step, and reports that it begins, that it lasts, and why it has failed. */
+  /** Does the work of a step, and reports its begin, its duration and its failure. */
   async #attempt(subject: Subject, work: (record: (result: NewResult) => void) => Promise<void>): Promise<void> {
     const { system, log, onLasting, onStep } = this.#options;
     const { step } = subject;
@@ -183,7 +183,7 @@ class Run {
   #record(result: StepResult): void {
     const { log, tolerated, onResult } = this.#options;
     this.#results.push(result);
-    // A tolerated failure is the event of its warning.
+    // For a tolerated failure, the warning carries the event.
     const { event, ...about } = stepAbout(result);
     const isTolerated = result.state === 'failed' && tolerated.has(result.step.section);
     log.info(stepLine(result), isTolerated ? about : { event, ...about });
@@ -191,32 +191,32 @@ class Run {
   }
 
   #logOutput({ output = '' }: Problem): void {
-    // What a command or a package tool printed is in the log by now.
+    // The output of commands and package tools is in the log already.
     if (output.trim() !== '' && !this.#hasPrinted) this.#options.log.info(`it printed\n${output.trimEnd()}`);
   }
 
   /**
-   * Lets a failure end the run, unless it is tolerated or the run has failed already.
-   * @param isLast false: another one that became known at the same time ends it
+   * Ends the run with a failure, unless the failure is tolerated or the run has failed already.
+   * @param isLast false when another failure of the same check ends the run
    */
   #fail({ section, config, entry }: Step, problem: Problem, isLast = true): void {
     const { log, tolerated } = this.#options;
     const hasFailed = this.#stoppedBy !== undefined;
     if (tolerated.has(section)) {
       const about = { event: 'stepFailed', state: 'failed', section, config, entry: entry.name } as const;
-      log.warning(hasFailed ? problem.line : `${problem.line}: going on, as heat-cfntools did`, about);
+      log.warning(hasFailed ? problem.line : `${problem.line}: continuing, as heat-cfntools did`, about);
     } else if (hasFailed || !isLast) log.error(problem.line);
     else this.#stoppedBy = problem;
   }
 
-  /** A signal ends the run. What had failed before remains the reason. */
+  /** Ends the run because of a signal. An earlier failure remains the reason. */
   #interrupt(problem: Problem): void {
     this.#isInterrupted = true;
     this.#stoppedBy ??= problem;
   }
 }
 
-/** What results are about: a step, or a second look at what steps have started. */
+/** The subject of a result: a step, or a later check of services that steps have started. */
 type Subject = Pick<StepResult, 'step' | 'isWatch'>;
 type NewResult = Omit<StepResult, 'duration'>;
 
@@ -224,7 +224,7 @@ function withoutCode({ section, config, entry }: BoundStep): Step {
   return { section, config, entry };
 }
 
-/** A second look at what some steps have started, as a step of its own. */
+/** A later check of services that some steps have started, as a step of its own. */
 function watchOf(steps: readonly Step[]): Subject {
   const names = steps.map(({ entry }) => entry.name).join(', ');
   const config = [...new Set(steps.map((step) => step.config))].join(', ');
@@ -242,17 +242,17 @@ function wordsOf(outcome: Outcome): string {
 }
 
 /**
- * Lets handlers of signals run. They need a turn of the event loop, which steps that only write files never allow. It takes
- * two turns, since the first may have looked for signals already.
+ * Lets the handlers of signals run. They need a turn of the event loop, which steps that only write files do not give. It
+ * takes two turns, since the first one may have checked for signals already.
  */
 async function signalsArrived({ abort }: System): Promise<void> {
   for (let turn = 0; abort !== undefined && turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Milliseconds in which a signal to us and to what we run reaches both, as when systemd stops the unit. */
+/** Milliseconds within which a signal reaches both us and our children, for example when systemd stops the unit. */
 const SAME_SIGNAL = 50;
 
-/** The signal that ends the run and was the cause of a failure; else the failure itself. */
+/** The signal that ends the run, if it caused the failure; else the failure itself. */
 async function signalBehind(failure: unknown, { abort, clock }: System): Promise<unknown> {
   if (abort === undefined || !(failure instanceof Problem)) return failure;
   try {
@@ -263,7 +263,7 @@ async function signalBehind(failure: unknown, { abort, clock }: System): Promise
   }
 }
 
-/** @param left how many steps have not begun */
+/** @param left the number of steps that have not begun */
 function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: Step, left: number): Problem {
   const others = left === 0 ? '' : `${left} step${left === 1 ? ' was' : 's were'} not run; `;
   return new Problem(message, {
@@ -275,14 +275,14 @@ function endedBySignal({ message, exitCode, output }: Interrupted, { entry }: St
 }
 
 async function runStep(step: BoundStep, world: World, isOtherRoot: boolean): Promise<Outcome> {
-  if (isOtherRoot && !step.worksOnRoot) return { state: 'skipped', reason: 'not done under --root' };
+  if (isOtherRoot && !step.worksOnRoot) return { state: 'skipped', reason: 'not done with --root' };
   try {
     const found = await step.inspect(world);
     if (found.state !== 'differs') return found;
     const outcome = await found.apply();
     return outcome.state === 'changed' ? { ...outcome, what: outcome.what ?? found.what } : outcome;
   } catch (error) {
-    // Packages bring accounts along, and are not installed there.
+    // Packages create accounts, and are not installed with --root.
     if (isOtherRoot && error instanceof MissingAccount) return { state: 'skipped', reason: error.message };
     throw error;
   }

@@ -3,31 +3,31 @@ import type { Step } from '../sections/step.ts';
 import type { Clock } from '../system/clock.ts';
 import { formatDuration, stepColumns } from './report.ts';
 
-/** A step while it lasts. */
+/** The watch of a running step. */
 export interface StepWatch {
-  /** Sets what the step waits for; undefined when it no longer waits. */
+  /** Sets what the step is waiting for; undefined when it no longer waits. */
   waitsFor(what: string | undefined): void;
-  /** What it waits for, as far as that is known. */
+  /** What the step is waiting for, if that is known. */
   wait(): string | undefined;
   end(): void;
 }
 
 export interface WatchTools {
   readonly log: Log;
-  /** Not the time of day: that is often set while a machine boots. */
+  /** A monotonic clock: the time of day is often set while a machine boots. */
   readonly clock: Pick<Clock, 'elapsed'>;
-  /** Finds what a step waits for, where the step has not said so itself. */
+  /** Finds what a step is waiting for, if the step has not reported it. */
   readonly findWait: () => string | undefined;
-  /** Called with each line about a step that lasts. */
+  /** Called with each line about a long step. */
   readonly onLasting?: ((line: string) => void) | undefined;
 }
 
-/** Milliseconds between two lines about a step that lasts. */
+/** Milliseconds between two lines about a long step. */
 const MINUTE = 60_000;
-/** Milliseconds for which an answer of findWait is used again. */
+/** Milliseconds for which a result of findWait is used again. */
 const FRESH = 5_000;
 
-/** Logs that a step begins and, each minute, that it lasts and what it waits for. */
+/** Logs that a step begins and, each minute, that it still runs and what it is waiting for. */
 export function watchStep(step: Step, { log, clock, findWait, onLasting }: WatchTools): StepWatch {
   const about = { section: step.section, config: step.config, entry: step.entry.name };
   log.info(stepColumns(step, 'begins'), { event: 'stepBegun', tone: 'detail', state: 'begun', ...about });

@@ -8,13 +8,13 @@ import type { System } from '../system/system.ts';
 const WAITING_VERBS = /^(?:start|stop|restart|reload|(?:try|reload|force|cond).*|isolate|enable|reenable|disable)$/;
 const UNIT_TYPE = /\.(?:service|socket|target|timer|path|mount|device|scope|slice|swap|automount)$/;
 
-/** Milliseconds that systemctl has for an answer. */
-const PATIENCE = 30_000;
+/** Milliseconds that systemctl may take. */
+const SYSTEMCTL_TIMEOUT = 30_000;
 
 /**
- * Whether a process waits, by a systemctl or systemd-run that it has started, for the systemd service that we are in: the
- * service is what it has asked for, or a job that what it has asked for waits for. Our own parent is process 1 then.
- * @returns false also where systemd does not answer
+ * Whether a process waits for the systemd service that we are in, through a systemctl or systemd-run that it has started. It
+ * has asked for our service, or for a unit whose job waits for our service. Our own parent is process 1 then.
+ * @returns also false when systemd does not answer
  */
 export async function waitsForOurUnit(pid: number, { exec }: Pick<System, 'exec'>): Promise<boolean> {
   const unit = serviceOf(process.pid);
@@ -26,9 +26,9 @@ export async function waitsForOurUnit(pid: number, { exec }: Pick<System, 'exec'
   if (asked.includes(unit)) return true;
   if (exec.find('systemctl') === undefined) return false;
   try {
-    const jobs = await listJobs(exec, PATIENCE);
+    const jobs = await listJobs(exec, SYSTEMCTL_TIMEOUT);
     if (!jobs.has(unit)) return false;
-    const { ids, ahead } = await unitsAhead(exec, asked, jobs, PATIENCE);
+    const { ids, ahead } = await unitsAhead(exec, asked, jobs, SYSTEMCTL_TIMEOUT);
     return ids.includes(unit) || ahead.has(unit);
   } catch (error) {
     if (error instanceof Problem) return false;

@@ -5,9 +5,9 @@ import { applyPathSetting } from '../settings.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /**
- * cfn-create-aws-symlinks: heat's boothook runs it at every boot, so it says nothing about links that are right already.
- * Targets are compared by device and inode: either directory may lead to the other, by links or a bind mount, and a command
- * would become a link to itself.
+ * cfn-create-aws-symlinks: links the commands. heat's boothook runs it at every boot, so it prints nothing about correct links.
+ * It compares files by device and inode: through links or a bind mount both directories may be the same, and a command must
+ * not become a link to itself.
  */
 export async function run(args: ParsedArguments, { system, log }: Context): Promise<ExitCode> {
   const { files, absolutePath } = system;
@@ -17,7 +17,7 @@ export async function run(args: ParsedArguments, { system, log }: Context): Prom
   const names = files.names(source).filter((name) => name.startsWith('cfn-'));
   files.makeDirectory(target);
   const isSame = files.identity(source) === files.identity(target);
-  const inTheWay: string[] = [];
+  const existing: string[] = [];
   const broken: string[] = [];
   for (const name of isSame ? [] : names) {
     const command = `${source}/${name}`;
@@ -26,9 +26,9 @@ export async function run(args: ParsedArguments, { system, log }: Context): Prom
     if (program === undefined) broken.push(command);
     else if (program === files.identity(link)) continue;
     else if (files.entry(link) === undefined || flagOption(args, 'force')) files.writeLink(link, command);
-    else inTheWay.push(link);
+    else existing.push(link);
   }
-  if (broken.length > 0) log.warning(`not linked, since it leads nowhere: ${broken.join(', ')}: install it again`);
-  if (inTheWay.length > 0) log.warning(`already exists: ${inTheWay.join(', ')}: use -f to replace it`);
+  if (broken.length > 0) log.warning(`not linked, since it is a broken link: ${broken.join(', ')}: install it again`);
+  if (existing.length > 0) log.warning(`already exists: ${existing.join(', ')}: use -f to replace it`);
   return ExitCode.done;
 }

@@ -6,7 +6,7 @@ import { findMetadata } from '../metadata/source-chain.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataOptions } from './metadata-options.ts';
 
-/** cfn-get-metadata: prints the metadata of a resource, or the value at a key of it (contract section 2). */
+/** cfn-get-metadata: prints the metadata of a resource, or the value at a key in it (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const lookup = metadataOptions(args);
   for (const name of ['stack', 'resource'] as const)

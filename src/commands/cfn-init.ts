@@ -16,15 +16,15 @@ import { Interrupted } from '../system/signals.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { chainTools, metadataOptions } from './metadata-options.ts';
 
-/** How many errors are shown, and how many warnings: more would fill a console. */
+/** The most errors, and the most warnings, that are shown: more would fill a console. */
 const MOST_FINDINGS = 50;
 
-/** What the command line and the settings ask for. */
+/** The request, from the command line and the settings. */
 interface Request {
-  /** --strict: what would be a warning about the document is an error. */
+  /** --strict: warnings about the document are errors. */
   readonly isStrict: boolean;
   readonly lookup: MetadataOptions;
-  /** The document, when it comes by a pipe. */
+  /** The document, when it comes from a pipe. */
   readonly given: Buffer | undefined;
   readonly configSets: readonly string[];
   readonly isOtherRoot: boolean;
@@ -32,8 +32,8 @@ interface Request {
 }
 
 /**
- * cfn-init: metadata -> config -> steps -> outcomes -> report (contract section 2). One run at a time for each root; a signal
- * ends it in good order.
+ * cfn-init: metadata -> config -> steps -> outcomes -> report (contract section 2). For each root there is one run at a time. A
+ * signal ends it cleanly.
  */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const { system, log } = context;
@@ -49,7 +49,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const lookup = metadataOptions(args);
   signals.during('the read of the document');
   try {
-    // Before our turn: whoever writes it may wait for another cfn-init.
+    // Read a pipe before our turn: the process that writes it may wait for another cfn-init.
     const isPiped = lookup.given !== undefined && isStream(lookup.given);
     const given = isPiped ? await readGiven(system, lookup.given, MOST_METADATA_BYTES) : undefined;
     signals.during('the wait for another cfn-init');
@@ -112,11 +112,11 @@ async function applyMetadata(request: Request, context: Context): Promise<ExitCo
       system.signals.during(`${section} ${entry.name}`);
       progress?.begin(`${section} ${entry.name}`, wait);
     },
-    // A terminal that shows the seconds needs no line a minute.
+    // A terminal with a progress line needs no line each minute.
     onLasting: (line) => {
       if (!verbose && progress === undefined) context.notice(line);
     },
-    // With -v the log says the same on stderr.
+    // With -v, the log prints the same to stderr.
     onResult: (result) => {
       progress?.end();
       if (!verbose && result.state !== 'unchanged') context.print(stepLine(result), result.state);
@@ -128,14 +128,14 @@ async function applyMetadata(request: Request, context: Context): Promise<ExitCo
   if (!verbose) context.print(`cfn-init: ${summary}`);
   if (report.stoppedBy === undefined) return ExitCode.done;
   const { exitCode, output } = report.stoppedBy;
-  // By itself: what is hidden up to the end of its line, or of a key, must not take our own words with it.
+  // Redact the output separately: a secret that is hidden up to the end of its line must not hide our own words as well.
   const line = report.stoppedBy.line.replace(lastLine(output ?? ''), () => lastLine(redactor.redact(output ?? '')));
-  // The errors of tools that we know say what their output means; what a command prints only its author can tell.
+  // The errors of known tools explain their output. The output of a command only its author can explain, so show more of it.
   const failed = report.results.find(({ problem }) => problem === report.stoppedBy);
   const isCommand = failed?.step.section === 'commands';
-  const isToldOf = isCommand && output !== undefined && system.abort?.aborted !== true;
-  if (isToldOf && !verbose) showOutput(output, context);
-  const path = isToldOf ? context.logPath() : undefined;
+  const showsOutput = isCommand && output !== undefined && system.abort?.aborted !== true;
+  if (showsOutput && !verbose) showOutput(output, context);
+  const path = showsOutput ? context.logPath() : undefined;
   log.error(path === undefined ? line : `${line}: see ${path}`, { event: 'runEnded', exitCode });
   return exitCode;
 }
@@ -145,15 +145,15 @@ const LAST_LINES = 10;
 /** Characters of each. */
 const WIDEST = 300;
 
-/** Shows the end of what a failed program printed. The last line alone is in the error. */
+/** Shows the last lines of the output of a failed program. The error has only the last one. */
 function showOutput(output: string, { redactor, notice }: Context): void {
   const lines = redactor.redact(output).trimEnd().split('\n');
   if (lines.length < 2) return;
   const shown = lines.slice(-LAST_LINES).map((line) => (line.length > WIDEST ? `${line.slice(0, WIDEST)}...` : line));
-  notice([`the last ${shown.length} lines that it printed:`, ...shown].join('\n    '));
+  notice([`the last ${shown.length} lines of its output:`, ...shown].join('\n    '));
 }
 
-/** Warns of hooks that cannot work when they are written: whoever updates the stack later may not look at this machine. */
+/** Warns of broken hooks when they are written: at a later update of the stack, nobody may look at this machine. */
 async function warnOfHooks(
   { results }: Report,
   { value }: MetadataDocument,
@@ -168,7 +168,7 @@ async function warnOfHooks(
   for (const line of doubtsOfWritten(system, written, { value, resource })) log.warning(line);
 }
 
-/** All problems are said at once, before anything on the machine changes; where there are very many, the first ones. */
+/** Reports all problems together, before anything on the machine changes. If there are very many, it reports the first ones. */
 function reportFindings(findings: readonly Finding[], isStrict: boolean, { log }: Context): void {
   const isRefused = (finding: Finding): boolean => isStrict || isError(finding);
   const errors = findings.filter(isRefused);
@@ -194,14 +194,14 @@ function configSets({ options }: ParsedArguments): string[] {
 /** @throws Problem for another word: a usage error where the command line has it */
 async function isCompatibleWithHeat(args: ParsedArguments, { system }: Context, settings: Settings): Promise<boolean> {
   const { environment, files } = system;
-  // An empty one is one that was not set.
+  // An empty value counts as not set.
   const option = textOption(args, 'compat') || undefined;
   const variable = environment['CFN_COMPAT'] || undefined;
   const style = option ?? variable ?? settings.get('compat') ?? '';
   if (style === '' || style === 'aws') return false;
   if (style === 'heat') return true;
-  const what = `no compatibility style ${JSON.stringify(style)}`;
-  const hint = 'there are heat and aws';
+  const what = `unknown compatibility style ${JSON.stringify(style)}`;
+  const hint = 'write heat or aws';
   if (option !== undefined) throw usageProblem(what, hint);
   const where = variable === undefined ? await settingPlace(files, 'compat') : 'CFN_COMPAT';
   throw new Problem(what, { where, hint });

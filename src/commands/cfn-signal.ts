@@ -12,8 +12,8 @@ import { isWebUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { handleOf } from './signal-operand.ts';
 
-/** Options that may have taken the URL for their value, when their own value was an empty variable without quotes. */
-const TAKERS = {
+/** Options that may have taken the URL as their value, because their own value was an empty variable without quotes. */
+const OPTIONS_WITH_VALUE = {
   exitCode: '-e',
   exit: '--exit',
   reason: '-r',
@@ -22,7 +22,7 @@ const TAKERS = {
   success: '-s',
   stack: '--stack',
   resource: '--resource',
-  // In quotes, since what follows `--token` otherwise counts as a secret.
+  // Quoted, since the redactor takes the text after a bare `--token` for a secret.
   token: "'--token'",
   timeout: '--timeout',
   region: '--region',
@@ -31,21 +31,21 @@ const TAKERS = {
   accessKey: '--access-key',
   secretKey: "'--secret-key'",
 } as const;
-/** Milliseconds after the deadline at which the process ends, whatever it still waits for. */
+/** Milliseconds after the deadline until the process ends, whatever it is waiting for. */
 const GRACE = 1000;
 /** Source: API reference of CloudFormation, SignalResource. */
 const LONGEST_AWS_ID = 64;
 
-/** What is being waited for, for the message when the time is over. */
+/** The current phase, for the message when the time is over. */
 interface Phase {
   name: string;
 }
 
-/** cfn-signal: tells a wait condition, or a resource of CloudFormation, how it went (contract section 2). */
+/** cfn-signal: sends success or failure to a wait condition, or to a resource of CloudFormation (contract section 2). */
 export async function run(args: ParsedArguments, context: Context): Promise<ExitCode> {
   const { redactor, system } = context;
-  // A URL with a slip in it is a credential as well; a word is not, and may stand in what we say.
-  const texts = [...args.operands, ...Object.keys(TAKERS).map((name) => textOption(args, name) ?? '')];
+  // A URL with a typing error is a credential as well. A plain word is not, and may occur in our messages.
+  const texts = [...args.operands, ...Object.keys(OPTIONS_WITH_VALUE).map((name) => textOption(args, name) ?? '')];
   texts.push(textOption(args, 'url') ?? '');
   for (const text of texts)
     if (/[?&%=]/.test(text) && (args.operands.includes(text) || decodeSignalUrl(text) !== undefined))
@@ -55,7 +55,7 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
   const phase: Phase = { name: 'the command line' };
   const sent = signal(args, budget, phase, context);
   if (seconds === undefined) return sent;
-  // What does not watch the deadline itself is aborted.
+  // At the deadline, abort everything that does not watch it itself.
   return Promise.race([sent, giveUpAfter(budget, phase, context)]);
 }
 
@@ -74,7 +74,7 @@ async function signal(args: ParsedArguments, budget: Budget, phase: Phase, conte
   if (warning !== undefined) log.warning(warning);
   const reason =
     options.reason ?? (status === 'FAILURE' ? await reasonOfLastRun(options.exitCode, context) : undefined);
-  // Last, since it may ask the network: what is wrong with the command line is said at once.
+  // Do this last, since it may use the network: errors of the command line must appear at once.
   phase.name = 'the id of the instance';
   const id = idOption(args, target, context) ?? (await instanceIdWithin(budget, context));
   const whole = signalOf({ ...options, reason }, status, id);
@@ -95,12 +95,12 @@ async function giveUpAfter({ seconds, deadline }: Budget, phase: Phase, { system
   throw late;
 }
 
-/** What cfn-boto-cfg says of attempts and pauses, read once and only when something has failed. */
+/** The attempts and pauses in cfn-boto-cfg. It is read once, and only when something has failed. */
 function boundsOf(args: ParsedArguments, { system, log }: Context): Budget['bounds'] {
   let bounds: ReturnType<Budget['bounds']> | undefined;
   const read = async (): ReturnType<Budget['bounds']> => {
     const { readAttemptBounds } = await import('../metadata/heat-source.ts');
-    // Without a URL the whole file has been read already, and what is odd in it was said.
+    // Without a URL the whole file has been read already, and its oddities were logged.
     return readAttemptBounds(system.files, args.operands.length === 0 ? undefined : log);
   };
   return () => {
@@ -109,14 +109,14 @@ function boundsOf(args: ParsedArguments, { system, log }: Context): Budget['boun
   };
 }
 
-/** -e without -r: the error of the cfn-init that ran just before and ended with this code. */
+/** The reason for -e without -r: the error of the last cfn-init, if it ran just before and ended with this code. */
 async function reasonOfLastRun(exitCode: string | undefined, { system }: Context): Promise<string | undefined> {
   if (exitCode === undefined) return undefined;
   const line = lastRunError(system, Number(exitCode));
   return line === undefined ? undefined : `cfn-init: ${line}`;
 }
 
-/** -i; an empty one counts as not given. @throws Problem with exit code 2 */
+/** The value of -i; an empty one counts as not given. @throws Problem with exit code 2 */
 function idOption(args: ParsedArguments, { longestId }: SignalTarget, { log }: Context): string | undefined {
   const id = textOption(args, 'id');
   if (id === undefined) return undefined;
@@ -125,38 +125,38 @@ function idOption(args: ParsedArguments, { longestId }: SignalTarget, { log }: C
     return undefined;
   }
   if (longestId !== undefined && id.length > longestId)
-    throw usageProblem(`the id has ${id.length} characters`, `CloudFormation takes ${longestId} at most`);
+    throw usageProblem(`the id has ${id.length} characters`, `CloudFormation accepts ${longestId} at most`);
   return id;
 }
 
 async function instanceIdWithin({ deadline }: Budget, { system, log }: Context): Promise<string> {
   const { instanceId } = await import('../metadata/instance-id.ts');
-  // Half of the time at most: the other half is for the signal, which counts more than the name it goes by.
+  // Use at most half of the time: the signal is more important than the id in it.
   return instanceId(system, log, (deadline - system.clock.elapsed()) / 2);
 }
 
-/** A reason as long as the target takes it. */
+/** The reason, cut to the length that the target accepts. */
 function fittingReason(reason: string, { mostReasonBytes }: SignalTarget, { log }: Context): string {
   if (mostReasonBytes === undefined || Buffer.byteLength(reason) <= mostReasonBytes) return reason;
-  log.warning(`the reason is cut to ${mostReasonBytes} bytes, which is what CloudFormation takes`);
+  log.warning(`the reason is cut to ${mostReasonBytes} bytes, the most that CloudFormation accepts`);
   const end = ' [cut]';
   const begin = Buffer.from(reason)
     .subarray(0, mostReasonBytes - end.length)
     .toString('utf8');
-  // Half a character at the end becomes a replacement character.
+  // A character that was cut in the middle has become a replacement character.
   return begin.replace(/\uFFFD$/, '') + end;
 }
 
-/** Where the command line sends the signal. A URL wins over --stack and --resource. */
+/** The target of the signal. A URL takes precedence over --stack and --resource. */
 async function targetOf(args: ParsedArguments, budget: Budget, context: Context): Promise<SignalTarget> {
   const [operand] = args.operands;
   const token = textOption(args, 'token');
   if (operand === undefined) return namedResource(args, token, budget, context);
-  const left = Math.max(1, budget.deadline - context.system.clock.elapsed());
-  return handleOf(operand, { token, insecure: flagOption(args, 'insecure'), left }, context);
+  const timeout = Math.max(1, budget.deadline - context.system.clock.elapsed());
+  return handleOf(operand, { token, insecure: flagOption(args, 'insecure'), timeout }, context);
 }
 
-/** The resource that --stack and --resource name. @throws Problem unless there is all that it takes to reach its API */
+/** The resource of --stack and --resource. @throws Problem when something is missing that its API needs */
 async function namedResource(
   args: ParsedArguments,
   token: string | undefined,
@@ -165,8 +165,8 @@ async function namedResource(
 ): Promise<SignalTarget> {
   const [stack = '', resource = ''] = [textOption(args, 'stack')?.trim(), textOption(args, 'resource')?.trim()];
   const isNamed = [stack, resource].every((name) => name !== '' && !isUrlOperand(name));
-  const taken = isNamed ? undefined : takenUrl(args);
-  if (taken !== undefined) throw taken;
+  const misplaced = isNamed ? undefined : misplacedUrl(args);
+  if (misplaced !== undefined) throw misplaced;
   if (token !== undefined || (stack === '' && resource === '')) throw noTarget(args);
   if (stack === '' || resource === '')
     throw usageProblem(
@@ -176,8 +176,8 @@ async function namedResource(
   for (const [flag, name] of Object.entries({ stack, resource }))
     if (/[${}<>]/.test(name))
       throw usageProblem(
-        `--${flag} is ${JSON.stringify(name)}: it has a variable that was not replaced by its value`,
-        'check the template and the quotes: nothing is replaced within single ones',
+        `--${flag} is ${JSON.stringify(name)}: it contains a variable that was not replaced`,
+        'check the template and the quotes: the shell replaces no variables in single quotes',
       );
   const access = await accessTo(args, budget, context);
   const { signalledResource } = await import('../heat/signal-resource.ts');
@@ -190,13 +190,13 @@ async function namedResource(
   return { ...target, longestId: LONGEST_AWS_ID };
 }
 
-/** An option that has the URL of the handle for its value, as a mistake. */
-function takenUrl(args: ParsedArguments): Problem | undefined {
-  for (const [name, flag] of Object.entries(TAKERS)) {
+/** The error when an option has the URL of the handle as its value by mistake. */
+function misplacedUrl(args: ParsedArguments): Problem | undefined {
+  for (const [name, flag] of Object.entries(OPTIONS_WITH_VALUE)) {
     const value = textOption(args, name);
     if (value === undefined || !isUrlOperand(value)) continue;
     return usageProblem(
-      `option ${flag} has no value of its own: the URL behind it was taken for it`,
+      `option ${flag} has no value: the URL after it was taken as its value`,
       flag === '-e' || flag === '--exit'
         ? `the exit code was empty; put quotes around it: ${flag} "$?"`
         : 'an empty variable? put quotes around it',
@@ -209,13 +209,13 @@ function takenUrl(args: ParsedArguments): Problem | undefined {
   );
 }
 
-/** The error of a call that names nothing to signal, with a hint at what its options may have been meant for. */
+/** The error of a call without a target, with a hint if its options look like those of another command. */
 function noTarget(args: ParsedArguments): Problem {
   const success = textOption(args, 'success');
   if (success !== undefined && !/^\s*(?:true|false)?\s*$/i.test(success))
     return usageProblem(
       'no URL to signal, and -s is not true or false',
-      'for cfn-signal -s is --success and -r is --reason; write --stack and --resource in full',
+      'in cfn-signal, -s is --success and -r is --reason; write --stack and --resource in full',
     );
   return usageProblem(
     'no URL to signal',
@@ -228,7 +228,7 @@ function isUrlOperand(text: string): boolean {
   return url !== undefined && isWebUrl(url);
 }
 
-/** How the API is reached. A metadata service that does not answer yet is asked again as long as the budget lasts. */
+/** The access to the API. A metadata service that does not answer yet is asked again until the time is over. */
 async function accessTo(args: ParsedArguments, budget: Budget, context: Context) {
   const { system, log } = context;
   const { findHeatAccess } = await import('../metadata/heat-source.ts');
@@ -243,7 +243,7 @@ async function accessTo(args: ParsedArguments, budget: Budget, context: Context)
   const { FOR_SIGNALS } = await import('../heat/named-by.ts');
   const access = await findHeatAccess({ ...heatOptions(args), namedBy: FOR_SIGNALS }, tools);
   if (access.kind === 'query') return access;
-  throw new Problem("--stack and --resource are signalled with an access key, and these credentials are keystone's", {
+  throw new Problem('--stack and --resource need an access key, and these are keystone credentials', {
     hint: "give the JSON of the handle's attribute signal instead",
   });
 }
@@ -252,22 +252,22 @@ function timeoutOption(args: ParsedArguments): number | undefined {
   const text = textOption(args, 'timeout');
   if (text === undefined) return undefined;
   const seconds = Number(text);
-  if (args.operands.length === 0 && isUrlOperand(text)) throw takenUrl(args) ?? noTarget(args);
+  if (args.operands.length === 0 && isUrlOperand(text)) throw misplacedUrl(args) ?? noTarget(args);
   if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0)
     throw usageProblem(`not a number of seconds: ${JSON.stringify(text)}`, 'give --timeout a positive number');
   return seconds;
 }
 
 /**
- * Milliseconds after which a cfn-init no longer counts as the one that ran just before: a script may do something else in
- * between.
+ * Milliseconds after which the error of a cfn-init is no longer used. A script may do something else between cfn-init and
+ * cfn-signal.
  */
-const LONGEST_AGO = 10 * 60_000;
+const LONGEST_AGE = 10 * 60_000;
 
 /**
- * The error by which the last cfn-init of this boot ended (lastRunSink in logging/sinks.ts).
- * @param exitCode the code that it has to have ended with
- * @returns undefined when it succeeded, ended with another code or long ago, or when we may not read it
+ * The error of the last cfn-init of this boot (lastRunSink in logging/sinks.ts).
+ * @param exitCode the exit code that it must have had
+ * @returns undefined when it succeeded, had another exit code, ended long ago, or when we may not read its error
  */
 function lastRunError({ files, clock }: Pick<System, 'files' | 'clock'>, exitCode: number): string | undefined {
   const { line, elapsed, bootId, ...note } = readRunNotes({ files }, paths.lastRun);
@@ -275,5 +275,5 @@ function lastRunError({ files, clock }: Pick<System, 'files' | 'clock'>, exitCod
     return undefined;
   const ago = clock.elapsed() - elapsed;
   const isOfThisBoot = bootId === files.readIfPresent(paths.bootId)?.toString('utf8').trim();
-  return isOfThisBoot && ago >= 0 && ago <= LONGEST_AGO ? line : undefined;
+  return isOfThisBoot && ago >= 0 && ago <= LONGEST_AGE ? line : undefined;
 }

@@ -1,28 +1,28 @@
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../errors.ts';
 
-/** An option of a command line, in commander's notation. The tables of these also make man pages and completion. */
+/** An option of a command, in commander's notation. Man pages and shell completion are made from these tables as well. */
 export interface OptionSpec {
   /** As in `-s, --stack <name>`. */
   readonly flags: string;
   readonly description: string;
   /** May be given several times; the value is then a list. */
   readonly repeatable?: true;
-  /** Our own addition: it never makes a prefix of the older options ambiguous. */
+  /** An option that the original commands do not have: it never makes a prefix of an original option ambiguous. */
   readonly addition?: true;
 }
 
 export interface CommandSpec {
   readonly name: string;
   readonly summary: string;
-  /** As in `[file]`; none when left out. */
+  /** As in `[file]`; undefined for none. */
   readonly operand?: { readonly syntax: string; readonly description: string };
   readonly options: readonly OptionSpec[];
-  /** Runs from cron, which mails each line: see ContextOptions.isQuiet. */
+  /** It runs from cron, which mails each line: see ContextOptions.isQuiet. */
   readonly isQuiet?: true;
-  /** Takes whatever it is given: for commands that are gone but still called. */
+  /** It accepts any arguments: for removed commands that are still called. */
   readonly takesAnything?: true;
-  /** Loads the command; each start pays only for the one that runs. */
+  /** Loads the command, so that each start loads only the one that runs. */
   readonly load: () => Promise<{ readonly run: (args: ParsedArguments, context: Context) => Promise<ExitCode> }>;
 }
 

@@ -5,7 +5,7 @@ const RESOURCE: OptionSpec = {
   flags: '-r, --resource <id>',
   description: 'logical id of the resource that holds the metadata',
 };
-const VERBOSE: OptionSpec = { flags: '-v, --verbose', description: 'say on stderr what is done' };
+const VERBOSE: OptionSpec = { flags: '-v, --verbose', description: 'show details on stderr' };
 const API: readonly OptionSpec[] = [
   { flags: '--region <name>', description: 'region of the stack' },
   { flags: '--access-key <key>', description: 'access key for heat-api-cfn' },
@@ -13,7 +13,7 @@ const API: readonly OptionSpec[] = [
 ];
 const CREDENTIAL_FILE: OptionSpec = {
   flags: '-f, --credential-file <path>',
-  description: 'file with AWSAccessKeyId= and AWSSecretKey=, an openrc file, or what Heat hands out',
+  description: 'file with AWSAccessKeyId= and AWSSecretKey=, an openrc file, or the credentials that Heat provides',
 };
 const STRICT: OptionSpec = {
   flags: '--strict',
@@ -24,15 +24,18 @@ const URL_OPTION: OptionSpec = { flags: '-u, --url <url>', description: 'base UR
 const ROLE: OptionSpec = { flags: '--role <name>', description: 'take credentials from this instance role' };
 const PROXIES: readonly OptionSpec[] = [
   { flags: '--http-proxy <url>', description: 'proxy for http: http://, https://, socks5:// or socks5h://' },
-  { flags: '--https-proxy <url>', description: 'proxy for https, as --http-proxy' },
+  { flags: '--https-proxy <url>', description: 'proxy for https; see --http-proxy' },
 ];
 
-/** Every command of the binary: dispatch, links, help, man pages and completion are all made from this table. */
+/** Every command of the binary. Dispatch, links, help, man pages and completion are made from this table. */
 export const commands: readonly CommandSpec[] = [
   {
     name: 'cfn-init',
     summary: 'Apply AWS::CloudFormation::Init metadata to this machine.',
-    operand: { syntax: '[file]', description: 'metadata as JSON, - for stdin; without it the metadata is looked up' },
+    operand: {
+      syntax: '[file]',
+      description: 'file with metadata as JSON, or - for stdin (default: look up the metadata)',
+    },
     options: [
       STACK,
       RESOURCE,
@@ -47,7 +50,7 @@ export const commands: readonly CommandSpec[] = [
       ROLE,
       VERBOSE,
       ...PROXIES,
-      { flags: '--resume', description: 'go on with an interrupted run; for now it starts over', addition: true },
+      { flags: '--resume', description: 'continue an interrupted run (at present it starts over)', addition: true },
       {
         flags: '--root <directory>',
         description: 'apply files, sources, users and groups to this directory; run nothing',
@@ -69,14 +72,14 @@ export const commands: readonly CommandSpec[] = [
       description: 'URL or JSON of the wait condition handle; @FILE reads it from a file, - from stdin',
     },
     options: [
-      { flags: '-s, --success <boolean>', description: 'true for success, all else is failure (default: true)' },
-      { flags: '-e, --exit-code <number>', description: 'exit code of a process: 0 is success; wins over -s' },
+      { flags: '-s, --success <boolean>', description: 'true for success, anything else for failure (default: true)' },
+      { flags: '-e, --exit-code <number>', description: 'exit code of a process: 0 means success; overrides -s' },
       { flags: '--exit <number>', description: 'deprecated, use --exit-code' },
       {
         flags: '-r, --reason <text>',
-        description: 'why, for people who look at the stack (default of a failure: the last error of cfn-init)',
+        description: 'reason that the stack shows (default for a failure: the last error of cfn-init)',
       },
-      { flags: '-d, --data <text>', description: 'data to hand to the stack' },
+      { flags: '-d, --data <text>', description: 'data to pass to the stack' },
       { flags: '-i, --id <id>', description: 'unique id of this signal (default: the instance id)' },
       { flags: '-k, --insecure', description: 'accept any TLS certificate' },
       { flags: '--stack <name>', description: 'stack of the resource to signal (CloudFormation)' },
@@ -106,16 +109,19 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: '-c, --config <path>', description: 'cfn-hup.conf, its directory, or a directory of hooks' },
       { flags: '-f, --once', description: 'make one pass and exit', addition: true },
-      { flags: '--no-daemon', description: 'follow changes in the foreground under a supervisor, else as -f' },
+      {
+        flags: '--no-daemon',
+        description: 'follow changes in the foreground if a supervisor started it, else act as -f',
+      },
       { flags: '--daemon', description: 'follow changes in the foreground', addition: true },
       {
         flags: '--check',
-        description: 'say what is wrong with the configuration, and what each hook does',
+        description: 'check the configuration, and list what each hook does',
         addition: true,
       },
       {
         flags: '--status',
-        description: 'say who follows changes, how Heat answered last, and how each hook is',
+        description: 'show who follows changes, the last answer of Heat, and the state of each hook',
         addition: true,
       },
       VERBOSE,
@@ -149,7 +155,7 @@ export const commands: readonly CommandSpec[] = [
         description: 'directory of the links, such as /usr/local/bin (default: /opt/aws/bin)',
       },
       { flags: '-s, --source <directory>', description: 'directory of the commands (default: /usr/bin)' },
-      { flags: '-f, --force', description: 'replace what stands in the way' },
+      { flags: '-f, --force', description: 'replace existing files' },
     ],
     load: () => import('./cfn-create-aws-symlinks.ts'),
   },

@@ -8,17 +8,17 @@ import type { ChainTools, MetadataOptions } from '../metadata/source-chain.ts';
 import { resourceNameFault } from '../resource-name.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
-/** A credential file may be cfn-init-data, which has all of the metadata. */
+/** A credential file may be cfn-init-data, which contains all metadata. */
 export const MOST_CREDENTIAL_BYTES = MOST_METADATA_BYTES;
 
-/** Where cfn-init and cfn-get-metadata are to take metadata from. @throws Problem with exit code 2 */
+/** The options for the source of the metadata, of cfn-init and cfn-get-metadata. @throws Problem with exit code 2 */
 export function metadataOptions(args: ParsedArguments): MetadataOptions {
   const [given] = args.operands;
   if (given !== undefined) return { given, stack: undefined, resource: undefined, heat: heatOptions(args) };
   return { stack: stackOption(args), resource: resourceOption(args), heat: heatOptions(args) };
 }
 
-/** What the options say about Heat: the address, and the credentials. */
+/** The options for Heat: the address and the credentials. */
 export function heatOptions(args: ParsedArguments): HeatOptions {
   return {
     url: textOption(args, 'url'),
@@ -32,7 +32,7 @@ export function heatOptions(args: ParsedArguments): HeatOptions {
   };
 }
 
-/** What the look-up of metadata needs of the context of a command. */
+/** The parts of a command's context that the look-up of metadata needs. */
 export function chainTools({ system, log, redactor }: Context): ChainTools {
   return {
     system,
@@ -43,13 +43,13 @@ export function chainTools({ system, log, redactor }: Context): ChainTools {
   };
 }
 
-/** -s; an empty one counts as not given. */
+/** The value of -s; an empty one counts as not given. */
 function stackOption(args: ParsedArguments): string | undefined {
   const stack = textOption(args, 'stack');
   return stack === '' ? undefined : stack;
 }
 
-/** -r. @throws Problem with exit code 2 */
+/** The value of -r. @throws Problem with exit code 2 */
 function resourceOption(args: ParsedArguments): string | undefined {
   const resource = textOption(args, 'resource');
   const fault = resource === undefined ? undefined : resourceNameFault(resource);

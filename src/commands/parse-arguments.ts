@@ -5,8 +5,8 @@ import type { CommandSpec, ParsedArguments } from './command.ts';
 export type ParseResult = { readonly arguments: ParsedArguments } | { readonly text: string };
 
 /**
- * Reads a command line as Python's argparse does, since that is what existing templates were written against: joined
- * short options, `--opt=value`, unique prefixes of long options, options behind operands, `--` (contract section 2).
+ * Parses a command line as Python's argparse does, since existing templates were written for it: joined short options,
+ * `--opt=value`, unique prefixes of long options, options after operands, `--` (contract section 2).
  * @returns the arguments, or the text that --help or --version asks for
  * @throws Problem with exit code 2
  */
@@ -33,18 +33,18 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[], versi
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
-    // Not in commander's words: they repeat what was given, which may be a secret.
-    // A page or a word processor makes such dashes of "--" and "-".
+    // Do not use commander's message: it repeats the arguments, which may be secret.
+    // Web pages and word processors turn "--" and "-" into such dashes.
     const dash = argv.map((word) => /^[\u2010-\u2015\u2212]/.exec(word)?.[0]).find((found) => found !== undefined);
     if (error.code === 'commander.excessArguments' && dash !== undefined)
       throw usageProblem(
-        `an option begins with ${dash} (U+${dash.charCodeAt(0).toString(16)}), which is not the dash of options`,
+        `an option begins with ${dash} (U+${dash.charCodeAt(0).toString(16)}), which is not a hyphen`,
         'write - or --',
       );
     if (error.code === 'commander.excessArguments')
       throw usageProblem(
-        `too many arguments that belong to no option; ${spec.name} takes ${spec.operand === undefined ? 'none' : 'one'}`,
-        `put quotes around what has blanks in it; see ${spec.name} --help`,
+        `too many arguments: ${spec.name} takes ${spec.operand === undefined ? 'none' : 'one'} besides its options`,
+        `put quotes around a value with spaces; see ${spec.name} --help`,
       );
     throw usageProblem(
       error.message
@@ -64,7 +64,7 @@ interface LongOption {
   readonly addition: boolean;
 }
 
-/** Writes shortened long options in full, and refuses an option where another one's value should stand. */
+/** Expands shortened long options, and refuses an option in the place of another option's value. */
 function expandPrefixes(spec: CommandSpec, argv: readonly string[]): string[] {
   const table: LongOption[] = [
     ...spec.options.map(({ flags, addition }) => ({
@@ -117,7 +117,7 @@ function expandPrefixes(spec: CommandSpec, argv: readonly string[]): string[] {
   return expanded;
 }
 
-/** The option that a full or shortened name means; undefined when it is none of ours. @throws Problem when it is ambiguous */
+/** The option for a full or shortened name; undefined when there is none. @throws Problem when the name is ambiguous */
 function optionMeant(given: string, table: readonly LongOption[]): LongOption | undefined {
   const exact = table.find(({ name }) => name === given);
   if (exact !== undefined) return exact;

@@ -11,29 +11,29 @@ import { splitUrl } from '../url.ts';
 /** Larger than any handle. */
 const MOST_BYTES = 64 * 1024;
 
-/** The text of a handle, and where it was read from. */
+/** The text of a handle, and its source. */
 interface GivenHandle {
   readonly text: string;
   readonly where: string;
 }
 
-/** What goes with the operand on the command line. */
+/** The options that apply to the operand. */
 interface HandleOptions {
   /** The attribute `token` of a handle with TOKEN_SIGNAL. */
   readonly token: string | undefined;
   /** -k */
   readonly insecure: boolean;
-  /** Milliseconds that a pipe is waited for. */
-  readonly left: number;
+  /** Milliseconds to wait for a pipe. */
+  readonly timeout: number;
 }
 
 /**
- * The handle that the operand of cfn-signal is, or that is in `@FILE` or on stdin (`-`): a URL, or the JSON of an
- * OS::Heat::WaitConditionHandle (contract section 7.4).
- * @throws Problem with exit code 2 for what is no handle
+ * The handle in the operand of cfn-signal, in `@FILE` or on stdin (`-`): a URL, or the JSON of an OS::Heat::WaitConditionHandle
+ * (contract section 7.4).
+ * @throws Problem with exit code 2 when it is not a handle
  */
 export async function handleOf(operand: string, options: HandleOptions, context: Context): Promise<SignalTarget> {
-  const given = await readHandle(operand, options.left, context);
+  const given = await readHandle(operand, options.timeout, context);
   const json = withoutWrapping(given.text);
   if (/^(?:[{[]|null$)/.test(json)) return handleInJson({ ...given, text: json }, options, context);
   const url = decodeSignalUrl(given.text);
@@ -52,16 +52,16 @@ export async function handleOf(operand: string, options: HandleOptions, context:
 
 const OPERAND = 'the command line';
 
-async function readHandle(operand: string, left: number, { system, log }: Context): Promise<GivenHandle> {
+async function readHandle(operand: string, timeout: number, { system, log }: Context): Promise<GivenHandle> {
   if (operand === '@') throw usageProblem("'@' without the name of a file", 'write @FILE');
   const file = operand === '-' ? operand : /^@(.+)$/s.exec(operand)?.[1];
   if (file === undefined) return { text: operand, where: OPERAND };
-  const { text, exposure } = await readGivenSecret(system, file, MOST_BYTES, left);
+  const { text, exposure } = await readGivenSecret(system, file, MOST_BYTES, timeout);
   if (exposure !== undefined) log.warning(exposureProblem(file, exposure, 'the file of the handle').line);
   return { text, where: file === '-' ? 'stdin' : file };
 }
 
-/** @throws Problem with exit code 2 for a URL that cannot be asked */
+/** @throws Problem with exit code 2 for a URL that cannot be used */
 function checkUrl(url: string, place = ''): void {
   try {
     splitUrl(url);
@@ -82,7 +82,7 @@ async function handleInJson(
   redactor.addDocument(result.value);
   const { decodeHandle, keystoneHandle } = await import('../heat/openstack-handle.ts');
   const handle = decodeHandle(result.value, where);
-  if (token !== undefined) throw usageProblem("'--token' beside the JSON of a handle", 'leave it out');
+  if (token !== undefined) throw usageProblem("'--token' together with the JSON of a handle", 'leave it out');
   if (where === OPERAND)
     log.warning(
       'the handle is on the command line, where other users can read its secrets: put it into a file, and give @FILE',

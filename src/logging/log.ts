@@ -5,28 +5,28 @@ import { shortened, visible, withShortLines } from './visible.ts';
 
 export type Level = 'TRACE' | 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
-/** Where a line of the log goes. */
+/** A destination of log lines. */
 export interface Sink {
-  /** @param about as it was given: a sink that hands it on takes the secrets out of it */
+  /** @param about is not redacted: a sink that passes it on must redact it */
   write(level: Level, text: string, about?: About): void;
 }
 
-/** The one way to say something: every sink gets the line, and no sink gets a secret, or what would steer a terminal. */
+/** The log. Every sink gets each line, without secrets and without control sequences for a terminal. */
 export interface Log {
   debug(text: string): void;
   info(text: string, about?: About): void;
   warning(text: string, about?: About): void;
   error(text: string, about?: About): void;
-  /** Not for the terminal: what no person should have to read there. */
+  /** Goes to the log file, never to the terminal. */
   trace(text: string, about?: About): void;
 }
 
-/** Joins sinks into a log whose every line passes the redactor first. */
+/** Creates a log that writes to these sinks. Each line is redacted first. */
 export function createLog(redactor: Redactor, sinks: readonly Sink[]): Log {
   const write = (level: Level, text: string, about?: About): void => {
-    // First without the sequences of a terminal: they may stand in the middle of a secret.
+    // Remove control sequences before the redaction: they may be in the middle of a secret.
     const whole = visible(redactor.redact(visible(text)));
-    // What programs print is in the log as a whole.
+    // The output of programs is logged in full.
     const clean = level === 'DEBUG' || level === 'TRACE' ? withShortLines(whole) : shortened(whole);
     for (const sink of sinks) sink.write(level, clean, about);
   };
@@ -40,7 +40,7 @@ export function createLog(redactor: Redactor, sinks: readonly Sink[]): Log {
 }
 
 /**
- * Lines for a person on stderr: warnings and errors always, the rest only with -v.
+ * Lines for people on stderr: warnings and errors always, the rest only with -v.
  * @param command prefixes each line, as in `cfn-init: no such file: /x`
  * @param paint colours for a terminal
  */
@@ -61,7 +61,7 @@ export function terminalSink(
   };
 }
 
-/** Dated lines for a log file; the further lines of one message are indented, so that a line with a date starts a message. */
+/** Lines with a time for a log file. The further lines of a message are indented, so that each message begins with a time. */
 export function fileSink(command: string, processId: number, now: () => Date, append: (text: string) => void): Sink {
   return {
     write(level, text) {
@@ -71,17 +71,17 @@ export function fileSink(command: string, processId: number, now: () => Date, ap
 }
 
 /**
- * What an entry of the journal is about, as MESSAGE_ID (systemd.journal-fields(7)): `journalctl MESSAGE_ID=...` finds all of
- * a kind. They are part of the interface: a kind keeps its id forever, whatever its text says.
+ * The kind of a journal entry, as MESSAGE_ID (systemd.journal-fields(7)): `journalctl MESSAGE_ID=...` finds all entries of a
+ * kind. The ids are part of the interface: a kind keeps its id forever, even if its text changes.
  */
 export const MESSAGE_IDS = {
   /** cfn-init begins to apply its steps; the daemon begins to follow a stack. */
   runBegun: '9b0d71c67425446fbd101b9b056001bc',
-  /** A command is done or has failed: CFN_EXIT_CODE. One that only looks, or has signalled, says this of a failure only. */
+  /** A command has succeeded or failed: CFN_EXIT_CODE. cfn-signal and commands that only read report only failures. */
   runEnded: '71d9e0551f134a71bb94d3e9dbe88ab3',
-  /** A step has begun, and has not ended within a second. */
+  /** A step has begun, and runs for more than a second. */
   stepBegun: 'a74bca09bc71250b7467b74f8d5ccd86',
-  /** A step goes on: each minute. */
+  /** A step is still running: each minute. */
   stepLasts: '70a23fe51bc93461eb4525707c9c7264',
   /** A step has changed the machine. */
   stepDone: 'ec2e1d49da3246409021f78175ac0d1f',
@@ -91,23 +91,23 @@ export const MESSAGE_IDS = {
   actionBegun: '15e2ee7a11884ae4a2619cd8a51eb0dd',
   actionDone: 'f7d0642519d940e39b9b234dbecfdb21',
   actionFailed: '1153afc2b0094d2a89011a519c3d5171',
-  /** The action of a hook has failed too often: it is not run again until what it looks at changes. */
+  /** The action of a hook has failed too often: it does not run again until the value at its path changes. */
   hookParked: '0488c1bec0aa4f38919b3b324ab1ea89',
-  /** Metadata that others could read was closed to them. */
+  /** Other users could read metadata, and no longer can. */
   metadataClosed: 'aef12c98647c456980fbefdb906c6f7f',
 } as const;
 
 export type EventName = keyof typeof MESSAGE_IDS;
 
-/** What a line of the log is about, as data. */
+/** The subject of a log line, as data. */
 export interface About {
-  /** Makes the line worth an entry of the journal, whatever its level. */
+  /** A line with an event goes to the journal, whatever its level. */
   readonly event?: EventName | undefined;
-  /** In the journal, where the line is graver than its level says on a terminal. */
+  /** The level in the journal, if it is more severe than on a terminal. */
   readonly severity?: Level | undefined;
   /** Its colour on a terminal. */
   readonly tone?: Tone | undefined;
-  /** Why, where the line leaves that to a later one: an entry of the journal may be read alone. */
+  /** The reason, if only a later line has it: an entry of the journal may be read alone. */
   readonly reason?: string | undefined;
   /** CFN_STATE. */
   readonly state?: string | undefined;

@@ -1,14 +1,14 @@
 import type { Environment } from '../system/programs/exec.ts';
 import { visibleLine } from './visible.ts';
 
-/** Where text for people goes. */
+/** The output for people. */
 export interface Output {
   /** @returns false when not all of it could be written */
   readonly stdout: (text: string) => boolean;
   readonly stderr: (text: string) => void;
 }
 
-/** What a line says, for its colour. Steps have their states. */
+/** The kind of a line, which decides its colour. For steps it is their state. */
 export type Tone = 'error' | 'warning' | 'detail' | 'changed' | 'unchanged' | 'skipped' | 'failed';
 
 /** Gives a line its colour, or leaves it as it is. */
@@ -17,7 +17,7 @@ export type Paint = (tone: Tone | undefined, line: string) => string;
 export interface Screen {
   readonly output: Output;
   readonly paint: { readonly stdout: Paint; readonly stderr: Paint };
-  /** A line on stderr that tells how long a step has taken so far; undefined where nobody would see it. */
+  /** A line on stderr with the time that a step has taken so far; undefined without a terminal. */
   readonly progress: Progress | undefined;
 }
 
@@ -40,9 +40,9 @@ export const plain: Paint = (_tone, line) => line;
 export const coloured: Paint = (tone, line) => (tone === undefined ? line : `\x1b[${CODES[tone]}m${line}\x1b[0m`);
 
 /**
- * What a terminal gets besides the bare text. NO_COLOR (no-color.org) takes the colours away; where TERM is dumb or
- * missing, as for cron and cloud-init, and in a pipe or a file, all is as if there were no terminal.
- * @param redact for the names of steps
+ * Adds colours and progress on a terminal. NO_COLOR (no-color.org) turns the colours off. A pipe or a file gets plain text, and
+ * so does a terminal if TERM is dumb or missing, as in cron and cloud-init.
+ * @param redact redacts the names of steps
  */
 export function createScreen(
   output: Output,
@@ -71,11 +71,11 @@ export function createScreen(
   return { output: { stdout: over(output.stdout), stderr: over(output.stderr) }, paint, progress };
 }
 
-/** One line that is drawn over itself while a long step runs. */
+/** One line that is redrawn while a long step runs. */
 export interface Progress {
   /**
-   * Starts to count the seconds; nothing is drawn in the first one.
-   * @param wait says what the step waits for
+   * Starts to count the seconds. Nothing is drawn in the first one.
+   * @param wait returns what the step is waiting for
    */
   begin(label: string, wait?: () => string | undefined): void;
   end(): void;
@@ -87,10 +87,10 @@ interface HideableProgress extends Progress {
 }
 
 /** Milliseconds between two drawings. */
-const PACE = 1000;
+const REDRAW_INTERVAL = 1000;
 /** Moves to the first column and clears the line. */
 const CLEAR = '\r\x1b[K';
-/** Characters of the step's name that are left at least when it is cut. */
+/** The least number of characters that are left when the step's name is cut. */
 const SHORTEST_NAME = 20;
 
 /** @param columns of the terminal: a longer line would wrap and could not be cleared */
@@ -117,14 +117,14 @@ function createProgress(
       const show = (text: string): string => visibleLine(redact(text)).replaceAll('\t', ' ');
       const text = show(label);
       timer = setInterval(() => {
-        seconds += PACE / 1000;
+        seconds += REDRAW_INTERVAL / 1000;
         const what = wait?.();
         const time = ` ... ${seconds} s${what === undefined ? '' : `: ${show(what)}`}`;
-        // What the step waits for is more important than the end of a long name.
+        // The reason for waiting is more important than the end of a long name.
         const name = cut(text, Math.max(columns - 1 - time.length, SHORTEST_NAME));
         write(`${CLEAR}${cut(`${name}${time}`, columns - 1)}`);
         isSeen = true;
-      }, PACE).unref();
+      }, REDRAW_INTERVAL).unref();
     },
     end,
     hide,

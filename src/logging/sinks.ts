@@ -4,15 +4,15 @@ import type { Journal } from '../system/journal.ts';
 import type { System } from '../system/system.ts';
 import { type About, type Level, MESSAGE_IDS, type Sink } from './log.ts';
 
-/** Commands that user data calls, and without whose success a stack does not come up. */
+/** The commands in user data that must succeed for a stack to come up. */
 const COMMANDS: ReadonlySet<string> = new Set(['cfn-init', 'cfn-signal']);
 
 /**
- * Says on the machine's console by which error a command of user data ended: the console is what a cloud shows of a guest that
- * nobody can log in to. With HEAT_CFNTOOLS, Heat's own script keeps what user data prints until its end, and then writes all of
- * it as one line, to a file of the guest and, if cloud-init is set up so, to the console. Only while cloud-init is under way, as
- * root, and where stderr is no terminal, since a person who calls us reads it there.
- * @param write gets what is to be shown; it must neither wait nor fail
+ * Prints the error of a command in user data to the console of the machine: a cloud shows the console even if nobody can log in.
+ * With HEAT_CFNTOOLS, Heat's own script prints the output of user data only at its end, as one line, to a file of the guest
+ * and, if cloud-init is configured so, to the console. This sink works only while cloud-init is running, as root, and if
+ * stderr is not a terminal, where a person would read the error.
+ * @param write writes to the console; it must neither wait nor fail
  */
 export function consoleSink(
   command: string,
@@ -31,24 +31,24 @@ export function consoleSink(
   return {
     write(_, text, { event, exitCode = ExitCode.done } = {}) {
       if (event !== 'runEnded' || exitCode === ExitCode.done || !COMMANDS.has(command)) return;
-      // An image, below another root, is prepared on a machine with a console of its own.
+      // With another root, the console is that of the machine on which an image is prepared.
       if (self.uid !== 0 || files.root !== '/' || isTerminal() || !isAtBoot()) return;
       write(`${command}: ${plainLine(text)}\n`);
     },
   };
 }
 
-/** Characters of an error that are kept: below the 4,096 bytes that a reason may have on AWS, whatever they are. */
+/** The most characters of an error that are saved: always below AWS's limit of 4,096 bytes for a reason. */
 const LONGEST_LINE = 1000;
 
 /**
- * Keeps the error by which the last cfn-init of root ended, for the cfn-signal that comes after it (commands/cfn-signal.ts). It
- * is clean of secrets, as every line of a log. A run that succeeds removes it; one that cannot keep it goes on.
+ * Saves the error of root's last cfn-init for the next cfn-signal (commands/cfn-signal.ts). It contains no secrets, like every
+ * line of the log. A run that succeeds removes it. If it cannot be saved, the run continues.
  */
 export function lastRunSink({ files, clock, self }: System): Sink {
   return {
     write(_, text, { event, exitCode } = {}) {
-      // An image that is being prepared, below another root, has not booted.
+      // With another root, this is an image that has not booted.
       if (event !== 'runEnded' || exitCode === undefined || self.uid !== 0 || files.root !== '/') return;
       try {
         if (exitCode === ExitCode.done) {
@@ -69,11 +69,11 @@ export function lastRunSink({ files, clock, self }: System): Sink {
 
 /** An error as one line of at most 1,000 characters, for cfn-signal and the console. */
 function plainLine(text: string): string {
-  // Half of a pair of surrogates at the end would be no text for the stack's database.
+  // The stack's database would refuse half of a surrogate pair at the end.
   return text.replace(/\s/g, ' ').slice(0, LONGEST_LINE).toWellFormed();
 }
 
-/** The same on all entries of a process. */
+/** The fields that all entries of a process share. */
 export interface JournalOrigin {
   readonly command: string;
   readonly processId: number;
@@ -81,18 +81,18 @@ export interface JournalOrigin {
   readonly resource?: string | undefined;
 }
 
-/** syslog(3). */
+/** The priorities of syslog(3). */
 const PRIORITIES: Readonly<Record<Level, number>> = { ERROR: 3, WARNING: 4, INFO: 6, DEBUG: 7, TRACE: 6 };
-/** Characters; the log file has the whole. */
+/** Characters; the log file has the whole message. */
 const LONGEST_MESSAGE = 16 * 1024;
 const LONGEST_FIELD = 1024;
-/** Milliseconds until the journal is told that a step has begun: of one that ends earlier, the end is enough. */
+/** Milliseconds until the begin of a step goes to the journal: for a shorter step, its end is enough. */
 const BEGIN_DELAY = 1000;
 
 /**
- * Entries for the journal: errors, warnings, and lines that tell of an event. Of the rest there is no trace in it, since an
- * entry costs a process; the log file has everything.
- * @param redact for what comes besides the text, which is clean already
+ * Entries for the journal: errors, warnings, and lines with an event. The other lines are only in the log file, since each
+ * entry costs a process.
+ * @param redact redacts the fields; the text is redacted already
  */
 export function journalSink(
   origin: JournalOrigin,
@@ -116,8 +116,8 @@ export function journalSink(
 }
 
 /**
- * An entry as logger(1) reads it: `FIELD=value` lines, of which those of MESSAGE are joined again. Each line begins with the
- * name of a field, so no value can end the entry or begin a field of its own.
+ * An entry in the format of logger(1): `FIELD=value` lines. logger joins several lines of MESSAGE. Each line begins with the
+ * name of a field, so that no value can end the entry or begin another field.
  */
 function entryText(
   { command, processId, stack, resource }: JournalOrigin,
@@ -132,8 +132,8 @@ function entryText(
     PRIORITY: priority,
     SYSLOG_IDENTIFIER: command,
     SYSLOG_PID: processId,
-    // Or else `journalctl -u cfn-hup` would miss some: the sender may have ended when journald looks for its unit. Not for
-    // the other commands, since journald takes the arguments of the process in, and theirs have signed URLs and keys.
+    // Without it `journalctl -u cfn-hup` would miss entries: the sender may have ended before journald finds its unit. The
+    // other commands do not set it, since journald then stores the arguments of the process, which may be signed URLs or keys.
     OBJECT_PID: command === 'cfn-hup' ? processId : undefined,
     CFN_COMMAND: command,
     CFN_STEP: section === undefined || entry === undefined ? undefined : `${section} ${entry}`,

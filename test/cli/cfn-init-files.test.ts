@@ -373,9 +373,9 @@ describe('hooks of cfn-hup that are written', () => {
     const ended = await write(root, files);
     expect({ code: ended.code, summary: summary(ended) }).toEqual({ code: 0, summary: '3 changed' });
     const lines = [
-      '/etc/cfn/hooks.d/c.conf:2: hook [c]: nothing ever runs it: on.command alone',
+      '/etc/cfn/hooks.d/c.conf:2: hook [c]: it never runs: its only trigger is on.command',
       '/etc/cfn/hooks.d/c.conf:6: hook [d]: unknown trigger "post.upd"',
-      '/etc/cfn/hooks.conf:8: hook [b]: the line of action goes on with runas=',
+      '/etc/cfn/hooks.conf:8: hook [b]: runas= is on the line of action',
       '/etc/cfn/hooks.conf:4: hook [a]: the action fails with the metadata of Web: no config set "update", the document has no configSets',
       '/etc/cfn/hooks.conf:8: hook [b]: the path follows Db, and the action applies Web',
     ];

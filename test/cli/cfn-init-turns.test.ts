@@ -68,7 +68,7 @@ describe('one run at a time', () => {
       code: 0,
       stderr: expect.stringMatching(
         new RegExp(
-          `^cfn-init: warning: another cfn-init is running: process ${held.pid}, since \\d+ s ago: waiting for it to end, 1800 s at most\n$`,
+          `^cfn-init: warning: another cfn-init is running: process ${held.pid}, started \\d+ s ago: waiting for it to end, 1800 s at most\n$`,
         ),
       ),
     });
@@ -131,7 +131,7 @@ describe('one run at a time', () => {
       code: 75,
       stderr: expect.stringMatching(
         new RegExp(
-          `^cfn-init: another cfn-init is running: process ${held.pid}, since \\d+ s ago: wait for it, end it \\(kill ${held.pid}\\), or set lock-timeout in /etc/cfn/cfntools.conf; then run cfn-init again\n$`,
+          `^cfn-init: another cfn-init is running: process ${held.pid}, started \\d+ s ago: wait for it, end it \\(kill ${held.pid}\\), or set lock-timeout in /etc/cfn/cfntools.conf; then run cfn-init again\n$`,
         ),
       ),
     });
@@ -263,6 +263,6 @@ test('where no lock can be made, a run goes on, and says so', async () => {
   );
   expect({ code, stderr }).toEqual({
     code: 0,
-    stderr: expect.stringMatching(/^cfn-init: warning: cannot lock: \/run\/cfn-init\S*: [^\n]*going on[^\n]*\n$/),
+    stderr: expect.stringMatching(/^cfn-init: warning: cannot lock: \/run\/cfn-init\S*: [^\n]*continuing[^\n]*\n$/),
   });
 });

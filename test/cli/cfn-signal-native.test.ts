@@ -175,7 +175,7 @@ describe('a resource by --stack and --resource', () => {
     ]);
     expect({ code, stderr }).toEqual({
       code: 75,
-      stderr: expect.stringMatching(line('nothing came within 1 s.*fifo')),
+      stderr: expect.stringMatching(line('no data arrived within 1 s.*fifo')),
     });
     await expectSoon(milliseconds, 3_000);
   });

@@ -178,15 +178,15 @@ describe('the compatibility style', () => {
       '# ours\n[main]\nCompat = haet\n',
       undefined,
       undefined,
-      is('no compatibility style "haet": /etc/cfn/cfntools.conf:3: there are heat and aws'),
+      is('unknown compatibility style "haet": /etc/cfn/cfntools.conf:3: write heat or aws'),
     ],
     [
       'compat\n',
       undefined,
       undefined,
-      is('no compatibility style "true": /etc/cfn/cfntools.conf:1: there are heat and aws'),
+      is('unknown compatibility style "true": /etc/cfn/cfntools.conf:1: write heat or aws'),
     ],
-    ['', 'on', undefined, is('no compatibility style "on": CFN_COMPAT: there are heat and aws')],
+    ['', 'on', undefined, is('unknown compatibility style "on": CFN_COMPAT: write heat or aws')],
     // What wins is used, and what loses is not looked at.
     ['compat = haet\n', 'heat', undefined, IS_HEAT],
     ['compat = heat\n', 'haet', 'heat', IS_HEAT],

@@ -70,7 +70,7 @@ describe('an archive that does not fit', () => {
     const result = await unpack('/tmp/big.tgz', ['--compat', 'heat']);
     expect({ code: result.code, says: complaints(result), summary: summary(result) }).toEqual({
       code: 0,
-      says: [`cfn-init: warning: ${FULL}: going on, as heat-cfntools did`],
+      says: [`cfn-init: warning: ${FULL}: continuing, as heat-cfntools did`],
       summary: '1 changed, 1 failed',
     });
   });

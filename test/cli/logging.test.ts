@@ -130,7 +130,7 @@ describe('a failure', () => {
     const { stdout, stderr } = await cfnInit(view(), { commands: { '03_bad': { command } } });
     expect(`${stdout}${stderr}`.match(/exit code 3/g)).toHaveLength(1);
     const lines = stderr.trimEnd().split('\n');
-    expect(lines[0]).toBe('cfn-init: the last 10 lines that it printed:');
+    expect(lines[0]).toBe('cfn-init: the last 10 lines of its output:');
     expect(lines.slice(1, -1)).toEqual(Array.from({ length: 10 }, (_, n) => `    line ${n + 6}.`));
     expect(lines.at(-1)).toMatch(
       /^cfn-init: the command ended with exit code 3: .*: it printed last: line 15\.: see \/var\/log\/cfn-init\.log$/,

@@ -255,7 +255,7 @@ describe('cfn-signal, while it waits for', () => {
     const { code, stderr } = await view().run(command, { timeout: 30_000 });
     expect({ code, stderr }).toEqual({
       code: 75,
-      stderr: expect.stringMatching(/^cfn-signal: nothing came within 1 s: stdin: [^\n]+\n$/),
+      stderr: expect.stringMatching(/^cfn-signal: no data arrived within 1 s: stdin: [^\n]+\n$/),
     });
   });
 

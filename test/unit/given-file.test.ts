@@ -47,6 +47,6 @@ describe('a FIFO', () => {
   it('into which nobody writes is given up: exit code 75', async () => {
     const path = fifo();
     const failure = readGivenSecret(tools, path, 100, 300);
-    await expect(failure).rejects.toMatchObject({ message: 'nothing came within 1 s', where: path, exitCode: 75 });
+    await expect(failure).rejects.toMatchObject({ message: 'no data arrived within 1 s', where: path, exitCode: 75 });
   });
 });

@@ -71,7 +71,7 @@ export interface FileSystem {
   linkTarget(path: string): string;
   /**
    * What tells whether two paths lead to one file or directory, links followed: it has the same identity by any of its paths.
-   * @returns undefined where nothing can be reached: a link that leads nowhere or to itself, an unsafe path
+   * @returns undefined where nothing can be reached: a broken or circular link, an unsafe path
    */
   identity(path: string): string | undefined;
   /** Whether a directory can be opened at the path, links followed. */

@@ -383,7 +383,7 @@ describe('a second look at what was started', () => {
     const { report, heard, logged } = await run(steps, { tolerated: TOLERATED_BY_HEAT, watch });
     expect(heard.slice(1)).toEqual([`a failed ${problem.line}`, 'c changed done']);
     expect(report.stoppedBy).toBeUndefined();
-    expect(logged).toContainEqual(['WARNING', `${problem.line}: going on, as heat-cfntools did`]);
+    expect(logged).toContainEqual(['WARNING', `${problem.line}: continuing, as heat-cfntools did`]);
   });
 
   it('is not taken after a signal', async () => {

@@ -43,7 +43,7 @@ describe('what is in the place of a lock and has no holder is replaced', () => {
     ['junk', (path) => writeFileSync(path, Buffer.alloc(100_000, 0xff))],
     ['the lock of another boot', (path) => writeFileSync(path, ELSEWHERE.replace(BOOT, BOOT.replace(/./g, '0')))],
     ['a pipe', (path) => execFileSync('mkfifo', [path])],
-    ['a link that leads nowhere', (path) => symlinkSync('/nowhere', path)],
+    ['a broken link', (path) => symlinkSync('/nowhere', path)],
     ['a link', (path) => symlinkSync('/etc/passwd', path)],
   ];
   test.each(kinds)('%s', async (_, make) => {

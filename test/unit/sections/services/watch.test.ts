@@ -72,7 +72,7 @@ describe('the watch of services', () => {
     const fake = fakeSystemd({ a: frail() });
     const { said, stoppedBy } = await applyTo(fake, { one: services('a') }, true);
     expect(said).toEqual([
-      expect.stringMatching(/^WARNING service "a" did not stay up.*going on, as heat-cfntools did$/),
+      expect.stringMatching(/^WARNING service "a" did not stay up.*continuing, as heat-cfntools did$/),
     ]);
     expect(stoppedBy).toBeUndefined();
   });
