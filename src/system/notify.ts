@@ -1,5 +1,4 @@
 import { timerDelay } from './clock.ts';
-import { endAlone } from './programs/run.ts';
 import { findProgram, searchPath } from './programs/search-path.ts';
 
 /** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
@@ -53,7 +52,7 @@ export function createNotifier(environment: Record<string, string | undefined> =
 async function tell(assignments: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const program = findProgram(PROGRAM, searchPath(environment['PATH']));
   if (program === undefined) return;
-  const { startProgram, untilEnd } = await import('./programs/run.ts');
+  const { endAlone, startProgram, untilEnd } = await import('./programs/run.ts');
   try {
     const options = { stdio: 'ignore', env: environment, cwd: '/', hasGroup: false } as const;
     const child = startProgram([program, ...assignments], options);
