@@ -1,11 +1,11 @@
 import type { Context } from '../context.ts';
 import { ExitCode, Problem } from '../errors.ts';
-import { type GivenSecret, readGivenSecret } from '../given-file.ts';
 import type { PassTools } from '../hup/pass.ts';
 import type { HupConfig } from '../hup/settings.ts';
 import type { PassEnd } from '../hup/single-pass.ts';
 import type { Request, Start } from '../hup/start.ts';
 import { paths } from '../paths.ts';
+import { type GivenSecret, readGivenSecret } from '../system/files/given-file.ts';
 import type { System } from '../system/system.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 import { MOST_CREDENTIAL_BYTES } from './metadata-options.ts';

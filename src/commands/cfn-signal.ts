@@ -1,12 +1,12 @@
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
-import { readGivenSecret } from '../given-file.ts';
 import { deliver } from '../heat/delivery.ts';
 import { type Budget, beginBudget, tooLate } from '../heat/retries.ts';
 import { decodeSignalUrl } from '../heat/signal-url.ts';
 import { type SignalOptions, type SignalTarget, signalOf, statusOf } from '../heat/wait-condition.ts';
 import { readRunNotes } from '../hup/notes.ts';
 import { paths } from '../paths.ts';
+import { readGivenSecret } from '../system/files/given-file.ts';
 import type { System } from '../system/system.ts';
 import { isWebUrl } from '../url.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';

@@ -1,11 +1,11 @@
 import type { Context } from '../context.ts';
 import { usageProblem } from '../errors.ts';
-import { readGiven, readGivenSecret } from '../given-file.ts';
 import { BY_OPTIONS } from '../heat/named-by.ts';
 import type { HeatOptions } from '../metadata/heat-source.ts';
 import { MOST_METADATA_BYTES } from '../metadata/local.ts';
 import type { ChainTools, MetadataOptions } from '../metadata/source-chain.ts';
 import { resourceNameFault } from '../resource-name.ts';
+import { readGiven, readGivenSecret } from '../system/files/given-file.ts';
 import { flagOption, type ParsedArguments, textOption } from './command.ts';
 
 /** A credential file may be cfn-init-data, which contains all metadata. */

@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import { ExitCode, Problem, usageProblem } from '../errors.ts';
-import { readGivenSecret } from '../given-file.ts';
 import { exposureProblem } from '../heat/credentials.ts';
 import { decodeSignalUrl, signalUrlFault, withoutWrapping } from '../heat/signal-url.ts';
 import { type SignalTarget, signedHandle } from '../heat/wait-condition.ts';
 import { parseJson } from '../json.ts';
+import { readGivenSecret } from '../system/files/given-file.ts';
 import type { Transport } from '../system/http/http.ts';
 import { splitUrl } from '../url.ts';
 

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { ExitCode, errnoOf, lastLine, Problem } from './errors.ts';
-import { fileProblem } from './system/files/file-problem.ts';
-import { createFileSystem } from './system/files/file-system.ts';
-import { type Exposure, exposureOf } from './system/files/trusted-path.ts';
-import type { System } from './system/system.ts';
+import { ExitCode, errnoOf, lastLine, Problem } from '../../errors.ts';
+import type { System } from '../system.ts';
+import { fileProblem } from './file-problem.ts';
+import { createFileSystem } from './file-system.ts';
+import { type Exposure, exposureOf } from './trusted-path.ts';
 
 /** The tools to wait for another process that writes. */
 export type ReadTools = Pick<System, 'exec' | 'clock'>;

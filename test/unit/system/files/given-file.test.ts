@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readGiven, readGivenSecret } from '../../src/given-file.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { createExec } from '../../src/system/programs/door.ts';
-import { temporaryRoot } from './temporary-root.ts';
+import { systemClock } from '../../../../src/system/clock.ts';
+import { readGiven, readGivenSecret } from '../../../../src/system/files/given-file.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
+import { temporaryRoot } from '../../temporary-root.ts';
 
 const tools = { exec: createExec({ PATH: process.env['PATH'] }), clock: systemClock };
 
