@@ -178,7 +178,7 @@ class Pass {
     };
   }
 
-  /** Asks awaitsOwnBoot, but only while cloud-init is running. */
+  /** Asks the states only while cloud-init is running. */
   #awaitsOwnBoot(): boolean {
     const { files } = this.#tools.system;
     if (files.entry(paths.cloudInitStatus) === undefined || files.entry(paths.cloudInitResult) !== undefined)
