@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import { temporaryRoot, us } from '../temporary-root.ts';
+import { Problem } from '../../../../src/errors.ts';
+import { temporaryRoot, us } from '../../temporary-root.ts';
 
 const attributes = { mode: 0o644, ...us };
 const bits = (path: string): string => (lstatSync(path).mode & 0o7777).toString(8);

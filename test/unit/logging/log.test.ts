@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createLog, fileSink, type Level, type Log, type Sink, terminalSink } from '../../src/logging/log.ts';
-import { coloured } from '../../src/logging/screen.ts';
-import { Redactor } from '../../src/redact.ts';
+import { createLog, fileSink, type Level, type Log, type Sink, terminalSink } from '../../../src/logging/log.ts';
+import { coloured } from '../../../src/logging/screen.ts';
+import { Redactor } from '../../../src/redact.ts';
 
 function sayAll(log: Log): void {
   log.trace('a trace');

@@ -1,11 +1,11 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ExitCode, Problem } from '../../../src/errors.ts';
-import { machineProblem } from '../../../src/system/files/file-problem.ts';
-import type { FileSystem } from '../../../src/system/files/file-system.ts';
-import { createNotifier } from '../../../src/system/notify.ts';
-import { createExec } from '../../../src/system/programs/door.ts';
-import { temporaryRoot, us } from '../temporary-root.ts';
+import { ExitCode, Problem } from '../../../../src/errors.ts';
+import { machineProblem } from '../../../../src/system/files/file-problem.ts';
+import type { FileSystem } from '../../../../src/system/files/file-system.ts';
+import { createNotifier } from '../../../../src/system/notify.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
+import { temporaryRoot, us } from '../../temporary-root.ts';
 
 const attributes = { mode: 0o644, ...us };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createLog, type Log, MESSAGE_IDS } from '../../src/logging/log.ts';
-import { type JournalOrigin, journalSink } from '../../src/logging/sinks.ts';
-import { Redactor } from '../../src/redact.ts';
+import { createLog, type Log, MESSAGE_IDS } from '../../../src/logging/log.ts';
+import { type JournalOrigin, journalSink } from '../../../src/logging/sinks.ts';
+import { Redactor } from '../../../src/redact.ts';
 
 const ORIGIN: JournalOrigin = { command: 'cfn-init', processId: 42, stack: 's1', resource: 'guest' };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { linkedPath, walkLinks } from '../../../src/system/files/path.ts';
+import { linkedPath, walkLinks } from '../../../../src/system/files/path.ts';
 
 /** Walks along a path where these links are. @returns the places on the way, and how the walk ended */
 function walk(path: string, links: Readonly<Record<string, string>>, top: 'stays' | 'ends' = 'stays'): string[] {

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { project } from '../support/binary.ts';
-import { run } from '../support/process.ts';
-import { temporaryRoot } from './temporary-root.ts';
+import { project } from '../../../support/binary.ts';
+import { run } from '../../../support/process.ts';
+import { temporaryRoot } from '../../temporary-root.ts';
 
 const MOST = 100;
 const OLD = `${'x'.repeat(MOST)}\n`;

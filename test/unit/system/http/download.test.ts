@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeError } from '../../../src/errors.ts';
-import { type DownloadBounds, download, keepsCredentials } from '../../../src/system/http/download.ts';
-import { parseProxy } from '../../../src/system/http/proxy.ts';
-import { type Certificates, makeCertificates } from '../../support/certificates.ts';
-import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
-import { type Answers, type Certificate, startServer } from '../../support/http-server.ts';
-import { isInstalled } from '../../support/use-machine.ts';
+import { describeError } from '../../../../src/errors.ts';
+import { type DownloadBounds, download, keepsCredentials } from '../../../../src/system/http/download.ts';
+import { parseProxy } from '../../../../src/system/http/proxy.ts';
+import { type Certificates, makeCertificates } from '../../../support/certificates.ts';
+import { answer, head, type Script, startFaultServer } from '../../../support/fault-server.ts';
+import { type Answers, type Certificate, startServer } from '../../../support/http-server.ts';
+import { isInstalled } from '../../../support/use-machine.ts';
 
 /** As in real life, by the hundred: nobody has to wait for a minute, and a busy machine still sends its request in time. */
 const BOUNDS: DownloadBounds = {

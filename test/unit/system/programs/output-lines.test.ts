@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { tellLines } from '../../../src/system/programs/output.ts';
+import { tellLines } from '../../../../src/system/programs/output.ts';
 
 /** What is told of chunks that come on two streams. */
 async function told(chunks: readonly (readonly [stream: number, chunk: string | Buffer])[]): Promise<string[]> {

@@ -1,14 +1,14 @@
 import type { LookupFunction } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { describeError, Problem } from '../../../src/errors.ts';
-import { exchange } from '../../../src/system/http/exchange.ts';
-import type { HttpRequest } from '../../../src/system/http/http.ts';
-import { Line } from '../../../src/system/http/line.ts';
-import { parseProxy } from '../../../src/system/http/proxy.ts';
-import { wayThrough } from '../../../src/system/http/way-through.ts';
-import { answer, head, type Script, startFaultServer } from '../../support/fault-server.ts';
-import { startServer, unusedPort } from '../../support/http-server.ts';
-import { type SocksFault, type SocksServer, startSocksServer } from '../../support/socks-server.ts';
+import { describeError, Problem } from '../../../../src/errors.ts';
+import { exchange } from '../../../../src/system/http/exchange.ts';
+import type { HttpRequest } from '../../../../src/system/http/http.ts';
+import { Line } from '../../../../src/system/http/line.ts';
+import { parseProxy } from '../../../../src/system/http/proxy.ts';
+import { wayThrough } from '../../../../src/system/http/way-through.ts';
+import { answer, head, type Script, startFaultServer } from '../../../support/fault-server.ts';
+import { startServer, unusedPort } from '../../../support/http-server.ts';
+import { type SocksFault, type SocksServer, startSocksServer } from '../../../support/socks-server.ts';
 
 const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {

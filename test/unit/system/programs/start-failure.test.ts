@@ -2,9 +2,9 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import { createExec } from '../../../src/system/programs/door.ts';
-import { whyCommandFailed, whyNotStarted } from '../../../src/system/programs/start-failure.ts';
+import { Problem } from '../../../../src/errors.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
+import { whyCommandFailed, whyNotStarted } from '../../../../src/system/programs/start-failure.ts';
 
 let place = '';
 const PATH = '/usr/bin:/bin';

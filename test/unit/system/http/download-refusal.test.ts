@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import { type Refusal, refusedDownload, textOfAnswer } from '../../../src/system/http/download-refusal.ts';
+import { type Refusal, refusedDownload, textOfAnswer } from '../../../../src/system/http/download-refusal.ts';
 
 const lineOf = (status: number, body: string, more: Partial<Refusal> = {}): string =>
   refusedDownload({ url: 'https://h/b/k?v=1', status, body, proxy: undefined, ...more }).line;

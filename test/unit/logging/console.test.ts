@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type About, createLog } from '../../src/logging/log.ts';
-import { consoleSink } from '../../src/logging/sinks.ts';
-import { Redactor } from '../../src/redact.ts';
-import { temporaryRoot } from './temporary-root.ts';
+import { type About, createLog } from '../../../src/logging/log.ts';
+import { consoleSink } from '../../../src/logging/sinks.ts';
+import { Redactor } from '../../../src/redact.ts';
+import { temporaryRoot } from '../temporary-root.ts';
 
 const FAILED: About = { event: 'runEnded', exitCode: 1 };
 

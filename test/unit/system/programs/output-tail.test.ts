@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { OutputTail } from '../../../src/system/programs/output.ts';
+import { OutputTail } from '../../../../src/system/programs/output.ts';
 
 function tailOf(...chunks: string[]): string {
   const tail = new OutputTail();

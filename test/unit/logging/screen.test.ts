@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createScreen, type Screen, type Tone } from '../../src/logging/screen.ts';
+import { createScreen, type Screen, type Tone } from '../../../src/logging/screen.ts';
 
 interface Seen {
   readonly screen: Screen;

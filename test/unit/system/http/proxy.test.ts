@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import { chooseProxy, type NamedProxy, parseProxy } from '../../../src/system/http/proxy.ts';
+import { Problem } from '../../../../src/errors.ts';
+import { chooseProxy, type NamedProxy, parseProxy } from '../../../../src/system/http/proxy.ts';
 
 const P = 'http://proxy:3128';
 const S = 'http://secure:3129';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { visible, visibleLine } from '../../src/logging/visible.ts';
+import { visible, visibleLine } from '../../../src/logging/visible.ts';
 
 describe('visible', () => {
   it.each([

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ExitCode, Problem } from '../../../src/errors.ts';
-import { createExec } from '../../../src/system/programs/door.ts';
-import { commandEnvironment } from '../../../src/system/programs/environment.ts';
-import { endTool } from '../../../src/system/programs/run.ts';
+import { ExitCode, Problem } from '../../../../src/errors.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
+import { commandEnvironment } from '../../../../src/system/programs/environment.ts';
+import { endTool } from '../../../../src/system/programs/run.ts';
 
 const exec = createExec({ PATH: '/usr/bin:/bin', GREETING: 'hello', LC_ALL: 'de_DE.UTF-8' });
 

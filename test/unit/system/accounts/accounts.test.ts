@@ -2,15 +2,15 @@ import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import type { AccountTools, Group, NewUser, User } from '../../../src/system/accounts/accounts.ts';
-import { createAccounts } from '../../../src/system/accounts/door.ts';
-import { busyboxTools, callAccountTool, shadowTools } from '../../../src/system/accounts/tools.ts';
-import { systemClock } from '../../../src/system/clock.ts';
-import type { FileSystem } from '../../../src/system/files/file-system.ts';
-import { createExec } from '../../../src/system/programs/door.ts';
-import type { Exec, ToolResult } from '../../../src/system/programs/exec.ts';
-import { temporaryRoot } from '../temporary-root.ts';
+import { Problem } from '../../../../src/errors.ts';
+import type { AccountTools, Group, NewUser, User } from '../../../../src/system/accounts/accounts.ts';
+import { createAccounts } from '../../../../src/system/accounts/door.ts';
+import { busyboxTools, callAccountTool, shadowTools } from '../../../../src/system/accounts/tools.ts';
+import { systemClock } from '../../../../src/system/clock.ts';
+import type { FileSystem } from '../../../../src/system/files/file-system.ts';
+import { createExec } from '../../../../src/system/programs/door.ts';
+import type { Exec, ToolResult } from '../../../../src/system/programs/exec.ts';
+import { temporaryRoot } from '../../temporary-root.ts';
 
 const group = (name: string, gid: number): Group => ({ name, gid, members: [], isLocal: true });
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import { temporaryRoot, us } from '../temporary-root.ts';
+import { Problem } from '../../../../src/errors.ts';
+import { temporaryRoot, us } from '../../temporary-root.ts';
 
 const attributes = { mode: 0o644, ...us };
 

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Problem } from '../../../src/errors.ts';
-import { createFileSystem } from '../../../src/system/files/file-system.ts';
-import { temporaryRoot, us } from '../temporary-root.ts';
+import { Problem } from '../../../../src/errors.ts';
+import { createFileSystem } from '../../../../src/system/files/file-system.ts';
+import { temporaryRoot, us } from '../../temporary-root.ts';
 
 const ROOT = 0;
 const ALICE = 20_001;
