@@ -27,7 +27,7 @@ export function editDistance(a: string, b: string): number {
  * The known names that a mistyped one may stand for, in any case, nearest first: at most two edits away, and less than half of
  * the name.
  */
-export function nearestNames(name: string, known: readonly string[]): readonly string[] {
+function nearestNames(name: string, known: readonly string[]): readonly string[] {
   const most = name.length > 4 ? 2 : 1;
   const plain = name.toLowerCase();
   return known

@@ -10,7 +10,7 @@ import { commands } from '../../src/commands/index.ts';
 import { VERSION } from '../../src/version.ts';
 import { type Option, optionsOf } from './option-table.ts';
 
-export const MAN_SOURCES = join(import.meta.dirname, '../../packaging/man');
+const MAN_SOURCES = join(import.meta.dirname, '../../packaging/man');
 
 export interface ManPage {
   /** `cfn-init.1` */

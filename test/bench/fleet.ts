@@ -34,7 +34,7 @@ export const SECOND = 1000;
 const START = 30_000;
 
 /** Numbers in [0, 1) that are the same in each run (mulberry32). */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

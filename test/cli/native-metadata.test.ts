@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { binary } from '../support/binary.ts';
 import { BOOT, CACHE, METADATA, result, useHeatGuest } from '../support/heat-guest.ts';
-import type { Answer } from '../support/http-server.ts';
-import { startServer, type TestServer } from '../support/http-server.ts';
+import { type Answer, startServer, type TestServer } from '../support/http-server.ts';
 import { tokenBody } from '../support/keystone-token.ts';
 
 const { machine, put, get, init } = useHeatGuest();

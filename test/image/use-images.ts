@@ -144,7 +144,7 @@ function copyNotes(from: string, to: string): void {
 }
 
 /** What is checked of each boot that goes on to an update of the stack. */
-export const CHECKS = [
+const CHECKS = [
   'signal named after the instance',
   'hostname',
   'full name',

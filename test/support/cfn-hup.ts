@@ -4,7 +4,7 @@ import { described } from './heat-replay.ts';
 import type { Machine } from './sandbox.ts';
 import { serveInView, type ViewServer } from './serve-in-view.ts';
 
-export const HUP_LOG = '/var/log/cfn-hup.log';
+const HUP_LOG = '/var/log/cfn-hup.log';
 const ANSWER = '/srv/answer.json';
 const CACHE = '/var/cache/heat-cfntools';
 const PORT = 8000;

@@ -69,7 +69,7 @@ export async function unpackedTarball(): Promise<string> {
 }
 
 /** What a run of scripts/package has left in a directory. @throws Error when something is missing or there twice */
-export function packagesIn(directory: string): Packages {
+function packagesIn(directory: string): Packages {
   const names = readdirSync(directory);
   const only = (end: string): string => {
     const [name, ...more] = names.filter((candidate) => candidate.endsWith(end));

@@ -39,7 +39,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   'sections/services/managers/planted.ts': ['../../packages/packages.ts', '../../../metadata/nova.ts', 'node:net'],
   'apply/planted.ts': ['../metadata/nova.ts', '../heat/describe.ts', '../sections/files/files.ts', 'node:fs'],
   'hup/planted.ts': ['../apply/run-steps.ts', '../commands/cfn-init.ts', '../sections/files/files.ts', 'node:fs'],
-  'commands/planted.ts': ['../sections/files/files.ts', '../signing/sha256.ts', 'node:fs', 'undici'],
+  'commands/planted.ts': ['../sections/files/files.ts', '../signing/signature-v4.ts', 'node:fs', 'undici'],
 };
 
 /** What each of them may import. */

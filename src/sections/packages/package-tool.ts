@@ -160,7 +160,7 @@ const INTERPRETERS = /^(?:python[\d.]*|perl|env|sh|bash|dash)$/;
  * @param programs names of tools
  * @returns undefined where none of them is a package tool, or nobody but us has its lock
  */
-export function packageLockHolder(programs: readonly string[]): LockHolder | undefined {
+function packageLockHolder(programs: readonly string[]): LockHolder | undefined {
   for (const { tools, files } of LOCKS) {
     if (!programs.some((program) => tools.test(program))) continue;
     for (const file of files) {
@@ -182,6 +182,6 @@ export function awaitedLock(): string | undefined {
 }
 
 /** `process 123 (apt-get)`. */
-export function holderName(holder: LockHolder | undefined): string | undefined {
+function holderName(holder: LockHolder | undefined): string | undefined {
   return holder === undefined ? undefined : `process ${holder.pid} (${holder.name})`;
 }

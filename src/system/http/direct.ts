@@ -4,7 +4,7 @@ import { Problem } from '../../errors.ts';
 import { serverOf, splitUrl, withoutBrackets } from '../../url.ts';
 import { handOver, type Line, loginOf, type Outgoing, type Receiver, UNASKED_SWITCH } from './line.ts';
 
-/** Sends a request by Node's own http, which costs a tenth of undici to load (see Transfer in http-line.ts). */
+/** Sends a request by Node's own http, which costs a tenth of undici to load (see Transfer in line.ts). */
 export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, line: Line): Promise<void> {
   const sent = await openRequest(outgoing);
   const isSecure = splitUrl(outgoing.url).scheme === 'https';

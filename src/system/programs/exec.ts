@@ -2,13 +2,16 @@ import type { LinesListener } from './output.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Why a program was ended before its time. */
+export type Cut = 'timeout' | 'abort';
+
 export interface ToolResult {
   readonly exitCode: number;
   readonly stdout: string;
   /** The lines of stdout and stderr as they came. */
   readonly output: string;
-  /** Why it was ended before its time; absent when it ended by itself. */
-  readonly cut?: 'timeout' | 'abort';
+  /** Absent when it ended by itself. */
+  readonly cut?: Cut;
 }
 
 export interface CommandResult {
@@ -17,8 +20,8 @@ export interface CommandResult {
   readonly output: string;
   /** Why a program in it did not start, where what it printed hides that (see whyCommandFailed). */
   readonly reason?: string;
-  /** Why it was ended before its time; absent when it ended by itself. */
-  readonly cut?: 'timeout' | 'abort';
+  /** Absent when it ended by itself. */
+  readonly cut?: Cut;
 }
 
 /**

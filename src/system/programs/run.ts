@@ -7,6 +7,7 @@ import { exitCodeOfSignal, Interrupted } from '../signals.ts';
 import {
   type CommandOptions,
   type CommandResult,
+  type Cut,
   type ExecAbort,
   QUERY_TIMEOUT,
   type QueryBounds,
@@ -17,9 +18,6 @@ import {
 import { gatherLines, OutputTail, tellLines } from './output.ts';
 import { endGroup, groupGrace, sendToGroup, sendToProcess } from './process-group.ts';
 import { codeOfStart, startProblem, whyNotStarted } from './start-failure.ts';
-
-/** Why a program was ended before its time. */
-type Cut = 'timeout' | 'abort';
 
 interface StartOptions {
   /** All of it: nothing is added. */

@@ -1,8 +1,7 @@
 import { Problem } from '../../../errors.ts';
 import { paths } from '../../../paths.ts';
 import type { System } from '../../../system/system.ts';
-import type { Check } from '../manager.ts';
-import { tooSlow } from '../manager.ts';
+import { type Check, tooSlow } from '../manager.ts';
 import { lastWords } from './journal.ts';
 
 const DIRECTORY = '/etc/init.d';
