@@ -10,6 +10,7 @@ import {
   serviceFault,
 } from '../names.ts';
 import { suggestName } from '../nearest-name.ts';
+import type { PackageManagerName } from './config.ts';
 import { isWindowsCommand, isWindowsPath, type Mode, parseBoolean, parseMode, urlFault } from './values.ts';
 
 /*
@@ -300,7 +301,7 @@ const packageManagers = {
   python: section(packageList('python')),
   rubygems: section(packageList('rubygems')),
   msi: refused('the package manager msi is for Windows'),
-};
+} satisfies Readonly<Record<PackageManagerName | 'msi', unknown>>;
 const serviceManagers = {
   sysvinit: section(serviceMap),
   systemd: section(serviceMap),
