@@ -189,7 +189,7 @@ export interface Holder extends ProcessMark {
 const BEAT = 5000;
 /** Milliseconds without one after which a holder that cannot be seen counts as gone. To flush a large file may take long. */
 const SILENCE = 60_000;
-const OPEN_TO_OTHERS = 0o022;
+const WRITABLE_BY_OTHERS = 0o022;
 const PRIVATE = 0o700;
 const MOST_ATTEMPTS = 10;
 /** The temporary file of a process, and the lock of those that it started (see takeTurn). */
@@ -299,7 +299,7 @@ function makeDirectory(directory: string): void {
   if (isThere === false) throw new Problem('not a directory', { where: directory, hint: 'remove it' });
   mkdirSync(directory, { recursive: true, mode: PRIVATE });
   const { uid, mode } = lstatSync(directory);
-  if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0)
+  if (uid !== process.geteuid?.() || (mode & WRITABLE_BY_OTHERS) !== 0)
     throw new Problem('others can write to the directory of the lock', { where: directory, hint: 'remove it' });
 }
 

@@ -20,7 +20,7 @@ export type Exposure =
   | { readonly kind: 'owner'; readonly uid: number }
   | { readonly kind: 'place'; readonly path: string; readonly hint: string };
 
-const OPEN_TO_OTHERS = 0o066;
+const READ_OR_WRITTEN_BY_OTHERS = 0o066;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
@@ -77,7 +77,7 @@ export function exposureOf(fd: number, path: string, files: FileSystem, self: nu
 /** As exposureOf, for the entry at an absolute path. */
 export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, self: number): Exposure | undefined {
   if (entry.uid !== 0 && entry.uid !== self) return { kind: 'owner', uid: entry.uid };
-  if (entry.kind === 'file' && (entry.mode & OPEN_TO_OTHERS) !== 0) return { kind: 'mode' };
+  if (entry.kind === 'file' && (entry.mode & READ_OR_WRITTEN_BY_OTHERS) !== 0) return { kind: 'mode' };
   const fault = findUntrusted(files, path, self);
   if (fault === undefined) return undefined;
   // A directory may well be its owner's home.
