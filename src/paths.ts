@@ -51,6 +51,8 @@ export const paths = {
   logDirectory: '/var/log',
   awsCommands: '/opt/aws/bin',
   commands: '/usr/bin',
+  /** Exists where systemd runs the machine (sd_booted(3)). */
+  systemdRuns: '/run/systemd/system',
   /** The run level of OpenRC. Without it, OpenRC has not booted the machine, and refuses to start services. */
   openrcLevel: '/run/openrc/softlevel',
   /** The unique id of the machine. */

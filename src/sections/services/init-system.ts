@@ -39,9 +39,9 @@ function kindOf({ exec, files, environment }: System): keyof typeof managers {
   // systemd's own way to say so, for the tools that build images.
   const isOffline = /^(1|y|yes|t|true|on)$/i.test(environment['SYSTEMD_OFFLINE'] ?? '');
   const hasSystemctl = has('systemctl');
-  if (hasSystemctl && !isOffline && exists('/run/systemd/system')) return 'systemd';
+  if (hasSystemctl && !isOffline && exists(paths.systemdRuns)) return 'systemd';
   if (has('rc-service') && exists(paths.openrcLevel)) return 'openrc';
-  if (INIT_PIPES.some(exists) && !exists('/run/systemd/system')) return 'sysvinit';
+  if (INIT_PIPES.some(exists) && !exists(paths.systemdRuns)) return 'sysvinit';
   if (hasSystemctl) return 'systemdOffline';
   return has('rc-service') ? 'openrc' : 'sysvinit';
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Problem } from '../../errors.ts';
+import { paths } from '../../paths.ts';
 import type { FileSystem } from '../files/file-system.ts';
 import type { Exec } from './exec.ts';
 
@@ -14,7 +15,7 @@ type Order = ReadonlyMap<string, { readonly id: string; readonly after: readonly
 
 /** Whether systemd runs this machine, so that it can be asked. */
 export function hasSystemd({ exec, files }: { readonly exec: Exec; readonly files: FileSystem }): boolean {
-  return exec.find('systemctl') !== undefined && files.entry('/run/systemd/system') !== undefined;
+  return exec.find('systemctl') !== undefined && files.entry(paths.systemdRuns) !== undefined;
 }
 
 /** What `systemctl show` prints: `NAME=VALUE` lines, a blank line between two units. */

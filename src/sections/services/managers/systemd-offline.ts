@@ -1,4 +1,5 @@
 import { lastLine, Problem } from '../../../errors.ts';
+import { paths } from '../../../paths.ts';
 import type { System } from '../../../system/system.ts';
 import type { ServiceManager, ServiceStatus } from '../manager.ts';
 import { scriptName } from './init-scripts.ts';
@@ -63,7 +64,7 @@ export function systemdOffline(system: System, timeout: number): ServiceManager 
       const isStatic = state.startsWith('linked') && !hasInstall(textOf(id));
       const hasScript = files.entry(`/etc/init.d/${scriptName(id)}`) !== undefined;
       // In a chroot on a machine with systemd, `service` would ask that.
-      const canStart = hasScript && files.entry('/run/systemd/system') === undefined;
+      const canStart = hasScript && files.entry(paths.systemdRuns) === undefined;
       const script = canStart ? await scripts.status(id) : undefined;
       return {
         isKnown: hasScript || (state !== '' && state !== 'not-found'),
