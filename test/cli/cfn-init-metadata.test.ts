@@ -53,6 +53,21 @@ describe('given on the command line', () => {
     expect(cameFrom(root)).toBe('stdin');
   });
 
+  test('a directory as stdin: it says that it is one', async () => {
+    const root = rootWith('directory', {});
+    const { code, stderr } = await machine().run([
+      'sh',
+      '-c',
+      'exec "$0" --root "$1" - <"$1"',
+      binary('cfn-init'),
+      root,
+    ]);
+    expect({ code, last: stderr.trimEnd().split('\n').pop() }).toEqual({
+      code: 1,
+      last: 'cfn-init: cannot read: stdin: it is a directory',
+    });
+  });
+
   test('a byte order mark is no part of the document', async () => {
     const root = rootWith('mark', {});
     expect((await cfnInit(machine(), `\uFEFF${from('marked')}`, ['--root', root])).code).toBe(0);

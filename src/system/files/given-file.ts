@@ -101,8 +101,8 @@ function openGiven(operand: string): number | undefined {
     return openSync(operand, isFifo ? O_PATH : O_RDONLY | O_NONBLOCK);
   }
   const stdin = fstatSync(0);
-  // A file that is opened again would be read from its beginning, and a socket cannot be opened again.
-  if (stdin.isFile()) return 0;
+  // A file that is opened again would be read from its beginning, and a socket cannot be opened again. A directory says that it is one.
+  if (stdin.isFile() || stdin.isDirectory()) return 0;
   if (!stdin.isFIFO() && !stdin.isCharacterDevice()) return undefined;
   // Open it again, since O_NONBLOCK would otherwise apply to every process that shares this pipe or terminal.
   try {
