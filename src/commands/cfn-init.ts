@@ -70,7 +70,8 @@ export async function run(args: ParsedArguments, context: Context): Promise<Exit
       exitCode,
     });
   } finally {
-    signals.close();
+    // After a signal its echo must not end us before the failure is reported.
+    if (system.abort?.aborted !== true) signals.close();
   }
 }
 
