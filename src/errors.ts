@@ -12,8 +12,8 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /**
- * What kind of failure it is, for callers that go on differently, and for people who search: the words of a message may change.
- * Most failures need none. `CFN_`, what it is about, what is the matter:
+ * The kind of a failure, for callers that handle it in different ways and for people who search: the words of a message may change.
+ * Most failures have no code. A code is `CFN_`, the subject, and what is wrong with it:
  */
 export type ProblemCode =
   /** A file, or a directory on the way to it, does not exist. */
@@ -32,7 +32,7 @@ export type ProblemCode =
   | 'CFN_SERVER_NO_ANSWER'
   /** TLS was refused, mostly for a certificate. Another attempt would fail as well. */
   | 'CFN_SERVER_UNTRUSTED'
-  /** A server elsewhere redirects to an address of this machine's own network, which is not followed. */
+  /** A remote server redirects to a link-local address, which is not followed. */
   | 'CFN_REDIRECT_LOCAL'
   /** Heat was not asked: no credentials, or no address. Older metadata may be used. */
   | 'CFN_HEAT_NOT_ASKED'
@@ -43,13 +43,13 @@ export type ProblemCode =
   | 'CFN_HEAT_FORBIDS_GUESTS'
   /** Heat did not answer, or failed, for as long as it was asked. Older metadata may be used. */
   | 'CFN_HEAT_UNREACHABLE'
-  /** Heat or keystone answered, and gives no metadata. Older metadata must not hide that. */
+  /** Heat or keystone answered without metadata. Older metadata must not hide that. */
   | 'CFN_HEAT_REFUSED'
-  /** A key or a token that no request can carry. */
+  /** A key or a token with characters that are not allowed in a request. */
   | 'CFN_CREDENTIALS_INVALID'
   /** The metadata service of the cloud (169.254.169.254) does not answer. */
   | 'CFN_METADATA_SERVICE_SILENT'
-  /** systemd cannot do this with a unit, as reload one without ExecReload=. */
+  /** systemd cannot do this with a unit, for example reload one without ExecReload=. */
   | 'CFN_UNIT_NOT_APPLICABLE';
 
 export interface ProblemDetails {
@@ -58,17 +58,17 @@ export interface ProblemDetails {
   readonly where?: string | undefined;
   /** What the reader can do next. */
   readonly hint?: string | undefined;
-  /** What a failed program printed; it goes to the log, not into the line. */
+  /** The output of a failed program, for the log only. */
   readonly output?: string | undefined;
   readonly exitCode?: ExitCode;
-  /** Milliseconds for which the server asks to be left alone. */
+  /** Milliseconds that the server asks to wait. */
   readonly retryAfter?: number | undefined;
   readonly cause?: unknown;
 }
 
 /**
  * A failure with a known cause. It becomes one line, `COMMAND: what: where: what next`, and an exit code.
- * Anything thrown that is no Problem is a bug of ours and exits 70.
+ * Any other error is a bug of ours and exits with 70.
  */
 export class Problem extends Error {
   readonly code: ProblemCode | undefined;
@@ -102,26 +102,26 @@ export function usageProblem(what: string, hint?: string): Problem {
   return new Problem(what, { exitCode: ExitCode.usage, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** What a thrown value says, in one line. */
+/** The message of a thrown value, in one line. */
 export function describeError(error: unknown): string {
   if (error instanceof Problem) return error.line;
   return oneLine(error instanceof Error ? error.message : String(error));
 }
 
-/** Where a thrown value comes from, for the log. */
+/** The stack trace of a thrown value, for the log. */
 export function traceOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? String(error)) : String(error);
 }
 
-/** The code of a Problem, of another bundle too, whose class is not this one; undefined for all else that is thrown. */
+/** The code of a Problem, also from another bundle, where it has another class; undefined for any other thrown value. */
 export function codeOf(error: unknown): ProblemCode | undefined {
   const code = textCodeOf(error);
   return code?.startsWith('CFN_') === true ? (code as ProblemCode) : undefined;
 }
 
 /**
- * The errno name (`ENOENT`) of a system error, or undefined. For the doors, where such errors come from: whoever gets a Problem
- * asks for its code.
+ * The errno name (`ENOENT`) of a system error, or undefined. Only for the doors, where such errors occur; other code uses the code of
+ * the Problem.
  */
 export function errnoOf(error: unknown): string | undefined {
   const code = textCodeOf(error);

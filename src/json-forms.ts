@@ -1,9 +1,9 @@
-/** Forms of a JSON text for people, for Python's readers, and for comparison. Each keeps the digits of numbers. */
+/** JSON texts for people, in the form of Python, and for comparison. All keep the digits of numbers. */
 import { COLON, COMMA, JsonTokens, levels, NO_TOKEN, OBJECT, QUOTE } from './json.ts';
 
 /**
- * A valid JSON text printed with 4 spaces a level, keys in document order, numbers as written, non-ASCII characters as
- * themselves, no newline at the end (contract section 5, files).
+ * A valid JSON text with an indentation of 4 spaces, keys in document order, numbers as written, non-ASCII characters unescaped, and no
+ * newline at the end (contract section 5, files).
  */
 export function formatJson(text: string): string {
   const pieces: string[] = [];
@@ -24,8 +24,8 @@ export function formatJson(text: string): string {
 }
 
 /**
- * A valid JSON text in one line as Python's json.dumps writes it: `, ` and `: ` between, all but ASCII escaped. Numbers
- * stay as they are written.
+ * A valid JSON text in one line, as Python's json.dumps writes it: separated by `, ` and `: `, with non-ASCII characters escaped.
+ * Numbers stay as written.
  */
 export function jsonLikePython(text: string): string {
   const pieces: string[] = [];
@@ -37,19 +37,19 @@ export function jsonLikePython(text: string): string {
   return pieces.join('');
 }
 
-/** A text of JSON with `\u` escapes for all but ASCII. @param others which characters to escape */
+/** A JSON text with `\u` escapes for non-ASCII characters. @param others the characters to escape */
 export function asciiOnly(text: string, others = /[^\x00-\x7f]/g): string {
   return text.replace(others, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** A token in its usual form: the escapes of a text are those of JSON.stringify, anything else is as it is written. */
+/** A token in its usual form: a string has the escapes of JSON.stringify; any other token stays as written. */
 function plainToken(kind: number, tokens: JsonTokens): string {
   const token = tokens.written();
   const isPlain = kind !== QUOTE || (!token.includes('\\') && token.isWellFormed());
   return isPlain ? token : JSON.stringify(JSON.parse(token));
 }
 
-/** An object or a list that is read by canonicalJson. */
+/** An object or a list that canonicalJson is reading. */
 interface OpenValue {
   /** Undefined for a list. */
   readonly members: Map<string, string> | undefined;
@@ -59,8 +59,8 @@ interface OpenValue {
 }
 
 /**
- * One text for each value: keys sorted, no blanks, escapes of texts alike. Numbers stay as they are written, since
- * JSON.parse would make 64-bit integers equal that differ. The last of several equal keys counts.
+ * The same text for equal values: keys sorted, no blanks, strings with the same escapes. Numbers stay as written, because JSON.parse
+ * would make different 64-bit integers equal. The last of several equal keys counts.
  * @param text valid JSON
  */
 export function canonicalJson(text: string): string {

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a text that JSON.parse has rejected, and where. It names the habits of other languages that lead to it.
+ * What is wrong with a text that JSON.parse has rejected, and where. Recognises syntax from other languages.
  * @param error thrown by JSON.parse
  */
 export function describeSyntaxError(error: unknown, text: string): string {
@@ -9,7 +9,7 @@ export function describeSyntaxError(error: unknown, text: string): string {
   if (other !== undefined) return other;
   const before = text.slice(0, position).split('\n');
   const place = `at line ${before.length}, column ${(before[before.length - 1] ?? '').length + 1}`;
-  const what = faultByMessage(errorMessage(error), text, position) ?? habitAt(text, position);
+  const what = faultByMessage(errorMessage(error), text, position) ?? foreignSyntaxAt(text, position);
   return `${what ?? `unexpected ${characterAt(text, position)}`} ${place}`;
 }
 
@@ -20,7 +20,7 @@ const TEMPLATE = /^(?:AWSTemplateFormatVersion|heat_template_version|[Rr]esource
 /** Characters at the beginning of a text by which its language is recognised. */
 const FIRST = 10_000;
 
-/** What the text is instead, when it is wrong from its first character on. */
+/** What the text is instead of JSON, when it is wrong from its first character on. */
 function otherLanguage(text: string, position: number): string | undefined {
   const begin = text
     .slice(0, FIRST)
@@ -30,19 +30,19 @@ function otherLanguage(text: string, position: number): string | undefined {
   const isYaml =
     /^(?:---|- |%YAML|#cloud-config)/.test(begin) || (/^\s*#/.test(text) && /^[^[{]/.test(begin) && YAML.test(begin));
   if (!isYaml && (text.slice(0, position).trim() !== '' || /^['/#]/.test(text.slice(position)))) return undefined;
-  if (TEMPLATE.test(text)) return 'it is a template in YAML: give the metadata of one of its resources, as JSON';
+  if (TEMPLATE.test(text)) return 'it is a template in YAML: use the metadata of one of its resources, as JSON';
   if (isYaml || YAML.test(text)) return 'it does not begin like JSON; it looks like YAML: write it as JSON';
   return /^</.test(begin) ? 'it does not begin like JSON; it looks like HTML or XML' : 'it does not begin like JSON';
 }
 
-/** Words of Python, YAML and JavaScript, and what JSON has for them. */
+/** Words of Python, YAML and JavaScript, and their form in JSON. */
 const WORDS: Readonly<Record<string, string>> = {
   ...{ True: 'true', False: 'false', TRUE: 'true', FALSE: 'false', yes: 'true', no: 'false' },
   ...{ None: 'null', Null: 'null', NULL: 'null', nil: 'null', undefined: 'null', NaN: 'null', Infinity: 'a number' },
 };
 
-/** A habit from another language, such as a comment; undefined for other mistakes. */
-function habitAt(text: string, position: number): string | undefined {
+/** Names syntax from another language, such as a comment; undefined for other mistakes. */
+function foreignSyntaxAt(text: string, position: number): string | undefined {
   const rest = text.slice(position, position + 40);
   const [at = '', next = ''] = rest;
   const before = text.slice(Math.max(0, position - 200), position).trimEnd();
@@ -60,7 +60,7 @@ function habitAt(text: string, position: number): string | undefined {
   return undefined;
 }
 
-/** What V8's message says: an escape that JSON does not have, as in `C:\Users` and in patterns, or a number like 0644. */
+/** The fault according to V8's message: an escape that JSON does not have, as in `C:\Users` and in patterns, or a number like 0644. */
 function faultByMessage(said: string, text: string, position: number): string | undefined {
   if (said.startsWith('Bad escaped'))
     return `a backslash before ${characterAt(text, position)}, which JSON writes as \\\\,`;
@@ -92,7 +92,7 @@ function errorPosition(error: unknown, text: string): number {
   const position = /at position (\d+)/.exec(message)?.[1];
   if (/Unexpected end|Unterminated string/.test(message)) return text.length;
   if (position !== undefined) return Number(position);
-  // V8 gives no position for an unexpected token. It is the end of the shortest beginning of the text that cannot be completed.
+  // V8 reports no position for an unexpected token. It is the end of the shortest prefix of the text that cannot be completed.
   let good = 0;
   for (let bad = text.length; good + 1 < bad; ) {
     const middle = Math.floor((good + bad) / 2);

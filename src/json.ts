@@ -1,7 +1,7 @@
 /**
- * JSON as text. JSON.parse loses what a document has to keep: the order of keys that look like numbers, digits (1.0, 64-bit
- * integers), and that a key occurs twice. So a document is also read as text. One tokenizer does that for all, without recursion
- * and without a copy, since a document may be large.
+ * JSON as text. JSON.parse loses information: the order of keys that look like numbers, the digits of numbers (1.0, 64-bit integers),
+ * and repeated keys. So a document is also read as text. One tokenizer does this for all purposes, without recursion and without a
+ * copy, because a document may be large.
  */
 import { describeSyntaxError } from './json-syntax.ts';
 
@@ -24,7 +24,7 @@ export function parseJson(text: string, what = 'the document'): JsonResult {
 
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
-/** Parses a valid JSON text. @param number makes what each number becomes, from its value and the way it is written */
+/** Parses a valid JSON text. @param number converts each number, from its value and its digits as written */
 export function parseJsonNumbers(text: string, number: (value: number, written: string) => unknown): unknown {
   const revive: Reviver = (_, value, { source }) =>
     typeof value === 'number' && source !== undefined ? number(value, source) : value;
@@ -37,9 +37,9 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Splits a key path of cfn-get-metadata or of a hook: dots separate keys, single quotes around a key or a backslash before the
- * dot protect one, and a dot at the end is ignored. Source: heat-cfntools, Metadata.display; the backslash is ours.
- * @returns undefined for what is no path, as in `a..b`
+ * Splits a key path of cfn-get-metadata or of a hook. Dots separate keys. A dot in a key is written in single quotes around the key, or
+ * with a backslash before it. A dot at the end is ignored. Source: heat-cfntools, Metadata.display; the backslash is our addition.
+ * @returns undefined for an invalid path, such as `a..b`
  */
 export function parseKeyPath(text: string): readonly string[] | undefined {
   const keys: string[] = [];
@@ -52,19 +52,19 @@ export function parseKeyPath(text: string): readonly string[] | undefined {
   return keys.length === 0 ? undefined : keys;
 }
 
-/** Character codes that tell the kind of a token; any other begins a word, such as 1.0 or null. */
+/** Character codes, which are the kinds of tokens; any other code begins a word, such as 1.0 or null. */
 export const [QUOTE, COMMA, COLON, LIST, OBJECT] = [0x22, 0x2c, 0x3a, 0x5b, 0x7b];
 const [BACKSLASH, BYTE_ORDER_MARK] = [0x5c, 0xfeff];
-/** Instead of a kind, at the end of the text. */
+/** The kind at the end of the text. */
 export const NO_TOKEN = -1;
 
-/** What an ASCII character is: part of a word, a blank, or one that ends a word. */
+/** Classes of ASCII characters: part of a word, a blank, or a character that ends a word. */
 const [WORD, BLANK, END] = [0, 1, 2];
 const CLASSES = Uint8Array.from({ length: 128 }, (_, code) =>
   code <= 0x20 ? BLANK : '",:[]{}'.includes(String.fromCharCode(code)) ? END : WORD,
 );
 
-/** Walks over a JSON text token by token: brackets, commas, colons, texts with their quotes, and words. */
+/** Reads a JSON text token by token: brackets, commas, colons, strings with their quotes, and words. */
 export class JsonTokens {
   readonly text: string;
   /** Where the token begins. */
@@ -97,7 +97,7 @@ export class JsonTokens {
     return kind;
   }
 
-  /** Goes to the next bracket, and skips all else. @returns as next */
+  /** Goes to the next bracket and skips everything else. @returns as next */
   nextBracket(): number {
     const { text } = this;
     for (let index = this.end; index < text.length; index++) {
@@ -133,8 +133,8 @@ export function levels(kind: number): number {
 }
 
 /**
- * The index behind the string that begins at `start`. Without a regular expression: one that repeats a group overflows the stack on
- * a string of some megabytes.
+ * The index after the string that begins at `start`. Without a regular expression, because one with a repeated group overflows the
+ * stack on a string of some megabytes.
  */
 function stringEnd(text: string, start: number): number {
   const quote = text.indexOf('"', start + 1);
@@ -160,17 +160,17 @@ function isTooDeep(text: string): boolean {
 
 /**
  * The text of the value at a path of a valid JSON text, as it is written. The last of several equal keys counts, as in JSON.parse.
- * @param throughLists whether a number, counted from 0, leads into a list
+ * @param throughLists whether a number in the path is the index of a list, from 0
  * @returns undefined when nothing is at the path
  */
 export function jsonTextAt(text: string, path: readonly string[], throughLists = false): string | undefined {
   return new JsonSpans(text).textAt(path, throughLists);
 }
 
-/** The same for many paths of one text: an object is read once, however many of its members are asked for. */
+/** As jsonTextAt, for many paths of one text: each object is read only once. */
 export class JsonSpans {
   readonly text: string;
-  /** Where the members of each object on the way begin, by where the object begins. */
+  /** The positions of the members of each object that was read, by the position of the object. */
   readonly #members = new Map<number, ReadonlyMap<string, number>>();
 
   constructor(text: string) {
@@ -197,7 +197,7 @@ export class JsonSpans {
     return this.text.slice(start, tokens.end);
   }
 
-  /** Where the value of each key begins, in the object that begins at `start`. */
+  /** The position of the value of each key in the object at `start`. */
   #membersOf(start: number): ReadonlyMap<string, number> {
     const known = this.#members.get(start);
     if (known !== undefined) return known;
@@ -216,7 +216,7 @@ export class JsonSpans {
   }
 }
 
-/** Where the item at this index begins, in the list that begins at `start`. */
+/** The position of the item with this index in the list at `start`. */
 function itemOf(text: string, start: number, key: string): number | undefined {
   if (!/^(?:0|[1-9]\d{0,8})$/.test(key)) return undefined;
   const tokens = new JsonTokens(text, start + 1);
@@ -229,7 +229,7 @@ function itemOf(text: string, start: number, key: string): number | undefined {
   }
 }
 
-/** A value of a document with texts for its numbers, as they are written. @returns undefined when it has no numbers */
+/** A value of a document with its numbers as strings of digits, as written. @returns undefined when it has no numbers */
 export function numbersAsWritten(value: unknown, path: readonly string[], spans: JsonSpans): unknown {
   const span = hasNumber(value) ? spans.textAt(path) : undefined;
   return span === undefined ? undefined : parseJsonNumbers(span, (_, digits) => digits);
@@ -249,12 +249,12 @@ export interface RepeatedKey {
 }
 
 /**
- * Finds keys that occur twice: JSON.parse takes the last one without a word. Reads the text once.
+ * Finds keys that occur twice: JSON.parse silently takes the last one. Reads the text once.
  * @param text valid JSON
  */
 export function repeatedKeys(text: string): readonly RepeatedKey[] {
   const found: { readonly path: readonly string[]; readonly places: readonly [number, number] }[] = [];
-  /** The places of an object's keys, undefined for a list; the key or the index of what is read. */
+  /** The positions of the keys of an object, undefined for a list; and the current key or index. */
   const open: { readonly keys: Map<string, number> | undefined; key: string; item: number }[] = [];
   const tokens = new JsonTokens(text);
   let isKeyNext = false;
@@ -281,7 +281,7 @@ export function repeatedKeys(text: string): readonly RepeatedKey[] {
   return found.map(({ path, places: [first, again] }) => ({ path, lines: [lineOf(first), lineOf(again)] }));
 }
 
-/** Says for a place in a text on which line it is, from 1. */
+/** Returns a function that finds the line, from 1, of a position in a text. */
 function linesOf(text: string): (place: number) => number {
   const ends: number[] = [];
   for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) ends.push(end);
@@ -296,10 +296,10 @@ function linesOf(text: string): (place: number) => number {
   };
 }
 
-/** Characters. Nothing longer is the name of a setting. */
+/** Characters. The name of a setting is never longer. */
 const LONGEST_NAME = 200;
 
-/** The members of a text's objects that are words, such as numbers, as they are written. The text may break off. */
+/** The members of objects in a text whose values are words, such as numbers, as written. The text may be incomplete. */
 export function wordsIn(text: string): readonly { readonly name: string; readonly word: string }[] {
   const found: { readonly name: string; readonly word: string }[] = [];
   const tokens = new JsonTokens(text);

@@ -1,11 +1,10 @@
 /*
- * The rules for names that come from a document or a configuration file and that another program gets as an argument. Pure.
+ * The rules for names that come from a document or a configuration file and are passed to another program as an argument. Pure.
  *
- * A name that breaks its rule is a finding, and never reaches a program: `-i` is an option to getent, `*` a pattern to
- * systemctl, `nginx-` an order to remove to apt-get. The rules are those of the programs, each with its source. A name that
- * follows them is still passed after `--` where the program supports that. dnf5 does not, gem passes what follows `--` to the
- * compiler of an extension, and update-rc.d, chkconfig, rc-service, service and init scripts have no options at all: for these
- * the rule is the only protection.
+ * A name that breaks its rule is a finding and is never passed to a program: `-i` is an option of getent, `*` a pattern for systemctl,
+ * and `nginx-` makes apt-get remove a package. The rules are those of the programs, each with its source. A valid name is still passed
+ * after `--` where the program supports that. Some programs do not: dnf5; gem, which passes arguments after `--` to the compiler of an
+ * extension; update-rc.d, chkconfig, rc-service, service and init scripts. For these the rule is the only protection.
  */
 
 import { once } from './once.ts';
@@ -24,9 +23,9 @@ const LONGEST_ACCOUNT = 255;
 const LONGEST_NEW_ACCOUNT = 32;
 /** systemd.unit(5), with the suffix. */
 const LONGEST_UNIT = 255;
-/** PATH_MAX of limits.h(0p): for paths and URLs, and for what is longer than any name that a repository has. */
+/** PATH_MAX of limits.h(0p): for paths and URLs; longer than any name in a repository. */
 const LONGEST_ADDRESS = 4096;
-/** Unicode's control characters; a property of Unicode in a pattern would cost each start. */
+/** The control characters of Unicode; the Unicode property in a pattern would slow each start. */
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
 
 /** True for the number of a user or group: decimal digits up to 4294967294. */
@@ -37,8 +36,8 @@ export function isAccountId(text: string): boolean {
 /**
  * A user or group that exists, by name or by number as chown(1) takes them. Names of directory services are allowed:
  * `user@domain`, `DOMAIN\user`, `domain users`. The rule is systemd's relaxed one (https://systemd.io/USER_NAMES): no control
- * characters, no `:` and no `/`, not `.` or `..`, no number out of range. Besides, no `-` and no `+` at the beginning: these are
- * options, NIS's entries of nsswitch.conf(5), and the numbers `-0` and `+0`, which getent(1) takes for root's.
+ * characters, no `:` and no `/`, not `.` or `..`, no number out of range. In addition, no `-` and no `+` at the beginning: these are
+ * options, NIS entries of nsswitch.conf(5), and the numbers `-0` and `+0`, which getent(1) reads as root.
  */
 export function accountFault(name: string): NameFault | undefined {
   const isName =
@@ -49,12 +48,12 @@ export function accountFault(name: string): NameFault | undefined {
     !/^\.\.?$/.test(name) &&
     Buffer.byteLength(name) <= LONGEST_ACCOUNT;
   if (isName && (isAccountId(name) || !/^\d+$/.test(name))) return undefined;
-  return { what: `${quoteText(name)} is not the name of an account`, hint: 'write the name or the number of one' };
+  return { what: `${quoteText(name)} is not the name of an account`, hint: 'write the name or number of an account' };
 }
 
 /**
- * A user or group that is created if it does not exist. useradd(8) and groupadd(8), CAVEATS: letters, digits, `_` and `-`, no
- * `-` at the beginning, a `$` at the end for Samba, at most 32 characters; their tools take a `.`, too.
+ * The name of a user or group to create. useradd(8) and groupadd(8), CAVEATS: letters, digits, `_` and `-`, no
+ * `-` at the beginning, a `$` at the end for Samba, at most 32 characters; the tools accept a `.`, too.
  */
 export function newAccountFault(name: string): NameFault | undefined {
   if (/^[A-Za-z_][A-Za-z0-9_.-]*\$?$/.test(name) && name.length <= LONGEST_NEW_ACCOUNT) return undefined;
@@ -78,8 +77,8 @@ export function homeFault(path: string): NameFault | undefined {
 
 /**
  * A service. systemd.unit(5): ASCII letters, digits and `:-_.\`, with `@` before an instance, at most 255 characters with the
- * suffix. An init script has no other name, since systemd makes a unit of it; its path stands for its last part. No `-` and no
- * `.` at the beginning: options, and the directories `.` and `..`.
+ * suffix. The same rule applies to an init script, because systemd makes a unit of it; of its path, only the last part counts. No `-`
+ * and no `.` at the beginning: these are options, and the directories `.` and `..`.
  */
 export function serviceFault(name: string): NameFault | undefined {
   const base = name.startsWith('/') ? name.slice(name.lastIndexOf('/') + 1) : name;
@@ -99,23 +98,23 @@ interface PackageRule {
   /** As in "is not the name of a Debian package". */
   readonly kind: string;
   readonly name: (text: string) => boolean;
-  /** For a text that is not an address: each manager decides where URLs and paths belong. */
+  /** For a text that is not an address: each manager decides about URLs and paths itself. */
   readonly version: (text: string) => boolean;
   readonly hint: string;
-  /** The ends of file names for which its tools install the file instead of a package of that name. */
+  /** The suffixes of file names: for these its tools install the file instead of a package with that name. */
   readonly file?: RegExp;
 }
 
-/** deb-control(5), with the architecture that apt takes. Anything else apt-get takes for a pattern, a task or an order to remove. */
+/** deb-control(5), with the architecture that apt accepts. apt-get reads anything else as a pattern, a task or a removal. */
 const DEB_NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*(?::[a-z0-9-]+)?$/;
 /** deb-version(7), with `*` for anything. */
 const DEB_VERSION = /^[A-Za-z0-9*][A-Za-z0-9.+:~*-]*$/;
 
 /**
  * dnf(8), "Specifying packages", yum(8), and zypper(8), "Package management commands": NAME[.ARCH], with patterns and the
- * parentheses of what packages provide, `perl(Foo::Bar)` and `bundled(npm(foo))`; an operator and a version after it, as in `vim >= 8`. The
- * characters of a name are those of rpm-spec's preamble. zypper takes a leading `-`, `!`, `+` and `~` for orders and an operator
- * at the end for the beginning of the next name, yum 3 a leading `-` for "not this one".
+ * parentheses of provided names, `perl(Foo::Bar)` and `bundled(npm(foo))`; an operator and a version after it, as in `vim >= 8`. The
+ * characters of a name are those of rpm-spec's preamble. zypper reads a leading `-`, `!`, `+` or `~` as an instruction, and joins the
+ * next name to an operator at the end. yum 3 reads a leading `-` as "not this one".
  */
 const RPM_NAME =
   /^[A-Za-z0-9_*?[][A-Za-z0-9_.+~^:*?[\]!-]*(?:\((?:[^()\s]|\([^()\s]*\))*\)[A-Za-z0-9_.]*)*(?: *(?:[<>]=?|==?) *[A-Za-z0-9._+~^:-]+)?$/;
@@ -129,7 +128,7 @@ export function isAddress(text: string): boolean {
   return ADDRESS.test(text);
 }
 
-/** A file where cfn-init is called; the tools, which run elsewhere, get its full path. */
+/** A file in the directory where cfn-init is called. The tools run elsewhere, so they get its full path. */
 const OWN_FILE = /^\.{1,2}\/[^\s\x00-\x1f\x7f-\x9f]+$/;
 
 function isRpmName(text: string): boolean {
@@ -146,7 +145,7 @@ const rpmRule: PackageRule = {
   file: /\.rpm$/,
 };
 
-/** apk-world(5): NAME[@TAG][OPERATOR VERSION]; a leading `!` is an order to keep the package away. */
+/** apk-world(5): NAME[@TAG][OPERATOR VERSION]; a leading `!` means that the package must not be installed. */
 const APK_NAME =
   /^[A-Za-z0-9_][A-Za-z0-9+._:-]*(?:@[A-Za-z0-9+._-]+)?(?:(?:[<>]=?|==?|=?~=?|><)[A-Za-z0-9][A-Za-z0-9._~+-]*)?$/;
 const APK_VERSION = /^~?[A-Za-z0-9][A-Za-z0-9._~+-]*$/;
@@ -158,7 +157,7 @@ const ARCH_VERSION = /^[A-Za-z0-9][A-Za-z0-9._+~:-]*$/;
 
 /** RubyGems' Gem::Specification::VALID_NAME_PATTERN, without `-` and `.` at the beginning; or the path of a gem's file. */
 const GEM_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\/[^\s\x00-\x1f\x7f-\x9f]+\.gem)$/;
-/** RubyGems' Gem::Requirement::PATTERN: gem takes anything else after `NAME:` for a part of the name. */
+/** RubyGems' Gem::Requirement::PATTERN: gem reads anything else after `NAME:` as part of the name. */
 const GEM_VERSION = /^\s*(?:=|!=|>|<|>=|<=|~>)?\s*[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*$/;
 
 const pip = once(() => {
@@ -241,8 +240,8 @@ const PACKAGE_RULES = {
 export type RuledManager = keyof typeof PACKAGE_RULES;
 
 /**
- * A package and the versions that are asked for, each without blanks at its ends.
- * @param manager as the metadata names it
+ * The fault of a package name or of the requested versions, each without blanks at its ends; undefined when all are valid.
+ * @param manager its name in the metadata
  */
 export function packageFault(manager: RuledManager, name: string, versions: readonly string[]): NameFault | undefined {
   const rule: PackageRule = PACKAGE_RULES[manager];
@@ -254,7 +253,7 @@ export function packageFault(manager: RuledManager, name: string, versions: read
       what: `${quoteText(name)} is not the name of ${rule.kind}`,
       hint: rule === rpmRule && isAddress(name) ? 'write a blank in it as %20' : rule.hint,
     };
-  // The tools run elsewhere, and would look for the file there.
+  // The tools run elsewhere and would search for the file there.
   if (!isLabel && rule.file?.test(name) && !name.includes('/'))
     return { what: `${quoteText(name)} is the name of a file, not of ${rule.kind}`, hint: `write ./${name}` };
   const isFile = (text: string): boolean => manager !== 'python' && isAddress(text);
@@ -266,7 +265,7 @@ export function packageFault(manager: RuledManager, name: string, versions: read
     : { what: `${quoteText(odd)} is not a version of ${rule.kind}`, hint: rule.hint };
 }
 
-/** A text for a message: quoted, and shortened. A URL is not shown, since it may have a password. */
+/** A text for a message: quoted and shortened. A URL is not shown, because it may contain a password. */
 function quoteText(text: string): string {
   if (/:\/\//.test(text)) return 'this URL';
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);

@@ -1,6 +1,6 @@
-/** Names that a mistyped one may stand for. */
+/** Suggestions for mistyped names. */
 
-/** Insertions, deletions, replacements, and swaps of neighbours that make `a` into `b`. */
+/** The number of insertions, deletions, replacements, and swaps of neighbours that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number): number => rows[i]?.[j] ?? Number.POSITIVE_INFINITY;
@@ -24,8 +24,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The known names that a mistyped one may stand for, in any case, nearest first: at most two edits away, and less than half of
- * the name.
+ * The known names that may be meant by a mistyped one, ignoring case, nearest first: at most two edits away, and fewer than half of
+ * the characters.
  */
 function nearestNames(name: string, known: readonly string[]): readonly string[] {
   const most = name.length > 4 ? 2 : 1;
@@ -43,11 +43,11 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearestNames(name, known)[0];
 }
 
-/** Names of services that are suggested at once. */
+/** How many services are suggested. */
 const MOST_SERVICES = 3;
 
 /**
- * The services that a mistyped one may stand for. An instance `name@instance` is compared by the name of its template.
+ * The services that may be meant by a mistyped name. An instance `name@instance` is compared by the name of its template.
  * @param wanted as in the metadata, maybe with `.service` or as the path of an init script
  * @param names without `.service`
  * @returns at most three, the nearest first, then by name
@@ -61,7 +61,7 @@ export function nearestServices(wanted: string, names: readonly string[]): reado
     .map((name) => `${name}${instance ?? ''}`);
 }
 
-/** What to say about a name that is not known. @param otherwise before the list of known names, where none is near */
+/** The hint for an unknown name. @param otherwise the word before the list of known names, when none is near */
 export function suggestName(name: string, known: readonly string[], otherwise = 'known'): string {
   const near = nearestName(name, known);
   return near === undefined ? `${otherwise}: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;

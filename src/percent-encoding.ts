@@ -1,6 +1,6 @@
 /**
  * Percent-encodes everything but the unreserved characters of RFC 3986 section 2.3 (letters, digits, `-._~`), in upper-case
- * hexadecimal, as both AWS signature versions ask for. A blank becomes %20, never +.
+ * hexadecimal, as both AWS signature versions require. A blank becomes %20, never +.
  */
 export function percentEncode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
@@ -14,7 +14,7 @@ export function percentEncodeForFile(text: string): string {
   return percentEncode(text).replaceAll('~', '%7E');
 }
 
-/** The text behind the percent-encoding; text that is badly encoded is returned as it is. */
+/** The decoded text; an invalid encoding is returned as it is. */
 export function percentDecode(text: string): string {
   try {
     return decodeURIComponent(text);

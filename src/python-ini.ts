@@ -1,4 +1,4 @@
-/** A value as it is written: lines joined by newlines, `%` not resolved yet. */
+/** A value as written: lines joined by newlines, `%` not resolved yet. */
 export interface Setting {
   readonly raw: string;
   readonly line: number;
@@ -10,9 +10,9 @@ export interface IniSection {
   readonly settings: ReadonlyMap<string, Setting>;
 }
 
-/** Something for which Python's configparser rejects the whole file. */
+/** A fault for which Python's configparser rejects the whole file. */
 export interface Fault {
-  /** Undefined when it is not about a line. */
+  /** Undefined when it concerns the whole file. */
   readonly line: number | undefined;
   readonly what: string;
 }
@@ -20,18 +20,18 @@ export interface Fault {
 export interface PythonIni {
   /** In the order of the file, without [DEFAULT]. */
   readonly sections: ReadonlyMap<string, IniSection>;
-  /** What [DEFAULT] gives to every section. */
+  /** The settings of [DEFAULT], which apply to every section. */
   readonly defaults: ReadonlyMap<string, Setting>;
-  /** Python reads nothing from a file with one of these; what could be read is here nevertheless. */
+  /** Python reads nothing from a file with a fault. The settings that could be read are here anyway. */
   readonly faults: readonly Fault[];
 }
 
 export type Resolved = { readonly value: string } | { readonly fault: string };
 
-/** What is wrong with a file whose first line is neither blank nor a section. */
+/** The fault of a file whose first line is neither blank nor a section. */
 export const NO_SECTION = 'text before the first section';
 
-/** The blanks of Python's str.strip() and `\s`. JavaScript's differ: U+FEFF is one, U+001C and U+0085 are not. */
+/** The blanks of Python's str.strip() and `\s`. Those of JavaScript differ: they include U+FEFF, but not U+001C and U+0085. */
 const BLANK = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const BLANKS_IN_FRONT = new RegExp(`^${BLANK}+`);
 const BLANKS_BEHIND = new RegExp(`${BLANK}+$`);
@@ -39,28 +39,28 @@ const DEFAULT_SECTION = 'DEFAULT';
 const UNNAMED = '';
 /** Python's MAX_INTERPOLATION_DEPTH. */
 const DEEPEST = 10;
-/** Our own bounds for values that multiply: references followed, and characters of the result. */
+/** Our own limits for values that expand each other: references that are followed, and characters of the result. */
 const MOST_REFERENCES = 1000;
 const MOST_CHARACTERS = 1024 * 1024;
-/** A file that is not an INI file at all has as many faults as lines. */
+/** The faults that are kept: a file that is not an INI file at all has one for each line. */
 const MOST_FAULTS = 20;
 
 export interface IniOptions {
   /**
-   * For a file of our own: settings may come before the first section, in a section without a name; a key may stand alone, which
-   * means true; each line is a setting of its own, however it is indented.
+   * For our own file: settings may come before the first section, in a section without a name; a key without a value means true;
+   * each line is a setting of its own, whatever its indentation.
    */
   readonly isPlain?: boolean;
 }
 
 /**
- * Reads an INI file as Python 3's strict ConfigParser does, for which heat, boto and cfn-hup's templates are written: `=` or
- * `:`, whole lines of comment with `#` or `;` (a value may hold both), continuation lines by indentation, keys in any
- * case, [DEFAULT]; what follows a section's `]` is ignored. Source: Python 3 documentation, configparser. The package `ini`
- * cannot read these files: it knows neither continuation lines nor `:`, [DEFAULT] or errors, and splits names at dots.
+ * Reads an INI file as the strict ConfigParser of Python 3 does, because the files of heat, boto and cfn-hup are written for it: `=`
+ * or `:`; comments with `#` or `;` on lines of their own (a value may contain both); continuation lines by indentation; keys in any
+ * case; [DEFAULT]; text after the `]` of a section is ignored. Source: Python 3 documentation, configparser. The package `ini` cannot
+ * read these files: it does not support continuation lines, `:`, [DEFAULT] or errors, and splits names at dots.
  *
- * Unlike Python's: a byte order mark is allowed, and a NUL is a fault, since no program can get it as an argument. A caller that
- * uses a file in spite of a repeated key gets the last one.
+ * Differences from Python: a byte order mark is allowed, and a NUL is a fault, because it cannot be passed to a program as an argument.
+ * A caller that uses a file although a key is repeated gets the last one.
  */
 export function parsePythonIni(text: string, { isPlain = false }: IniOptions = {}): PythonIni {
   const sections = new Map<string, { line: number; settings: Map<string, Setting> }>();
@@ -123,7 +123,7 @@ export function parsePythonIni(text: string, { isPlain = false }: IniOptions = {
   return { sections, defaults, faults };
 }
 
-/** As parsePythonIni, for the bytes of a file; other text than UTF-8 is a fault. */
+/** As parsePythonIni, for the bytes of a file; text that is not UTF-8 is a fault. */
 export function decodePythonIni(content: Uint8Array): PythonIni {
   try {
     return parsePythonIni(new TextDecoder('utf-8', { fatal: true }).decode(content));
@@ -143,16 +143,16 @@ function openSetting(
   const earlier = known.get(key);
   if (key === '') addFault(line, 'neither a section nor a setting');
   else if (earlier !== undefined) addFault(line, `the key ${key} is repeated, first on line ${earlier.line}`);
-  // Continuation lines of such a line are ignored with it.
+  // The continuation lines of a faulty line are ignored as well.
   return { key: key === '' ? undefined : key, line, lines: [strip(value.slice(delimiter + 1))] };
 }
 
 /**
  * The value of a key with `%%` and `%(name)s` resolved, as Python's BasicInterpolation does.
  *
- * Unlike Python's: any other `%` stands for itself, where Python reports an error. `date +%F` in an action, or a password with a
- * `%`, can mean nothing else.
- * @param settings of the section, those of [DEFAULT] among them
+ * Difference from Python: any other `%` is kept, where Python reports an error. `date +%F` in an action, or a `%` in a password, cannot
+ * mean anything else.
+ * @param settings of the section, including those of [DEFAULT]
  * @returns undefined when there is no such key; a fault for an unknown name, a circle, or a value that is too long
  */
 export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'>>, key: string): Resolved | undefined {
@@ -184,7 +184,7 @@ export function resolveSetting(settings: ReadonlyMap<string, Pick<Setting, 'raw'
   return fault === undefined ? { value: parts.join('') } : { fault };
 }
 
-/** The values of a section, with those of [DEFAULT]; one that cannot be resolved is returned as it is written. */
+/** The values of a section, with those of [DEFAULT]; a value that cannot be resolved is returned as written. */
 export function valuesOf({ sections, defaults }: PythonIni, name: string): ReadonlyMap<string, string> {
   const settings = new Map([...defaults, ...(sections.get(name)?.settings ?? [])]);
   return new Map(

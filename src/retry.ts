@@ -1,17 +1,17 @@
 import type { Problem } from './errors.ts';
 import type { Clock } from './system/clock.ts';
 
-/** Milliseconds between two attempts at least: to ask again at once would make an overloaded server worse. */
+/** The shortest pause, in milliseconds: trying again at once would make an overloaded server worse. */
 const SHORTEST_PAUSE = 100;
-/** Milliseconds before the second attempt at most. */
+/** The longest pause before the second attempt, in milliseconds. */
 const FIRST_PAUSE = 1000;
-/** Milliseconds between two attempts at most, unless the server asks for more. */
+/** The longest pause in milliseconds, unless the server asks for more. */
 const LONGEST_PAUSE = 30_000;
-/** Characters of an answer that are searched for a code: an error has it at its beginning. */
+/** Characters of an answer that are searched for a code, which is at the beginning of an error. */
 const LONGEST_ERROR = 64 * 1024;
 
 /**
- * The codes by which AWS asks to be called later, in XML or JSON, whatever the status: CloudFormation sends them with 400. Source:
+ * The codes with which AWS asks clients to try later, in XML or JSON, whatever the status: CloudFormation sends them with 400. Source:
  * botocore, retries/standard.py.
  */
 const THROTTLED =
@@ -19,7 +19,7 @@ const THROTTLED =
 
 /**
  * Whether to try again after this answer: the server is failing, or asks us to wait.
- * @param body of the answer, where it is at hand
+ * @param body of the answer, where the caller has it
  */
 export function isWorthRetrying(status: number, body = ''): boolean {
   if (status === 408 || status === 429 || status >= 500) return true;
@@ -27,9 +27,9 @@ export function isWorthRetrying(status: number, body = ''): boolean {
 }
 
 /**
- * Milliseconds to wait before attempt number `attempt` (the second is 2): the upper half of a doubling bound, at random, so
- * that guests which failed together do not come back together, and that each pause is longer than the one before. A
- * Retry-After of the server (seconds or a date, RFC 9110) can make it longer only.
+ * Milliseconds to wait before attempt number `attempt` (the second is 2): a random time in the upper half of a bound that doubles with
+ * each attempt. So guests that failed together do not try again together, and each pause is longer than the one before. A Retry-After
+ * of the server (seconds or a date, RFC 9110) can only make it longer.
  * @param longest milliseconds at most, whatever the server asks for
  * @param first the bound before the second attempt
  */
@@ -46,23 +46,23 @@ export function retryDelay(
   return Math.max(Math.min(delay, longest), SHORTEST_PAUSE);
 }
 
-/** Milliseconds that a Retry-After asks for; undefined without one that makes sense. */
+/** The milliseconds of a Retry-After header; undefined without a valid one. */
 export function parseRetryAfter(value: string | string[] | undefined, now: Date): number | undefined {
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
-  // Date.parse would take "-5" or "1.5" for a day long ago.
+  // Date.parse would read "-5" or "1.5" as a date in the past.
   const date = /^[A-Za-z]{3}/.test(text) ? Date.parse(text) : Number.NaN;
   const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : date - now.getTime();
   return Number.isFinite(milliseconds) ? Math.max(milliseconds, 0) : undefined;
 }
 
 /**
- * Carries a failure that may pass to `retrying`, which tries again. It is no Problem, so that nothing on the way takes it for
- * the end of the attempts.
+ * Carries a temporary failure to `retrying`, which tries again. It is not a Problem, so no caller in between treats it as the final
+ * failure.
  */
 export class TransientFailure extends Error {
   readonly problem: Problem;
-  /** The header Retry-After of the server. */
+  /** The Retry-After header of the server. */
   readonly retryAfter: string | string[] | undefined;
 
   constructor(problem: Problem, retryAfter?: string | string[]) {
@@ -72,24 +72,24 @@ export class TransientFailure extends Error {
   }
 }
 
-/** How often something is tried, and with which pauses. */
+/** The number of attempts, and the pauses between them. */
 export interface RetryLimits {
   readonly attempts: number;
-  /** Milliseconds before the second attempt at most; doubled before each further one. */
+  /** The longest pause before the second attempt, in milliseconds; doubled before each further one. */
   readonly firstPause?: number;
-  /** Milliseconds of a pause at most, whatever the server asks for. */
+  /** The longest pause in milliseconds, whatever the server asks for. */
   readonly longestPause?: number;
 }
 
 export interface RetryOptions {
   readonly clock: Pick<Clock, 'now' | 'elapsed' | 'random' | 'sleep'>;
-  /** A function is called once something has failed. */
+  /** A function is called only after a failure. */
   readonly limits: RetryLimits | (() => Promise<RetryLimits>);
   /** On the clock of elapsed(): no attempt begins later. */
   readonly deadline?: number;
   /**
-   * On the same clock, before the deadline: a pause that would end later is cut, so that one more attempt begins then. When it is
-   * left out, a pause that would end after the deadline is not begun.
+   * On the same clock, before the deadline: a pause that would end later is shortened, so that one more attempt begins at this time.
+   * When left out, there is no further attempt if the pause would end after the deadline.
    */
   readonly lastAttempt?: number;
   /** Ends the attempts and the pauses between them. */
@@ -101,9 +101,9 @@ export interface RetryOptions {
 }
 
 /**
- * Tries until it succeeds, until it fails for good, or until the limits are reached.
- * @param attempt gets the milliseconds that are left; it throws TransientFailure for what may succeed the next time
- * @throws what an attempt throws that is no TransientFailure; what `giveUp` returns; the reason of the abort
+ * Tries until an attempt succeeds or fails permanently, or the limits are reached.
+ * @param attempt gets the milliseconds that are left; it throws TransientFailure when another attempt may succeed
+ * @throws any other error of an attempt; the error that `giveUp` returns; the reason of the abort
  */
 export async function retrying<T>(attempt: (left: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { clock, deadline = Number.POSITIVE_INFINITY, lastAttempt, abort, note, giveUp } = options;

@@ -1,6 +1,6 @@
 /**
- * A time in the form of toISOString, for the years 0 to 9999. V8's own function loads ICU's time zones, which it does not need, and
- * the daemon would keep that megabyte as long as it runs.
+ * A time in the form of toISOString, for the years 0 to 9999. V8's own function also loads the time zones of ICU, which are not needed
+ * here, and the daemon would keep that megabyte in memory.
  */
 export function isoTime(time: Date): string {
   const date = [digits(time.getUTCFullYear(), 4), digits(time.getUTCMonth() + 1), digits(time.getUTCDate())].join('-');
@@ -17,7 +17,7 @@ export function isTimeText(value: unknown): value is string {
   return typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
 }
 
-/** A time span in the unit that a person would use. @param milliseconds its length */
+/** A duration in the unit that a person would use. @param milliseconds its length */
 export function describeAge(milliseconds: number): string {
   const minutes = Math.max(0, Math.round(milliseconds / 60_000));
   if (minutes < 2) return `${Math.max(0, Math.round(milliseconds / 1000))} seconds`;

@@ -7,7 +7,7 @@ export interface UrlParts {
   readonly port: number;
   /** `HOST[:PORT]` as written, for the Host header. */
   readonly authority: string;
-  /** Path and query exactly as written; at least `/`. */
+  /** Path and query exactly as written; `/` if there is none. */
   readonly target: string;
   /** `user:password`, when the URL carries one. */
   readonly userInfo: string | undefined;
@@ -19,14 +19,14 @@ const NOT_ALLOWED_IN_A_TARGET = /[^\x21-\x7e]/;
 const LARGEST_PORT = 65_535;
 const OWN_PORTS = { http: 80, https: 443 } as const;
 
-/** True for an http or https URL that splitUrl takes. */
+/** True for an http or https URL that splitUrl accepts. */
 export function isWebUrl(text: string): boolean {
   return URL_FORM.test(text) && !NOT_ALLOWED_IN_A_TARGET.test(text);
 }
 
 /**
- * Takes an http(s) URL apart without changing a byte of its path and query: a signature covers them as written,
- * and `new URL()` would tidy them up.
+ * Splits an http(s) URL without changing a byte of its path and query: a signature covers them as written, and `new URL()` would
+ * normalise them.
  * @throws Problem when it is not one
  */
 export function splitUrl(url: string): UrlParts {
@@ -49,9 +49,9 @@ export function splitUrl(url: string): UrlParts {
 }
 
 /**
- * A web address as people write it, in the characters that a URL may have: blanks, backslashes and what is not ASCII are
- * percent-encoded, and such a host becomes Punycode, as browsers and curl do. Not a byte more, since a signature may cover it.
- * Another text is returned as it is.
+ * A web address as people write it, converted to the characters that a URL may have: blanks, backslashes and non-ASCII characters are
+ * percent-encoded, and a non-ASCII host becomes Punycode, as in browsers and curl. Nothing else is changed, because a signature may
+ * cover it. A text that is not a web address is returned as it is.
  */
 export function encodeUrl(text: string): string {
   const [whole, scheme = '', login = '', host = '', rest = ''] =
@@ -65,33 +65,33 @@ function encodeUnusual(text: string): string {
   return text.replace(/[ \\]|[^\0-\x7f]+/g, (part) => encodeURIComponent(part.toWellFormed()));
 }
 
-/** `http://HOST[:PORT]` of a URL, for people. */
+/** `http://HOST[:PORT]` of a URL, for messages. */
 export function serverOf(url: string): string {
   const { scheme, authority } = splitUrl(url);
   return `${scheme}://${authority}`;
 }
 
-/** `HOST[:PORT]`, in lower case and without the port that is the scheme's own: in this form a signature covers it. */
+/** `HOST[:PORT]`, in lower case and without the default port of the scheme, as in a signature. */
 export function normalAuthority({ scheme, host, port }: UrlParts): string {
   return port === OWN_PORTS[scheme] ? host : `${host}:${port}`;
 }
 
-/** A host as Node's net takes it: the address in `[::1]`. */
+/** A host as for Node's net, without the brackets of `[::1]`. */
 export function withoutBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, '');
 }
 
 /**
- * A URL that paths can be added to, in one form: its host is in lower case, a port that is the scheme's own is left out, and it
+ * A URL to which paths can be added, in normal form: its host is in lower case, the default port of the scheme is left out, and it
  * ends with a slash.
- * @returns undefined for what is no such URL: not http or https, or with a user, a query or a fragment
+ * @returns undefined for a URL that is not http or https, or has a user, a query or a fragment
  */
 export function baseUrlOf(text: string): string | undefined {
   const url = text.trim();
   if (/[?#\s]/.test(url) || !URL.canParse(url) || !isWebUrl(url)) return undefined;
   try {
     const parts = splitUrl(url);
-    // A user would take the place of the signature in the Authorization header.
+    // A user would replace the signature in the Authorization header.
     if (parts.userInfo !== undefined) return undefined;
     return `${parts.scheme}://${normalAuthority(parts)}${parts.target.endsWith('/') ? parts.target : `${parts.target}/`}`;
   } catch {
@@ -111,8 +111,8 @@ function decodeUserInfo(text: string, url: string): string {
 }
 
 /**
- * What may be shown of a URL: without user, password, query and fragment, which can hold a signature. A path of this machine
- * (`/a`, `./a`, `../a`) is shown as it is.
+ * A URL that may be shown: without user and password, and without query and fragment, which may contain a signature. A path on this
+ * machine (`/a`, `./a`, `../a`) is shown as it is.
  */
 export function shownUrl(url: string): string {
   if (/^[a-z][a-z0-9+.-]*:/i.test(url) && url.includes('://')) return withoutUserInfo(url).replace(/[?#].*$/s, '');
@@ -122,31 +122,31 @@ export function shownUrl(url: string): string {
 
 const LONGEST_SHOWN = 300;
 
-/** What a server says, as it may be shown: on one line, without control characters, at most 300 characters of it. */
+/** A text from a server that may be shown: on one line, without control characters, at most 300 characters. */
 export function shownText(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > LONGEST_SHOWN ? `${line.slice(0, LONGEST_SHOWN)}...` : line;
 }
 
 /**
- * Where a redirect leads, as it may be shown: as shownUrl, without control characters, and not longer than a line.
- * @param location as the server writes it
- * @param url that was asked for; without it a relative address stays one
+ * The target of a redirect that may be shown: as shownUrl, without control characters, and shortened.
+ * @param location as the server sent it
+ * @param url that was requested; without it, a relative address stays relative
  */
 export function shownRedirect(location: string, url?: string): string {
   const target = URL.parse(location, url);
   return shownText(shownUrl(target === null || target.host === '' ? location : target.href).replace(/[?#].*$/s, ''));
 }
 
-/** A text as it may be shown: the URLs in it without user and password. */
+/** A text that may be shown: the URLs in it have no user and password. */
 export function withoutUserInfo(text: string): string {
   return replaceUserInfo(text, () => '');
 }
 
-/** Characters in front of `://`. */
+/** Characters before `://`. */
 const IN_A_SCHEME = /[a-z0-9+.-]/i;
 const LONGEST_SCHEME = 20;
-/** A third slash begins a path of this machine. */
+/** Schemes in which a third slash begins a path on this machine. */
 const LOCAL_SCHEME = /^(?:file|unix|sqlite\S*)$/i;
 const AUTHORITY = /[^\s/?#<>]*/y;
 const HOST = /^(?:\[[0-9a-f:.%]*\]|[\w.-]*)(?::\d*)?$/i;
@@ -158,10 +158,10 @@ const NAMED_HOST =
 const FARTHEST_AT = 256;
 
 /**
- * Replaces the user information of each URL in a text, whatever its scheme. The `@` that ends it may come
- * later than RFC 3986 allows, since people write `/`, `?`, `#`, `@`, quotes and blanks in passwords unencoded. So a later `@`
- * counts when there is no host in front of the path, or when a host follows that `@`.
- * @param replacement makes what replaces `user:password@`, given the part before the `@`
+ * Replaces the user information of each URL in a text, with any scheme. The `@` that ends it may be later than RFC 3986 allows, because
+ * people write `/`, `?`, `#`, `@`, quotes and blanks in passwords without encoding them. So a later `@` counts when there is no host
+ * before the path, or when a host follows that `@`.
+ * @param replacement returns the text for `user:password@`, from the part before the `@`
  */
 export function replaceUserInfo(text: string, replacement: (userInfo: string) => string): string {
   let result = '';
@@ -178,7 +178,7 @@ export function replaceUserInfo(text: string, replacement: (userInfo: string) =>
   return copied === 0 ? text : result + text.slice(copied);
 }
 
-/** Where the authority begins after the `:` of `://`: also after more slashes than two, which many programs ignore. */
+/** The index of the authority after the `:` of `://`. There may be more than two slashes, because many programs ignore them. */
 function authorityBegin(text: string, colon: number): number {
   let begin = colon + '://'.length;
   if (text[begin] !== '/' || LOCAL_SCHEME.test(schemeBefore(text, colon).name)) return begin;
@@ -186,7 +186,7 @@ function authorityBegin(text: string, colon: number): number {
   return begin;
 }
 
-/** The length of `user:password@` behind `://`; 0 when there is none. */
+/** The length of `user:password@` after `://`; 0 when there is none. */
 function userInfoLength(text: string, colon: number, begin: number): number {
   AUTHORITY.lastIndex = begin;
   const [upToPath = ''] = AUTHORITY.exec(text) ?? [];
@@ -194,14 +194,14 @@ function userInfoLength(text: string, colon: number, begin: number): number {
   if (HOST.test(upToPath) && FULL_HOST.test(upToPath)) return 0;
   const scheme = schemeBefore(text, colon);
   let quote = /["'`]/.test(scheme.before) ? scheme.before : '\n';
-  // If that leaves no host, the quote is part of the password.
+  // If no host is left before the quote, the quote is part of the password.
   if (!/@|^[^:]*(?::\d*)?$/.test(upTo(quote, upToPath))) quote = '\n';
   const authority = upTo(quote, upToPath);
   const at = authority.lastIndexOf('@');
   const host = authority.slice(at + 1);
   const isHost = HOST.test(host);
   if (at < 0 && isHost && FULL_HOST.test(host)) return 0;
-  // In the path of a repository, `@` comes before its revision.
+  // In the path of a repository, an `@` precedes the revision.
   if (at >= 0 && isHost && scheme.name.includes('+')) return at + 1;
   if (authority.length < upToPath.length) return at + 1;
   const place = begin + authority.length;
@@ -210,7 +210,7 @@ function userInfoLength(text: string, colon: number, begin: number): number {
   return later < 0 ? at + 1 : authority.length + later + 1;
 }
 
-/** The scheme that ends at a place, and the character before it, unless that is an escaped quote. */
+/** The scheme that ends at an index, and the character before it, unless that is an escaped quote. */
 function schemeBefore(text: string, end: number): { readonly name: string; readonly before: string } {
   let begin = end;
   while (begin > 0 && end - begin <= LONGEST_SCHEME && IN_A_SCHEME.test(text[begin - 1] as string)) begin--;

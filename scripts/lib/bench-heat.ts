@@ -1,4 +1,4 @@
-/** Run by scripts/bench-heat: `bench-heat.ts DIRECTORY SECONDS`, the directory of a heat that heat-up has brought up. */
+/** Run by scripts/bench-heat: `bench-heat.ts DIRECTORY SECONDS`, with the directory of a heat that heat-up has started. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { guestTemplate } from '../../test/heat/templates.ts';
 
 const GUESTS = [1, 4, 16];
 const METADATA_BYTES = 8000;
-/** Seconds that are not counted, in which all that is loaded late is loaded. */
+/** Seconds of warm-up that are not counted, in which servers load what they load late. */
 const WARM_UP = 3;
 const TICKS_PER_SECOND = 100;
 const INTERVALS = [1, 5];
@@ -25,7 +25,7 @@ const groups = new Map(lines.map((line) => line.split(' ') as [string, string]))
 const addresses = JSON.parse(readFileSync(join(directory, 'heat.json'), 'utf8')) as RigAddresses;
 const http = createHttp({}, {}, async () => ({}));
 
-/** CPU seconds since the start of a process group, and those of the machine. */
+/** CPU seconds of each process group since its start, and of the machine. */
 interface CpuTimes {
   readonly heat: number;
   readonly keystone: number;
@@ -40,7 +40,7 @@ interface Measure {
   readonly median: number;
   readonly late: number;
   readonly errors: readonly string[];
-  /** CPU seconds for each second that went by. */
+  /** CPU seconds per second. */
   readonly cpu: CpuTimes;
 }
 
@@ -71,7 +71,7 @@ async function makeGuest(): Promise<{ access: QueryAccess; stack: string }> {
   };
 }
 
-/** So many guests, each of which asks again as soon as it has an answer. */
+/** Runs so many guests; each asks again as soon as it has an answer. */
 async function load(guests: number, duration: number): Promise<Measure> {
   const times: number[] = [];
   const errors: string[] = [];
@@ -102,7 +102,7 @@ async function load(guests: number, duration: number): Promise<Measure> {
 
 function cpuTimes(): CpuTimes {
   const { user, system } = process.cpuUsage();
-  // Of the machine all but idle, iowait and what guests of a hypervisor count twice (proc(5)).
+  // All CPU time of the machine except idle, iowait and the time of virtual machines, which is counted twice (proc(5)).
   const machine = (/^cpu +(.*)/.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '').split(' ').map(Number);
   const busy = [0, 1, 2, 5, 6].reduce((sum, field) => sum + (machine[field] ?? 0), 0);
   return {
@@ -116,7 +116,7 @@ function cpuTimes(): CpuTimes {
 function ofGroup(group: string | undefined): number {
   let ticks = 0;
   for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    // proc(5): behind the name in brackets come state, ppid, pgrp, ..., utime and stime.
+    // proc(5): after the name in parentheses come state, ppid, pgrp, ..., utime and stime.
     const fields = /\) (.*)/.exec(readStat(id))?.[1]?.split(' ') ?? [];
     if (fields[2] === group) ticks += Number(fields[11]) + Number(fields[12]);
   }
@@ -158,7 +158,7 @@ function report(all: readonly Measure[]): void {
   if (best.rate === 0) throw new Error('no request was answered');
   const cost = (name: 'heat' | 'keystone'): number => best.cpu[name] / best.rate;
   const each = (part: number): string => `${(part * 1000).toFixed(0)} ms`;
-  // What others took is left to us on a machine of one's own; what the guests take, on machines of theirs.
+  // On dedicated machines, the CPU time of other processes and of the guests would be available to the servers.
   const capacity = availableParallelism() / (cost('heat') + cost('keystone'));
   console.log(`\nCPU of a request: ${each(cost('heat'))} of heat, ${each(cost('keystone'))} of keystone`);
   console.log(`requests/s if all ${availableParallelism()} cores were theirs: ${capacity.toFixed(1)}`);

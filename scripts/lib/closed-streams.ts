@@ -12,8 +12,8 @@ const flags: Readonly<Record<Arch, Replacement>> = {
 };
 
 /**
- * Has Node open it for reading only: what is written to a stdout that was closed is an error then, as it is for any other
- * program, and not lost.
+ * Makes Node open it for reading only. Then writing to a stdout that was closed is an error, as in any other program, and the output
+ * is not silently lost.
  * @param node the executable, changed in place
  * @throws Error when Node has changed
  */

@@ -1,12 +1,12 @@
 /**
  * Makes V8's code cache of one bundle, for src/packed.ts, and prints it. Run in the directory of the bundles.
  *   node --random-seed=1 --predictable code-cache.ts NAME
- * The cache holds what V8 has compiled when it is made, and V8 compiles a function when it is first called. So what a guest
- * calls at each boot is run before, in the ways below; each start in the guest has less to compile then.
+ * The cache contains the functions that V8 has compiled when it is made, and V8 compiles a function at its first call. So the calls
+ * below, which a guest makes at each boot, are run first. Then each start in the guest has less to compile.
  *
- * The building machine must not notice, nor show in the result, which is the same wherever and whenever it is made: files are
- * those of a scratch directory, the user is root to itself without having root's powers, and heat-api-cfn is a stub that is
- * called and not connected to, since what comes by a socket comes now in one order and now in another.
+ * The runs must not change the building machine. The result must not depend on it, and is the same wherever and whenever it is made:
+ * files are those of a scratch directory, the user appears to be root without the rights of root, and heat-api-cfn is a stub that is
+ * called directly, because data from a socket does not always arrive in the same order.
  */
 import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
@@ -30,7 +30,7 @@ const FILES = {
   '/var/lib/heat-cfntools/cfn-init-data': METADATA,
 };
 const DIRECTORIES = ['/srv', '/etc/cfn', '/var/log', '/var/cache/heat-cfntools'];
-/** A signal gets as much, and does not read it. */
+/** The answer to a signal, which is not read. */
 const ANSWER = JSON.stringify({
   DescribeStackResourceResponse: {
     DescribeStackResourceResult: { StackResourceDetail: { LogicalResourceId: 'Server', Metadata: METADATA } },
@@ -40,7 +40,7 @@ const ANSWER = JSON.stringify({
 const HEAT = 'http://127.0.0.1:8000/v1';
 const RESOURCE = ['-s', 'stack', '-r', 'Server', '--region', 'region'];
 const FROM_HEAT = [...RESOURCE, '--access-key', 'key', '--secret-key', 'secret', '--url', `${HEAT}/`];
-/** The calls of each command that are made before its cache is. */
+/** The calls of each command before its cache is made. */
 const RUNS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'cfn-init': [RESOURCE, FROM_HEAT],
   'cfn-get-metadata': [FROM_HEAT],
@@ -49,7 +49,7 @@ const RUNS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
-/** What the runs print. */
+/** The output of the runs. */
 let said = '';
 const [name = ''] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
@@ -62,7 +62,7 @@ for (const [path, text] of Object.entries(FILES)) {
   fs.writeFileSync(join(scratch, path), text);
 }
 
-/** Makes one run after the other, and then prints the cache. A run is over when it leaves nothing to wait for. */
+/** Makes one run after the other and then prints the cache. A run is over when nothing is pending. */
 function start(argumentLists: readonly (readonly string[])[]): void {
   const script = scriptOf(name);
   const waiting = [...argumentLists];
@@ -70,7 +70,7 @@ function start(argumentLists: readonly (readonly string[])[]): void {
   let ran: readonly string[] = [];
   process.env = { PATH: '/usr/bin:/bin' };
   Object.assign(process, { exit: () => {}, geteuid: () => 0, getegid: () => 0 });
-  // Time stands still: what only a slow machine does, it would compile.
+  // Time stands still. Otherwise a slow machine would also compile code for timeouts.
   process.hrtime.bigint = () => 0n;
   Object.assign(globalThis, { setTimeout: neverFired, setInterval: neverFired });
   process.on('beforeExit', (code) => {
@@ -83,7 +83,7 @@ function start(argumentLists: readonly (readonly string[])[]): void {
       ran = args;
       process.argv = ['node', 'cfntools', name, ...args];
       runIn(script);
-      // What waits for nothing leaves Node's loop without another turn.
+      // When nothing is pending, Node's event loop ends.
       setImmediate(() => {});
     } else if (!isDone) {
       isDone = true;
@@ -92,13 +92,13 @@ function start(argumentLists: readonly (readonly string[])[]): void {
   });
 }
 
-/** In the place of a timer: nothing has to wait here. */
+/** Replaces timers: nothing has to wait here. */
 function neverFired(): object {
   const timer = { ref: () => timer, unref: () => timer, refresh: () => timer, hasRef: () => false };
   return timer;
 }
 
-/** The name is given as it is: a part cut from a path would bring the path along. */
+/** The name is passed as it is: a substring of a path would keep the path in memory, and so in the cache. */
 function scriptOf(bundle: string): Script {
   const filename = `${bundle}.cjs`;
   return new Script(fs.readFileSync(filename, 'latin1'), { filename });
@@ -113,7 +113,7 @@ function runIn(script: Script): unknown {
   return module.exports;
 }
 
-/** node:fs of a machine whose files lie in the scratch directory and are root's, and where output is kept. */
+/** A node:fs whose files lie in the scratch directory and belong to root, and which collects the output. */
 const scratchMachine = new Proxy(fs, {
   get(_, property: keyof typeof fs) {
     const value: unknown = fs[property];
@@ -131,7 +131,7 @@ const scratchMachine = new Proxy(fs, {
   },
 });
 
-/** node:http's request, of which only what src/system/http/direct.ts uses. */
+/** The request of node:http, with only the parts that src/system/http/direct.ts uses. */
 function request(): EventEmitter {
   const answer = Object.assign(Readable.from([Buffer.from(ANSWER)]), {
     statusCode: 200,
@@ -142,7 +142,7 @@ function request(): EventEmitter {
   return Object.assign(sent, { end: () => setImmediate(() => sent.emit('response', answer)), destroy: () => {} });
 }
 
-/** What stands for a module of Node, where the machine would show. */
+/** The replacements for the modules of Node that depend on the machine. */
 const doors: Readonly<Record<string, unknown>> = { 'node:fs': scratchMachine, 'node:http': { request } };
 
 start(RUNS[name] ?? []);

@@ -1,6 +1,6 @@
 /**
- * Writes completion for bash, zsh and fish below a directory: `completions.ts DIRECTORY`. All of it is made from the table
- * of commands, so it cannot offer what they do not take.
+ * Writes completion for bash, zsh and fish below a directory: `completions.ts DIRECTORY`. It is made from the table of commands, so it
+ * offers only options that they accept.
  */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

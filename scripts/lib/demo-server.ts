@@ -1,6 +1,6 @@
 /**
- * The small endpoint of the demo: hands out the site's archive and takes the signal as heat-api-cfn would.
- * Writes the URL to signal to /tmp/endpoint and what it was told to /tmp/signals.
+ * The small server of the demo: serves the archive of the site and accepts the signal, as heat-api-cfn would.
+ * Writes the URL for the signal to /tmp/endpoint and the signals that it gets to /tmp/signals.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * `npm run docs`: brings synopsis and options into packaging/man/, and makes the pages of docs/reference/ that come from there.
+ * `npm run docs`: updates synopsis and options in packaging/man/, and makes the pages of docs/reference/ from the man pages.
  * With `--check` it writes nothing, names what is out of date, and ends with 1.
  */
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -8,11 +8,11 @@ const NO_BYTES = 8;
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
 /**
- * Removes the zeros in front of the segment that the injection has added, which begins far behind the end of Node. Addresses stay
- * as they are. What comes after the gap moves by a multiple of the segment's alignment, so it can be mapped as before.
+ * Removes the zeros before the segment that the injection has added, which begins far after the end of Node. Addresses do not change.
+ * The part after the gap moves by a multiple of the segment's alignment, so it can be mapped as before.
  * @param elf an executable to which a last segment was added
  * @returns a shorter one
- * @throws Error when it is no such file, or the gap is not empty
+ * @throws Error when it is not such a file, or the gap is not empty
  */
 export function closeGap(elf: Buffer): Buffer {
   if (!elf.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('not a 64-bit little-endian ELF file');

@@ -1,6 +1,6 @@
 import { peak } from '../../test/bench/fleet.ts';
 
-/** One curve in a panel of its own. */
+/** One curve, in its own panel. */
 export interface Panel {
   readonly title: string;
   /** Requests in each second. */
@@ -23,9 +23,9 @@ const GAP = 44;
 const BOTTOM = 40;
 /** The scale goes from 1 to 10,000 requests a second. */
 const DECADES = 4;
-/** Each point is the worst of so many seconds. */
+/** Each point is the maximum of so many seconds. */
 const STEP = 5;
-/** Readable on light and on dark ground. */
+/** Readable on a light and on a dark background. */
 const GREY = '#808890';
 const BLUE = '#3b82c4';
 

@@ -1,8 +1,8 @@
 import { type Arch, type Replacement, replaceInstructions } from './instructions.ts';
 
 /**
- * Node begins by giving each signal that it was started with ignored its default again (src/node.cc, ResetSignalHandlers). Only
- * SIGKILL and SIGSTOP are left out, by a mask of their numbers: 1 << 9 | 1 << 19. These are the instructions that load it.
+ * At its start Node resets all ignored signals to their default (src/node.cc, ResetSignalHandlers), except SIGKILL and SIGSTOP, by a
+ * mask of their numbers: 1 << 9 | 1 << 19. These are the instructions that load the mask.
  */
 const masks: Readonly<Record<Arch, Replacement>> = {
   // mov $0x80200,%r12d
@@ -12,8 +12,8 @@ const masks: Readonly<Record<Arch, Replacement>> = {
 };
 
 /**
- * Has Node leave out SIGHUP as well, so that `nohup cfn-init` survives the terminal, as a program should. It happens before
- * any JavaScript runs, and no option of Node changes it; what was ignored cannot be found out afterwards.
+ * Makes Node leave out SIGHUP as well, so that `nohup cfn-init` keeps running when the terminal closes. Node resets the signals before
+ * any JavaScript runs, and has no option against it; afterwards the ignored signals are not known any more.
  * @param node the executable, changed in place
  * @throws Error when Node has changed
  */

@@ -1,8 +1,8 @@
 /**
  * usage: node scripts/lib/lint.ts [--write] [FILE...]
  *
- * Checks the style of the FILEs, or of all that is written here: TypeScript and JSON by biome, shell by shellcheck and
- * shfmt, Python by ruff. Prints what is wrong; the exit code is 1 when something is.
+ * Checks the style of the FILEs, or of all files of the project: TypeScript and JSON by biome, shell by shellcheck and
+ * shfmt, Python by ruff. Prints the faults; the exit code is 1 when there are any.
  *   --write    formats first: biome, shfmt and ruff rewrite the files
  *
  * shellcheck and shfmt are Debian packages. Where they are missing, the shell scripts are not checked, and a line says
@@ -14,21 +14,21 @@ import { PositionEncoding, Workspace } from '@astral-sh/ruff-wasm-nodejs';
 import { execa } from 'execa';
 
 const project = join(import.meta.dirname, '../..');
-/** Where shell and Python are. */
+/** The directories with shell and Python. */
 const ROOMS = ['.ci', 'image-build', 'packaging', 'scripts', 'test'];
-/** A script, or a file that is sourced and says what it is in. */
+/** A script, or a sourced file with a comment that names its shell. */
 const SHELL = /^#!.*\b(?:ba|da)?sh$|^#!.*\bsh -\w+$|^# shellcheck shell=/m;
 const HEAD = 2000;
-/** Two blanks; what is within `case` begins where `case` does. */
+/** Two blanks; the patterns of `case` are not indented. */
 const SHFMT = ['-i', '2'];
 const RUFF = {
   'line-length': 120,
   'target-version': 'py311',
   format: { 'quote-style': 'single' },
   lint: {
-    // pycodestyle, pyflakes, the order of imports, bugbear, what newer Pythons have, and code that can be simpler.
+    // pycodestyle, pyflakes, order of imports, bugbear, newer syntax of Python, and code that can be simpler.
     select: ['E', 'F', 'W', 'I', 'B', 'UP', 'SIM', 'C4', 'PIE', 'RET'],
-    // The formatter breaks lines where it can, and what is left are texts. A server has its log open until it ends.
+    // The formatter breaks lines where it can; the remaining long lines are strings. A server keeps its log open until it ends.
     ignore: ['E501', 'SIM115'],
   },
 };
@@ -56,7 +56,7 @@ const headOf = (file: string): string => {
   return head.startsWith('#') ? head.slice(0, Math.max(0, head.search(/^(?!#)/m)) || undefined) : '';
 };
 
-/** @returns whether all is well; what the program has printed is passed on */
+/** @returns whether the program succeeded; its output is printed */
 async function passes(program: string, args: readonly string[]): Promise<boolean> {
   const ended = await execa(program, args, { cwd: project, all: true, reject: false });
   if (ended.exitCode === 0) return true;
@@ -82,7 +82,7 @@ function shell(files: readonly string[], write: boolean): Promise<boolean>[] {
   ];
 }
 
-/** ruff, in this process: of all packages on npm, this one is what its authors publish. */
+/** Runs ruff in this process, from the npm package of its authors. */
 function python(files: readonly string[], write: boolean): boolean {
   const ruff = new Workspace(RUFF, PositionEncoding.Utf16);
   let isClean = true;
@@ -104,7 +104,7 @@ function python(files: readonly string[], write: boolean): boolean {
   return isClean;
 }
 
-/** What is no Python cannot be formatted; the check says why. */
+/** A file that is not valid Python cannot be formatted; the check reports why. */
 function formatted(ruff: Workspace, text: string): string {
   try {
     return ruff.format(text);

@@ -1,19 +1,19 @@
 /*
- * Turns a man page of packaging/man/ into Markdown. It knows the macros that our pages use, and throws at any other, so
- * that nothing is left out unseen.
+ * Turns a man page of packaging/man/ into Markdown. It knows the macros that our pages use and throws an error at any other, so nothing
+ * is left out silently.
  */
 import type { ManPage } from './man-source.ts';
 
 const WIDTH = 120;
 
-/** Where each page of ours is as Markdown, seen from docs/reference/. */
+/** The Markdown form of each of our pages, relative to docs/reference/. */
 const PLACES: Readonly<Record<string, string>> = {
   'cfn-metadata(5)': 'metadata.md',
   'cfn-hup.conf(5)': 'configuration.md',
   'cfn-hup(8)': 'cfn-hup.md',
 };
 
-/** Headings that are not words in capitals. */
+/** Headings that are not just words in capitals. */
 const HEADINGS: Readonly<Record<string, string>> = {
   'AWS::CLOUDFORMATION::AUTHENTICATION': 'AWS::CloudFormation::Authentication',
 };
@@ -43,13 +43,13 @@ function readable(heading: string): string {
 class Writer {
   private readonly blocks: { readonly text: string; readonly isItem: boolean }[] = [];
   private words: string[] = [];
-  /** How far lists are nested: the text behind a .TP belongs to its item. */
+  /** The nesting of lists: the text after a .TP belongs to its item. */
   private depth = 0;
   private tag: string | undefined;
   private awaitsTag = false;
   private example: string[] | undefined;
 
-  /** The depth of what surrounds each .RS. */
+  /** The depth outside of each .RS. */
   private readonly nested: number[] = [];
   private readonly file: string;
   private readonly level: number;
@@ -166,7 +166,7 @@ function inline(file: string, macro: string | undefined, rest: string): string {
   const all = characters(words.join(fonts.length === 1 ? ' ' : ''));
   const page = /^([\w.-]+)(\(\d\))(.*)$/.exec(all);
   if (macro === 'BR' && page !== null) return `${link(page[1] ?? '', page[2] ?? '')}${escaped(page[3] ?? '')}`;
-  // What a document looks like: {name: {...}}.
+  // The form of a document: {name: {...}}.
   if (all.startsWith('{')) return `\`${all.replace(/[.,]$/, '')}\`${/[.,]$/.exec(all)?.[0] ?? ''}`;
   if (fonts.length === 1) return inFont(fonts[0] ?? '', all);
   return words.map((word, index) => inFont(fonts[index % 2] ?? '', characters(word))).join('');
@@ -197,7 +197,7 @@ function characters(text: string): string {
     .replaceAll('\\e', '\\');
 }
 
-/** Plain text: what Markdown would take for markup is escaped. Fonts within the line (options) become code and emphasis. */
+/** Plain text: characters that are markup in Markdown are escaped. Font escapes in the line (options) become code and emphasis. */
 function escaped(text: string): string {
   return text
     .split(/(\\f[BI].*?\\f[RP])/)
@@ -212,7 +212,7 @@ function withoutMarkup(text: string): string {
   return text.replace(/[\\`*<]|(?<!\w)_|_(?!\w)|](?=\()/g, '\\$&');
 }
 
-/** Lines of at most so many characters. None begins with what Markdown would take for a list or a heading. */
+/** Lines of at most so many characters. None begins like a list or a heading in Markdown. */
 function wrap(words: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,6 +1,6 @@
 /*
- * The man pages as they are in packaging/man/, a file a page, in man(7)'s language. `man -l FILE` shows any of them. People
- * write them, but for what comes from the table of commands: the lines from `.\" SYNOPSIS` or `.\" OPTIONS` to the next
+ * The man pages in packaging/man/, one file for each page, in the language of man(7). `man -l FILE` shows any of them. They are
+ * written by hand, except the parts from the table of commands: the lines from `.\" SYNOPSIS` or `.\" OPTIONS` to the next
  * `.\" END`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -17,11 +17,11 @@ export interface ManPage {
   readonly file: string;
   readonly name: string;
   readonly section: string;
-  /** With synopsis and options as the table of commands has them now. */
+  /** Its text with the current synopsis and options from the table of commands. */
   readonly text: string;
 }
 
-/** Every page, by name. Each command of the table has one, or this throws. */
+/** Every page, by name. @throws Error when a command of the table has none */
 export function readManPages(): readonly ManPage[] {
   const files = readdirSync(MAN_SOURCES).sort();
   for (const { name } of commands)
@@ -49,7 +49,7 @@ export function installedPage({ name, section, text }: ManPage, date: string): s
     .replace(/^\.TH .*$/m, `.TH ${name.toUpperCase()} ${section} ${date} "cfntools ${VERSION}" "cfntools"`);
 }
 
-/** A text that troff prints as it stands: hyphens that can be copied, no escapes, no requests. */
+/** A text that troff prints unchanged: with hyphens that can be copied, without escapes and requests. */
 function plain(text: string): string {
   return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll("'", '\\(aq').replace(/^\./gm, '\\&.');
 }
@@ -60,7 +60,7 @@ function synopsis(command: CommandSpec): string {
     return `[${flag}${option.value === undefined ? '' : ` \\fI${plain(option.value)}\\fR`}]`;
   });
   const operand = command.operand === undefined ? [] : [`[\\fI${plain(command.operand.syntax.slice(1, -1))}\\fR]`];
-  // No hyphenation and no spread words among options.
+  // No hyphenation and no justified text among options.
   return ['.nh', '.ad l', `.B ${plain(command.name)}`, ...options, ...operand, '.ad', '.hy'].join('\n');
 }
 
@@ -78,7 +78,7 @@ function describeOptions(command: CommandSpec): string {
   return [...first, ...optionsOf(command).map(describeOption)].join('\n');
 }
 
-/** With a capital, unless it begins with the name of a file. */
+/** The text with a capital first letter, unless it begins with a file name. */
 function sentence(text: string): string {
   if (/^[\w-]+\.\w/.test(text)) return `${text}.`;
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

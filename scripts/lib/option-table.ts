@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../../src/commands/command.ts';
 
-/** An option of the table in src/commands/index.ts, taken apart for man pages and completion. */
+/** An option of the table in src/commands/index.ts, split for man pages and completion. */
 export interface Option {
   /** `-s`, or none. */
   readonly short: string | undefined;
@@ -11,7 +11,7 @@ export interface Option {
   readonly description: string;
 }
 
-/** All options of a command in the table's order, with the two that every command has. */
+/** All options of a command in the order of the table, with the two that every command has. */
 export function optionsOf({ options }: CommandSpec): readonly Option[] {
   return [
     ...options.map(({ flags, description }) => ({ ...takeApart(flags), description })),
@@ -22,11 +22,11 @@ export function optionsOf({ options }: CommandSpec): readonly Option[] {
 
 function takeApart(flags: string): Pick<Option, 'short' | 'long' | 'value'> {
   const [, short, long, value] = /^(?:(-\w), )?(--[\w-]+)(?: [<[](.+)[>\]])?$/.exec(flags) ?? [];
-  if (long === undefined) throw new Error(`an option that cannot be taken apart: ${flags}`);
+  if (long === undefined) throw new Error(`an option that cannot be split: ${flags}`);
   return { short, long, value };
 }
 
-/** What a shell can offer for a value: the names of values say what they are. */
+/** What a shell can offer for a value, according to the name of the value. */
 export function offersFor(value: string): 'files' | 'directories' | readonly string[] {
   if (value === 'path' || value === 'file') return 'files';
   if (value === 'directory') return 'directories';

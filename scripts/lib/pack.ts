@@ -6,17 +6,17 @@ import type { PackedIndex } from '../../src/packed.ts';
 
 /** Enough for the offset of a byte in any executable. */
 const DIGITS = 12;
-/** V8 makes a copy of code that is not aligned. */
+/** V8 copies a code cache that is not aligned. */
 const ALIGNMENT = 8;
 /**
- * What not every boot needs is compressed, which costs a millisecond when it is read. By brotli: unlike zlib's, its result does
- * not depend on the processor.
+ * Files that not every boot needs are compressed, which costs a millisecond when one is read. By brotli, because its result, unlike that
+ * of zlib, does not depend on the processor.
  */
 const COMPRESSED: ReadonlySet<string> = new Set(['cfntools', 'execa', 'proxied', 'saxes']);
-/** Hardly anybody goes through a proxy or reads an error in XML. */
+/** Rarely needed: proxies, and errors in XML. */
 const WITHOUT_CODE: ReadonlySet<string> = new Set(['proxied', 'saxes']);
 
-/** Makes the asset that src/packed.ts reads, of bundles in a directory: their sources and, if wanted, their code. */
+/** Makes the asset that src/packed.ts reads, from the bundles in a directory: their sources and, if requested, their code caches. */
 export function pack(names: readonly string[], directory: string, withCode: boolean): Buffer {
   const parts: Buffer[] = [];
   const files: Record<string, readonly [number, number]> = {};
@@ -41,9 +41,9 @@ export function pack(names: readonly string[], directory: string, withCode: bool
 }
 
 /**
- * Fills in where the files of the asset lie.
+ * Fills in the offsets of the files of the asset.
  * @param executable with the asset in it, changed in place
- * @throws Error when the asset is not in it, or more than once
+ * @throws Error when the asset does not occur exactly once
  */
 export function fillInPlace(executable: Buffer, packed: Buffer): void {
   const line = packed.subarray(0, packed.indexOf('\n') + 1);
@@ -58,8 +58,8 @@ function missing(length: number): number {
 }
 
 /**
- * With a fixed seed for hashes of names, which land in the code, and with V8 doing one thing after the other, since the age that
- * it gives to compiled functions lands there too: so two builds are the same.
+ * With a fixed seed for the hashes of names, which are stored in the code cache, and with V8 in a single thread, because the age of
+ * compiled functions is stored there, too. So two builds are the same.
  */
 function codeOf(name: string, directory: string): Buffer {
   const program = join(import.meta.dirname, 'code-cache.ts');

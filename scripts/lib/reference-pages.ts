@@ -1,6 +1,6 @@
 /*
- * The pages of docs/reference/ that are made from the man pages: the format of metadata, and the commands. So the page of
- * a guest and the page in the documents say the same.
+ * The pages of docs/reference/ that are made from the man pages: the format of metadata, and the commands. So the man pages on a guest
+ * and the documentation have the same content.
  */
 import { commands } from '../../src/commands/index.ts';
 import { sectionsOf } from './man-markdown.ts';
@@ -15,7 +15,7 @@ export function referencePages(pages: readonly ManPage[]): ReadonlyMap<string, s
   ]);
 }
 
-/** The one command with a page of its own, since it is as long as all others. */
+/** The only command with a page of its own, because that is as long as those of all others together. */
 const HUP = 'cfn-hup';
 
 const madeFrom = (files: string): string =>
@@ -67,7 +67,7 @@ function hupPage(pages: readonly ManPage[]): string {
   ].join('\n\n')}\n`;
 }
 
-/** What a page says below its heading; `mark` is that of its sections. */
+/** The text of a page below its heading. @param mark the heading mark of its sections */
 function describe(page: ManPage, mark: string): { readonly purpose: string; readonly text: string } {
   const [title, synopsis, ...sections] = sectionsOf(page, mark.length + 1);
   const purpose = title?.markdown.replace(/^\S+ - /, '') ?? '';

@@ -1,7 +1,7 @@
 /**
  * Prints the software bill of materials of a binary, CycloneDX as JSON: `sbom.ts x64|arm64 [BINARY]`. npm lists the
- * packages of package-lock.json, of which those that the build has put into the binary stay. Node, and what Node itself
- * is made of, are added, since the binary is Node with our code in it.
+ * packages of package-lock.json; only those that the build has put into the binary are kept. Node and its own components are added,
+ * because the binary is Node with our code in it.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -37,7 +37,7 @@ const bom = JSON.parse(
   }),
 ) as Bom;
 
-// This machine's Node is the same version as that of the target, which build.ts checks.
+// The Node of this machine has the same version as that of the target; build.ts checks this.
 const { node: version, ...parts } = process.versions;
 const node: Component = {
   'bom-ref': `node@${version}`,
@@ -51,7 +51,7 @@ const node: Component = {
     .filter(([, value]) => value !== undefined && /^\d+\./.test(value))
     .map(([name, value]) => ({ 'bom-ref': `node-${name}@${value}`, type: 'library', name, version: value as string })),
 };
-// npm's --omit=dev would also leave out what a tool of the build happens to use besides us.
+// Not by --omit=dev of npm, which would also leave out packages that both we and a build tool use.
 const isBundled = new Set([
   bom.metadata.component['bom-ref'],
   ...bundledPackages().map(({ manifest }) => `${manifest.name}@${manifest.version}`),
@@ -66,7 +66,7 @@ if (missing !== 0)
     `npm sbom does not tell of ${missing} packages that are in the binary: node_modules is not as package-lock.json says`,
   );
 
-// Where npm fetched a package from is this machine's business: the name and the hash say which it is.
+// Without the address from which npm fetched a package, which depends on this machine: name and hash identify it.
 for (const component of bom.components)
   component.externalReferences = component.externalReferences?.filter(({ type }) => type !== 'distribution') ?? [];
 bom.components.push(node);
@@ -78,10 +78,10 @@ const hashes = [{ alg: 'SHA-256', content: createHash('sha256').update(binary).d
 // npm names the project after its directory.
 bom.metadata.component = { ...bom.metadata.component, name: 'cfntools', hashes };
 
-// From the lock file alone, as npm thinks, it would be of what is to be built.
+// npm would write that this describes a planned build, because it reads only the lock file.
 bom.metadata['lifecycles'] = [{ phase: 'build' }];
 
-// npm draws a random number and takes the time; both are made from what is described instead.
+// npm uses a random number and the current time; here both are made from the content.
 bom.metadata.timestamp = new Date(epoch * 1000).toISOString();
 bom.serialNumber = '';
 const digest = createHash('sha256').update(JSON.stringify(bom)).digest('hex');

@@ -1,15 +1,15 @@
 /**
- * V8's snapshot of a heap begins with four numbers of 32 bits, of which the second says whether its strings and tables may be
- * hashed anew, and the version of V8 (src/snapshot/snapshot.cc, SnapshotImpl).
+ * A heap snapshot of V8 begins with four 32-bit numbers and the version of V8. The second number says whether its strings and tables may
+ * be hashed again (src/snapshot/snapshot.cc, SnapshotImpl).
  */
 const HEAD = { rehashability: 4, version: 16 } as const;
-/** V8's own, and Node's, which has more in it. */
+/** The snapshot of V8, and that of Node, which contains more. */
 const SNAPSHOTS = 2;
 
 /**
- * Has V8 take the hashes of Node's snapshot as they are. It would draw a seed at each start and hash all of them anew, which is
- * a quarter of the start. The seed guards servers against strangers who send names that collide by design; what a guest reads is
- * its owner's. The option --no-rehash-snapshot does the same, but then V8 refuses the code cache of Node's own modules.
+ * Makes V8 use the hashes in the snapshot of Node. Otherwise V8 would choose a random seed at each start and hash everything again,
+ * which takes a quarter of the start. The seed protects servers against strangers who send names with colliding hashes; a guest reads
+ * only data of its owner. The option --no-rehash-snapshot does the same, but then V8 refuses the code cache of Node's own modules.
  * @param node the executable, changed in place; nothing moves
  * @param v8Version of the V8 in it
  * @throws Error when Node has changed: the snapshots do not look as they did

@@ -2,21 +2,21 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import type {} from '../../test/support/second-attempt.ts';
 
-/** Characters of a failure's message that are said again at the end: of its beginning, and of its end, where a tool's last words are. */
+/** Characters of the message of a failure that are printed at the end: of its beginning, and of its end, with the last output of a tool. */
 const BEGINNING = 200;
 const END = 800;
 
-/** Files, and seconds that one of them takes at least, to be among the slowest ones. */
+/** How many of the slowest files are listed, and the seconds that a listed file takes at least. */
 const SLOWEST = 25;
 const SLOW = 5;
 
 /**
- * Ends a run with where its time went, what was tried twice, every skip and its reason, every failure in short, and the line
- * `N passed, N failed, N skipped`.
+ * Prints at the end of a run: where its time went, which tests were tried twice, each skipped test with its reason, each failure in
+ * short, and the line `N passed, N failed, N skipped`.
  */
 export default class SummaryReporter implements Reporter {
   #begin = 0;
-  /** Of each project, in milliseconds since the beginning. */
+  /** The time of each project, in milliseconds since the beginning. */
   readonly #spans = new Map<string, { readonly from: number; to: number }>();
 
   onTestRunStart(): void {
@@ -41,7 +41,7 @@ export default class SummaryReporter implements Reporter {
     for (const line of slowest(modules)) console.log(line);
     for (const module of modules) for (const line of secondAttempts(module)) console.log(line);
     for (const module of modules) {
-      // A file that cannot be loaded, or whose preparation fails, is a failure although none of its tests is.
+      // A file that cannot be loaded, or whose setup fails, is a failure even if none of its tests is.
       const states = [...module.children.allTests()].map((test) => test.result().state);
       if (module.state() === 'failed' && !states.includes('failed')) {
         count.failed++;
@@ -56,7 +56,7 @@ export default class SummaryReporter implements Reporter {
         if (result.state === 'failed') failures.push(failure(nameOf(test), result.errors));
       }
     }
-    // Once more: whoever has but the last lines of a long run is to know what went wrong.
+    // Printed again, so that the last lines of a long run show what went wrong.
     for (const line of failures) console.log(line);
     if (count.skipped > 0 && process.env['CI'] === 'true') {
       console.log('CI=true: a skipped test fails the run');
@@ -68,7 +68,7 @@ export default class SummaryReporter implements Reporter {
 
 const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(0).padStart(4);
 
-/** The files that took longest, with the hooks around their tests: files run at the same time, so the sum is more than the run. */
+/** The files that took longest, including their hooks. Files run in parallel, so the sum is longer than the run. */
 function slowest(modules: readonly TestModule[]): string[] {
   return modules
     .map((module) => ({ name: module.relativeModuleId, duration: module.diagnostic().duration }))
@@ -78,7 +78,7 @@ function slowest(modules: readonly TestModule[]): string[] {
     .map(({ name, duration }) => `slow: ${seconds(duration)} s  ${name}`);
 }
 
-/** What passed, or at least began, only when it was tried once more. */
+/** The tests and files that passed, or at least started, only at the second attempt. */
 function secondAttempts(module: TestModule): string[] {
   const prepared = [module, ...module.children.allSuites()].flatMap((suite) => {
     const why = suite.meta().secondAttempt;

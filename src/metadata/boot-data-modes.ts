@@ -8,14 +8,14 @@ import type { System } from '../system/system.ts';
 const OPEN_TO_OTHERS = 0o077;
 const ROOT = 0;
 
-/** What is looked at: in a directory, names that should have a mode, if they are there. */
+/** What is checked: in a directory, the names and the modes that they should have, if they exist. */
 const PRIVATE: readonly {
   readonly directory: string;
   readonly kind: 'file' | 'directory';
   readonly modes: Readonly<Record<string, number>>;
 }[] = [
   {
-    // The user data stays what its owner can run. cfn-metadata-server, the address of Heat, is no secret.
+    // The user data stays executable for its owner. cfn-metadata-server, the address of Heat, is not secret.
     directory: paths.bootData[1],
     kind: 'file',
     modes: { [paths.bootMetadata]: 0o600, [paths.bootBotoConfig]: 0o600, [paths.bootUserData]: 0o700 },
@@ -31,12 +31,13 @@ const PRIVATE: readonly {
 ];
 
 /**
- * Closes to others what holds metadata, and so secrets. Heat's part handler for cloud-init writes each part a second time,
- * to /var/lib/cloud/data, with mode 0644; and our directories may have been made by something else, with 0755. The packages do the
- * same (tmpfiles.d), and before anything is written; this is for guests without them, and for file systems without ACLs.
+ * Makes files and directories with metadata private, because metadata may contain secrets. Heat's part handler for cloud-init writes
+ * each part a second time, to /var/lib/cloud/data, with mode 0644; and another program may have made our directories, with mode 0755.
+ * The packages do the same by tmpfiles.d, before anything is written. This is for guests without the packages, and for file systems
+ * without ACLs.
  *
- * As root on the running machine only. Only what belongs to root and is a file, or a directory, itself: a link is not
- * changed. Never fails and never asks for attention: a read-only file system is no reason not to signal.
+ * Only as root, on the running machine, and only for files and directories of root; a link is not changed. Never fails and never
+ * warns: a read-only file system must not prevent a signal.
  */
 export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, log: Log): void {
   if (self.uid !== ROOT || files.root !== '/') return;
@@ -49,11 +50,11 @@ export function closeMetadata({ files, self }: Pick<System, 'files' | 'self'>, l
         if (entry?.kind !== kind || entry.uid !== ROOT || (entry.mode & OPEN_TO_OTHERS) === 0) continue;
         const path = `${directory}/${name}`;
         files.setAttributes(path, { mode, uid: entry.uid, gid: entry.gid });
-        log.info(`closed to others: ${path}: it had mode ${octalMode(entry.mode)}`, { event: 'metadataClosed' });
+        log.info(`made private: ${path}: it had mode ${octalMode(entry.mode)}`, { event: 'metadataClosed' });
       }
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (opened !== undefined) log.info(`cannot close metadata to others: ${error.line}`);
+      if (opened !== undefined) log.info(`cannot make metadata private: ${error.line}`);
     } finally {
       opened?.close();
     }

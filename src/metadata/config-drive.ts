@@ -6,16 +6,16 @@ import { paths } from '../paths.ts';
 import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 
-/** Nova's label; in the file system of a diskette it is in capitals. */
+/** Nova's label; on a vfat file system it is in upper case. */
 const LABELS = ['config-2', 'CONFIG-2'];
 const DOCUMENT = 'openstack/latest/meta_data.json';
 const MOST_BYTES = 1024 * 1024;
-/** Milliseconds for one program that looks at a drive: an old one without a medium takes seconds, a broken one does not end. */
+/** Milliseconds for one program that reads a drive: an old drive without a medium takes seconds, a broken one never answers. */
 const TOOL_TIMEOUT = 20_000;
 
 /**
- * Mounts DEVICE over a directory and prints the document. In a mount namespace of its own: no other process ever sees the
- * mount, and it goes with the shell however that ends, so there is nothing to unmount or to sweep after a kill.
+ * Mounts DEVICE over a directory and prints the document, in a mount namespace of its own. No other process ever sees the mount, and
+ * it disappears with the shell, however that ends. So there is nothing to unmount or to clean up after a kill.
  */
 const MOUNT_AND_PRINT = `
 directory=$1
@@ -24,7 +24,7 @@ mount -o ro,nosuid,nodev,noexec -- "$device" "$directory" || exit
 exec head -c ${MOST_BYTES} -- "$directory/${DOCUMENT}"
 `;
 
-/** The device of the config drive where udev has made the link for its label. */
+/** The device of the config drive, if udev has made a link for its label. */
 export function configDriveDevice(files: FileSystem): string | undefined {
   for (const label of LABELS) {
     const link = `${paths.labels}/${label}`;
@@ -38,10 +38,9 @@ export function configDriveDevice(files: FileSystem): string | undefined {
 }
 
 /**
- * Reads Nova's metadata from the config drive: where it is mounted already, or else by a mount for the read, which needs
- * root.
- * @param deadline when the mount is given up, on the clock of elapsed()
- * @returns undefined when that does not work out; the log says why
+ * Reads Nova's metadata from the config drive: where it is already mounted, or else by a temporary mount, which needs root.
+ * @param deadline when the mount is ended, on the clock of elapsed()
+ * @returns undefined when it fails; the log says why
  */
 export async function readConfigDrive(
   system: System,
@@ -57,7 +56,7 @@ export async function readConfigDrive(
       log.debug(`the config drive is not mounted: ${device}: only root can mount it`);
       return undefined;
     }
-    // /tmp is there in every system; what is in it is out of sight for this one shell only.
+    // /tmp exists in every system. Its content is hidden from this shell only.
     const command = ['unshare', '-m', 'sh', '-c', MOUNT_AND_PRINT, 'sh', '/tmp', device] as const;
     const result = await exec.query(command, { timeout: timeLeft(system, deadline) });
     if (result.exitCode === 0) return result.stdout;
@@ -69,13 +68,13 @@ export async function readConfigDrive(
   return undefined;
 }
 
-/** As readConfigDrive, for a machine whose udev has made no link, or that has no udev. Needs root. */
+/** As readConfigDrive, for a machine without udev, or whose udev has made no link. Needs root. */
 export async function searchConfigDrive(system: System, log: Log, deadline: number): Promise<string | undefined> {
   const { exec, self } = system;
   if (self.uid !== 0 || exec.find('blkid') === undefined) return undefined;
   try {
     for (const label of LABELS) {
-      // Without its cache, which may know another disk by this name.
+      // Without its cache, which may have another disk with this name.
       const command = ['blkid', '-c', '/dev/null', '-t', `LABEL=${label}`, '-o', 'device'] as const;
       const { stdout } = await exec.query(command, { timeout: timeLeft(system, deadline) });
       const device = stdout.split('\n').find((line) => line.startsWith('/dev/'));
@@ -88,14 +87,14 @@ export async function searchConfigDrive(system: System, log: Log, deadline: numb
   return undefined;
 }
 
-/** Milliseconds that the next program may take. @throws Problem when there are none */
+/** Milliseconds that the next program may take. @throws Problem when none are left */
 function timeLeft({ clock }: System, deadline: number): number {
   const left = deadline - clock.elapsed();
-  if (left <= 0) throw new Problem('there is no time left to look for it');
+  if (left <= 0) throw new Problem('no time is left to search for it');
   return Math.min(left, TOOL_TIMEOUT);
 }
 
-/** Where a device is mounted, by a table as in /proc/self/mounts: blanks in names are written as \040. */
+/** Where a device is mounted, according to a table like /proc/self/mounts, where blanks in names are written as \040. */
 export function mountPoint(table: string, device: string): string | undefined {
   for (const line of table.split('\n')) {
     const [source = '', place = ''] = line.split(' ').map(unescapeOctal);

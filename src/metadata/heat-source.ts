@@ -13,7 +13,7 @@ import type { Log } from '../logging/log.ts';
 import { paths } from '../paths.ts';
 import type { Redactor } from '../redact.ts';
 import { readSettings } from '../settings.ts';
-import { unsendable } from '../signing/credentials.ts';
+import { unprintable } from '../signing/credentials.ts';
 import type { FileSystem } from '../system/files/file-system.ts';
 import type { System } from '../system/system.ts';
 import { readBootFile, readCertificates, transportsTo } from './heat-transport.ts';
@@ -31,19 +31,19 @@ export interface HeatTools {
   readonly redactor: Redactor;
   /** Reads the file that the command line names. @throws Problem */
   readonly readSecretFile: CredentialTools['readSecretFile'];
-  /** In place of one lookup of a role's credentials. @throws Problem */
+  /** Replaces the single lookup of the credentials of a role. @throws Problem */
   readonly roleCredentials?: CredentialTools['roleCredentials'];
-  /** What was learnt of keystone and Heat's own API, kept by a process that asks again and again. */
+  /** Answers of keystone and Heat's own API, kept by a process that asks repeatedly. */
   readonly memory?: NativeMemory;
 }
 
-/** By heat-api-cfn with a signature, or by Heat's own API with a token of keystone: the credentials decide. */
+/** heat-api-cfn with a signature, or Heat's own API with a token of keystone; depends on the credentials. */
 export type HeatAccess = QueryAccess | NativeAccess;
 
 /**
- * Finds out how Heat is reached: credentials, address, certificates, proxy. Nothing goes over the network yet, but for
- * the credentials of a role.
- * @throws Problem, with the code CFN_HEAT_NOT_ASKED when there are no credentials or nobody names an address
+ * Finds out how to reach Heat: credentials, address, certificates, proxy. Nothing is sent over the network yet, except to get the
+ * credentials of a role.
+ * @throws Problem, with the code CFN_HEAT_NOT_ASKED when there are no credentials or no address is set
  */
 export async function findHeatAccess(options: HeatOptions, tools: HeatTools): Promise<HeatAccess> {
   const { system, log, redactor, readSecretFile, roleCredentials } = tools;
@@ -80,11 +80,11 @@ export async function findHeatAccess(options: HeatOptions, tools: HeatTools): Pr
   };
 }
 
-/** @param namedBy who names it; undefined for cfn-boto-cfg @throws Problem when no header can hold it, as a signature has to */
+/** @param namedBy where it is set; undefined for cfn-boto-cfg @throws Problem when it cannot be part of a header, as in a signature */
 function requireRegion(region: string, namedBy: NamedBy | undefined): void {
-  const odd = unsendable(region);
+  const odd = unprintable(region);
   if (odd === undefined) return;
-  const fault = `has a character that no region has, ${odd}`;
+  const fault = `has a character that a region cannot have, ${odd}`;
   if (namedBy !== undefined) throw usageProblem(`${namedBy.region} ${fault}`, 'check its quoting');
   throw new Problem(`cfn_region_name ${fault}`, {
     where: `${paths.bootData[0]}/${paths.bootBotoConfig}`,
@@ -98,7 +98,7 @@ function nativeAccess(
   { system: { files }, log, redactor, memory = createNativeMemory() }: HeatTools,
 ): NativeAccess {
   const { endpoint, bounds, attemptWarnings } = readEndpoint({ url, region: undefined, namedBy }, files);
-  // Those about connections are logged by transportsTo.
+  // transportsTo logs the warnings about connections.
   for (const warning of attemptWarnings) log.warning(warning);
   const { caFile } = credentials;
   const insecurely = `name the file of its CA in ${credentials.isHandedOut ? 'SSL_CERT_FILE' : 'OS_CACERT'}`;
@@ -115,18 +115,18 @@ function nativeAccess(
   };
 }
 
-/** Who was asked, for messages. */
+/** The server that was asked, for messages. */
 export function addressOf(access: HeatAccess): string {
   if (access.kind === 'query') return access.endpoint.url;
-  return access.url ?? `heat, by the catalogue of ${access.credentials.authUrl}`;
+  return access.url ?? `heat, from the catalogue of ${access.credentials.authUrl}`;
 }
 
-/** How often Heat is asked, and for how long, whichever of its APIs that is. */
+/** How often and how long Heat is asked, with either API. */
 export function boundsOf(access: HeatAccess): Bounds {
   return access.kind === 'query' ? access.endpoint : access.bounds;
 }
 
-/** The address and the options of the connection, from what the caller says and what cloud-init brought. @throws Problem */
+/** The address and the options of the connection, from the caller and from the files that cloud-init wrote. @throws Problem */
 export function readEndpoint(
   { url, region, namedBy }: Pick<HeatOptions, 'url' | 'region' | 'namedBy'>,
   files: FileSystem,
@@ -140,20 +140,20 @@ export function readEndpoint(
   });
 }
 
-/** Nothing names the address. @param given the region that somebody named, which is none of AWS's */
+/** The error for a missing address. @param given the configured region, which is not an AWS region */
 export function noAddress({ api, url, region }: NamedBy, given = ''): Problem {
   const places = [paths.bootMetadataServer, paths.bootBotoConfig].map((name) => `${paths.bootData[0]}/${name}`);
-  return new Problem(`nothing names the address of ${api}`, {
+  return new Problem(`no address is set for ${api}`, {
     code: 'CFN_HEAT_NOT_ASKED',
     where: places.join(', '),
     hint:
       given.trim() === ''
-        ? `give ${url}, or on AWS ${region}`
-        : `give ${url}; ${region} is ${JSON.stringify(given)}, which is no region of AWS`,
+        ? `use ${url}, or on AWS ${region}`
+        : `use ${url}; ${region} is ${JSON.stringify(given)}, which is not an AWS region`,
   });
 }
 
-/** Asks Heat for the metadata of a resource. @throws Problem, with a code as describeStackResource has it */
+/** Asks Heat for the metadata of a resource. @throws Problem, with the codes of describeStackResource */
 export async function fetchFromHeat(
   access: HeatAccess,
   stack: string,
@@ -164,9 +164,9 @@ export async function fetchFromHeat(
 }
 
 /**
- * Asks Heat for a resource, its state included, of which `known` was the last answer.
- * @param attempts instead of the configured ones
- * @throws Problem, with a code as describeStackResource has it
+ * Asks Heat for a resource and its state; `known` is the last answer.
+ * @param attempts replaces the configured number
+ * @throws Problem, with the codes of describeStackResource
  */
 export async function fetchFromHeatAgain(
   access: HeatAccess,
@@ -181,7 +181,7 @@ export async function fetchFromHeatAgain(
   return ask(bounded, stack, resource, tools, known, true);
 }
 
-/** Each API is loaded here: hashing costs 5 ms of CPU, which a run without credentials need not pay. */
+/** Loads the API here, because hashing costs 5 ms of CPU, which a run without credentials does not need. */
 async function ask(
   access: HeatAccess,
   stack: string,
@@ -199,17 +199,17 @@ async function ask(
   return describeStackResource(access, stack, resource, { http, clock, note, known });
 }
 
-/** The operator's word on signatures, `signature` in cfntools.conf. */
+/** The version of signatures, `signature` in cfntools.conf. */
 async function signatureSetting(files: FileSystem, log: Log): Promise<QueryAccess['signature']> {
   const wanted = (await readSettings(files)).get('signature') ?? 'v4';
   if (wanted === 'v2' || wanted === 'v4') return wanted;
-  log.warning(`no signature ${JSON.stringify(wanted)}: ${paths.settings}: there are v4 and v2; using v4`);
+  log.warning(`unknown signature ${JSON.stringify(wanted)}: ${paths.settings}: use v4 or v2; using v4`);
   return 'v4';
 }
 
 /**
- * What cfn-boto-cfg says of attempts and pauses; a file that cannot be read, as by an ordinary user, says nothing.
- * @param log gets a warning of what makes no sense there; undefined where that was said already
+ * The attempts and pauses that cfn-boto-cfg sets. A file that cannot be read, for example by an ordinary user, sets nothing.
+ * @param log gets a warning about invalid settings; undefined where there was one already
  */
 export function readAttemptBounds(files: FileSystem, log: Log | undefined): AttemptBounds {
   let file: TextFile | undefined;

@@ -19,9 +19,9 @@ export interface TransportTools {
 }
 
 /**
- * What cfn-boto-cfg says about certificates and the proxy, for a URL of Heat's host: the one that cfn-metadata-server or
- * cfn_region_endpoint names, on any port, since Heat answers on several. For other hosts it says nothing.
- * @param isOfHeat the URL is Heat's where neither file names a host
+ * The settings of cfn-boto-cfg for certificates and the proxy, for a URL on Heat's host. This is the host in cfn-metadata-server or
+ * cfn_region_endpoint, with any port, because Heat uses several. The settings do not apply to other hosts.
+ * @param isOfHeat whether the URL is of Heat where neither file names a host
  */
 export async function transportTo(
   url: string,
@@ -53,14 +53,14 @@ export async function transportTo(
 }
 
 export interface TransportOptions {
-  /** Certificates that are to be trusted on these connections besides. */
+  /** Additional certificates to trust on these connections. */
   readonly ownTrust?: { readonly caFile: string; readonly setting: string } | undefined;
   readonly insecure?: boolean;
   readonly insecurely?: string;
 }
 
 /**
- * transportTo for requests to Heat and what belongs to it: what the files say of a host is read, and complained about, once.
+ * transportTo for requests to Heat and its services. The settings for a host are read only once, so a warning is logged only once.
  */
 export function transportsTo(
   tools: TransportTools,
@@ -83,7 +83,7 @@ export function transportsTo(
   };
 }
 
-/** These files are root's. An ordinary user may send a signal as well, and does without them. */
+/** These files belong to root. An ordinary user, who may send a signal as well, cannot read them and goes on without. */
 function readIfAllowed(files: FileSystem, name: string, log: Log): TextFile | undefined {
   try {
     return readBootFile(files, name);
@@ -94,7 +94,7 @@ function readIfAllowed(files: FileSystem, name: string, log: Log): TextFile | un
   }
 }
 
-/** The first of the two boot directories that has the file decides; an empty one is as good as none. */
+/** Reads the file from the first boot directory that has it; an empty file counts as missing. */
 export function readBootFile(files: FileSystem, name: string): TextFile | undefined {
   for (const directory of paths.bootData) {
     const path = `${directory}/${name}`;
@@ -105,8 +105,8 @@ export function readBootFile(files: FileSystem, name: string): TextFile | undefi
 }
 
 /**
- * A CA file that cannot be used is no reason not to try: the machine may know the CA as well.
- * @param setting that names the file
+ * Reads a CA file. An unusable file is only a warning: the machine itself may trust the CA.
+ * @param setting the setting that names the file
  */
 export function readCertificates(
   files: FileSystem,
@@ -118,7 +118,7 @@ export function readCertificates(
   try {
     const trust = files.read(caFile, MOST_BYTES).toString('utf8');
     if (hasCertificate(trust)) return { trust };
-    throw new Problem('there is no certificate in it, in PEM', { where: caFile });
+    throw new Problem('it has no certificate in PEM format', { where: caFile });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const trustFault = `${setting} cannot be used: ${error.line}`;

@@ -8,9 +8,9 @@ import { type MetadataService, metadataService } from './metadata-service.ts';
 import { fetchNova, isOfThisInstance, isUuid, readCachedNova } from './nova.ts';
 
 /**
- * The name of this instance for a signal: Nova's uuid, then cloud-init's instance id, then EC2's, then the full host name
- * (contract section 2, cfn-signal -i). Asks the network only for what no local file says.
- * @param time milliseconds that the answer may take
+ * The id of this instance for a signal: Nova's uuid, else cloud-init's instance id, else that of EC2, else the full host name
+ * (contract section 2, cfn-signal -i). Uses the network only if no local file has it.
+ * @param time milliseconds that this may take
  */
 export async function instanceId(system: System, log: Log, time: number): Promise<string> {
   const { files } = system;
@@ -18,12 +18,12 @@ export async function instanceId(system: System, log: Log, time: number): Promis
   const cached = readCachedNova(files);
   const isOurs = cached === undefined ? 'no' : isOfThisInstance(cached, cloudInitId);
   if (cached !== undefined && isOurs === 'yes') return cached.uuid;
-  // On an instance of Nova cloud-init's id is the uuid, from metadata service and config drive alike. Elsewhere (NoCloud)
-  // a uuid is still the only name there is: no service would know a better one.
+  // On an instance of Nova, cloud-init's id is the uuid, from the metadata service as well as from the config drive. Elsewhere
+  // (NoCloud) a uuid is the only id: no service has a better one.
   if (cloudInitId !== undefined && isUuid(cloudInitId)) return cloudInitId;
 
   const deadline = system.clock.elapsed() + time;
-  // The service has half of it: a config drive may have to be searched for after that.
+  // The service gets half of the time: a config drive may have to be searched for after that.
   const service = metadataService(system, time / 2);
   const nova = await fetchNova(system, log, service, cloudInitId, deadline);
   if (nova !== undefined) return nova.uuid;
@@ -37,12 +37,12 @@ async function ec2Id(service: MetadataService): Promise<string | undefined> {
     const id = body.trim();
     return status === 200 && /^[A-Za-z0-9][\w.:-]{0,127}$/.test(id) ? id : undefined;
   } catch (error) {
-    if (error instanceof Problem) return undefined; // the log has it from the question for Nova
+    if (error instanceof Problem) return undefined; // already in the log, from the request to Nova
     throw error;
   }
 }
 
-/** The host name with its domain, where it has one or /etc/hosts knows it: a lookup in DNS may hang at boot. */
+/** The host name with its domain, if it has one or /etc/hosts has it. Not from DNS, because a lookup may hang at boot. */
 function fullHostName(name: string, hosts: string | undefined): string {
   if (name.includes('.')) return name;
   for (const line of (hosts ?? '').split('\n')) {
@@ -55,7 +55,7 @@ function fullHostName(name: string, hosts: string | undefined): string {
 
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** What cloud-init calls this instance, or undefined when it has not run or knows nothing. */
+/** cloud-init's id of this instance; undefined when cloud-init has not run or has no id. */
 export function readCloudInitId(files: FileSystem): string | undefined {
   return (
     cloudInitIdOf(readText(files, paths.cloudInitInstanceId)) ??
@@ -64,8 +64,8 @@ export function readCloudInitId(files: FileSystem): string | undefined {
 }
 
 /**
- * True when two ids of cloud-init certainly name two instances. A uuid and another kind of id may name the same one, by two
- * data sources, and an id that is not known names any.
+ * True when two ids of cloud-init certainly belong to different instances. A uuid and another kind of id may belong to the same one,
+ * from two data sources. An unknown id may belong to any.
  */
 export function isOtherInstance(one: string | undefined, other: string | undefined): boolean {
   if (one === undefined || other === undefined || isUuid(one) !== isUuid(other)) return false;
@@ -74,12 +74,12 @@ export function isOtherInstance(one: string | undefined, other: string | undefin
 
 function cloudInitIdOf(text: string | undefined): string | undefined {
   const id = text?.trim();
-  // Without a data source every machine has the same id, and the signals of two would count as one.
+  // Without a data source every machine has this id, and the signals of two machines would count as one.
   if (id === undefined || id === 'iid-datasource-none') return undefined;
   return /^[\x21-\x7e]{1,255}$/.test(id) ? id : undefined;
 }
 
-/** cloud-init's standardised keys are below `v1`. */
+/** The id in cloud-init's instance data, whose standardised keys are below `v1`. */
 function idInInstanceData(text: string | undefined): string | undefined {
   const result = text === undefined ? undefined : parseJson(text);
   if (result === undefined || !('value' in result) || !isRecord(result.value)) return undefined;

@@ -17,8 +17,8 @@ const ROLES = '/latest/meta-data/iam/security-credentials/';
 
 /**
  * The credentials of an instance role, from EC2's metadata service (--role, and "roleName" of an authentication block).
- * @param time milliseconds that it may take
- * @param instead what to do where the instance has no role at all, for the hint
+ * @param time milliseconds that this may take
+ * @param instead what to do when the instance has no role at all, for the hint
  * @throws Problem when the service does not answer (CFN_METADATA_SERVICE_SILENT), does not have the role, or has no credentials for it
  */
 export async function roleCredentials(
@@ -47,8 +47,8 @@ export async function roleCredentials(
 }
 
 /**
- * As roleCredentials, but a service that does not answer is asked again as long as the budget lasts: at boot the network may
- * come later than we do.
+ * As roleCredentials, but tries again while there is time when the service does not answer: at boot the network may start later than
+ * we do.
  * @throws Problem with exit code 75 when the time of `--timeout` is over
  */
 export function retriedRoleCredentials(
@@ -71,7 +71,7 @@ export function retriedRoleCredentials(
   });
 }
 
-/** @returns the credentials, or what is wrong with the answer: its text can hold a secret and is not repeated */
+/** @returns the credentials, or what is wrong with the answer, without its text, which may contain a secret */
 export function decodeRoleCredentials(text: string): RoleCredentials | string {
   const result = parseJson(text);
   if (!('value' in result) || !isRecord(result.value)) return 'its answer is not a JSON object';
@@ -92,5 +92,5 @@ function noRole(instead: string): string {
 function rolesHint(list: string, instead: string): string {
   const names = list.split('\n').map((line) => line.trim());
   const roles = names.filter((name) => /^[\w+=,.@-]{1,128}$/.test(name));
-  return roles.length === 0 ? noRole(instead) : `there is: ${roles.join(', ')}`;
+  return roles.length === 0 ? noRole(instead) : `available: ${roles.join(', ')}`;
 }

@@ -6,7 +6,7 @@ import { resourceFilePart } from '../resource-name.ts';
 import type { FileSystem } from '../system/files/file-system.ts';
 import { bootDataPaths, bootDataWritten, isOlder, noteWritten, writerOf } from './written-by.ts';
 
-/** Larger than any metadata that Heat or Nova hands out; bounds what a broken file can make us read. */
+/** Larger than any metadata of Heat or Nova; limits how much of a broken file is read. */
 export const MOST_METADATA_BYTES = 64 * 1024 * 1024;
 
 export interface FoundMetadata {
@@ -18,9 +18,9 @@ export interface FoundMetadata {
 
 export interface LocalMetadata {
   readonly found: FoundMetadata | undefined;
-  /** Files that are there but cannot be used, and why. */
+  /** Files that exist but cannot be used, and why. */
   readonly broken: readonly string[];
-  /** Files that are not of this instance, as in an image captured from a running guest, and how that is known. */
+  /** Files that belong to another instance, as in an image captured from a running guest, and how that is known. */
   readonly foreign: readonly string[];
 }
 
@@ -34,9 +34,9 @@ export function localMetadataPaths(resource: string | undefined): readonly strin
 }
 
 /**
- * Reads the first usable file of the chain. A file that does not exist is ignored; a broken one is named, and so is one of
- * another instance. Where no note says who wrote a copy, one that is older than what cloud-init left when this instance was
- * made is used only when cloud-init's own cannot be used.
+ * Reads the first usable file of the chain. A file that does not exist is ignored. Broken files and files of another instance are
+ * reported. A copy without a note may be older than the files that cloud-init wrote when this instance was made: then it is used only
+ * when those cannot be used.
  */
 export function readLocalMetadata(files: FileSystem, resource: string | undefined, now: Date): LocalMetadata {
   const broken: string[] = [];
@@ -84,8 +84,8 @@ export function parseDocument(content: Uint8Array, where: string): MetadataDocum
 }
 
 /**
- * Makes metadata known to the other agents on the guest: last_metadata, and last_metadata_RES for a resource. A copy that
- * says the same already keeps its date, which says how old it is.
+ * Publishes metadata to the other agents on the guest: last_metadata, and last_metadata_RES for a resource. A copy that is already the
+ * same keeps its date, which says how old it is.
  */
 export function publishMetadata(
   files: FileSystem,

@@ -3,28 +3,28 @@ import { isWorthRetrying, retrying, TransientFailure } from '../retry.ts';
 import type { HttpRequest, HttpResponse } from '../system/http/http.ts';
 import type { System } from '../system/system.ts';
 
-/** Where Nova and EC2 answer to a guest about itself. The http door never asks a proxy for it. */
+/** The address at which Nova and EC2 tell a guest about itself. The http door never uses a proxy for it. */
 const SERVICE = 'http://169.254.169.254';
-/** Milliseconds for one exchange: the service is a hop away, or there is none. */
+/** Milliseconds for one exchange: the service is one hop away, or does not exist. */
 const EXCHANGE_TIMEOUT = 2000;
-/** Milliseconds for all of a lookup: a guest without the service must not hang at boot. */
+/** Milliseconds for a whole lookup: a guest without the service must not hang at boot. */
 export const MOST_TIME = 6000;
-/** The pauses are short, since the service is a part of the host, or of its network. */
+/** The pauses are short, because the service is part of the host or of its network. */
 const LIMITS = { attempts: 3, firstPause: 500, longestPause: 1000 } as const;
 
-/** The metadata service, asked by one lookup. */
+/** The metadata service, for one lookup. */
 export interface MetadataService {
   /**
-   * Gets a path. Failures that may pass (no answer, 408, 429, 5xx) are tried again while there is time; any other status is an
-   * answer.
-   * @throws Problem with the code CFN_METADATA_SERVICE_SILENT when it did not answer; at once when it was given up before
+   * Gets a path. Tries again after a temporary failure (no answer, 408, 429, 5xx) while there is time; any other status is an answer.
+   * @throws Problem with the code CFN_METADATA_SERVICE_SILENT when the service does not answer; at once if it has not answered an
+   *   earlier call
    */
   get(path: string): Promise<HttpResponse>;
-  /** As get, with a session token (IMDSv2) where the service hands one out and without where it does not. */
+  /** As get, with a session token (IMDSv2) if the service issues one, otherwise without. */
   getFromEc2(path: string): Promise<HttpResponse>;
 }
 
-/** @param time milliseconds for everything that is asked through it */
+/** @param time milliseconds for all requests together */
 export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>, time: number): MetadataService {
   const deadline = clock.elapsed() + Math.min(time, MOST_TIME);
   let givenUp: Problem | undefined;
@@ -71,7 +71,7 @@ export function metadataService({ http, clock }: Pick<System, 'http' | 'clock'>,
       const { status, body } = await ask('PUT', '/latest/api/token', headers);
       return status === 200 && /^[\x21-\x7e]{1,1024}$/.test(body.trim()) ? body.trim() : undefined;
     } catch (error) {
-      if (error instanceof Problem) return undefined; // an older service, or one too many hops away for its answer
+      if (error instanceof Problem) return undefined; // an older service, or one that is too many hops away for its answer
       throw error;
     }
   };

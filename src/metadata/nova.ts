@@ -7,22 +7,22 @@ import type { System } from '../system/system.ts';
 import { configDriveDevice, readConfigDrive, searchConfigDrive } from './config-drive.ts';
 import type { MetadataService } from './metadata-service.ts';
 
-/** What Nova says of this instance: meta_data.json. */
+/** What Nova says about this instance: meta_data.json. */
 export interface NovaMetadata {
   readonly uuid: string;
   readonly document: Readonly<Record<string, unknown>>;
-  /** The document as it came. */
+  /** The document as it was received. */
   readonly text: string;
 }
 
 const MOST_BYTES = 1024 * 1024;
-/** Newest first. The dated one is what heat-cfntools asked for, and what the oldest Nova has. */
+/** Newest first. heat-cfntools used the dated path, and the oldest Nova has only that one. */
 const DOCUMENTS = ['/openstack/latest/meta_data.json', '/openstack/2012-08-10/meta_data.json'];
-/** In the cached copy: what cloud-init called the instance it was fetched by, where that is not the uuid itself. */
+/** In the cached copy: cloud-init's id of the instance that fetched it, where that is not the uuid. */
 const FETCHED_BY = 'cfntools_instance_id';
 const PASSWORD = 'admin_pass';
 
-/** @returns undefined for what is no answer of Nova: a page of a proxy, a document without a uuid */
+/** @returns undefined for a text that is not an answer of Nova: a page of a proxy, a document without a uuid */
 export function decodeNovaMetadata(text: string): NovaMetadata | undefined {
   const result = parseJson(text);
   if (!('value' in result) || !isRecord(result.value)) return undefined;
@@ -32,23 +32,23 @@ export function decodeNovaMetadata(text: string): NovaMetadata | undefined {
     : undefined;
 }
 
-/** The copy of an earlier lookup, or undefined when there is none that can be used. */
+/** The copy of an earlier lookup; undefined when there is no usable one. */
 export function readCachedNova(files: FileSystem): NovaMetadata | undefined {
   try {
     const content = files.readIfPresent(paths.novaMetadata, MOST_BYTES);
     return content === undefined ? undefined : decodeNovaMetadata(content.toString('utf8'));
   } catch (error) {
-    if (error instanceof Problem) return undefined; // not ours to read: an ordinary user may signal as well
+    if (error instanceof Problem) return undefined; // not readable: an ordinary user may signal as well
     throw error;
   }
 }
 
 /**
- * Is a cached copy about this instance? An image captured from a running guest brings the copy of that one along, so it
- * is compared with what cloud-init calls this instance, which cloud-init finds out at each boot.
+ * Whether a cached copy is about this instance. An image captured from a running guest contains the copy of that guest, so the copy
+ * is compared with cloud-init's id of this instance, which cloud-init finds out at each boot.
  * @param cloudInitId undefined when cloud-init has not run
- * @returns 'unknown' when the two cannot be compared: cloud-init knows the instance by an EC2 id, and the copy does not
- *   say by which it was fetched
+ * @returns 'unknown' when the two cannot be compared: cloud-init uses an EC2 id for the instance, and the copy does not say which
+ *   instance fetched it
  */
 export function isOfThisInstance(cached: NovaMetadata, cloudInitId: string | undefined): 'yes' | 'no' | 'unknown' {
   if (cloudInitId === undefined || isSame(cached.uuid, cloudInitId)) return 'yes';
@@ -59,11 +59,11 @@ export function isOfThisInstance(cached: NovaMetadata, cloudInitId: string | und
 }
 
 /**
- * Asks Nova about this instance: the config drive where udev knows one, the metadata service, a config drive that has to
+ * Asks Nova about this instance: first the config drive if udev knows one, then the metadata service, then a config drive that has to
  * be searched for. A valid answer is cached.
- * @param cloudInitId what cloud-init calls this instance
- * @param deadline when the programs that look at a config drive are ended, on the clock of elapsed()
- * @returns undefined when there is no answer, or none that is Nova's
+ * @param cloudInitId cloud-init's id of this instance
+ * @param deadline when the programs that read a config drive are ended, on the clock of elapsed()
+ * @returns undefined when there is no answer of Nova
  */
 export async function fetchNova(
   system: System,
@@ -74,7 +74,7 @@ export async function fetchNova(
 ): Promise<NovaMetadata | undefined> {
   const device = configDriveDevice(system.files);
   const found =
-    // Before the network: an instance that was given a config drive often has no metadata service to wait for.
+    // Before the network: an instance with a config drive often has no metadata service, and waiting for it takes time.
     (device === undefined ? undefined : decodeIfAny(await readConfigDrive(system, log, device, deadline))) ??
     (await askService(service, log)) ??
     (device === undefined ? decodeIfAny(await searchConfigDrive(system, log, deadline)) : undefined);
@@ -109,7 +109,7 @@ function cache(found: NovaMetadata, cloudInitId: string | undefined, { files, se
   }
 }
 
-/** The document as it came where that will do. A config drive's has the administrator's password, which stays there. */
+/** The document as it was received, if possible. That of a config drive has the administrator's password, which is not copied. */
 function copyToKeep({ uuid, document, text }: NovaMetadata, cloudInitId: string | undefined): string {
   const isKnownOtherwise = cloudInitId !== undefined && !isSame(uuid, cloudInitId);
   if (!isKnownOtherwise && !(PASSWORD in document)) return text;
@@ -125,7 +125,7 @@ function isSame(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-/** True for what Nova, and cloud-init on an instance of it, use as the id of an instance. */
+/** True for an id of the form that Nova uses for instances, and cloud-init on an instance of Nova. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

@@ -5,7 +5,7 @@ import type { HeatOptions, HeatTools } from './heat-source.ts';
 import { localMetadataPaths, MOST_METADATA_BYTES, parseDocument, publishMetadata, readLocalMetadata } from './local.ts';
 
 export interface MetadataOptions {
-  /** A file that the command line names, `-` for stdin: nothing else is looked at. */
+  /** The file from the command line, `-` for stdin. If set, no other source is used. */
   readonly given?: string | undefined;
   readonly stack: string | undefined;
   readonly resource: string | undefined;
@@ -17,21 +17,21 @@ export interface ChainTools extends HeatTools {
   readonly readGiven: (operand: string, mostBytes: number) => Promise<Buffer>;
 }
 
-/** Heat has said nothing about this guest, so what it has said earlier is used. */
-const OLDER_WILL_DO: ReadonlySet<ProblemCode | undefined> = new Set<ProblemCode>([
+/** Failures in which Heat has said nothing about this guest, so its earlier answers are used. */
+const FALLBACK_CODES: ReadonlySet<ProblemCode | undefined> = new Set<ProblemCode>([
   'CFN_HEAT_NOT_ASKED',
   'CFN_HEAT_FORBIDS_GUESTS',
   'CFN_HEAT_UNREACHABLE',
 ]);
 
-const OF_OTHERS = 'what is there is of another instance: give it as FILE to apply it nevertheless';
+const OTHER_INSTANCE_HINT = 'the local metadata belongs to another instance: name it as FILE to apply it anyway';
 
 /**
- * Where metadata comes from, the first that has it (contract sections 1 and 5): the given file, Heat, last_metadata_RES,
- * last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are there; where its policy forbids guests
- * to ask, that counts as not asked. A file on the guest that another instance wrote is ignored. What came from Heat or from
- * the guest is published before anybody uses it.
- * @throws Problem when there is no metadata, and when Heat answered and gave none: nothing older may hide that
+ * Gets the metadata from the first source that has it (contract sections 1 and 5): the file from the command line, Heat,
+ * last_metadata_RES, last_metadata, cfn-init-data. Heat is asked when stack, resource and credentials are set. If its policy forbids
+ * guests to ask, it counts as not asked. A file on the guest that another instance wrote is ignored. Metadata from Heat or from the
+ * guest is published before it is used.
+ * @throws Problem when there is no metadata, or when Heat answered without metadata, which older metadata must not hide
  */
 export async function findMetadata(options: MetadataOptions, tools: ChainTools): Promise<MetadataDocument> {
   const { given, stack, resource } = options;
@@ -49,12 +49,12 @@ export async function findMetadata(options: MetadataOptions, tools: ChainTools):
     publish(metadata, resource, tools);
     return metadata;
   } catch (error) {
-    if (!(error instanceof Problem) || !OLDER_WILL_DO.has(codeOf(error))) throw error;
+    if (!(error instanceof Problem) || !FALLBACK_CODES.has(codeOf(error))) throw error;
     return findLocally(resource, error.line, tools);
   }
 }
 
-/** @param instead why Heat's is not used, when the caller had reason to expect it */
+/** @param instead why Heat's metadata is not used, if the caller could expect it */
 function findLocally(resource: string | undefined, instead: string | undefined, tools: ChainTools): MetadataDocument {
   const { system, log } = tools;
   const { found, broken, foreign } = readLocalMetadata(system.files, resource, system.clock.now());
@@ -64,7 +64,7 @@ function findLocally(resource: string | undefined, instead: string | undefined, 
   if (found === undefined) {
     throw new Problem('no metadata', {
       where: localMetadataPaths(resource).join(', '),
-      hint: instead ?? (foreign.length > 0 ? OF_OTHERS : 'give a FILE, or check that cloud-init has run'),
+      hint: instead ?? (foreign.length > 0 ? OTHER_INSTANCE_HINT : 'name a FILE, or check that cloud-init has run'),
     });
   }
   const age = `written ${describeAge(system.clock.now().getTime() - found.written.getTime())} ago`;
@@ -80,7 +80,7 @@ function publish({ text }: MetadataDocument, resource: string | undefined, { sys
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const line = `the metadata is not published to other agents: ${error.line}`;
-    // Only root can, so it is no warning for an ordinary user.
+    // Only root can publish it, so it is not a warning for an ordinary user.
     if (system.self.uid === 0) log.warning(line);
     else log.info(line);
   }

@@ -5,35 +5,35 @@ import type { FileSystem } from '../system/files/file-system.ts';
 import { isoTime } from '../time.ts';
 import { isOtherInstance, readCloudInitId } from './instance-id.ts';
 
-/** Beside the copies of metadata: which instance each is of. An image captured from a running guest brings both along. */
+/** Beside the copies of metadata: the instance that each belongs to. An image captured from a running guest contains both. */
 const NOTES = `${paths.metadataCache}/written-by.json`;
 const MOST_BYTES = 1024 * 1024;
-/** Milliseconds. Some ways to make an image keep the seconds of a time only. */
+/** Milliseconds. Some ways to make an image keep only the seconds of a time. */
 const SECOND = 1000;
-/** Milliseconds. What was written that close together is of one boot; no image is made and booted in that time. */
+/** Milliseconds. Files written within this time are from one boot: no image can be made and booted so quickly. */
 const ONE_BOOT = 5 * SECOND;
 
 interface Note {
-  /** As cloud-init calls it. */
+  /** The id that cloud-init uses. */
   readonly instance: string;
-  /** When the file was written that the note is about. Another time: somebody else, such as heat-agents, wrote it since. */
+  /** The time of modification of the file. If the file now has another, some other program, such as heat-agents, has written it since. */
   readonly written: string;
 }
 
-/** Whose a file is: by a note, or by its age alone where there is none. */
+/** The instance that wrote a file, according to a note; `unknown` without one. */
 export type Writer =
   | { readonly kind: 'this' | 'unknown' }
   /** `instance` is the id of the other one. */
   | { readonly kind: 'other'; readonly instance: string };
 
-/** Which instance has written the file that is there now. @param written its time of modification */
+/** Which instance has written the file at a path. @param written its time of modification */
 export function writerOf(files: FileSystem, path: string, written: Date): Writer {
   const note = readNotes(files).get(path);
   if (note === undefined || note.written !== secondOf(written)) return { kind: 'unknown' };
   return writerNamed(files, note.instance);
 }
 
-/** The same where the id is in the file itself. @param noted undefined when it is not */
+/** As writerOf, where the id is in the file itself. @param noted the id; undefined when there is none */
 export function writerNamed(files: FileSystem, noted: string | undefined): Writer {
   const instance = readCloudInitId(files);
   if (noted === undefined || instance === undefined) return { kind: 'unknown' };
@@ -42,8 +42,8 @@ export function writerNamed(files: FileSystem, noted: string | undefined): Write
 }
 
 /**
- * What cloud-init left when this instance was made, if that can tell the age of other files: Heat's part handler writes it
- * once for each instance. A time in the future is of a clock that was wrong, and tells nothing.
+ * The file that cloud-init wrote when this instance was made, if the age of other files can be compared with it: Heat's part handler
+ * writes it once for each instance. A time in the future comes from a wrong clock and is not used.
  */
 export function bootDataWritten(files: FileSystem, now: Date): { path: string; written: Date } | undefined {
   for (const path of bootDataPaths()) {
@@ -54,17 +54,17 @@ export function bootDataWritten(files: FileSystem, now: Date): { path: string; w
   return undefined;
 }
 
-/** True when a file is from before the boot that the other one is of. */
+/** True when a file is from before the boot that wrote the other one. */
 export function isOlder(written: Date, other: Date): boolean {
   return other.getTime() - written.getTime() > ONE_BOOT;
 }
 
-/** Where cloud-init leaves the metadata of the boot, best first. */
+/** Where cloud-init writes the metadata at boot, best first. */
 export function bootDataPaths(): readonly string[] {
   return paths.bootData.map((directory) => `${directory}/${paths.bootMetadata}`);
 }
 
-/** True when a note says that the file at the path is of this instance, or when it is not known which one this is. */
+/** True when a note says that the file at the path belongs to this instance, or when the id of this instance is unknown. */
 export function isNoted(files: FileSystem, path: string): boolean {
   if (readCloudInitId(files) === undefined) return true;
   const entry = files.entry(path);
@@ -72,8 +72,8 @@ export function isNoted(files: FileSystem, path: string): boolean {
 }
 
 /**
- * Notes that what is at the paths now is of this instance, and so is what cloud-init left, unless that is known to be of
- * another. Where cloud-init does not say who we are, nothing is noted.
+ * Records that the files at the paths belong to this instance. So do those that cloud-init wrote, unless they are known to belong to
+ * another. Nothing is recorded where cloud-init has no id for this instance.
  */
 export function noteWritten(
   files: FileSystem,
@@ -99,12 +99,12 @@ export function noteWritten(
     if (!files.readIfPresent(NOTES, MOST_BYTES)?.equals(content))
       files.write(NOTES, content, { mode: 0o600, ...owner });
   } catch (error) {
-    // The metadata is published all the same; without a note its age counts.
+    // The metadata is published anyway; without a note, its age decides.
     if (!(error instanceof Problem)) throw error;
   }
 }
 
-/** Notes that cannot be used count as missing: then the age of the copies decides. */
+/** Unusable notes count as missing: then the age of the copies decides. */
 function readNotes(files: FileSystem): ReadonlyMap<string, Note> {
   const notes = new Map<string, Note>();
   try {

@@ -1,8 +1,8 @@
 import { percentDecode, percentEncode } from '../percent-encoding.ts';
 
 /**
- * The path in the form that is signed for every service but S3: dots resolved, repeated slashes joined, each segment
- * encoded once more than it is on the wire.
+ * The path in the form that is signed for every service except S3: dots are resolved, repeated slashes become one, and each segment
+ * is encoded once more than in the request.
  * Source: AWS, "Create a signed AWS API request", step 1, CanonicalUri; RFC 3986 section 5.2.4 for the dots.
  */
 export function canonicalPath(path: string): string {
@@ -16,8 +16,8 @@ export function canonicalPath(path: string): string {
 }
 
 /**
- * The path in the form that is signed for S3, where a key may hold `//` and `..`: nothing is resolved, and each segment is
- * encoded once, however it was written. Source: AWS S3 API reference, "Authenticating requests", canonical request.
+ * The path in the form that is signed for S3, where a key may contain `//` and `..`: nothing is resolved, and each segment is
+ * encoded once, whether or not it was encoded before. Source: AWS S3 API reference, "Authenticating requests", canonical request.
  */
 export function canonicalObjectPath(path: string): string {
   return path
@@ -30,8 +30,8 @@ export function canonicalObjectPath(path: string): string {
 export type Parameter = readonly [name: string, value: string];
 
 /**
- * The query in the one form that is signed: encoded, sorted by name, then by value, a parameter without value as `name=`.
- * It also goes over the wire like this. Source: AWS, "Create a signed AWS API request", step 1, CanonicalQueryString.
+ * The query in the form that is signed: encoded, sorted by name, then by value; a parameter without value is `name=`. The request
+ * has the same form. Source: AWS, "Create a signed AWS API request", step 1, CanonicalQueryString.
  */
 export function canonicalQuery(parameters: readonly Parameter[]): string {
   return parameters
@@ -41,7 +41,7 @@ export function canonicalQuery(parameters: readonly Parameter[]): string {
     .join('&');
 }
 
-/** The parameters of a query as it stands in a URL, without its question mark. */
+/** The parameters of a query of a URL, without its question mark. */
 export function parseQuery(query: string): readonly Parameter[] {
   return query
     .split('&')
@@ -54,7 +54,7 @@ export function parseQuery(query: string): readonly Parameter[] {
     });
 }
 
-/** Encoded text is ASCII: comparing UTF-16 units is comparing bytes. */
+/** Encoded text is ASCII, so comparing UTF-16 units is the same as comparing bytes. */
 function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -7,14 +7,14 @@ export interface RequestV2 {
   readonly method: string;
   /** The Host header, in lower case. */
   readonly host: string;
-  /** As on the wire. */
+  /** As in the request. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
   readonly time: Date;
 }
 
 /**
- * The query that carries an AWS signature of version 2 by HmacSHA256 (keystone refuses HmacSHA1).
+ * The query with an AWS signature of version 2 by HmacSHA256 (keystone refuses HmacSHA1).
  * Source: AWS General Reference, "Signature Version 2 signing process".
  * @returns the whole query, without its question mark
  */

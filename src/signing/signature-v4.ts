@@ -1,6 +1,6 @@
 /**
- * SHA-256 and HMAC, for signatures and digests. Not by Node's crypto: loading it costs each command that signs 5 ms of CPU,
- * and the daemon two megabytes of memory for as long as it runs (docs/dev/measurements.md).
+ * AWS Signature Version 4, and SHA-256 and HMAC for signatures and digests. Node's crypto is not used: loading it costs each command
+ * that signs 5 ms of CPU, and the daemon two megabytes of memory as long as it runs (docs/dev/measurements.md).
  */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -28,20 +28,20 @@ export interface CanonicalParts {
   readonly path: string;
   /** From canonicalQuery. */
   readonly query: string;
-  /** The headers to sign; Host, with a port that is not the scheme's own, must be one. */
+  /** The headers to sign. They must include Host, with the port unless it is the default of the scheme. */
   readonly headers: Readonly<Record<string, string>>;
   /** SHA-256 of the body in hexadecimal, or UNSIGNED-PAYLOAD where a service allows it. */
   readonly payloadHash: string;
 }
 
-/** What a signature is good for. */
+/** What a signature is valid for. */
 interface Scope {
   readonly time: Date;
   readonly region: string;
   readonly service: string;
 }
 
-/** The time as it stands in X-Amz-Date: 20150830T123600Z. */
+/** The time in the form of X-Amz-Date: 20150830T123600Z. */
 function amzDate(time: Date): string {
   return isoTime(time).replace(/[:-]|\.\d{3}/g, '');
 }
@@ -73,7 +73,7 @@ export function canonicalRequest({ method, path, query, headers, payloadHash }: 
   return [method, path, query, lines.join(''), signedHeaders(headers), payloadHash].join('\n');
 }
 
-/** Steps 2 and 3: its hash, with what the signature is good for. */
+/** Steps 2 and 3: its hash, with the scope of the signature. */
 export function stringToSign(canonical: string, scope: Scope): string {
   return [ALGORITHM, amzDate(scope.time), credentialScope(scope), sha256Hex(canonical)].join('\n');
 }
@@ -101,13 +101,13 @@ function sortedHeaders(headers: Readonly<Record<string, string>>): readonly (rea
 }
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
-/** Where Amazon's addresses without a region, and most other servers of the protocol, expect their requests to be signed for. */
+/** The region to sign for with Amazon's addresses without a region, and with most other servers of the protocol. */
 const DEFAULT_REGION = 'us-east-1';
 
 /**
- * The headers that let the owner of the credentials GET an object of S3.
+ * The headers that sign a GET of an object in S3.
  * Source: AWS S3 API reference, "Authenticating requests: using the Authorization header".
- * @throws Problem when it is no http(s) URL
+ * @throws Problem when it is not an http(s) URL
  */
 export function signS3Get(url: string, credentials: Credentials, time: Date): Record<string, string> {
   const parts = splitUrl(url);

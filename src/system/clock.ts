@@ -9,12 +9,11 @@ export interface Clock {
   random(): number;
 }
 
-/** Node's timers take no longer time: for more they would fire at once. */
+/** The longest time of a Node timer: one with a longer time fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Milliseconds in a form that all timers of Node take: a whole number, not below 0, and 24 days at most. What is no number
- * is no time.
+ * Milliseconds in a form that all timers of Node accept: a whole number, not below 0, and 24 days at most. NaN becomes 0.
  */
 export function timerDelay(milliseconds: number): number {
   return Number.isNaN(milliseconds) ? 0 : Math.ceil(Math.min(Math.max(milliseconds, 0), LONGEST_TIMER));
@@ -59,9 +58,9 @@ function timer(milliseconds: number, abort: AbortSignal | undefined): Promise<vo
 
 /** A sleep that can be cut short. */
 export interface Pause {
-  /** Ends after so many milliseconds, or when it is woken. @returns true when it was woken */
+  /** Waits so many milliseconds, or until `wake` is called. @returns true when `wake` was called */
   wait(milliseconds: number): Promise<boolean>;
-  /** Ends the wait; the next one, when nobody is waiting. */
+  /** Ends the current wait, or else the next one. */
   wake(): void;
 }
 

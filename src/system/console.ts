@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 
-/** Without waiting for a carrier or a full buffer, and without taking the device as our terminal; never made when it is missing. */
+/** Does not wait for a carrier or a full buffer, does not make the device our terminal, and does not create a missing one. */
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NOCTTY | constants.O_NONBLOCK;
 
-/** Writes a text to the machine's console as far as that takes it at once. It never waits and never fails. */
+/** Writes a text to the machine's console, as much of it as can be written at once. Never waits and never fails. */
 export function writeToConsole(path: string, text: string): void {
   try {
     const fd = openSync(path, FLAGS);
@@ -13,14 +13,14 @@ export function writeToConsole(path: string, text: string): void {
       closeSync(fd);
     }
   } catch {
-    // There is none, or nobody takes what it is given: the log has the line.
+    // There is no console, or it does not accept the text: the line is in the log as well.
   }
 }
 
 /** The driver of /dev/null and its like. */
 const MEMORY_DEVICES = 1;
 
-/** True when a person may read there. Not node:tty's isatty, which would load node:net. */
+/** True when a person may read it. Not by isatty of node:tty, which would load node:net. */
 export function isTerminal(fd: number): boolean {
   try {
     const stats = fstatSync(fd);

@@ -11,14 +11,14 @@ export interface LockHolder {
 }
 
 /**
- * Who holds a lock on a file, by fcntl(2) or flock(2), or by its number in the file (dnf, yum, zypper).
- * @returns undefined where nobody does, or only we and what we run, or a process that cannot be seen
+ * The process that holds a lock on a file, by fcntl(2), by flock(2), or by its process id in the file (dnf, yum, zypper).
+ * @returns undefined where no process holds it, where only we or our children do, or where /proc does not show the holder
  */
 export function lockHolderOf(path: string): LockHolder | undefined {
   const file = inodeOf(path);
   if (file === undefined) return undefined;
   const locked = [...liveProc('locks').matchAll(/^\d+: (?!->)(?:\S+ +){3}(\d+) [\da-f]+:[\da-f]+:(\d+) /gm)]
-    // The number of a file's device there is another one than stat's, on overlayfs say.
+    // The device is not compared: for example on overlayfs it differs from that of stat.
     .filter(([, , inode]) => Number(inode) === file.ino)
     .map(([, pid]) => Number(pid))
     .filter((pid) => hasOpen(pid, file));

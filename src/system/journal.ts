@@ -5,15 +5,15 @@ import type { Environment } from './programs/exec.ts';
 
 /** The door to systemd's journal. */
 export interface Journal {
-  /** Looked at when it is first asked, so that a command that has nothing to say pays nothing. */
+  /** Whether the journal exists. Checked at the first call, so a command without log lines does not pay for it. */
   isThere(): boolean;
   /**
-   * Takes an entry, to be handed over soon, without waiting and without ever failing.
+   * Takes an entry, which is handed over soon. Never waits and never fails.
    * @param entry lines as logger(1) reads them with --journald
-   * @param isMinor may be left out when there are very many
+   * @param isMinor the entry may be dropped when there are very many
    */
   send(entry: string, isMinor: boolean): void;
-  /** Hands over what is left, before we end. */
+  /** Hands over the remaining entries, before we end. */
   drain(): Promise<void>;
 }
 
@@ -22,20 +22,23 @@ const SOCKET = '/run/systemd/journal/socket';
 const COLLECTING = 1000;
 /** Milliseconds that the last batch is waited for. */
 const PATIENCE = 2000;
-/** Minor entries in one batch: a long document at its first run is no reason for hundreds of processes in a second. */
+/** Minor entries in one batch: the first run of a long document must not start hundreds of processes in a second. */
 const MOST_MINOR = 100;
 
 /**
- * Entries with fields go to a datagram socket, which Node cannot open. The stream that Node could open,
- * /run/systemd/journal/stdout, carries an identifier and a priority and nothing else; syslog's /dev/log no more, and is a
- * datagram socket too. So logger(1) sends them: of util-linux, which each distribution with systemd has, built for it. It
- * takes one entry a call, 1.3 ms of CPU each; therefore only what matters becomes an entry (see journalSink), and entries
- * are collected for a second, or until we end, and handed to one shell that runs one logger after the other and that
- * nobody waits for. The text is on the shell's stdin, in a file without a name: the arguments of a process are everybody's
- * to read. What is lost, when we are killed say, is in the log file all the same.
+ * Opens the door to the journal.
  *
- * One exception: when systemd started us as the process of a unit, it ends whatever is left of the unit as soon as we have
- * ended, so the last batch is waited for, two seconds at most.
+ * Entries with fields go to a datagram socket, which Node cannot open. Node could open the stream /run/systemd/journal/stdout, but
+ * that carries only an identifier and a priority; syslog's /dev/log carries no more, and is a datagram socket too. So logger(1)
+ * of util-linux sends them: each distribution with systemd has it, built with support for the journal.
+ *
+ * logger takes one entry for each call, which costs 1.3 ms of CPU. So only important lines become entries (see journalSink). They
+ * are collected for a second, or until we end, and handed to one shell, which runs one logger after the other and which we do not
+ * wait for. The text is on the shell's stdin, in a file without a name, because every user can read the arguments of a process.
+ * Entries that are lost, for example when we are killed, are still in the log file.
+ *
+ * One exception: when systemd started us as the process of a unit, it ends all other processes of the unit as soon as we have
+ * ended. So the last batch is waited for, two seconds at most.
  */
 export function createJournal(environment: Environment): Journal {
   let isThere: boolean | undefined;
@@ -58,7 +61,7 @@ export function createJournal(environment: Environment): Journal {
     isThere: () => (isThere ??= existsSync(SOCKET)),
     send(entry, isMinor) {
       if (handOver === undefined && entries.length === 0) {
-        // Loaded now, as there is no time for it at the end.
+        // Loaded now, because there is no time for it at the end.
         void import('./programs/detached.ts').then((loaded) => {
           handOver = loaded.handOver;
         });

@@ -33,32 +33,33 @@ export interface HeldLock {
 
 /** A lock whose file names us. */
 export interface NamedLock extends HeldLock {
-  /** Takes our process id out of the file, while the lock stays ours: nobody is to rely on a process that is about to end. */
+  /** Removes our process id from the file and keeps the lock: nobody should rely on a process that is about to end. */
   disclaim(): void;
-  /** Whether the file is still the one that is locked: when somebody has removed it, others can lock a new one. */
+  /** Whether the file at the path is still the locked one: when somebody has removed it, others can lock a new one. */
   isInPlace(): boolean;
 }
 
 /** The door to locks. */
 export interface Locks {
   /**
-   * Takes a lock that the kernel drops when this process ends, however it ends. The file gets our process id, for people.
+   * Takes a lock that the kernel releases when this process ends, however it ends. Our process id is written to the file, for
+   * people.
    * @param path an absolute path; the file and its directory are made, for us alone
    * @param waitSeconds how long to wait for somebody else to release it
    * @returns undefined when somebody else holds it
-   * @throws Problem when the file cannot be opened, or there is no flock(1) or it does not answer
+   * @throws Problem when the file cannot be opened, or flock(1) is not installed or does not answer
    */
   tryLock(path: string, waitSeconds?: number): Promise<NamedLock | undefined>;
   /**
-   * The process that holds such a lock, found without touching the lock: it took it last, and has the file open still. So a
-   * look never keeps anybody else from taking it.
+   * The process that holds such a lock: it took the lock last and still has the file open. The lock itself is not touched, so this
+   * never keeps another process from taking it.
    */
   holderOf(path: string): number | undefined;
-  /** The process that took the lock last; undefined when nobody has. Whether it still holds it, only taking it tells. */
+  /** The process that took the lock last; undefined when there is none. It may have released the lock since. */
   lastHolder(path: string): number | undefined;
-  /** Takes a lock whose file says who holds it, see claimLock. @returns who has it; undefined when that cannot be told yet */
+  /** Takes a lock whose file names its holder, see claimLock. @returns the lock or its holder; undefined when that is not known yet */
   claim(path: string): Promise<HeldLock | Holder | undefined>;
-  /** The file of such a lock for work on a directory, see lockPathFor. */
+  /** The lock file for work on a directory, see lockPathFor. */
   pathFor: typeof lockPathFor;
 }
 
@@ -66,13 +67,13 @@ export interface Locks {
 type Flock = (fd: number, path: string) => Promise<boolean>;
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
-/** Milliseconds between two looks at a lock that somebody else holds. */
+/** Milliseconds between two attempts to take a lock that somebody else holds. */
 const PAUSE = 100;
-/** Milliseconds that flock(1) may take to say yes or no. */
+/** Milliseconds that flock(1) may take. */
 const PATIENCE = 10_000;
-/** The file's descriptor within flock(1). */
+/** The number of the file's descriptor in flock(1). */
 const CHILD_FD = 3;
-/** flock(1): somebody else has it. */
+/** Exit code of flock(1): somebody else holds the lock. */
 const TAKEN = 1;
 
 /** @param clock its sleeps end with the run */
@@ -87,7 +88,7 @@ export function createLocks(exec: Exec, clock: Pick<Clock, 'sleep'> = systemCloc
   };
 }
 
-/** Node has no flock(2): flock(1) takes the lock on our open file, to which it belongs, so it stays when flock(1) is gone. */
+/** Node has no flock(2), so flock(1) locks our open file. The lock belongs to the open file and stays when flock(1) has ended. */
 async function tryLock(
   path: string,
   waitSeconds: number,
@@ -143,7 +144,7 @@ function lastHolder(path: string): number | undefined {
   }
 }
 
-/** @returns undefined where there is no regular file: a pipe would be waited for, and a link may lead to itself */
+/** @returns undefined where there is no regular file: reading a pipe would wait, and a link may lead to itself */
 function fileAt(path: string): Stats | undefined {
   try {
     const found = statSync(path);
@@ -162,13 +163,13 @@ function openLock(path: string): number {
   } catch (error) {
     throw fileProblem('cannot lock', path, error);
   }
-  throw new Problem('cannot lock', { where: path, hint: 'it is no regular file: remove it' });
+  throw new Problem('cannot lock', { where: path, hint: 'it is not a regular file: remove it' });
 }
 
 function flockBy(exec: Exec): Flock {
   return async (fd, path) => {
     if (exec.find('flock') === undefined)
-      throw new Problem('there is no flock', { where: 'PATH', hint: 'install util-linux' });
+      throw new Problem('flock is not installed', { where: 'PATH', hint: 'install util-linux' });
     const command = ['flock', '-n', String(CHILD_FD)] as const;
     const { exitCode, output } = await exec.query(command, { timeout: PATIENCE, descriptor: fd });
     if (exitCode === 0) return true;
@@ -179,27 +180,28 @@ function flockBy(exec: Exec): Flock {
 
 /** Who holds a lock. */
 export interface Holder extends ProcessMark {
-  /** When it took the lock, as the clock's `elapsed`, which counts the same in all processes. */
+  /** When it took the lock, on the clock of `elapsed`, which is the same in all processes. */
   readonly since: number;
-  /** Its process id means nothing here: it is in another pid namespace, as a container that shares /run. */
+  /** It is in another pid namespace, as a container that shares /run. So its process id means nothing here. */
   readonly isElsewhere?: boolean;
 }
 
-/** Milliseconds between two signs of life of a holder. */
-const BEAT = 5000;
-/** Milliseconds without one after which a holder that cannot be seen counts as gone. To flush a large file may take long. */
-const SILENCE = 60_000;
+/** Milliseconds after which a holder touches its lock file again. */
+const TOUCH_INTERVAL = 5000;
+/** Milliseconds without a touch after which a holder in another pid namespace counts as gone. To flush a large file may take long. */
+const LONGEST_SILENCE = 60_000;
 const WRITABLE_BY_OTHERS = 0o022;
 const PRIVATE = 0o700;
 const MOST_ATTEMPTS = 10;
-/** The temporary file of a process, and the lock of those that it started (see takeTurn). */
+/** The temporary file of a process, and the lock of the processes that it started (see takeTurn). */
 const OWNED = /\.(?:in-)?(\d+)$/;
 
 /**
- * The lock file for work on a directory, named by what the directory is and not by its path: nothing is left in it.
+ * The lock file for work on a directory. It lies elsewhere and is named by the device and inode of the directory, so nothing is
+ * left in the directory.
  * @param root `/` for this machine
- * @param uid who we are
- * @param runtimeDirectory XDG_RUNTIME_DIR, a directory of the user's own
+ * @param uid our user id
+ * @param runtimeDirectory XDG_RUNTIME_DIR, which belongs to the user
  * @returns undefined where a user who is not root has no directory that only he can write to
  */
 export function lockPathFor(root: string, uid: number, runtimeDirectory: string | undefined): string | undefined {
@@ -215,26 +217,26 @@ function ownerOf(directory: string): number | undefined {
   try {
     return statSync(directory).uid;
   } catch {
-    // `su` keeps the XDG_RUNTIME_DIR of another user, which may be out of reach.
+    // `su` keeps the XDG_RUNTIME_DIR of another user, which may not be accessible.
     return undefined;
   }
 }
 
 /**
- * Takes a lock by linking a file into place that says who we are. It costs a tenth of flock(1), for which Node would have to
- * start a process. A holder that was killed leaves the file behind. Its process id and start tell whether it still runs; if
- * not, the file is replaced, by one process at a time. The holder touches the file as long as it runs, for those that cannot
- * see it: a container that was killed and started again finds the file of a process whose pid namespace no longer exists.
+ * Takes a lock by linking a file that names us into place. This costs a tenth of flock(1), for which a process has to be started.
+ * A holder that was killed leaves the file behind. Its process id and start time tell whether it still runs. If not, the file is
+ * replaced, by one process at a time. The holder touches the file as long as it runs, for processes in another pid namespace: a
+ * container that was killed and started again finds the file of a process whose pid namespace no longer exists.
  * @param path in a directory that is made, for us alone, and removed with its last lock
- * @returns the lock, or who holds it; undefined when somebody is about to take it
  * @param flock used only to replace the file of a holder that is gone
+ * @returns the lock, or its holder; undefined when another process is about to take it
  * @throws Problem when no such file can be made
  */
 async function claimLock(path: string, flock: Flock, attempts = MOST_ATTEMPTS): Promise<HeldLock | Holder | undefined> {
   const temporary = `${path}.${process.pid}`;
   try {
     makeDirectory(dirname(path));
-    // A process with our id may have been killed and left it, maybe as a second name of the lock itself.
+    // A process with our id may have been killed and left this file, maybe as a second name of the lock itself.
     removeIfThere(temporary);
     writeFileSync(temporary, ownLine(), { mode: 0o600, flag: 'wx' });
     try {
@@ -249,7 +251,7 @@ async function claimLock(path: string, flock: Flock, attempts = MOST_ATTEMPTS): 
     }
     return held(path);
   } catch (error) {
-    // Whoever held the last lock may have removed the directory just now.
+    // The holder of the last lock may have removed the directory just now.
     if (errnoOf(error) === 'ENOENT' && attempts > 1) return claimLock(path, flock, attempts - 1);
     throw error instanceof Problem ? error : fileProblem('cannot lock', path, error);
   }
@@ -263,9 +265,9 @@ function held(path: string): HeldLock {
     try {
       if (isOurs()) utimesSync(path, now, now);
     } catch {
-      // It was removed just now, or the file system became read-only.
+      // The file was removed just now, or the file system became read-only.
     }
-  }, BEAT).unref();
+  }, TOUCH_INTERVAL).unref();
   return {
     release() {
       clearInterval(beat);
@@ -274,7 +276,7 @@ function held(path: string): HeldLock {
         removeIfThere(path);
         removeUnused(dirname(path));
       } catch {
-        // The work is done, and the next run sees that we are gone.
+        // The work is done, and the next run sees that we have ended.
       }
     },
   };
@@ -283,7 +285,7 @@ function held(path: string): HeldLock {
 /** Removes the directory of locks, unless there are others. */
 function removeUnused(directory: string): void {
   try {
-    // Files that killed processes have left: of a lock that they were about to take, or of one for those that they started.
+    // Files of killed processes: of a lock that they were about to take, or of the lock for the processes that they started.
     for (const name of readdirSync(directory)) {
       const owner = OWNED.exec(name)?.[1];
       if (owner !== undefined && markOf(Number(owner)) === undefined) unlinkSync(`${directory}/${name}`);
@@ -303,7 +305,7 @@ function makeDirectory(directory: string): void {
     throw new Problem('others can write to the directory of the lock', { where: directory, hint: 'remove it' });
 }
 
-/** Puts our file in the place of that of a holder that is gone. */
+/** Replaces the file of a holder that is gone with ours. */
 async function replaceDead(path: string, temporary: string, flock: Flock): Promise<HeldLock | Holder | undefined> {
   const directory = openSync(dirname(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
@@ -321,11 +323,11 @@ async function replaceDead(path: string, temporary: string, flock: Flock): Promi
 function ownLine(): string {
   const self = markOf(process.pid);
   if (self === undefined) throw new Problem('cannot lock', { where: '/proc', hint: 'mount it' });
-  return [self.pid, self.start, ...world(), systemClock.elapsed()].join(' ');
+  return [self.pid, self.start, ...pidScope(), systemClock.elapsed()].join(' ');
 }
 
-/** What process ids are relative to: their namespace, and this boot. */
-function world(): readonly [string, string] {
+/** The scope of process ids: their namespace, and this boot. */
+function pidScope(): readonly [string, string] {
   return [readlinkSync('/proc/self/ns/pid'), readFileSync(paths.bootId, 'utf8').trim()];
 }
 
@@ -334,23 +336,23 @@ function liveHolder(path: string): Holder | undefined {
   const { text, stats } = readLock(path);
   const [pid, start, namespace, boot, since] = text.split(' ');
   const holder = { pid: Number(pid), start: Number(start), since: Number(since) };
-  const [ownNamespace, ownBoot] = world();
+  const [ownNamespace, ownBoot] = pidScope();
   if (boot !== ownBoot) return undefined;
   if (namespace !== ownNamespace) return isSilent(stats) ? undefined : { ...holder, isElsewhere: true };
   return isAlive(holder) ? holder : undefined;
 }
 
-/** The last sign of life of a holder in another pid namespace, and since when we know of no later one. */
-let lastSign: { readonly mark: string; readonly since: number } | undefined;
+/** The last touch by a holder in another pid namespace, and since when we have seen no later one. */
+let lastTouch: { readonly mark: string; readonly since: number } | undefined;
 
-/** Seen by our own watching: the clock by which files are dated may have been set meanwhile. */
+/** Measured by our own clock, because the clock that dates files may have been set meanwhile. */
 function isSilent({ ino, mtimeMs }: Stats): boolean {
   const mark = `${ino} ${mtimeMs}`;
-  if (lastSign?.mark !== mark) lastSign = { mark, since: systemClock.elapsed() };
-  return systemClock.elapsed() - lastSign.since >= SILENCE;
+  if (lastTouch?.mark !== mark) lastTouch = { mark, since: systemClock.elapsed() };
+  return systemClock.elapsed() - lastTouch.since >= LONGEST_SILENCE;
 }
 
-/** What is no file has no holder. A pipe of that name is not waited for. */
+/** Reads a lock file. Anything but a regular file has no holder; a pipe of that name is not waited for. */
 function readLock(path: string): { readonly text: string; readonly stats: Stats } {
   const stats = lstatSync(path);
   if (!stats.isFile()) return { text: '', stats };

@@ -1,22 +1,22 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** How a process that mostly waits keeps small. */
+/** Keeps a process that mostly waits small. */
 export interface Memory {
-  /** Gives back all that can be had again; some milliseconds of CPU. */
+  /** Frees all unused memory; takes some milliseconds of CPU. */
   trim(): void;
 }
 
 const FLAGS = [
-  // The compilers that make code fast make it large.
+  // The optimising compilers make code fast, but large.
   '--no-opt',
   '--no-maglev',
   '--no-sparkplug',
-  // New objects stay in the megabyte they begin with.
+  // The space of new objects does not grow beyond its first megabyte.
   '--semi-space-growth-factor=1',
   '--expose-gc',
-  // A further clean-up seconds after a poll would load more of the executable than it frees. trim() has done that work
-  // already.
+  // Another clean-up seconds after a poll would load more of the executable than it frees. trim() has already done that
+  // work.
   '--no-memory-reducer',
 ];
 
@@ -24,6 +24,6 @@ const FLAGS = [
 export function keepSmall(): Memory {
   for (const flag of FLAGS) setFlagsFromString(flag);
   const collect = runInNewContext('gc') as (options: object) => void;
-  // Otherwise V8 keeps a megabyte for the next time, until nothing has happened for eight seconds.
+  // Otherwise V8 keeps a megabyte in reserve until the process has been idle for eight seconds.
   return { trim: () => collect({ type: 'major', flavor: 'last-resort' }) };
 }

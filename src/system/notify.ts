@@ -1,16 +1,17 @@
 import { timerDelay } from './clock.ts';
 import { findProgram, searchPath } from './programs/search-path.ts';
 
-/** Tells the service manager how we are (sd_notify(3)). Without one, nothing is done. */
+/** Reports our state to the service manager (sd_notify(3)). Does nothing where there is none. */
 export interface Notifier {
   /**
-   * Says that we are alive as often as systemd's watchdog wants, twice in its time, for as long as we are: nothing else
-   * wakes a waiting daemon. Returns what ends it.
+   * Reports twice in each watchdog interval of systemd that we are alive, as long as `isAlive` returns true. It has a timer of its
+   * own, because nothing else wakes a waiting daemon.
+   * @returns ends the reports
    */
   watch(isAlive: () => boolean): () => void;
-  /** Sends assignments such as `READY=1`, in order. Never fails: a service that cannot be told of works all the same. */
+  /** Sends assignments such as `READY=1`, in order. Never fails: the service works even when nobody can be notified. */
   send(...assignments: readonly string[]): void;
-  /** Ends when all is sent, or after some seconds. */
+  /** Waits until everything is sent, for some seconds at most. */
   drain(): Promise<void>;
 }
 
@@ -19,8 +20,8 @@ const PROGRAM = 'systemd-notify';
 const PATIENCE = 5000;
 
 /**
- * Reads how systemd wants to be told, and takes it out of the environment: what we start is not us (sd_notify(3)).
- * Node has no unix datagram sockets, so systemd-notify(1), which is wherever systemd is, sends in our name.
+ * Opens the door to the service manager. It reads systemd's variables and removes them from the environment, because they are not
+ * for our children (sd_notify(3)). Node has no unix datagram sockets, so systemd-notify(1), a part of systemd, sends in our name.
  */
 export function createNotifier(environment: Record<string, string | undefined> = process.env): Notifier {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
@@ -58,6 +59,6 @@ async function tell(assignments: readonly string[], environment: NodeJS.ProcessE
     const child = startProgram([program, ...assignments], options);
     await untilEnd(child, { timeout: PATIENCE, end: endAlone, cannotStart: (error) => error as Error });
   } catch {
-    // The service works all the same.
+    // The service works without it.
   }
 }

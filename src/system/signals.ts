@@ -13,14 +13,14 @@ const EXIT_CODES: Readonly<Record<EndingSignal, ExitCode>> = {
 };
 
 /**
- * Why the doors end what they do: a signal ends the run. It is no Problem, so that nothing on the way takes it for a failure
- * that can be tolerated, tried again or replaced by older metadata.
+ * Thrown by the doors when a signal ends the run. It is not a Problem, so no caller treats it as a failure that can be tolerated,
+ * tried again or replaced by older metadata.
  */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly signal: EndingSignal;
   readonly exitCode: ExitCode;
-  /** What the command that was ended had printed. */
+  /** The output of the command that was ended. */
   readonly output: string | undefined;
 
   constructor(signal: EndingSignal, output?: string) {
@@ -31,7 +31,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Those of the signals that we were not started with ignored, as nohup does with SIGHUP. */
+/** The signals without those that were ignored when we were started, as SIGHUP is under nohup. */
 function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSignal[] {
   try {
     const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`);
@@ -41,25 +41,25 @@ function notIgnoredAtStart(names: readonly EndingSignal[]): readonly EndingSigna
   }
 }
 
-/** The exit code by which shells tell that a signal ended a process: 128 and its number. */
+/** The exit code by which shells report that a signal ended a process: 128 and its number. */
 export function exitCodeOfSignal(signal: string | undefined): number {
   return 128 + (signal === undefined ? 0 : (osConstants.signals[signal as NodeJS.Signals] ?? 0));
 }
 
 /** The door to signals. */
 export interface Signals {
-  /** Calls `handle` for these, which then do not end the run by themselves. Returns what ends that. */
+  /** Calls `handle` for these signals, which then do not end the run. @returns removes the handler */
   on(names: readonly NodeJS.Signals[], handle: (name: NodeJS.Signals) => void): () => void;
-  /** Sends one to a process. @returns false when it has ended */
+  /** Sends a signal to a process. @returns false when it has ended */
   send(pid: number, name: NodeJS.Signals): boolean;
   /**
-   * Says what is under way, for the line that tells of a signal. From now on what is under way has the time that it takes to
-   * end in good order.
+   * Sets what is under way, for the log line about a signal. From now on, it has as much time as it needs to end
+   * cleanly after a signal.
    */
   during(what: string): void;
-  /** What was under way last; empty where nothing was. */
+  /** What was set last as under way; empty where nothing was. */
   underWay(): string;
-  /** Aborts the run, as a signal does. @param reason what the doors throw */
+  /** Aborts the run, as a signal does. @param reason thrown by the doors */
   abortRun(reason: unknown): void;
   /** From now on signals end the process as they do by default. */
   close(): void;
@@ -72,17 +72,17 @@ interface RunSignals extends Signals {
 
 const NAMES: readonly EndingSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 /**
- * Milliseconds within which a further signal counts as the same one: `timeout` and a closing terminal send it to us and to
+ * Milliseconds within which a second signal counts as the same one: `timeout` and a closing terminal send it to us and to
  * our group.
  */
 const ECHO = 500;
-/** Milliseconds that a command has after a signal where nothing has to end in good order. */
+/** Milliseconds that a command has after a signal where nothing has to end cleanly. */
 const GRACE = 1000;
 
 /**
- * From now on SIGTERM, SIGINT and SIGHUP end what is under way in good order; a second one leaves at once. A signal that was
+ * From now on SIGTERM, SIGINT and SIGHUP end cleanly what is under way; a second signal ends the process at once. A signal that was
  * ignored when we were started (nohup) stays ignored.
- * @param warn says a line
+ * @param warn prints a line
  */
 export function listenForSignals(warn: (text: string) => void): RunSignals {
   const controller = new AbortController();
@@ -102,7 +102,7 @@ export function listenForSignals(warn: (text: string) => void): RunSignals {
       else setTimeout(leave, GRACE, name);
       controller.abort(new Interrupted(name));
     } else if (now - first >= BigInt(ECHO) * 1_000_000n) {
-      if (underWay !== '') warn(`${name} again: leaving at once, ${underWay} may go on`);
+      if (underWay !== '') warn(`${name} again: exiting at once, ${underWay} may continue`);
       leave(name);
     }
   };
@@ -132,16 +132,16 @@ export function listenForSignals(warn: (text: string) => void): RunSignals {
   };
 }
 
-/** What Node calls a lookup of a name that is under way. */
+/** Node's name for a lookup of a host name that is under way. */
 const LOOKUP = 'GetAddrInfoReqWrap';
 const SHELL = '/bin/sh';
 
 /**
- * Ends this process at once: what it still waits for, an answer from the network say, is given up.
+ * Ends this process at once, without waiting for an answer from the network or for anything else.
  *
- * A lookup of a name cannot be given up: getaddrinfo runs in a thread, for which exit(3) waits, 10 seconds and more where no
- * name server answers. So what is left of this process becomes a shell that ends with the same code: with exec(3) all other
- * threads are gone. The lookup itself stays the machine's own, with all that nsswitch.conf names.
+ * A lookup of a host name cannot be cancelled: getaddrinfo runs in a thread, and exit(3) waits for that thread, 10 seconds and more
+ * where no name server answers. So this process replaces itself, by exec(3), with a shell that ends with the same code: exec(3) ends
+ * all other threads. This way the lookup can stay that of the machine, with everything that nsswitch.conf names.
  */
 export function endProcess(exitCode: number): never {
   process.exitCode = exitCode;
@@ -152,7 +152,7 @@ export function endProcess(exitCode: number): never {
   process.exit(exitCode);
 }
 
-/** Ends this process at once as a signal does that nobody handles: a shell and systemd see that it was the signal. */
+/** Ends this process at once, as a signal without a handler does: a shell and systemd see that it was the signal. */
 export function endBySignal(signal: EndingSignal): never {
   const exitCode = exitCodeOfSignal(signal);
   process.removeAllListeners(signal);
@@ -162,7 +162,7 @@ export function endBySignal(signal: EndingSignal): never {
     process.execve?.(SHELL, ['sh', '-c', kill], {});
   }
   process.kill(process.pid, signal);
-  // The first process of a container is not ended by it.
+  // The signal does not end the first process of a container.
   endProcess(exitCode);
 }
 
@@ -172,7 +172,7 @@ function hasLookup(): boolean {
 
 function isExecutable(path: string): boolean {
   try {
-    // Asked before, since an execve that fails aborts the process.
+    // Checked first, because an execve that fails aborts the process.
     accessSync(path, constants.X_OK);
     return true;
   } catch {

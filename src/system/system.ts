@@ -17,18 +17,18 @@ export interface System {
   readonly clock: Clock;
   readonly locks: Locks;
   readonly signals: Signals;
-  /** Opens the door to the service manager, which takes what systemd says for us alone out of the environment. */
+  /** Opens the door to the service manager, which removes systemd's variables from the environment. */
   readonly openNotifier: () => Notifier;
-  /** Starts this program once more, to stay when we are gone. @throws Problem when it cannot be started */
+  /** Starts this program once more; it keeps running after we have ended. @throws Problem when it cannot be started */
   readonly startDetached: (args: readonly string[]) => Promise<Detached>;
   readonly hostname: () => string;
-  /** A path that the caller gave, from where we are called. @throws Problem for a relative one when that has been removed since */
+  /** Resolves a path from the current directory. @throws Problem for a relative path when that directory has been removed */
   readonly absolutePath: (path: string) => string;
   /** The environment we were started with. */
   readonly environment: Environment;
   /**
-   * Aborted when the run has to end: by a signal, with Interrupted, or because its time is over. The doors then end what they
-   * do and throw the reason; only work that takes long without a door looks at it itself.
+   * Aborted when the run has to end: by a signal, with Interrupted, or because its time is over. The doors then stop and throw the
+   * reason. Only work that takes long and uses no door checks it itself.
    */
   readonly abort?: AbortSignal;
   /** The user and group that this process runs as. */

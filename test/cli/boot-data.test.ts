@@ -34,9 +34,9 @@ test.each<[string, readonly string[]]>([
   expect(await modes()).toBe('644 644 644 644 755 755');
   const { stdout, stderr } = await view().run([binary(command), ...args]);
   expect(await modes()).toBe('600 600 700 644 700 700');
-  expect(stdout + stderr).not.toMatch(/closed to others/);
+  expect(stdout + stderr).not.toMatch(/made private/);
   const log = view().read(`/var/log/${command}.log`);
-  expect(log.match(/ INFO closed to others: .*/g)?.map((line) => line.slice(24))).toEqual([
+  expect(log.match(/ INFO made private: .*/g)?.map((line) => line.slice(20))).toEqual([
     `${DATA}/cfn-init-data: it had mode 0644`,
     `${DATA}/cfn-boto-cfg: it had mode 0644`,
     `${DATA}/cfn-userdata: it had mode 0644`,
@@ -47,7 +47,7 @@ test.each<[string, readonly string[]]>([
   expect(
     view()
       .read(`/var/log/${command}.log`)
-      .match(/closed to others/g),
+      .match(/made private/g),
   ).toHaveLength(5);
 });
 
@@ -96,5 +96,5 @@ test('a read-only file system is no reason to fail', async () => {
     ${binary('cfn-init')} /srv/document.json; code=$?; umount ${DATA}; exit $code`);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^cfn-init: nothing to do/);
-  expect(view().read('/var/log/cfn-init.log')).toMatch(/ INFO cannot close metadata to others: .*read-only/i);
+  expect(view().read('/var/log/cfn-init.log')).toMatch(/ INFO cannot make metadata private: .*read-only/i);
 });

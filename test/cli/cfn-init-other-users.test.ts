@@ -235,5 +235,5 @@ test('--root does not change the accounts of the machine by a link in the tree',
   const before = machine().read('/etc/group');
   const { code, stderr } = await cfnInit(machine(), { groups: { evil: {} } }, ['--root', image]);
   expect({ code, after: machine().read('/etc/group') }).toEqual({ code: 1, after: before });
-  expect(stderr).toContain(`a symbolic link among the files of the accounts: ${image}/etc: `);
+  expect(stderr).toContain(`a symbolic link among the account files: ${image}/etc: `);
 });

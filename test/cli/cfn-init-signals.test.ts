@@ -245,7 +245,7 @@ describe('a package tool', () => {
     const { code, stderr, milliseconds } = await init(directory, { packages }, ['INT', 'TERM'], gem(directory, ':'));
     expect({ code, stderr }).toEqual({
       code: 143,
-      stderr: expect.stringContaining('SIGTERM again: leaving at once, packages rubygems may go on\n'),
+      stderr: expect.stringContaining('SIGTERM again: exiting at once, packages rubygems may continue\n'),
     });
     await expectSoon(milliseconds, 4000);
     expect(await stateOf(join(directory, 'pid'))).toBe('S');

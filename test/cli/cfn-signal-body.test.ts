@@ -217,7 +217,7 @@ describe('the URL', () => {
     const { code, stderr } = await signal(args, env);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/"\$\{AWS::Region\}".* no region of AWS/),
+      stderr: expect.stringMatching(/"\$\{AWS::Region\}".* not an AWS region/),
     });
   });
 

@@ -21,9 +21,9 @@ describe.concurrent('a signal', () => {
   test.each<[name: FaultName, words: RegExp]>([
     ['reset before the answer', /the server closed the connection/],
     ['closed before the answer', /no answer/],
-    ['stall before the head', /nothing within 1 s/],
-    ['stall in the head', /nothing within 1 s/],
-    ['a head by drops', /nothing within 1 s/],
+    ['stall before the head', /timed out after 1 s/],
+    ['stall in the head', /timed out after 1 s/],
+    ['a head by drops', /timed out after 1 s/],
     ['a length that is none', /no answer/],
     ['two lengths', /no answer/],
     ['no HTTP', /no answer/],
@@ -33,7 +33,10 @@ describe.concurrent('a signal', () => {
     const { code, stdout, stderr, milliseconds } = await signal(['--timeout', '1', server.url + HANDLE]);
     expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
     expect(withoutRetries(stderr)).toMatch(
-      oneLine('cfn-signal', new RegExp(`not accepted within 1 s: ${server.url}.*(${words.source}|nothing within 1 s)`)),
+      oneLine(
+        'cfn-signal',
+        new RegExp(`not accepted within 1 s: ${server.url}.*(${words.source}|timed out after 1 s)`),
+      ),
     );
     await expectSoon(milliseconds, 4_000);
   });

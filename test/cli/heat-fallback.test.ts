@@ -37,7 +37,7 @@ describe('trouble', () => {
 
   test.each<[name: string, answer: 'reset' | 'silent' | { status: number }, said: RegExp]>([
     ['reset', 'reset', /closed the connection/],
-    ['silence', 'silent', /nothing within 1 s/],
+    ['silence', 'silent', /timed out after 1 s/],
     ['500', { status: 500 }, /HTTP 500/],
   ])('%s: falls back with a warning', async (_, answer, said) => {
     put(`${BOOT}/cfn-boto-cfg`, '[Boto]\nnum_retries = 1\nhttp_socket_timeout = 1\nmax_retry_delay = 0\n');
@@ -100,7 +100,7 @@ describe('the fallback', () => {
     const { code, stderr } = await get([...of('r'), '--region', 'RegionOne']);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringContaining('nothing names the address of heat-api-cfn'),
+      stderr: expect.stringContaining('no address is set for heat-api-cfn'),
     });
   });
 

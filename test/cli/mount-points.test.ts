@@ -8,7 +8,7 @@ import { useSandbox } from '../support/use-machine.ts';
 /** Files as container engines mount them: /etc/hosts, /etc/resolv.conf, secrets. */
 const view = useSandbox({ network: 'shared' });
 const WARNING = (path: string): string =>
-  `cfn-init: warning: ${path} is a mount point, which cannot be replaced: its content was written over`;
+  `cfn-init: warning: ${path} is a mount point, which cannot be replaced: its content was overwritten`;
 let count = 0;
 let place = '';
 
@@ -85,7 +85,7 @@ describe('what cannot be written over', () => {
       'a directory',
       'umount hosts; rm hosts; mkdir hosts other; mount --bind other hosts',
       { content: 'x' },
-      'a directory is in the way',
+      'a directory already exists there',
     ],
     ['a device', 'umount hosts; mount --bind /dev/null hosts', { content: 'x' }, 'not a regular file'],
     [
@@ -112,7 +112,7 @@ describe('what cannot be written over', () => {
     expect({ code: ended.code, says: complaints(ended) }).toEqual({
       code: 1,
       says: [
-        `cfn-init: cannot write: a mount point, which is written over: no space left on the device: ${place}/hosts: it has a part of the new content now: run cfn-init again`,
+        `cfn-init: cannot write: a mount point, which is overwritten: no space left on the device: ${place}/hosts: it now has part of the new content: run cfn-init again`,
       ],
     });
     expect(await bash(`ls -A ${place}`)).toBe('hosts\noutside\nsmall');

@@ -243,7 +243,7 @@ describe('the credentials of a role', () => {
     const { code, stderr } = await signalBy('other');
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/no such role: the role "other": there is: web, db\n$/),
+      stderr: expect.stringMatching(/no such role: the role "other": available: web, db\n$/),
     });
   });
 

@@ -44,7 +44,7 @@ describe('with a name server that never answers', () => {
     ]);
     expect({ code, stderr }).toEqual({
       code: 75,
-      stderr: expect.stringMatching(/^cfn-signal: [^\n]*not accepted within 1 s[^\n]*nothing within 1 s\n$/),
+      stderr: expect.stringMatching(/^cfn-signal: [^\n]*not accepted within 1 s[^\n]*timed out after 1 s\n$/),
     });
     await expectSoon(milliseconds, SOON);
   });
@@ -55,7 +55,7 @@ describe('with a name server that never answers', () => {
   ])('%s falls back, or fails, when its attempts are over', async (command, ...args) => {
     const access = ['--url', URL, '--access-key', 'AK', '--secret-key', 's3cret-key'];
     const { code, stderr, milliseconds } = await view().run([binary(command), ...args, ...access]);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/nothing within 1 s\n$/) });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/timed out after 1 s\n$/) });
     await expectSoon(milliseconds, SOON);
   });
 
@@ -69,7 +69,7 @@ describe('with a name server that never answers', () => {
     const { code, milliseconds } = await view().run([binary('cfn-hup'), '-f']);
     expect({ code, log: view().read('/var/log/cfn-hup.log') }).toEqual({
       code: 1,
-      log: expect.stringContaining('nothing within 1 s'),
+      log: expect.stringContaining('timed out after 1 s'),
     });
     await expectSoon(milliseconds, SOON);
   });

@@ -202,7 +202,7 @@ describe('cfn-init, while it waits for', () => {
     expect({ code, stderr, left }).toEqual({
       code: 143,
       stderr: expect.stringMatching(
-        /SIGTERM: ending users one-more\n.*waiting for useradd \(process \d+\) to end, 60 s at most\n.*SIGTERM again: leaving at once/,
+        /SIGTERM: ending users one-more\n.*waiting for useradd \(process \d+\) to end, 60 s at most\n.*SIGTERM again: exiting at once/,
       ),
       left: expect.stringContaining('State:'),
     });

@@ -49,7 +49,7 @@ export const badCertificates: readonly [
   ['expired', 'expired', true, /has expired/],
   ['for another host', 'otherHost', true, /is for another host/],
   ['of an unknown CA', 'signed', false, /unknown CA/],
-  ['of a client', 'ofClient', true, /is not one of a server/],
+  ['of a client', 'ofClient', true, /is not a server certificate/],
   ['signed by itself', 'selfSigned', false, /self-signed/],
 ];
 

@@ -165,7 +165,7 @@ describe('what cannot be done says what to install', () => {
     await view().run('rm /usr/sbin/adduser');
     const before = await everything();
     const { code, stderr } = await apply({ users: { nobody2: {} } });
-    expect({ code, stderr }).toEqual({ code: 1, stderr: error('no tools that change accounts', 'install') });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: error('no tools to change accounts', 'install') });
     expect(await everything()).toBe(before);
   });
 });

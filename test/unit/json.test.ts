@@ -94,7 +94,7 @@ describe('parseJson', () => {
     ['#!/bin/sh\ntrue\n', 'it does not begin like JSON; it looks like a script'],
     ['<html></html>', 'it does not begin like JSON; it looks like HTML or XML'],
     ['#cloud-config\na: 1\n', 'it does not begin like JSON; it looks like YAML'],
-    ['resources:\n  a: 1\n', 'it is a template in YAML: give the metadata of one of its resources, as JSON'],
+    ['resources:\n  a: 1\n', 'it is a template in YAML: use the metadata of one of its resources, as JSON'],
     ['---\nheat_template_version: 1\n', 'it is a template in YAML'],
     ['{"a":\u00a01}', 'unexpected character U+00A0 at line 1, column 6'],
     ['a: 1\nb: 2\n', 'it does not begin like JSON; it looks like YAML'],

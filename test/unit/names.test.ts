@@ -63,7 +63,7 @@ describe('accounts', () => {
   ])('%j is none', (name) => {
     expect(accountFault(name)).toEqual({
       what: expect.stringMatching(/^".* is not the name of an account$/),
-      hint: 'write the name or the number of one',
+      hint: 'write the name or number of an account',
     });
   });
 

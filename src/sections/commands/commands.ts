@@ -6,26 +6,26 @@ import type { CommandOptions, CommandResult } from '../../system/programs/exec.t
 import { logPrinted } from '../printed.ts';
 import type { Section, World } from '../step.ts';
 
-/** A shell's exit code for a program that does not exist, or that it may not run. */
+/** The exit codes of a shell for a program that does not exist or cannot be run. */
 const NOT_STARTED: { readonly [code in ProblemCode]?: number } = {
   CFN_PROGRAM_MISSING: 127,
   CFN_PROGRAM_UNUSABLE: 126,
 };
 
-/** Runs commands in the order of their names. There is no telling what one does, so each counts as a change. */
+/** Runs commands in the order of their names. Each counts as a change, because its effect is unknown. */
 export const commandsSection: Section<CommandEntry, CommandOptions> = {
   name: 'commands',
   worksOnRoot: false,
   order: (entries) => [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
 
-  /** Its test is not run: it may do anything. */
+  /** The test is not run, because it may change something. */
   async inspect(entry, world) {
     const plan = await commandOptions(entry, world);
-    return { state: 'differs', what: entry.test === undefined ? 'ran' : 'ran, its test allowed it', plan };
+    return { state: 'differs', what: entry.test === undefined ? 'ran' : 'ran, its test passed', plan };
   },
 
   async apply(entry, options, world) {
-    if (options.as !== undefined) await tryUser(entry, options.as, world);
+    if (options.as !== undefined) await checkUser(entry, options.as, world);
     if (entry.test !== undefined) {
       const { exitCode, reason, problem } = await run(entry.test, options, world, `the test of ${entry.name}`);
       const why = reason ?? problem?.hint;
@@ -50,12 +50,12 @@ export const commandsSection: Section<CommandEntry, CommandOptions> = {
 };
 
 interface Ran extends CommandResult {
-  /** Why it could not be started. */
+  /** Why it was not started. */
   readonly problem?: Problem;
 }
 
 /**
- * A list whose program cannot be run ends as the same command does in a shell, so that `test` and `ignoreErrors` hold.
+ * Runs a command. A list whose program cannot be run ends like the same command in a shell, so that `test` and `ignoreErrors` apply.
  * @param name for its lines in the log
  */
 async function run(
@@ -90,8 +90,8 @@ async function commandOptions(entry: CommandEntry, { system }: World): Promise<C
 }
 
 /**
- * @returns undefined where the command runs as the user that we are ourselves
- * @throws Problem for a user that does not exist, or that only root can run it as
+ * @returns undefined where the command runs as our own user
+ * @throws Problem for a user that does not exist, or when only root can run it as this user
  */
 async function otherUser({ runas, place }: CommandEntry, { accounts, self }: World['system']) {
   if (runas === undefined) return undefined;
@@ -105,18 +105,18 @@ async function otherUser({ runas, place }: CommandEntry, { accounts, self }: Wor
   return user;
 }
 
-/** A container may lack the right to change users: without this, the test of a command would look as if it had failed. */
-async function tryUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']>, { system }: World): Promise<void> {
+/** Checks that we can run as another user. In a container that may be forbidden, and would look like a failed test of the command. */
+async function checkUser(entry: CommandEntry, as: NonNullable<CommandOptions['as']>, { system }: World): Promise<void> {
   const { exitCode, output } = await system.exec.command(':', { as, cwd: '/' });
   if (exitCode === 0) return;
   throw new Problem(`cannot run it as ${entry.runas}`, {
     where: `${entry.place}, runas`,
-    // The setpriv of BusyBox knows no users, and explains itself on a page.
+    // The setpriv of BusyBox cannot change users, and prints a page of usage.
     hint: /busybox/i.test(output) ? 'install the setpriv of util-linux' : lastLine(output),
   });
 }
 
-/** Relative to where we run. If that directory has been removed, it has no path, and nothing is in it. */
+/** Resolves a path from the current directory. If that has been removed, the path is returned unchanged: nothing exists there. */
 function absolutePath(path: string): string {
   try {
     return resolve(path);

@@ -11,15 +11,15 @@ import { shownUrl } from '../../url.ts';
 import { fetchUrl } from '../download.ts';
 import type { Inspection, Outcome, Section, World } from '../step.ts';
 
-/** Whatever the umask (contract section 3, files). */
+/** Regardless of the umask (contract section 3, files). */
 const NEW_FILE_MODE = 0o644;
 const SET_ID_BITS = 0o6000;
-/** Of a private file that is downloaded, for what may be printed of it. What is larger is data. */
+/** Bytes of a downloaded private file that are kept out of the log. A larger file is data, not text. */
 const MOST_PRIVATE_BYTES = 1024 * 1024;
-/** A template is rendered in memory; nobody writes larger ones. */
+/** A template is rendered in memory; this is larger than any real one. */
 const MOST_TEMPLATE_BYTES = 64 * 1024 * 1024;
 
-/** What is to be written. */
+/** What to write. */
 type Content =
   | { readonly kind: 'file'; readonly bytes: Buffer; readonly attributes: Attributes }
   | { readonly kind: 'symlink'; readonly target: string };
@@ -28,7 +28,7 @@ type Download = Extract<FileContent, { kind: 'download' }>;
 
 /** Writes files and symbolic links, each in one step with its final owner and mode. */
 export function filesSection(): Section<FileEntry, FilePlan> {
-  /** Files that are right already: a killed run may have left something beside them, which otherwise a write removes. */
+  /** Unchanged files: a killed run may have left temporary files beside them. For other files, the write removes these. */
   const unchanged: string[] = [];
   return {
     name: 'files',
@@ -61,7 +61,7 @@ export function filesSection(): Section<FileEntry, FilePlan> {
         try {
           files.sweep(path);
         } catch (error) {
-          // A command has moved the directory away since: what was left beside the file cannot be found.
+          // A command has moved the directory since, so the temporary files cannot be found.
           if (!(error instanceof Problem)) throw error;
         }
       }
@@ -77,8 +77,8 @@ function put(entry: FileEntry, content: Content, world: World): void {
 
 /** Warns of a file that was not replaced in one step. */
 function warnIfWrittenOver(placed: Placed, { name }: FileEntry, { log }: World): void {
-  if (placed === 'written over')
-    log.warning(`${name} is a mount point, which cannot be replaced: its content was written over`);
+  if (placed === 'overwritten')
+    log.warning(`${name} is a mount point, which cannot be replaced: its content was overwritten`);
 }
 
 /** What differs between the machine and the entry, in words. */
@@ -91,7 +91,7 @@ async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<I
     return { state: 'differs', what: `linked to ${target}`, plan: { kind: 'symlink', target } };
   }
   const wanted = await wantedAttributes(entry, present, world);
-  // Private content of the document is registered already. This covers files whose mode comes from the disk.
+  // Private content of the document is already registered. This is for files whose mode comes from the disk, and for downloads.
   const isOnlyHereKnown = entry.mode === undefined || entry.content.kind === 'download';
   if (isOnlyHereKnown && isPrivateMode(wanted.mode)) world.onPrivateText?.(bytes.toString('utf8'));
   const what = differenceOf(present?.isSame === true, present, wanted, entry);
@@ -100,7 +100,7 @@ async function compare(entry: FileEntry, bytes: Buffer, world: World): Promise<I
     : { state: 'differs', what, plan: { kind: 'file', bytes, attributes: wanted } };
 }
 
-/** For a person; empty when the file is as it is wanted. */
+/** The differences, for a person; empty when there are none. */
 function differenceOf(isSame: boolean, present: Entry | undefined, wanted: Attributes, entry: FileEntry): string {
   if (present === undefined) return `created, ${describe(wanted, entry)}`;
   if (present.kind !== 'file') return `replaced a ${present.kind}, ${describe(wanted, entry)}`;
@@ -114,9 +114,9 @@ function differenceOf(isSame: boolean, present: Entry | undefined, wanted: Attri
 }
 
 /**
- * What the entry names, else what the file has, else a new file's: 0644 and the running user. A file that a stranger has put
- * where everybody may write counts as none: it would stay the stranger's. And a file that changes hands loses its set-id bits,
- * as with chown(2): they were given by whoever had it.
+ * The attributes from the entry, else those of the existing file, else those of a new file: 0644 and the running user. A file that a
+ * stranger has put where everybody may write does not count as existing: it would still belong to the stranger. A file that gets
+ * another owner or group loses its set-id bits, as with chown(2), because the old owner set them.
  */
 async function wantedAttributes(entry: FileEntry, present: Look | undefined, world: World): Promise<Attributes> {
   const { accounts, self } = world.system;
@@ -136,7 +136,7 @@ async function wantedAttributes(entry: FileEntry, present: Look | undefined, wor
 /** A number is an owner even when no account has it, as for chown. */
 function numericId(name: string, kind: 'user' | 'group', entry: FileEntry): number {
   if (isAccountId(name)) return Number(name);
-  // The kernel's own name for it, which needs no account.
+  // root is always 0 and needs no account.
   if (name === 'root') return 0;
   throw new MissingAccount(`no ${kind} ${JSON.stringify(name)}`, {
     where: `${entry.place}, ${kind === 'user' ? 'owner' : 'group'}`,
@@ -171,7 +171,7 @@ async function applyDownload(entry: FileEntry, content: Download, world: World):
   }
 }
 
-/** The beginning of what comes piece by piece. */
+/** Keeps the beginning of content that arrives in pieces. */
 class BeginningOf {
   readonly #mostBytes: number;
   #chunks: Buffer[] = [];
@@ -183,7 +183,7 @@ class BeginningOf {
 
   add(chunk: Buffer): void {
     if (this.#length >= this.#mostBytes) return;
-    // A copy: the piece may be a part of a larger buffer that is used again.
+    // Copied, because the piece may be part of a larger buffer that is used again.
     this.#chunks.push(Buffer.from(chunk.subarray(0, this.#mostBytes - this.#length)));
     this.#length += chunk.length;
   }

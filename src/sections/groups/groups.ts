@@ -3,7 +3,7 @@ import { Problem } from '../../errors.ts';
 import type { NewGroup } from '../../system/accounts/accounts.ts';
 import type { Section } from '../step.ts';
 
-/** Creates groups. One that exists with another gid is not renumbered: its files would change hands. */
+/** Creates groups. An existing group keeps its gid: with another one it would lose its files. */
 export const groupsSection: Section<GroupEntry, NewGroup> = {
   name: 'groups',
   worksOnRoot: true,

@@ -1,11 +1,11 @@
 import { parentOf } from './place.ts';
 
-/** A file or link for one place below the destination. `staged` names it in the scratch directory. */
+/** A file or link for one place below the destination. `staged` is its name in the scratch directory. */
 export type Leaf =
   | { readonly kind: 'file'; readonly staged: string; readonly mode: number }
   | { readonly kind: 'symlink'; readonly staged: string; readonly target: string };
 
-/** A directory of the archive, its own or one that other names imply. */
+/** A directory of the archive: with an entry of its own, or only implied by other names. */
 export interface Branch {
   /** Undefined when the archive has no entry for the directory itself. */
   mode: number | undefined;
@@ -13,12 +13,12 @@ export interface Branch {
   readonly leaves: Map<string, Leaf>;
 }
 
-/** Everything an archive holds, by place. Parents come before their children; the destination itself is the place ``. */
+/** The whole content of an archive, by place. Parents come before their children. The place of the destination itself is empty. */
 export type Tree = ReadonlyMap<string, Readonly<Branch>>;
 
 /**
- * Collects what an archive holds. Every method that adds returns why the entry is refused, or undefined: whatever the
- * order of the entries, no place may be both a directory and something else, so nothing can be put through a link.
+ * Collects the content of an archive. Methods that add an entry return why it is refused, or undefined. Whatever the order of the
+ * entries, no place may be both a directory and something else, so nothing can be written through a link.
  */
 export class Contents {
   #branches = new Map<string, Branch>([['', newBranch()]]);
@@ -49,7 +49,7 @@ export class Contents {
     return undefined;
   }
 
-  /** Asks for a place. A file may come twice, as tar --append makes it: the later one counts. */
+  /** Checks whether a place is free. A file may occur twice, as tar --append makes it; the later one counts. */
   refuseLeaf(place: string, kind: Leaf['kind']): string | undefined {
     if (this.#branches.has(place)) return 'is a directory elsewhere in the archive';
     const known = this.leaf(place);
@@ -57,12 +57,12 @@ export class Contents {
     return this.addDirectory(parentOf(place) ?? '', undefined);
   }
 
-  /** Adds what refuseLeaf did not refuse. */
+  /** Adds a leaf that refuseLeaf did not refuse. */
   addLeaf(place: string, leaf: Leaf): void {
     this.#branches.get(parentOf(place) ?? '')?.leaves.set(nameOf(place), leaf);
   }
 
-  /** Takes away the top directory when it is the only thing at the top. */
+  /** Removes the top directory when it is the only entry at the top. */
   stripTop(): void {
     const top = this.#branches.get('');
     const [name, ...others] = top?.directories ?? [];

@@ -19,20 +19,20 @@ export interface Merge {
 export interface Merged {
   /** What was made or replaced, relative to the destination. */
   readonly changed: readonly string[];
-  /** How many files and links were right already. */
+  /** How many files and links were already in place. */
   readonly unchanged: number;
 }
 
 /**
- * Looks whether everything can be put in place, without changing anything.
- * @throws Problem naming the path when there is a directory where a file is to go or the other way round, or when a link that
- * exists leads out of the destination
+ * Checks that everything can be put in place, without changing anything.
+ * @throws Problem with the path when a directory exists where a file should be or the other way round, or when an existing link leads
+ *   out of the destination
  */
 export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scratch' | 'owner'>): void {
   const top = openIfPresent(files, destination);
   if (top === undefined) {
     const taken = files.entry(destination);
-    if (taken !== undefined) throw inTheWay(destination, taken.kind, 'the destination');
+    if (taken !== undefined) throw conflict(destination, taken.kind, 'the destination');
     return;
   }
   const walk = new Walk(files, top, destination);
@@ -46,14 +46,14 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
         const path = pathOf(directory.path, name);
         if (entry === undefined) continue;
         if (entry.kind === 'symlink' ? !leadsToDirectory(files, path) : entry.kind !== 'directory') {
-          throw inTheWay(path, entry.kind, 'a directory');
+          throw conflict(path, entry.kind, 'a directory');
         }
         present.add(place === '' ? name : `${place}/${name}`);
       }
       for (const [name, leaf] of branch.leaves) {
         const taken = directory.entry(name)?.kind;
         if (taken === 'directory' || taken === 'other')
-          throw inTheWay(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
+          throw conflict(pathOf(directory.path, name), taken, `a ${leaf.kind}`);
       }
     }
   } finally {
@@ -63,8 +63,8 @@ export function refuseConflicts({ files, tree, destination }: Omit<Merge, 'scrat
 }
 
 /**
- * Moves what was staged to its places, each file in one step; what is right already is not changed. Directories that are
- * there keep owner and mode. When it fails and the destination is new, what was put there is removed again, and nothing else.
+ * Moves the staged files to their places, each in one step. Files that are already right are not changed. Existing directories keep
+ * owner and mode. When it fails and the destination is new, the files that it put there are removed again, and nothing else.
  * @throws Problem
  */
 export function mergeTree(merge: Merge): Merged {
@@ -96,7 +96,7 @@ export function mergeTree(merge: Merge): Merged {
   return { changed: changed.sort(), unchanged: done.reduce((sum, { unchanged }) => sum + unchanged, 0) };
 }
 
-/** What became of the entries of one directory. */
+/** The result for the entries of one directory. */
 interface Done {
   readonly place: string;
   /** The names that were made or replaced there. */
@@ -104,7 +104,7 @@ interface Done {
   unchanged: number;
 }
 
-/** Removes again what was put into a destination that was made for it. */
+/** Removes what was put into a destination that was made for it. */
 function removeMerged(walk: Walk, done: readonly Done[]): void {
   for (const { place, changed } of done.toReversed()) {
     if (changed.length === 0) continue;
@@ -157,14 +157,14 @@ function leadsToDirectory(files: FileSystem, path: string): boolean {
   return directory !== undefined;
 }
 
-function inTheWay(path: string, kind: 'file' | 'directory' | 'symlink' | 'other', wanted: string): Problem {
+function conflict(path: string, kind: 'file' | 'directory' | 'symlink' | 'other', wanted: string): Problem {
   const what =
     kind === 'other'
       ? 'a device, FIFO or socket'
       : kind === 'symlink'
-        ? 'a symbolic link that leads to no directory'
+        ? 'a symbolic link that does not lead to a directory'
         : `a ${kind}`;
-  return new Problem(`${what} is in the way of ${wanted} of the archive`, {
+  return new Problem(`${what} exists where ${wanted} of the archive should be`, {
     where: path,
     hint: 'remove or rename it; nothing was unpacked',
   });

@@ -1,20 +1,20 @@
 import { joinPath, pathNames, walkLinks } from '../../system/files/path.ts';
 
 const GITHUB_ARCHIVE = [
-  // Anywhere in the URL: mirrors and proxies put their own host before it.
+  // Anywhere in the URL, because mirrors and proxies put their own host before it.
   /(?:^|[/.])github\.com\/.*\/(?:tarball|zipball)(?:\/|$)/i,
   /(?:^|\/)codeload\.github\.com\/[^/]+\/[^/]+\/(?:legacy\.)?(?:tar\.gz|zip)(?:\/|$)/i,
 ];
 
-/** True for the URL of a repository packed by GitHub, whose one top directory nobody asked for (contract section 3, sources). */
+/** True for the URL of an archive that GitHub makes of a repository: its single top directory is left out (contract section 3, sources). */
 export function isGithubArchive(url: string): boolean {
   const path = url.replace(/[?#].*$/s, '');
   return GITHUB_ARCHIVE.some((pattern) => pattern.test(path));
 }
 
 /**
- * Where an entry of that name belongs, relative to the destination; empty for the destination itself. Undefined when
- * the name is absolute or leads out by `..`.
+ * The place of an entry with this name, relative to the destination; empty for the destination itself. Undefined when the name is
+ * absolute or leads out by `..`.
  */
 export function placeOf(name: string): string | undefined {
   if (name.startsWith('/') || name.includes('\0')) return undefined;
@@ -46,8 +46,8 @@ export function isWithin(path: string, directory: string): boolean {
 
 /**
  * True when a symbolic link at `place` with this target would lead out of the destination, by itself or through other
- * links. A link in a circle leads nowhere.
- * @param linkAt the target of the link that is or will be at a place, or undefined
+ * links. A circle of links does not lead out.
+ * @param linkAt returns the target of the link that is or will be at a place, or undefined
  */
 export function leadsOut(
   place: string,
@@ -57,7 +57,7 @@ export function leadsOut(
 ): boolean {
   const top = pathNames(destination);
   const walk = walkLinks(place, destination === '/' ? 'stays' : 'ends');
-  /** The link itself is the last step, for the first time: then the walk goes on along its target. */
+  /** The link itself is the first last step. After it the walk goes on along its target. */
   let isBefore = true;
   let text: string | undefined;
   for (let step = walk.next(); ; step = walk.next(text)) {

@@ -8,7 +8,7 @@ import type { Section } from '../step.ts';
 const MOST_BYTES = 'most-unpacked-bytes';
 const BYTES = { of: 'bytes', least: 1, most: Number.MAX_SAFE_INTEGER };
 
-/** Unpacks archives into directories. What is there already is only known after the download. */
+/** Unpacks archives into directories. What differs is only known after the download. */
 export const sourcesSection: Section<SourceEntry, undefined> = {
   name: 'sources',
   worksOnRoot: true,
@@ -22,7 +22,7 @@ export const sourcesSection: Section<SourceEntry, undefined> = {
     const { system, log } = world;
     const { unpackArchive } = await import('./unpack.ts');
     const bytes = wholeSetting(await readSettings(system.files), MOST_BYTES, ARCHIVE_LIMITS.bytes, log, BYTES);
-    // On the destination's file system: /tmp may be a small one in memory.
+    // On the file system of the destination, because /tmp may be small and in memory.
     const scratch = system.files.openScratch(entry.name, 'download');
     try {
       const download = scratch.stage('archive');

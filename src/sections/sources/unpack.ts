@@ -22,21 +22,21 @@ const LONGEST_NAME = 255;
 const LONGEST_PATH = 4095;
 
 export interface Unpacking {
-  /** The archive, a regular file; a path of this machine, not one below the door's root. */
+  /** The archive, a regular file; a path of this machine, not below the root of the door. */
   readonly archive: string;
-  /** Where it came from: for messages, the name of a single packed file, and what GitHub packed. */
+  /** Its URL: for messages, for the name of a single compressed file, and to recognise archives of GitHub. */
   readonly url: string;
-  /** The absolute path of a directory, which need not be there yet. */
+  /** The absolute path of a directory, which need not exist yet. */
   readonly destination: string;
   readonly limits?: ArchiveLimits;
 }
 
 /**
- * Unpacks an archive into the destination (contract section 3, row sources, and section 5, sources). Everything is
- * unpacked beside the destination first, and nothing lands unless all of it is whole and allowed. Files are the running
- * user's, with the archive's permissions and times but no set-id or sticky bits; a GitHub archive loses its top
- * directory. A second run changes nothing.
- * @throws Problem when the archive cannot be read or is refused, or when something at the destination is in the way
+ * Unpacks an archive into the destination (contract section 3, row sources, and section 5, sources). Everything is unpacked beside
+ * the destination first. Nothing is put in place unless the whole archive is complete and allowed. Files belong to the running user
+ * and have the permissions and times of the archive, without set-id and sticky bits. The top directory of a GitHub archive is left
+ * out. A second run changes nothing.
+ * @throws Problem when the archive cannot be read or is refused, or when it conflicts with what exists at the destination
  */
 export async function unpackArchive(
   { files, self, abort }: Pick<System, 'files' | 'self' | 'abort'>,
@@ -57,7 +57,7 @@ export async function unpackArchive(
   }
 }
 
-/** Puts the content of every entry into the scratch directory under a number, so that no name of the archive is used yet. */
+/** Puts the content of each entry into the scratch directory, named by a number, so that no name from the archive is used yet. */
 async function stageContents(
   scratch: Scratch,
   unpacking: Unpacking,
@@ -76,12 +76,12 @@ async function stageContents(
       entry.kind === 'directory' ? contents.addDirectory(place, entry.mode | OWNER_WORKS_INSIDE) : undefined;
     if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
     if (entry.kind === 'file') {
-      claim(contents, place, 'file', entry, where);
+      claimPlace(contents, place, 'file', entry, where);
       const mode = entry.mode | OWNER_READS_AND_WRITES;
       await scratch.write(staged, untilAborted(entry.content, abort), { ...owner, mode }, entry.modified);
       contents.addLeaf(place, { kind: 'file', staged, mode });
     } else if (entry.kind === 'symlink') {
-      claim(contents, place, 'symlink', entry, where);
+      claimPlace(contents, place, 'symlink', entry, where);
       scratch.link(staged, entry.target);
       contents.addLeaf(place, { kind: 'symlink', staged, target: entry.target });
     } else if (entry.kind === 'hardlink') {
@@ -94,7 +94,7 @@ async function stageContents(
           where,
         );
       if (target === place) continue;
-      claim(contents, place, original.kind, entry, where);
+      claimPlace(contents, place, original.kind, entry, where);
       scratch.duplicate(original.staged, staged);
       contents.addLeaf(place, { ...original, staged });
     }
@@ -121,7 +121,7 @@ function placeOfEntry(entry: ArchiveEntry, destination: string, where: string): 
   }
   if (place === '' && entry.kind !== 'directory')
     throw refusedEntry(entry.name, 'would replace the destination itself', where);
-  // Before anything is in place: the file system would only complain when half of the archive is.
+  // Checked before anything is put in place: the file system would only report it halfway.
   if (
     place.split('/').some((part) => Buffer.byteLength(part) > LONGEST_NAME) ||
     Buffer.byteLength(pathOf(destination, place)) > LONGEST_PATH
@@ -130,12 +130,18 @@ function placeOfEntry(entry: ArchiveEntry, destination: string, where: string): 
   return place;
 }
 
-function claim(contents: Contents, place: string, kind: 'file' | 'symlink', entry: ArchiveEntry, where: string): void {
+function claimPlace(
+  contents: Contents,
+  place: string,
+  kind: 'file' | 'symlink',
+  entry: ArchiveEntry,
+  where: string,
+): void {
   const refusal = contents.refuseLeaf(place, kind);
   if (refusal !== undefined) throw refusedEntry(entry.name, refusal, where);
 }
 
-/** Links can only be judged when all is known: one may lead through another, or through one that exists already. */
+/** Links can only be checked when all are known: one may lead through another, or through an existing one. */
 function refuseLinksOut(files: FileSystem, contents: Contents, destination: string, where: string): void {
   const linkAt = linksOf(files, contents, destination);
   for (const [place, { leaves }] of contents.tree) {
@@ -153,7 +159,7 @@ function refuseLinksOut(files: FileSystem, contents: Contents, destination: stri
   }
 }
 
-/** The links that there will be: the archive's, and where it has none, those that exist. */
+/** The links that will exist: those of the archive, and otherwise the existing ones. */
 function linksOf(files: FileSystem, contents: Contents, destination: string): (place: string) => string | undefined {
   const existing = new Map<string, string | undefined>();
   return (place) => {

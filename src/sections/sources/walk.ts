@@ -3,8 +3,8 @@ import type { FileSystem, OpenDirectory } from '../../system/files/file-system.t
 import { isWithin, pathOf } from './place.ts';
 
 /**
- * Opens the directories below a destination, each from the open one that it lies in: by its path, one at a depth of a
- * thousand would take a thousand steps. Holds those on the way to the last one open.
+ * Opens the directories below a destination, each from its open parent: opening a directory at a depth of a thousand by its path would
+ * take a thousand steps. Keeps the directories on the way to the last one open.
  */
 export class Walk {
   readonly #files: FileSystem;
@@ -19,7 +19,7 @@ export class Walk {
     this.#destination = destination;
   }
 
-  /** The directory at a place, open until the next is asked for. @throws Problem when it is not there, or not in the destination */
+  /** The directory at a place, open until the next call. @throws Problem when it does not exist or is not in the destination */
   to(place: string): OpenDirectory {
     const way = this.#way;
     while (way.length > 0 && !isWithin(place, way.at(-1)?.place ?? '')) way.pop()?.directory.close();
@@ -38,7 +38,7 @@ export class Walk {
     for (const { directory } of this.#way.splice(0)) directory.close();
   }
 
-  /** Opens a directory by its path, and asks the kernel where that is. */
+  /** Opens a directory by its path, and checks in the kernel where it is. */
   #throughLink(place: string): OpenDirectory {
     const path = pathOf(this.#destination, place);
     const directory = this.#files.openDirectory(path);

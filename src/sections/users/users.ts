@@ -10,7 +10,7 @@ import {
 } from '../../system/accounts/accounts.ts';
 import type { Section, World } from '../step.ts';
 
-/** Users are for services: no login, no home directory made (contract section 3, users). */
+/** Users are for services: without a login and without a new home directory (contract section 3, users). */
 const SHELL = '/sbin/nologin';
 
 type UserPlan =
@@ -18,8 +18,8 @@ type UserPlan =
   | { readonly kind: 'change'; readonly present: User; readonly change: UserChange };
 
 /**
- * Creates users and brings existing ones to the groups and home that are asked for. `groups` are all the local groups
- * that list the user, besides the primary one; groups that another name service gives a user are not looked at.
+ * Creates users, and changes groups and home of existing ones. `groups` are all local groups that list the user, except the primary
+ * one. Groups from another name service are not checked.
  */
 export const usersSection: Section<UserEntry, UserPlan> = {
   name: 'users',
@@ -67,7 +67,7 @@ async function newUser(entry: UserEntry, { system: { accounts } }: World): Promi
   };
 }
 
-/** What of an existing user is not as the entry wants it, for the tools and for a person. */
+/** The differences between an existing user and the entry, for the tools and for a person. */
 async function difference(
   entry: UserEntry,
   present: User,
@@ -75,7 +75,7 @@ async function difference(
 ): Promise<{ change: UserChange; words: string[] }> {
   const words: string[] = [];
   let home: string | undefined;
-  if (entry.home !== undefined && bare(entry.home) !== bare(present.home)) {
+  if (entry.home !== undefined && withoutTrailingSlashes(entry.home) !== withoutTrailingSlashes(present.home)) {
     if (!present.isLocal) {
       throw new Problem(`the home of user ${entry.name} is ${present.home}, not ${entry.home}`, {
         where: entry.place,
@@ -87,10 +87,10 @@ async function difference(
   }
   // The primary group counts whether or not it lists the user.
   const primary = await accounts.groupNumbered(present.gid);
-  const isBesides = (name: string): boolean => name !== primary?.name;
-  let groups = (await localGroups(entry, present, accounts))?.filter(({ name }) => isBesides(name));
+  const isSupplementary = (name: string): boolean => name !== primary?.name;
+  let groups = (await localGroups(entry, present, accounts))?.filter(({ name }) => isSupplementary(name));
   if (groups !== undefined) {
-    const now = accounts.groupsOf(entry.name).filter(isBesides).join();
+    const now = accounts.groupsOf(entry.name).filter(isSupplementary).join();
     const wanted = groups
       .map(({ name }) => name)
       .sort()
@@ -102,8 +102,8 @@ async function difference(
 }
 
 /**
- * The groups of the entry that /etc/group is to list the user in, each once; undefined when the entry does not say.
- * @throws Problem when there are no such groups, with the names of all of them, or when a group is not ours to change
+ * The groups of the entry in which /etc/group should list the user, each once; undefined when the entry has no groups.
+ * @throws Problem with the names of all groups that do not exist, or when a group of another name service would have to be changed
  */
 async function localGroups(
   entry: UserEntry,
@@ -114,7 +114,7 @@ async function localGroups(
   const found = new Map<string, Group>();
   const missing: string[] = [];
   for (const name of new Set(entry.groups)) {
-    // The group that useradd makes for the user, or has made.
+    // The group that useradd makes for a new user.
     if (name === entry.name && present === undefined) continue;
     const group = await accounts.group(name);
     if (group === undefined) missing.push(JSON.stringify(name));
@@ -149,8 +149,8 @@ async function refuseTakenUid(entry: UserEntry, { system }: World): Promise<void
   });
 }
 
-/** A path without slashes at its end: the tools differ in whether they keep them. */
-function bare(path: string): string {
+/** A path without trailing slashes, which some tools keep and some remove. */
+function withoutTrailingSlashes(path: string): string {
   return path.replace(/\/+$/, '') || '/';
 }
 

@@ -5,7 +5,7 @@ export interface User {
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-  /** False for one of another name service (LDAP, SSSD, systemd-userdb). */
+  /** False for a user of another name service (LDAP, SSSD, systemd-userdb). */
   readonly isLocal: boolean;
 }
 
@@ -18,45 +18,45 @@ export interface Group {
 
 export interface NewGroup {
   readonly name: string;
-  /** Any system gid that is free, when left out. */
+  /** Undefined for any free system gid. */
   readonly gid: number | undefined;
 }
 
 export interface NewUser {
   readonly name: string;
-  /** Any system uid that is free, when left out. */
+  /** Undefined for any free system uid. */
   readonly uid: number | undefined;
   readonly home: string | undefined;
   readonly shell: string;
-  /** A group that is there already; a new one of the user's name, when left out. */
+  /** A group that already exists; undefined for a new one with the name of the user. */
   readonly primary: Group | undefined;
-  /** Local groups besides. */
+  /** Local groups in addition to the primary one. */
   readonly groups: readonly Group[];
 }
 
-/** What is to be different; undefined stays as it is. */
+/** The changes to a user; an undefined one stays as it is. */
 export interface UserChange {
   readonly home: string | undefined;
-  /** The local groups that list the user from now on, without the primary one: these and no others. */
+  /** All local groups that list the user afterwards, without the primary one. */
   readonly groups: readonly Group[] | undefined;
 }
 
 /**
- * How accounts are changed: by shadow-utils, or by busybox's applets where there are only those. Another holder of the
- * accounts' lock is waited for.
- * @throws Problem that names the account, with the tool's own words; exit code 75 when the lock was not free in time
+ * Changes accounts: by shadow-utils, or by busybox's applets where only those are installed. Waits while another program holds the
+ * lock of the accounts.
+ * @throws Problem that names the account, with the message of the tool; exit code 75 when the lock was not free in time
  */
 export interface AccountTools {
   createGroup(group: NewGroup): Promise<void>;
-  /** A system user without a password and without a home directory made. */
+  /** Creates a system user without a password. The home directory is not made. */
   createUser(user: NewUser): Promise<void>;
   /** The home of a user of another name service cannot be changed. */
   changeUser(user: User, change: UserChange): Promise<void>;
 }
 
-/** The one door to users and groups. */
+/** The one door to users and groups; door.ts opens it. */
 export interface Accounts extends AccountTools {
-  /** The user of this name, or of this number when no user has it as a name, as chown does; undefined when there is none. */
+  /** The user with this name, or else with this number, as chown looks it up; undefined when there is none. */
   user(nameOrUid: string): Promise<User | undefined>;
   userNamed(name: string): Promise<User | undefined>;
   userNumbered(uid: number): Promise<User | undefined>;
@@ -66,11 +66,11 @@ export interface Accounts extends AccountTools {
   /** The names of the local groups that list the user, sorted. */
   groupsOf(name: string): readonly string[];
   /**
-   * The gids of all groups that a login gives a user of the running machine, the primary one first; every name service is
-   * asked. @throws Problem
+   * The gids of all groups that a user of the running machine has after a login, from every name service; the primary one first.
+   * @throws Problem
    */
   gidsOf(user: User): Promise<readonly number[]>;
 }
 
-/** A name that is not among the accounts, or no accounts at all. */
+/** An account that does not exist, or no accounts at all. */
 export class MissingAccount extends Problem {}

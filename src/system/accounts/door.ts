@@ -11,21 +11,22 @@ type Database = 'passwd' | 'group';
 
 /** passwd(5) and group(5). */
 const FIELDS: Readonly<Record<Database, number>> = { passwd: 7, group: 4 };
-/** In /etc: what shadow-utils read and write. */
+/** The files in /etc that shadow-utils reads and writes. */
 const ACCOUNT_FILES = ['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid', 'login.defs', 'default'];
-/** Milliseconds in which two changes of a file may leave the same times: more than any file system's clock needs. */
+/** Milliseconds within which two changes of a file may leave the same times; longer than the clock tick of any file system. */
 const TICK = 2_000;
 /** getent(1): a key that is in no database. */
 const NOT_FOUND = 2;
 
 /**
- * Local files are read at once; other name services are asked through getent, on the running machine only.
- * @param files its root is where the accounts are changed
+ * Opens the door to users and groups. Local files are read directly. Other name services are asked through getent, on the running
+ * machine only.
+ * @param files its root is where accounts are changed
  */
 export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = systemClock): Accounts {
   const isMachine = files.root === '/';
 
-  /** What was read last, by the state of its file: packages and commands change accounts while we run. */
+  /** The rows that were read last, with the version of the file: packages and commands change accounts while we run. */
   const known = new Map<Database, { readonly version: string; readonly rows: readonly Row[] }>();
 
   const rows = (database: Database): readonly Row[] => {
@@ -34,15 +35,15 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     const last = known.get(database);
     if (last !== undefined && last.version === version?.id) return last.rows;
     const read = parseRows(database, files.readIfPresent(path)?.toString('utf8') ?? '');
-    // A file that was changed just now may be changed again without its times telling.
+    // A file that was changed just now may change again without a change of its times.
     if (version !== undefined && clock.now().getTime() - version.changed.getTime() > TICK)
       known.set(database, { version: version.id, rows: read });
     return read;
   };
 
   /**
-   * The first row that fits best. Of getent a name is taken as it comes, since SSSD may spell it otherwise; digits it
-   * reads as a number. A key that is not a valid account name is not looked up.
+   * The row that fits best. A name in the answer of getent is accepted as it is, because SSSD may spell it in another way; getent
+   * reads digits as a number. A key that is not a valid account name is not looked up.
    */
   const lookUp = async <T>(
     database: Database,
@@ -87,12 +88,12 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     if (exec.find('useradd') !== undefined) return shadowTools({ call, groupsOf, root: files.root });
     if (exec.find('adduser') !== undefined && (await exec.query(['adduser', '--help'])).output.includes('BusyBox')) {
       if (isMachine) return busyboxTools({ call, groupsOf });
-      throw new Problem("busybox's adduser changes the running machine only", {
+      throw new Problem("busybox's adduser can only change the running machine", {
         where: files.root,
         hint: 'install the package shadow, whose useradd can work below another root',
       });
     }
-    throw new Problem('no tools that change accounts', {
+    throw new Problem('no tools to change accounts', {
       where: 'PATH',
       hint: 'install the package that has useradd: passwd, shadow or shadow-utils',
     });
@@ -114,7 +115,7 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
     gidsOf: async ({ name, gid }) => {
       const { exitCode, stdout, output } = await exec.query(['id', '-G', '--', name]);
       const gids = stdout.replace(/\n$/, '').split(' ');
-      // What else is printed there must not give anybody a group.
+      // Other output must not be taken for a group.
       if (exitCode !== 0 || !gids.every(isAccountId))
         throw new Problem('cannot find out the groups of a user', { where: name, hint: lastLine(output), output });
       return [...new Set([gid, ...gids.map(Number)])];
@@ -126,15 +127,15 @@ export function createAccounts(files: FileSystem, exec: Exec, clock: Clock = sys
 }
 
 /**
- * The tools take the links of the tree for the machine's own, and would change its accounts.
- * @throws Problem when a file of the accounts below another root is a link, or lies behind one
+ * The tools follow the links below another root out of that root, and would change the accounts of the machine.
+ * @throws Problem when an account file below another root is a link, or lies behind one
  */
 function refuseLinkedAccounts(files: FileSystem): void {
   const linked = ['/etc', ...ACCOUNT_FILES.map((name) => `/etc/${name}`)].find(
     (path) => files.entry(path)?.kind === 'symlink',
   );
   if (linked === undefined) return;
-  throw new Problem('a symbolic link among the files of the accounts', {
+  throw new Problem('a symbolic link among the account files', {
     where: `${files.root}${linked}`,
     hint: 'put the directory or file itself there: useradd would follow the link out of the root',
   });
@@ -145,27 +146,27 @@ function parseRows(database: Database, text: string): Row[] {
     text
       .split('\n')
       .map((line) => line.split(':'))
-      // The rest are blank lines, comments, and NIS's `+::::::`.
+      // The other lines are blank, comments, or `+::::::` of NIS.
       .filter((row) => /^[^+#-]/.test(row[0] ?? '') && hasIds(database, row))
   );
 }
 
-/** True when the ids of a row are valid: an empty one would count as root's. */
+/** True when the ids of a row are valid: an empty one would count as 0, the id of root. */
 function hasIds(database: Database, [, , id = '', gid = '']: Row): boolean {
   return isAccountId(id) && (database === 'group' || isAccountId(gid));
 }
 
 /**
- * One line of the database and nothing else on stdout.
+ * Reads the answer of getent: one line of the database and nothing else on stdout.
  * @returns undefined where getent knows no such account
- * @throws Problem for anything else: whoever decides about rights must not go on with a guess
+ * @throws Problem for anything else: rights must not be decided by a guess
  */
 function parseGetent(database: Database, key: string, { exitCode, stdout, output }: ToolResult): Row | undefined {
   if (exitCode === NOT_FOUND && stdout === '') return undefined;
   const lines = stdout.replace(/\n$/, '').split('\n');
   const row = (lines[0] ?? '').split(':');
   if (exitCode === 0 && lines.length === 1 && row.length === FIELDS[database] && hasIds(database, row)) return row;
-  throw new Problem(`getent ${database} gave no answer that can be used`, {
+  throw new Problem(`getent ${database} printed no usable answer`, {
     where: key,
     hint: lastLine(output),
     output,

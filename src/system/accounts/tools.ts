@@ -6,24 +6,24 @@ import { fileProblem } from '../files/file-problem.ts';
 import type { Exec } from '../programs/exec.ts';
 import type { AccountTools, Group } from './accounts.ts';
 
-/** Runs an account tool to success. @param account what it is about, as `user web`, for the error */
+/** Runs an account tool until it succeeds. @param account its account, as `user web`, for the error */
 type AccountCall = (account: string, command: readonly [string, ...string[]]) => Promise<void>;
 
-/** Seconds that another program's lock is waited for: cloud-init and package scripts add users at boot, in moments. */
+/** Seconds that the lock of another program is waited for: cloud-init and package scripts add users at boot, which takes moments. */
 const LOCK_TIMEOUT = 60;
 const LOCK_PAUSE = 500;
 
 /**
- * What the tools say when another program is at work on the accounts. shadow-utils has waited 15 seconds by then if it is
- * /etc/.pwd.lock, and not at all if it is /etc/passwd.lock; busybox has waited 3 seconds for /etc/passwd+.
+ * What the tools print when another program is changing accounts. By then shadow-utils has waited 15 seconds for /etc/.pwd.lock,
+ * but not at all for /etc/passwd.lock; busybox has waited 3 seconds for /etc/passwd+.
  */
 const LOCKED = [/existing lock file (\S+) /, /can't create '(\S+\+)': File exists/];
-/** shadow-utils says so whatever the cause, and asks for patience where no patience would help. */
+/** shadow-utils prints this whatever the cause, even where trying again does not help. */
 const CANNOT_LOCK = /cannot lock (\S+); try again later/;
-/** What it prints before, as in `groupadd: /etc/group.123: No space left on device`. */
+/** The line before it, with the cause, as in `groupadd: /etc/group.123: No space left on device`. */
 const CAUSE = /: Permission denied\.?$|\.\d+: (?!File exists)\S/m;
 
-/** Calls account tools with patience for their lock. */
+/** Calls account tools, and again while another program holds their lock. */
 export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'sleep'>): AccountCall {
   return async (account, command) => {
     const begin = clock.elapsed();
@@ -36,9 +36,9 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
         throw new Problem(`${command[0]} ended with exit code ${exitCode}`, { where: account, hint: cause, output });
       }
       if (clock.elapsed() - begin >= LOCK_TIMEOUT * 1000) {
-        throw new Problem(`${command[0]} has not had the lock of the accounts for ${LOCK_TIMEOUT} seconds`, {
+        throw new Problem(`${command[0]} could not lock the accounts within ${LOCK_TIMEOUT} seconds`, {
           where: account,
-          hint: `if no other program is at work on them, remove ${lock}`,
+          hint: `if no other program is changing them, remove ${lock}`,
           output,
           exitCode: ExitCode.deadline,
         });
@@ -48,7 +48,7 @@ export function callAccountTool(exec: Exec, clock: Pick<Clock, 'elapsed' | 'slee
   };
 }
 
-/** The file that kept the tool from its work; undefined when none did. */
+/** The lock file that stopped the tool; undefined when none did. */
 function lockFile(output: string): string | undefined {
   for (const sign of LOCKED) {
     const name = sign.exec(output)?.[1];
@@ -58,12 +58,12 @@ function lockFile(output: string): string | undefined {
   return name === undefined ? undefined : `${name}.lock`;
 }
 
-/** Why nobody can make the lock. The last line does not say it: that asks to try again later. */
+/** Why the lock cannot be made. The last line does not say so: it says to try again later. */
 function causeOf(output: string, lock: string): string | undefined {
   return whyNotWritable(dirname(lock)) ?? output.split('\n').find((line) => CAUSE.test(line));
 }
 
-/** A read-only file system keeps even root from making a lock, and the tools do not say so. */
+/** On a read-only file system even root cannot make a lock, and the tools do not say so. */
 function whyNotWritable(directory: string): string | undefined {
   try {
     accessSync(directory, constants.W_OK);
@@ -76,7 +76,7 @@ function whyNotWritable(directory: string): string | undefined {
 interface ShadowOptions {
   readonly call: AccountCall;
   readonly groupsOf: (user: string) => readonly string[];
-  /** Another root than `/` is given to the tools as their --prefix. */
+  /** A root other than `/` is passed to the tools as --prefix. */
   readonly root: string;
 }
 
@@ -100,14 +100,14 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
         ...prefix,
         '--system',
         '--no-create-home',
-        // Else /var/log/lastlog grows with the uid, which programs that know no holes copy in full.
+        // Without this, /var/log/lastlog grows with the uid; programs that do not know sparse files copy all of it.
         '--no-log-init',
         '--shell',
         shell,
         ...(uid === undefined ? [] : ['--uid', String(uid)]),
         ...(home === undefined ? [] : ['--home-dir', home]),
         ...(groups.length === 0 ? [] : ['--groups', groups.map(toolName).join(',')]),
-        // Said explicitly, as login.defs differ: SUSE's would put every user into one group.
+        // Set explicitly, because login.defs differ: that of SUSE would put every user into one group.
         ...(primary === undefined ? ['--user-group'] : ['--gid', toolName(primary)]),
         '--',
         name,
@@ -124,7 +124,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
           name,
         ]);
       }
-      // usermod knows users of /etc/passwd only; gpasswd takes any name that the machine knows.
+      // usermod accepts only users of /etc/passwd; gpasswd accepts any name that the machine knows.
       if (groups === undefined) return;
       const now = groupsOf(name);
       const wanted = groups.map((group) => group.name);
@@ -136,7 +136,7 @@ export function shadowTools({ call, groupsOf, root }: ShadowOptions): AccountToo
   };
 }
 
-/** The tools read a name of digits as a gid. */
+/** A group as the tools accept it: they read a name of digits as a gid. */
 function toolName({ name, gid }: Group): string {
   return /^\d+$/.test(name) ? String(gid) : name;
 }
@@ -154,7 +154,7 @@ export function busyboxTools({ call, groupsOf }: BusyboxOptions): AccountTools {
 
     async createUser({ name, uid, home, shell, primary, groups }) {
       const account = `user ${name}`;
-      // Left to itself, `adduser -S` would put the user into nogroup.
+      // Without a group, `adduser -S` would put the user into nogroup.
       if (primary === undefined) await call(account, ['addgroup', '-S', name]);
       try {
         await call(account, [
@@ -168,7 +168,7 @@ export function busyboxTools({ call, groupsOf }: BusyboxOptions): AccountTools {
           name,
         ]);
       } catch (error) {
-        // What adduser said is what counts, whatever becomes of the group.
+        // The error of adduser is what counts, whether or not the group can be removed.
         if (primary === undefined) await call(account, ['delgroup', name]).catch(() => undefined);
         throw error;
       }

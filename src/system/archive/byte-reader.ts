@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileProblem } from '../files/file-problem.ts';
 
-/** Thrown when bytes end before what they announced is complete. */
+/** Thrown when the data ends before an announced part is complete. */
 export class EndedEarly extends Error {
   constructor() {
     super('unexpected end of file');
@@ -13,7 +13,7 @@ export class EndedEarly extends Error {
 const NOTHING = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(64 * 1024);
 
-/** Reads a stream of chunks by count. Holds one chunk, and what a single `take` or `peek` asks for. */
+/** Reads a stream of chunks by number of bytes. Keeps one chunk in memory, and the bytes of a single `take` or `peek`. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #held: Buffer = NOTHING;
@@ -39,13 +39,13 @@ export class ByteReader {
         parts.push(next.value);
         length += next.value.length;
       }
-      // Not at the end of it: what is left would be copied over and over.
+      // Only here: otherwise the rest would be copied again and again.
       if (parts.length > 1) this.#held = Buffer.concat(parts, length);
     }
     return this.#held.subarray(0, count);
   }
 
-  /** The next `count` bytes, or undefined at a clean end. @throws EndedEarly when there are some, but fewer */
+  /** The next `count` bytes, or undefined at the end of the data. @throws EndedEarly when there are some, but fewer */
   async takeIfAny(count: number): Promise<Buffer | undefined> {
     const taken = await this.peek(count);
     if (taken.length === 0 && count > 0) return undefined;
@@ -84,18 +84,18 @@ export class ByteReader {
     }
   }
 
-  /** All that is left. */
+  /** All remaining bytes. */
   async *rest(): AsyncGenerator<Buffer> {
     for (let chunk = await this.next(); chunk !== undefined; chunk = await this.next()) yield chunk;
   }
 
-  /** Lets go of the source before its end. */
+  /** Closes the source before its end. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }
 }
 
-/** The next `size` bytes of a reader, as far as they were not read yet. */
+/** The next `size` bytes of a reader that were not read yet. */
 export class Section {
   readonly #bytes: ByteReader;
   #left: number;
@@ -114,7 +114,7 @@ export class Section {
     }
   }
 
-  /** Passes over what nobody read. */
+  /** Skips the bytes that were not read. */
   async skip(): Promise<void> {
     for await (const _ of this);
   }
@@ -133,10 +133,10 @@ export async function* fileChunks(path: string, start = 0, end = Number.POSITIVE
   }
 }
 
-/** A file read at chosen places. */
+/** A file that can be read at any position. */
 interface RandomAccess {
   readonly size: number;
-  /** The bytes there; fewer at the end of the file. */
+  /** The bytes at a position; fewer at the end of the file. */
   read(position: number, count: number): Promise<Buffer>;
 }
 

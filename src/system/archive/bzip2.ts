@@ -4,17 +4,17 @@ import { guarded } from './entry.ts';
 const BYTES_A_LEVEL = 100_000;
 const BLOCK_MARK = 0x314159265359;
 const END_MARK = 0x177245385090;
-/** More than a block can take: 900,000 symbols of at most 20 bits, and its tables. */
+/** More than the size of any block: 900,000 symbols of at most 20 bits, and its tables. */
 const MOST_PACKED_BYTES = 2.5 * 2 ** 20;
 const PIECE_BYTES = 64 * 1024;
 
-/** Unpacks a bzip2 file, all of its streams. @throws Problem when it is damaged, cut short or followed by something else */
+/** Unpacks a bzip2 file with all its streams. @throws Problem when it is damaged, incomplete or followed by other data */
 export async function* bunzip2(path: string, where: string): AsyncGenerator<Buffer> {
   yield* guarded(decodeStreams(new ByteReader(fileChunks(path))), where);
 }
 
 async function* decodeStreams(bytes: ByteReader): AsyncGenerator<Buffer> {
-  // Of the largest block that there is; what is never touched takes no memory.
+  // For the largest possible block; pages that are never used take no memory.
   const links = new Uint32Array(9 * BYTES_A_LEVEL);
   try {
     do {
@@ -53,36 +53,36 @@ async function* decodeStream(bytes: ByteReader, links: Uint32Array): AsyncGenera
   }
 }
 
-// A block of bzip2 was made by these steps, which are undone from the last to the first: runs of 4 to 259 equal bytes
-// became 5; Burrows and Wheeler's sort; move to front; runs of the first symbol became numbers; Huffman codes of up to
-// six tables, one for each 50 symbols. The format has no specification but bzip2's source.
+// bzip2 makes a block by these steps, which are undone here from the last to the first: runs of 4 to 259 equal bytes become 5
+// bytes; the Burrows-Wheeler transform; move to front; runs of the first symbol become numbers; Huffman codes from up to six
+// tables, one for each 50 symbols. The only specification of the format is the source of bzip2.
 
 const DAMAGED = 'bad bzip2 data';
 const LONGEST_CODE = 20;
 const GROUP_SYMBOLS = 50;
-/** Bits for the length of a run at the front; more than a block holds. */
+/** Bits of the length of a run; more than any block needs. */
 const MOST_RUN = 2 ** 21;
 const CRC_TABLE = makeCrcTable();
 
-/** Bits, the highest of a byte first. */
+/** A stream of bits, the highest bit of a byte first. */
 class Bits {
   readonly #bytes: Buffer;
   #at = 0;
   #held = 0;
   #count = 0;
 
-  /** @param skipped how many to leave out at the beginning, less than 8 */
+  /** @param skipped bits to skip at the beginning, less than 8 */
   constructor(bytes: Buffer, skipped: number) {
     this.#bytes = bytes;
     this.take(skipped);
   }
 
-  /** How many bits lie before the next one. */
+  /** The position of the next bit. */
   get position(): number {
     return this.#at * 8 - this.#count;
   }
 
-  /** The next ones, at most 24, without taking them; zeros behind the end. @throws EndedEarly far behind it */
+  /** The next bits, at most 24, without taking them; zeros after the end. @throws EndedEarly far after the end */
   peek(count: number): number {
     while (this.#count < count) {
       if (this.#at > this.#bytes.length + 3) throw new EndedEarly();
@@ -93,34 +93,35 @@ class Bits {
     return (this.#held >>> (this.#count - count)) & ((1 << count) - 1);
   }
 
-  /** Takes what was looked at. */
+  /** Takes bits that `peek` has returned. */
   skip(count: number): void {
     this.#count -= count;
   }
 
-  /** The next ones, at most 24. */
+  /** Takes the next bits, at most 24. */
   take(count: number): number {
     const value = this.peek(count);
     this.#count -= count;
     return value;
   }
 
-  /** The next ones, 24 to 48. */
+  /** Takes the next bits, 24 to 48. */
   takeLong(count: number): number {
     return this.take(count - 24) * 2 ** 24 + this.take(24);
   }
 }
 
 interface Block {
-  /** Where the first byte is linked from. */
+  /** The position of the link to the first byte. */
   readonly first: number;
-  /** Bytes, runs still as numbers. */
+  /** In bytes, with runs still as numbers. */
   readonly length: number;
 }
 
 /**
- * Reads a block behind its mark and checksum.
- * @param links as long as a block of the stream may be; each gets a byte, and above it where the next one is
+ * Reads a block after its mark and checksum.
+ * @param links with the length of the largest block of the stream; each element gets a byte, and in the higher bits the position of
+ *   the next byte
  * @throws Error when it is damaged
  */
 function readBlock(bits: Bits, links: Uint32Array): Block {
@@ -147,7 +148,7 @@ function readBytesInUse(bits: Bits): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** Which table each group of symbols uses. */
+/** The table of each group of symbols. */
 function readSelectors(bits: Bits, tables: number): Generator<number> {
   const count = bits.take(15);
   if (tables < 2 || tables > 6 || count === 0) throw new Error(DAMAGED);
@@ -166,12 +167,12 @@ function readSelectors(bits: Bits, tables: number): Generator<number> {
   })();
 }
 
-/** A Huffman code. The arrays are by the length of a code, codes are padded to the longest length. */
+/** A Huffman code. The arrays are indexed by the length of a code; codes are padded to the longest length. */
 interface Table {
-  /** The first code that is longer. */
+  /** The first longer code. */
   readonly ends: Int32Array;
   readonly starts: Int32Array;
-  /** Where the symbols of that length start. */
+  /** The index of the first symbol of that length. */
   readonly places: Int32Array;
   /** By the length of their codes. */
   readonly symbols: Uint16Array;
@@ -213,7 +214,7 @@ function readSymbol(bits: Bits, { starts, ends, places, symbols }: Table): numbe
   return symbols[at] as number;
 }
 
-/** Reads the bytes of the block, each into its link. @returns how many */
+/** Reads the bytes of the block, each into its link. @returns their number */
 function readBytes(bits: Bits, links: Uint32Array, front: Uint8Array, nextTable: () => Table | undefined): number {
   const end = front.length + 1;
   let length = 0;
@@ -249,7 +250,7 @@ function readBytes(bits: Bits, links: Uint32Array, front: Uint8Array, nextTable:
   }
 }
 
-/** Undoes the sort: puts above each byte where the one after it is. */
+/** Undoes the sort: puts the position of the next byte into the higher bits of each link. */
 function linkBytes(links: Uint32Array, length: number): void {
   const places = new Uint32Array(256);
   for (let at = 0; at < length; at += 1) {
@@ -269,7 +270,7 @@ function linkBytes(links: Uint32Array, length: number): void {
   }
 }
 
-/** The content of a block that was read: follows its links, and lays out the runs. */
+/** The content of a block: follows its links and expands the runs. */
 class RunReader {
   readonly #links: Uint32Array;
   #left: number;
@@ -285,7 +286,7 @@ class RunReader {
     this.#link = (links[first] as number) >>> 8;
   }
 
-  /** The checksum of all that was read. */
+  /** The checksum of the bytes that were read so far. */
   get crc(): number {
     return ~this.#crc >>> 0;
   }
@@ -320,7 +321,7 @@ class RunReader {
   }
 }
 
-/** CRC-32 of the usual polynomial, but the highest bit first, which zlib has not. */
+/** CRC-32 with the usual polynomial, but with the highest bit first, which zlib does not have. */
 function makeCrcTable(): Int32Array {
   return Int32Array.from({ length: 256 }, (_, byte) => {
     let value = byte << 24;

@@ -1,14 +1,14 @@
 import { Problem } from '../../errors.ts';
 
 interface EntryCommon {
-  /** As the archive has it, but without `./`, doubled and trailing slashes; empty for the archive's own top (`./`). */
+  /** As in the archive, but without `./`, doubled and trailing slashes; empty for the top directory (`./`). */
   readonly name: string;
   /** Permission bits; set-id and sticky are dropped. */
   readonly mode: number;
   readonly modified: Date | undefined;
 }
 
-/** One thing that an archive holds. The content of a file can be read until the next entry is asked for. */
+/** An entry of an archive. The content of a file can be read until the next entry is requested. */
 export type ArchiveEntry =
   | (EntryCommon & { readonly kind: 'file'; readonly content: AsyncIterable<Buffer> })
   | (EntryCommon & { readonly kind: 'directory' })
@@ -16,7 +16,7 @@ export type ArchiveEntry =
   | (EntryCommon & { readonly kind: 'symlink' | 'hardlink'; readonly target: string });
 
 const PERMISSIONS_KEPT = 0o777;
-/** Characters of a name; one of a hostile archive can fill screens. */
+/** Characters of a name in a message: a name in a hostile archive may be very long. */
 const MOST_SHOWN = 300;
 
 /** The permission bits that an entry may keep. */
@@ -24,18 +24,18 @@ export function keptMode(mode: number): number {
   return mode & PERMISSIONS_KEPT;
 }
 
-/** Tidies a name up without judging it: a leading slash and `..` stay, for whoever decides where it may land. */
-export function tidyName(name: string): string {
+/** Normalises a name without checking it: a leading slash and `..` stay, so that the caller can refuse them. */
+export function normalName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   return `${name.startsWith('/') ? '/' : ''}${parts.join('/')}`;
 }
 
-/** A time that can be given to a file, or undefined. */
+/** A time that can be set on a file, or undefined. */
 export function usableTime(time: Date | undefined): Date | undefined {
   return time !== undefined && Number.isFinite(time.getTime()) ? time : undefined;
 }
 
-/** The whole archive is refused because of one entry. */
+/** The error that refuses a whole archive because of one entry. */
 export function refusedEntry(name: string, reason: string, where: string): Problem {
   const shown = name.length > MOST_SHOWN ? `${name.slice(0, MOST_SHOWN)}...` : name;
   return new Problem(`refused the archive: its entry ${JSON.stringify(shown)} ${reason}`, {
@@ -44,17 +44,17 @@ export function refusedEntry(name: string, reason: string, where: string): Probl
   });
 }
 
-/** The archive cannot be read to its end. */
+/** The error for an archive that cannot be read to its end. */
 export function damagedArchive(where: string, reason: unknown): Problem {
   const said = reason instanceof Error ? reason.message : String(reason);
   return new Problem(`the archive is damaged or cut short (${said})`, {
     where,
-    hint: 'fetch it again, or make it anew',
+    hint: 'download it again, or create it again',
     cause: reason,
   });
 }
 
-/** Passes bytes on; what a decoder throws about them becomes a Problem. */
+/** Passes bytes on; an error of the decoder becomes a Problem. */
 export async function* guarded(chunks: AsyncIterable<Buffer>, where: string): AsyncGenerator<Buffer> {
   try {
     yield* chunks;
@@ -64,14 +64,14 @@ export async function* guarded(chunks: AsyncIterable<Buffer>, where: string): As
 }
 
 export interface ArchiveLimits {
-  /** Of everything unpacked, headers of a tar included. */
+  /** Of all unpacked data, tar headers included. */
   readonly bytes: number;
   readonly entries: number;
 }
 
 export const ARCHIVE_LIMITS: ArchiveLimits = { bytes: 16 * 2 ** 30, entries: 1_000_000 };
 
-/** What one archive may still take: a small file can unpack to far more than any disk holds. */
+/** What one archive may still unpack to: a small file can unpack to far more than fits on a disk. */
 export class Budget {
   #bytes = 0;
   #entries = 0;
@@ -89,7 +89,7 @@ export class Budget {
     if (this.#entries > this.#limits.entries) throw tooManyEntries(this.#limits, this.#where);
   }
 
-  /** An entry says how long it is: nothing of one that is too long needs to be written. @throws Problem when it is */
+  /** Checks the size in the header of an entry before any of it is written. @throws Problem when it is too large */
   announce(bytes: number): void {
     if (this.#bytes + bytes > this.#limits.bytes) throw tooManyBytes(this.#limits, this.#where);
   }
@@ -104,7 +104,7 @@ export class Budget {
   }
 }
 
-/** The archive holds too much, be it that directories count which other names imply. */
+/** The error for too many entries, including directories that are only implied by other names. */
 export function tooManyEntries({ entries }: ArchiveLimits, where: string): Problem {
   return refused(`more than ${entries} entries`, 'split it up', where);
 }
@@ -112,7 +112,7 @@ export function tooManyEntries({ entries }: ArchiveLimits, where: string): Probl
 function tooManyBytes({ bytes }: ArchiveLimits, where: string): Problem {
   return refused(
     `more than ${bytes} bytes`,
-    'if it is to be trusted, set most-unpacked-bytes in /etc/cfn/cfntools.conf higher',
+    'if you trust it, raise most-unpacked-bytes in /etc/cfn/cfntools.conf',
     where,
   );
 }

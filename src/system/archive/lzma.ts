@@ -1,13 +1,13 @@
 import type { ByteReader } from './byte-reader.ts';
 
-// LZMA as one chunk of LZMA2 holds it, after the LZMA specification of Igor Pavlov's LZMA SDK. All numbers are 32-bit
-// integers, which V8 keeps in registers.
+// LZMA, as in the chunks of LZMA2. Source: the LZMA specification in Igor Pavlov's LZMA SDK. All numbers are 32-bit integers,
+// which V8 keeps in registers.
 
 const HALF = 1024;
 const SHORTEST_MATCH = 2;
 const MOST_CHUNK_BYTES = 2 ** 21;
 
-// Where each kind of probability starts in the one array of them.
+// The index of the first probability of each kind in the array of all.
 const IS_MATCH = 0;
 const IS_REP = IS_MATCH + 12 * 16;
 const IS_REP_G0 = IS_REP + 12;
@@ -23,14 +23,14 @@ const LITERAL = REP_LENGTH + 2 + 2 * 16 * 8 + 256;
 const LITERAL_CODER = 0x300;
 const MOST_LITERAL_BITS = 4;
 
-/** Decodes chunks one after the other. Holds as many bytes as the dictionary, 2 MiB at least. */
+/** Decodes chunks one after the other. Keeps as many bytes in memory as the dictionary has, at least 2 MiB. */
 class LzmaDecoder {
   readonly #probs = new Uint16Array(LITERAL + (LITERAL_CODER << MOST_LITERAL_BITS));
   readonly #window: Buffer;
   readonly #dictionary: number;
-  /** Where the next byte goes; since the dictionary was reset, but for whole turns around the window, which are multiples of 16. */
+  /** The position of the next byte since the dictionary was reset, without whole turns of the window, which are multiples of 16. */
   #position = 0;
-  /** How many bytes there are to go back to. */
+  /** How many earlier bytes are available. */
   #reach = 0;
   #literalContext = 0;
   #literalMask = 0;
@@ -45,7 +45,7 @@ class LzmaDecoder {
   #range = 0;
   #code = 0;
 
-  /** @param dictionary its bytes, a multiple of 16 */
+  /** @param dictionary its size in bytes, a multiple of 16 */
   constructor(dictionary: number) {
     this.#dictionary = dictionary;
     this.#window = Buffer.alloc(Math.max(dictionary, MOST_CHUNK_BYTES));
@@ -56,7 +56,7 @@ class LzmaDecoder {
     this.#reach = 0;
   }
 
-  /** Forgets what was learnt. @param properties new ones, `(pb * 5 + lp) * 9 + lc` @throws Error when there are no such */
+  /** Resets the probabilities. @param properties new ones, `(pb * 5 + lp) * 9 + lc` @throws Error for invalid ones */
   resetState(properties?: number): void {
     if (properties !== undefined) {
       const literalBits = Math.floor(properties / 9) % 5;
@@ -70,7 +70,7 @@ class LzmaDecoder {
     this.#state = this.#rep0 = this.#rep1 = this.#rep2 = this.#rep3 = 0;
   }
 
-  /** Takes bytes as they are, at most 64 KiB. */
+  /** Copies uncompressed bytes, at most 64 KiB. */
   store(bytes: Buffer): void {
     const count = bytes.copy(this.#window, this.#position);
     bytes.copy(this.#window, 0, count);
@@ -85,7 +85,7 @@ class LzmaDecoder {
     this.#range = -1;
     this.#code = chunk.length < 5 ? -1 : chunk.readInt32BE(1);
     this.#run(size);
-    // The encoder ends with a code of zero, which is the only check there is.
+    // The encoder ends with a code of zero, which is the only check.
     if (chunk[0] !== 0 || this.#at !== chunk.length || this.#code !== 0) throw new Error('bad LZMA data');
     this.#wrote(size);
     const end = start + size;
@@ -123,7 +123,7 @@ class LzmaDecoder {
       }
       const length = this.#matchLength(positionState);
       const distance = this.#rep0;
-      // An end mark, a distance of 2^32, has no place in LZMA2.
+      // An end mark, a distance of 2^32, is not allowed in LZMA2.
       if (distance < 0 || distance >= reach + done || distance >= dictionary || length > size - done)
         throw new Error('bad LZMA data');
       let from = position - distance - 1;
@@ -137,7 +137,7 @@ class LzmaDecoder {
     }
   }
 
-  /** Reads what a match repeats, into rep0, and gives how long it is. */
+  /** Reads the distance of a match into rep0. @returns its length */
   #matchLength(positionState: number): number {
     const state = this.#state;
     if (this.#bit(IS_REP + state) === 0) {
@@ -200,7 +200,7 @@ class LzmaDecoder {
     return symbol & 0xff;
   }
 
-  /** A number of so many bits, the highest first. The bit is decoded in place, as #bit does: most of the time goes here. */
+  /** A number of so many bits, the highest first. Decodes each bit in place, as #bit does, because most of the time is spent here. */
   #tree(coder: number, bits: number): number {
     const probs = this.#probs;
     const input = this.#input;
@@ -280,14 +280,14 @@ class LzmaDecoder {
   }
 }
 
-/** Unpacks LZMA2, one block after the other. Holds the largest dictionary of them. */
+/** Unpacks LZMA2, one block after the other. Keeps the largest dictionary of them in memory. */
 export class Lzma2 {
   #lzma: { readonly decoder: LzmaDecoder; readonly dictionary: number } | undefined;
 
   /**
    * The content of the next block, up to its end mark, in pieces of at most 2 MiB.
-   * @param dictionary its bytes
-   * @throws Error when it is damaged or cut short
+   * @param dictionary its size in bytes
+   * @throws Error when it is damaged or incomplete
    */
   async *chunks(bytes: ByteReader, dictionary: number): AsyncGenerator<Buffer> {
     if (this.#lzma === undefined || this.#lzma.dictionary < dictionary)

@@ -5,18 +5,18 @@ import { percentDecode } from '../../percent-encoding.ts';
 import { shownUrl } from '../../url.ts';
 import { ByteReader, fileChunks, withFile } from './byte-reader.ts';
 import { ARCHIVE_LIMITS, type ArchiveEntry, type ArchiveLimits, Budget, damagedArchive, guarded } from './entry.ts';
-import { hasTrueChecksum, isBlank, readTar } from './tar.ts';
+import { hasValidChecksum, isBlank, readTar } from './tar.ts';
 
 const PLAIN_FILE_MODE = 0o644;
 
 /**
- * Reads an archive entry by entry: tar, tar packed by gzip, bzip2, xz or zstd, zip; by its content, whatever it is
- * called. A packed file that is no tar is one entry, named by the URL without the compression's ending. Nothing is
- * held in memory but a few chunks (contract section 3, row sources). When all entries and their contents were read,
- * everything was verified: checksums, lengths, and that nothing follows.
+ * Reads an archive entry by entry: tar, tar compressed by gzip, bzip2, xz or zstd, and zip. The format is detected from the content,
+ * not from the name. A compressed file that is not a tar is one entry; its name is that of the URL without the suffix of the
+ * compression. Only a few chunks are held in memory (contract section 3, row sources). When all entries and their contents have been
+ * read, everything has been verified: checksums, lengths, and that no other data follows.
  * @param path a regular file on this machine
  * @param url where it came from, for messages and for the name of a plain file
- * @throws Problem when it is none of these, damaged, cut short, too large, or holds what may not be unpacked
+ * @throws Problem when it has another format, is damaged, incomplete or too large, or contains an entry that must not be unpacked
  */
 export async function* readArchive(
   path: string,
@@ -31,7 +31,7 @@ export async function* readArchive(
     yield* (await import('./zip.ts')).readZip(path, where, budget);
     return;
   }
-  const isEmptyTar = isBlank(start) && start.length > 0 && isSaidToBeTar(url);
+  const isEmptyTar = isBlank(start) && start.length > 0 && isNamedTar(url);
   if (format === undefined && !isEmptyTar) {
     throw new Problem(`neither a tar nor a zip archive: ${describeContent(start)}`, {
       where,
@@ -63,23 +63,23 @@ async function unpack(compression: Compression, path: string, where: string): Pr
 async function* readTarOrFile(bytes: ByteReader, url: string, budget: Budget): AsyncGenerator<ArchiveEntry> {
   const where = shownUrl(url);
   const start = await bytes.peek(START_BYTES);
-  if (isTar(start) || (isBlank(start) && isSaidToBeTar(url))) {
+  if (isTar(start) || (isBlank(start) && isNamedTar(url))) {
     yield* readTar(bytes, where, budget);
     return;
   }
-  if (!isSaidToBeTar(url))
+  if (!isNamedTar(url))
     yield { name: unpackedName(url), kind: 'file', mode: PLAIN_FILE_MODE, modified: undefined, content: bytes.rest() };
-  // To the end in any case: that it is damaged is the better message.
+  // Read to the end in any case: a message about damage is more useful.
   for await (const _ of bytes.rest());
-  if (isSaidToBeTar(url))
+  if (isNamedTar(url))
     throw new Problem(`no tar archive inside: ${describeContent(start)}`, { where, hint: 'check how it was made' });
 }
 
-/** How the bytes of a file are packed, judged by the bytes alone: names and Content-Type lie. */
+/** The format of a file, from its content only: names and Content-Type are not reliable. */
 type Format = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'zip' | 'tar';
 type Compression = Exclude<Format, 'zip' | 'tar'>;
 
-/** So many bytes from the start are enough for detectFormat and describeContent. */
+/** The bytes from the start that detectFormat and describeContent need. */
 const START_BYTES = 512;
 
 const USTAR_AT = 257;
@@ -93,7 +93,7 @@ const SIGNATURES: readonly (readonly [format: Format, pattern: RegExp])[] = [
   ['zip', /^PK(?:\x03\x04|\x05\x06)/],
 ];
 
-const LOOKS: readonly (readonly [what: string, pattern: RegExp])[] = [
+const OTHER_FORMATS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a 7z archive', /^7z\xbc\xaf\x27\x1c/],
   ['a RAR archive', /^Rar!\x1a\x07/],
   ['compressed by compress (.Z)', /^\x1f[\x9d\xa0]/],
@@ -109,7 +109,7 @@ const LOOKS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a JSON document', /^\s*[{[]\s*["\]}{[]/],
 ];
 
-/** The format of a file that starts with these bytes, or undefined when it is none that can be unpacked. */
+/** The format of a file that starts with these bytes; undefined when it cannot be unpacked. */
 export function detectFormat(start: Buffer): Format | undefined {
   const text = start.toString('latin1', 0, START_BYTES);
   const found = SIGNATURES.find(([, pattern]) => pattern.test(text));
@@ -117,28 +117,28 @@ export function detectFormat(start: Buffer): Format | undefined {
   return isTar(start) ? 'tar' : undefined;
 }
 
-/** True when the bytes start with a header of a tar archive: the ustar mark, or (before 1988) just a true checksum. */
+/** True when the bytes start with a tar header: with the ustar mark, or (before 1988) only with a correct checksum. */
 function isTar(start: Buffer): boolean {
   if (start.length < START_BYTES) return false;
-  return start.toString('latin1', USTAR_AT, USTAR_AT + 5) === 'ustar' || hasTrueChecksum(start);
+  return start.toString('latin1', USTAR_AT, USTAR_AT + 5) === 'ustar' || hasValidChecksum(start);
 }
 
-/** What a person would call the content, as in "it looks like an HTML page". */
+/** Describes the content for a person, as in "it looks like an HTML page". */
 export function describeContent(start: Buffer): string {
   if (start.length === 0) return 'it is empty';
   const text = start.toString('latin1', 0, START_BYTES);
-  const look = LOOKS.find(([, pattern]) => pattern.test(text));
+  const look = OTHER_FORMATS.find(([, pattern]) => pattern.test(text));
   if (look !== undefined) return `it looks like ${look[0]}`;
-  if (isBlank(start)) return 'it holds zeros';
+  if (isBlank(start)) return 'it contains only zeros';
   return /^[^\x00-\x08\x0e-\x1a\x1c-\x1f]*$/.test(text) ? 'it looks like text' : 'it looks like no archive at all';
 }
 
-/** Unpacks a gzip file, all of its members. @throws Problem when it is damaged, cut short or followed by something else */
+/** Unpacks a gzip file with all its members. @throws Problem when it is damaged, incomplete or followed by other data */
 async function* gunzip(path: string, where: string): AsyncGenerator<Buffer> {
   const decoder = createGunzip();
   pipeline(Readable.from(fileChunks(path)), decoder, () => {});
   yield* guarded(decoder, where);
-  // The decoder stops at the first zero after a member. Padding is fine there, more data would be lost silently.
+  // The decoder stops at the first zero after a member. Padding is allowed there; other data would be lost silently.
   const { size } = await withFile(path, async (file) => file);
   for await (const chunk of fileChunks(path, decoder.bytesWritten, size)) {
     if (!isBlank(chunk)) throw damagedArchive(where, 'something else follows the compressed data');
@@ -148,20 +148,20 @@ async function* gunzip(path: string, where: string): AsyncGenerator<Buffer> {
 const COMPRESSION_ENDING = /(.)\.(?:gz|bz2|xz|zst)$/i;
 const TAR_NAME = /\.(?:tar(?:\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$/i;
 
-/** True when the URL or path says that it names a tar archive. */
-export function isSaidToBeTar(url: string): boolean {
+/** True when the URL or path has the name of a tar archive. */
+export function isNamedTar(url: string): boolean {
   return TAR_NAME.test(shownUrl(url));
 }
 
 /**
- * The name for the one file that a compressed file holds: the last part of the URL without its compression ending.
- * @throws Problem when the URL ends without a name
+ * The name for the single file in a compressed file: the last part of the URL without the suffix of the compression.
+ * @throws Problem when the URL does not end with a name
  */
 export function unpackedName(url: string): string {
   const last = shownUrl(url).split('/').at(-1) ?? '';
   const name = (hasScheme(url) ? percentDecode(last) : last).replace(COMPRESSION_ENDING, '$1');
   if (/^\.{0,2}$|[/\0]/.test(name)) {
-    throw new Problem('the URL gives no name for the file that it unpacks to', {
+    throw new Problem('the URL has no name for the unpacked file', {
       where: shownUrl(url),
       hint: 'end it with the name of a file, as in /notes.txt.gz',
     });

@@ -7,8 +7,8 @@ import {
   damagedArchive,
   guarded,
   keptMode,
+  normalName,
   refusedEntry,
-  tidyName,
   usableTime,
 } from './entry.ts';
 
@@ -17,7 +17,7 @@ const BLOCK_BYTES = 512;
 const MOST_META_BYTES = 2 ** 20;
 const SPARSE = 'a sparse file, which is not supported: make the archive without --sparse';
 
-/** What extended headers say about the entry that follows them. */
+/** The contents of extended headers, which describe the next entry. */
 interface Extension {
   readonly path?: Buffer;
   readonly linkpath?: Buffer;
@@ -26,15 +26,15 @@ interface Extension {
 }
 
 /**
- * Reads the entries of a tar archive: v7, ustar, pax and GNU, with their long names. Blank blocks are ignored, so archives
- * that were appended to each other are read whole. Labels of volumes are ignored.
- * @throws Problem when the archive is damaged, cut short or holds what is no file, directory or link
+ * Reads the entries of a tar archive: v7, ustar, pax and GNU, with their long names. Blank blocks are ignored, so archives that were
+ * appended to each other are read completely. Volume labels are ignored.
+ * @throws Problem when the archive is damaged, incomplete, or contains anything but files, directories and links
  */
 export async function* readTar(bytes: ByteReader, where: string, budget: Budget): AsyncGenerator<ArchiveEntry> {
   let extension: Extension = {};
   for (let block = await nextBlock(bytes, where); block !== undefined; block = await nextBlock(bytes, where)) {
     if (isBlank(block)) continue;
-    if (!hasTrueChecksum(block)) throw damagedArchive(where, 'bad checksum of a header');
+    if (!hasValidChecksum(block)) throw damagedArchive(where, 'bad checksum of a header');
     const header = decodeTarHeader(block);
     const { type } = header;
     budget.countEntry();
@@ -44,13 +44,13 @@ export async function* readTar(bytes: ByteReader, where: string, budget: Budget)
     }
     if (type === VOLUME_LABEL) {
       const size = checkSize(header.size ?? 0, where);
-      await passOver(new Section(bytes, size), bytes, size, where);
+      await skipBody(new Section(bytes, size), bytes, size, where);
       continue;
     }
     const name = decodeName(extension.path ?? header.name, where);
     if (name === '') throw refusedEntry(name, 'has no name', where);
     const common = {
-      name: tidyName(name),
+      name: normalName(name),
       mode: keptMode(header.mode ?? 0),
       modified: usableTime(extension.mtime ?? new Date((header.modified ?? Number.NaN) * 1000)),
     };
@@ -64,9 +64,9 @@ export async function* readTar(bytes: ByteReader, where: string, budget: Budget)
     else if (kind !== undefined) {
       const target = decodeName(extension.linkpath ?? header.target, where, name);
       if (target === '') throw refusedEntry(name, 'is a link to nowhere', where);
-      yield { ...common, kind, target: kind === 'hardlink' ? tidyName(target) : target };
-    } else throw refusedEntry(name, `is ${NO_FILES[type] ?? 'of a kind that is not supported'}`, where);
-    await passOver(body, bytes, size, where);
+      yield { ...common, kind, target: kind === 'hardlink' ? normalName(target) : target };
+    } else throw refusedEntry(name, `is ${UNSUPPORTED_KINDS[type] ?? 'of a kind that is not supported'}`, where);
+    await skipBody(body, bytes, size, where);
     extension = {};
   }
   if (Object.keys(extension).length > 0) throw damagedArchive(where, new EndedEarly());
@@ -86,7 +86,7 @@ const KINDS: Readonly<Record<string, ArchiveEntry['kind']>> = {
   '7': 'file',
   [GNU_DUMP_DIRECTORY]: 'directory',
 };
-const NO_FILES: Readonly<Record<string, string>> = {
+const UNSUPPORTED_KINDS: Readonly<Record<string, string>> = {
   '3': 'a device',
   '4': 'a device',
   '6': 'a FIFO',
@@ -94,16 +94,16 @@ const NO_FILES: Readonly<Record<string, string>> = {
   M: 'the rest of a file from another volume',
 };
 
-/** How the list of names begins that pixz puts behind a tar. */
+/** The beginning of the list of names that pixz appends to a tar. */
 const PIXZ_INDEX = Buffer.from('a64c322ed614aedb', 'hex');
 
 async function nextBlock(bytes: ByteReader, where: string): Promise<Buffer | undefined> {
   const block = await bytes.peek(BLOCK_BYTES);
   if (block.subarray(0, PIXZ_INDEX.length).equals(PIXZ_INDEX)) {
-    for await (const _ of bytes.rest()); // to its end: that it is damaged has to be seen
+    for await (const _ of bytes.rest()); // read to its end, so that damage is found
     return undefined;
   }
-  // Zeros behind the end, however many, are padding.
+  // Any number of zeros after the end is padding.
   if (block.length < BLOCK_BYTES && !isBlank(block)) throw damagedArchive(where, new EndedEarly());
   return block.length === 0 ? undefined : await bytes.take(block.length);
 }
@@ -122,7 +122,7 @@ async function takeMeta(bytes: ByteReader, size: number | undefined, where: stri
   }
 }
 
-async function passOver(body: Section, bytes: ByteReader, size: number, where: string): Promise<void> {
+async function skipBody(body: Section, bytes: ByteReader, size: number, where: string): Promise<void> {
   try {
     await body.skip();
     await bytes.take((BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES);
@@ -152,7 +152,7 @@ function decodeMeta(type: string, body: Buffer, where: string): Extension {
   };
 }
 
-/** The `LENGTH KEY=VALUE` lines of a pax header, or undefined when they are not that. A value may hold line breaks. */
+/** The `LENGTH KEY=VALUE` lines of a pax header; undefined when they are malformed. A value may contain line breaks. */
 export function decodePax(body: Buffer): ReadonlyMap<string, Buffer> | undefined {
   const records = new Map<string, Buffer>();
   for (let at = 0; at < body.length; ) {
@@ -168,30 +168,30 @@ export function decodePax(body: Buffer): ReadonlyMap<string, Buffer> | undefined
   return records;
 }
 
-/** The text of a name. @param entry whose name it is, where it is not its own */
+/** The text of a name or link target. @param entry the name of the entry, for errors, where it is a target */
 function decodeName(bytes: Buffer, where: string, entry = bytes.toString()): string {
   if (bytes.includes(0)) throw refusedEntry(entry, 'has a NUL in its name', where);
   if (!isUtf8(bytes)) throw refusedEntry(entry, 'has a name that is not UTF-8', where);
   return bytes.toString();
 }
 
-/** A header of a tar archive: v7, ustar, pax or GNU. Names are bytes: an extended header may say better. */
+/** A header of a tar archive: v7, ustar, pax or GNU. Names are bytes, because an extended header may replace them. */
 interface TarHeader {
   readonly name: Buffer;
   readonly target: Buffer;
   /** One character; `0` for the NUL of old archives. */
   readonly type: string;
-  /** Undefined where there is no number; NaN for one that is negative or no safe integer. */
+  /** Undefined where there is no number; NaN for a number that is negative or not a safe integer. */
   readonly size: number | undefined;
   readonly mode: number | undefined;
   /** Seconds since 1970. */
   readonly modified: number | undefined;
 }
 
-/** Decodes the fields of a header whose checksum is true. */
+/** Decodes the fields of a header whose checksum is correct. */
 function decodeTarHeader(block: Buffer): TarHeader {
   const name = untilNul(block.subarray(0, 100));
-  // GNU's `ustar  ` has other fields there.
+  // The `ustar  ` format of GNU has other fields there.
   const prefix = block.toString('latin1', 257, 265) === 'ustar\x0000' ? untilNul(block.subarray(345, 500)) : NONE;
   const size = decodeNumber(block.subarray(124, 136));
   return {
@@ -213,7 +213,7 @@ function untilNul(bytes: Buffer): Buffer {
   return nul < 0 ? bytes : bytes.subarray(0, nul);
 }
 
-/** A number in octal, or where that is too short, as GNU tar does it: the first bit set, then a signed binary one. */
+/** A number: octal digits, or the form of GNU tar for larger ones: the first bit set, then a signed binary number. */
 function decodeNumber(field: Buffer): number | undefined {
   const first = field[0] ?? 0;
   if ((first & 0x80) === 0) {
@@ -228,8 +228,8 @@ function decodeNumber(field: Buffer): number | undefined {
 const CHECKSUM_AT = 148;
 const CHECKSUM_END = 156;
 
-/** True when a header's checksum is that of its bytes. */
-export function hasTrueChecksum(header: Buffer): boolean {
+/** True when the checksum of a header is correct. */
+export function hasValidChecksum(header: Buffer): boolean {
   const written = /^[ \0]*([0-7]+)[ \0]/.exec(header.toString('latin1', CHECKSUM_AT, CHECKSUM_END));
   if (written === null) return false;
   let sum = 0;
@@ -239,7 +239,7 @@ export function hasTrueChecksum(header: Buffer): boolean {
   return sum === parseOctal(written[1] ?? '');
 }
 
-/** True when there is nothing but zeros: the end mark of a tar, which is all that an empty one has. */
+/** True when there are only zeros: the end mark of a tar. An empty tar contains nothing else. */
 export function isBlank(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0);
 }

@@ -1,10 +1,10 @@
-// What xz may do to bytes before it compresses them, undone: the difference to an earlier byte, and for programs the
-// absolute targets of branches ("BCJ"), which repeat more often than relative ones. After liblzma's src/liblzma/simple.
+// Undoes the filters that xz may apply before it compresses: the difference to an earlier byte, and for programs the absolute
+// targets of branches ("BCJ"), which repeat more often than relative ones. Source: liblzma, src/liblzma/simple.
 
-/** Takes the next bytes and gives those that are done. The last call has `isLast`, and gives all that is left. */
+/** Gets the next bytes and returns those that are finished. The last call has `isLast` and returns all that are left. */
 export type Filter = (bytes: Buffer, isLast: boolean) => Buffer;
 
-/** Makes the filter of that number (xz file format, section 5.3) and properties, or undefined when there is no such. */
+/** Makes the filter with this number (xz file format, section 5.3) and properties; undefined for an unknown one. */
 export function makeFilter(id: number, properties: Buffer): Filter | undefined {
   const [size] = properties.length === 1 ? properties : [];
   if (id === DELTA) return size === undefined ? undefined : delta(size + 1);
@@ -29,13 +29,13 @@ function delta(distance: number): Filter {
 }
 
 interface Branch {
-  /** As many bytes as an instruction needs to be seen whole. */
+  /** Bytes of the longest instruction. */
   readonly width: number;
   readonly step: number;
   /**
    * Changes the instruction at `at`.
-   * @param pc where that is in the program
-   * @returns how many bytes to go on by, or undefined for one step
+   * @param pc its position in the program
+   * @returns how many bytes to advance; undefined for one step
    */
   convert(bytes: Buffer, at: number, pc: number): number | undefined;
 }
@@ -64,7 +64,7 @@ const BRANCHES: ReadonlyMap<number, () => Branch> = new Map([
   [0x0b, () => ({ width: 8, step: 2, convert: riscV })],
 ]);
 
-/** CALL and JMP. What looks like one within another is told by where the last ones were. */
+/** CALL and JMP. Bytes that only look like one, inside another, are recognised by the positions of the last ones. */
 function x86(): Branch {
   let mask = 0;
   let last = -5 >>> 0;
@@ -153,7 +153,7 @@ function arm64(bytes: Buffer, at: number, pc: number): undefined {
   }
 }
 
-/** JAL, and pairs of AUIPC and what uses its result. Pairs that only look converted are kept apart from those that are. */
+/** JAL, and pairs of AUIPC and the instruction that uses its result. Pairs that only look converted are distinguished from real ones. */
 function riscV(bytes: Buffer, at: number, pc: number): number | undefined {
   const word = bytes.readInt32LE(at);
   if ((word & 0xff) === 0xef) {

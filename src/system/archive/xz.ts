@@ -25,8 +25,8 @@ const CHECKSUMS: ReadonlyMap<number, () => Checksum> = new Map([
 ]);
 
 /**
- * Unpacks an xz file, all of its streams (xz file format 1.2.1). Every checksum and size that it holds is compared.
- * @throws Problem when it is damaged, cut short, or packed with an option that is not known here
+ * Unpacks an xz file with all its streams (xz file format 1.2.1). All its checksums and sizes are verified.
+ * @throws Problem when it is damaged, incomplete, or compressed with an option that is not supported here
  */
 export async function* unxz(path: string, where: string): AsyncGenerator<Buffer> {
   yield* guarded(decodeStreams(new ByteReader(fileChunks(path)), where), where);
@@ -40,7 +40,7 @@ async function* decodeStreams(bytes: ByteReader, where: string): AsyncGenerator<
       // Streams may be followed by zeros, four at a time.
       const end = bytes.taken;
       await bytes.skipZeros();
-      if ((bytes.taken - end) % 4 !== 0) throw new Error('its padding is out of bounds');
+      if ((bytes.taken - end) % 4 !== 0) throw new Error('its padding is invalid');
     } while ((await bytes.peek(1)).length > 0);
   } finally {
     await bytes.close();
@@ -52,7 +52,7 @@ async function* decodeStream(bytes: ByteReader, decoder: Lzma2, where: string): 
   if (header.toString('hex', 0, 6) !== HEADER_MAGIC) throw new Error('something else follows the compressed data');
   verifyCrc32(header.subarray(6, 8), header.readUInt32LE(8));
   const checksum = CHECKSUMS.get(header.readUInt16BE(6));
-  if (checksum === undefined) throw lacks('a checksum of this kind', where);
+  if (checksum === undefined) throw unsupported('a checksum of this kind', where);
   const records = new Records();
   for (let size = await bytes.take(1); size[0] !== 0; size = await bytes.take(1)) {
     const start = bytes.taken - 1;
@@ -67,8 +67,8 @@ async function* decodeStream(bytes: ByteReader, decoder: Lzma2, where: string): 
     }
     const packed = bytes.taken - dataStart;
     if ((block.packed ?? packed) !== packed || (block.unpacked ?? unpacked) !== unpacked)
-      throw new Error('a size that is not true');
-    if (!(await bytes.take(-packed & 3)).every((byte) => byte === 0)) throw new Error('its padding is out of bounds');
+      throw new Error('a wrong size');
+    if (!(await bytes.take(-packed & 3)).every((byte) => byte === 0)) throw new Error('its padding is invalid');
     const expected = sum.digest();
     const unpadded = dataStart - start + packed + expected.length;
     if (!(await bytes.take(expected.length)).equals(expected)) throw new Error(BAD_CHECKSUM);
@@ -80,13 +80,13 @@ async function* decodeStream(bytes: ByteReader, decoder: Lzma2, where: string): 
   const written = await bytes.take(12);
   verifyCrc32(written.subarray(4, 10), written.readUInt32LE());
   if (!written.subarray(4, 10).equals(footer) || written.toString('latin1', 10) !== FOOTER_MAGIC)
-    throw new Error('its end does not fit its content');
+    throw new Error('its footer does not match its content');
 }
 
 interface BlockHeader {
   readonly packed: number | undefined;
   readonly unpacked: number | undefined;
-  /** As they are to be undone. */
+  /** In the order in which they have to be undone. */
   readonly filters: readonly Filter[];
   /** Bytes. */
   readonly dictionary: number;
@@ -104,14 +104,15 @@ async function readBlockHeader(bytes: ByteReader, size: Buffer, where: string): 
   const filters: Filter[] = [];
   for (let left = flags & 3; left > 0; left -= 1) {
     const filter = makeFilter(fields.number(), fields.take(fields.number()));
-    if (filter === undefined) throw lacks('this filter', where);
+    if (filter === undefined) throw unsupported('this filter', where);
     filters.unshift(filter);
   }
   const isLzma2 = fields.number() === LZMA2;
   const [code = 0] = fields.take(fields.number());
-  if (!isLzma2 || (flags & 0x3c) !== 0 || fields.rest().some((byte) => byte !== 0)) throw lacks('this filter', where);
+  if (!isLzma2 || (flags & 0x3c) !== 0 || fields.rest().some((byte) => byte !== 0))
+    throw unsupported('this filter', where);
   const dictionary = (2 | (code & 1)) * 2 ** ((code >> 1) + 11);
-  if (dictionary > MOST_DICTIONARY_BYTES) throw lacks('a dictionary of more than 64 MiB', where);
+  if (dictionary > MOST_DICTIONARY_BYTES) throw unsupported('a dictionary of more than 64 MiB', where);
   return { packed, unpacked, filters, dictionary };
 }
 
@@ -122,7 +123,7 @@ async function* filtered(chunks: AsyncIterable<Buffer>, filters: readonly Filter
   if (filters.length > 0) yield undo(Buffer.alloc(0), true);
 }
 
-/** What the index of a stream must hold: it repeats the sizes of the blocks. */
+/** The expected index of a stream: it repeats the sizes of the blocks. */
 class Records {
   #count = 0;
   #length = 0;
@@ -135,10 +136,10 @@ class Records {
     this.#count += 1;
   }
 
-  /** Reads an index after its first byte. @returns how long it is @throws Error when it does not fit */
+  /** Reads an index after its first byte. @returns its length @throws Error when it does not match */
   async compare(bytes: ByteReader): Promise<number> {
     const head = Buffer.concat([Buffer.alloc(1), encodeNumber(this.#count)]);
-    const misfit = new Error('its index does not fit its content');
+    const misfit = new Error('its index does not match its content');
     if (!(await bytes.take(head.length - 1)).equals(head.subarray(1))) throw misfit;
     let own = 0;
     let whole = crc32(head);
@@ -211,19 +212,19 @@ function verifyCrc32(bytes: Buffer, written: number): void {
   if (crc32(bytes) !== written) throw new Error(BAD_CHECKSUM);
 }
 
-function lacks(what: string, where: string): Problem {
-  return new Problem(`the xz decoder does not support ${what}`, { where, hint: 'make the file by plain xz -6' });
+function unsupported(what: string, where: string): Problem {
+  return new Problem(`the xz decoder does not support ${what}`, { where, hint: 'compress the file with plain xz -6' });
 }
 
 /** CRC-64 of ECMA-182, reflected: xz's own checksum. */
 const POLYNOMIAL = 0xc96c5795d7870f42n;
-/** Bytes that are taken at a time. */
+/** Bytes that are processed at a time. */
 const STEP = 4;
 
 /** For each of the bytes of a step, the low and the high halves of the remainders. */
 const [LOW, HIGH] = makeTables();
 
-/** A checksum that goes on with each piece. The digest is 8 bytes, the lowest first. */
+/** A checksum that is updated with each piece. The digest has 8 bytes, the lowest first. */
 class Crc64 {
   #low = -1;
   #high = -1;

@@ -11,8 +11,8 @@ import {
   damagedArchive,
   guarded,
   keptMode,
+  normalName,
   refusedEntry,
-  tidyName,
   usableTime,
 } from './entry.ts';
 
@@ -27,13 +27,13 @@ const TYPES: ReadonlyMap<number, 'file' | 'directory' | 'symlink'> = new Map([
   [0o040000, 'directory'],
   [0o120000, 'symlink'],
 ]);
-/** As much as Linux takes for a link. */
+/** The longest target of a link on Linux. */
 const MOST_TARGET_BYTES = 4096;
 
 /**
- * Reads the entries of a zip archive, with modes and links as Unix tools note them. Sizes and checksums are verified,
- * names that are absolute or hold `..` are refused.
- * @throws Problem when it is damaged, cut short, encrypted, or holds what is no file, directory or link
+ * Reads the entries of a zip archive, with modes and links as Unix tools store them. Sizes and checksums are verified. Absolute names
+ * and names with `..` are refused.
+ * @throws Problem when it is damaged, incomplete, encrypted, or contains anything but files, directories and links
  */
 export async function* readZip(path: string, where: string, budget: Budget): AsyncGenerator<ArchiveEntry> {
   let zip: ZipFile;
@@ -42,7 +42,7 @@ export async function* readZip(path: string, where: string, budget: Budget): Asy
   } catch (error) {
     throw damagedArchive(where, error);
   }
-  zip.on('error', () => {}); // told through the iterator too; without a listener it would end the process
+  zip.on('error', () => {}); // the iterator throws it, too; without a listener it would end the process
   try {
     for await (const entry of entriesOf(zip, where)) {
       budget.countEntry();
@@ -53,13 +53,13 @@ export async function* readZip(path: string, where: string, budget: Budget): Asy
   }
 }
 
-/** Opens the file with a reader of our own: the library's throws, where nobody catches it, for a place far out of the file. */
+/** Opens the file with a reader of our own: that of the library throws an uncaught error for a position far outside the file. */
 async function openBounded({ RandomAccessReader, ...yauzl }: typeof Yauzl, path: string): Promise<ZipFile> {
   const fd = openSync(path, 'r');
   const { size } = fstatSync(fd);
   class Reader extends RandomAccessReader {
     override _readStreamForRange(start: number, end: number) {
-      return createReadStream(path, { start, end: end - 1 }); // whoever ends it early closes it
+      return createReadStream(path, { start, end: end - 1 }); // closed by the code that ends it early
     }
     override read(
       buffer: Buffer,
@@ -98,7 +98,7 @@ async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Bu
   const kind = isMarkedDirectory ? 'directory' : TYPES.get(unix & TYPE_BITS);
   if (kind === undefined) throw refusedEntry(raw, 'is a device, FIFO or socket', where);
   const common = {
-    name: tidyName(raw),
+    name: normalName(raw),
     mode: keptMode(unix) || (kind === 'directory' ? DEFAULT_DIRECTORY_MODE : DEFAULT_FILE_MODE),
     modified: usableTime(zipTime(entry)),
   };
@@ -106,7 +106,7 @@ async function decodeEntry(zip: ZipFile, entry: Entry, where: string, budget: Bu
   if (entry.isEncrypted()) {
     throw new Problem(`the zip archive is encrypted (its entry ${JSON.stringify(raw)})`, {
       where,
-      hint: 'make it without a password',
+      hint: 'create it without a password',
     });
   }
   if (!entry.canDecodeFileData()) {
@@ -147,7 +147,7 @@ async function readTarget(content: AsyncIterable<Buffer>, name: string, where: s
   return target;
 }
 
-// Names and times of zip archives, as Info-ZIP's unzip takes them on Linux.
+// Names and times of zip archives, read as Info-ZIP's unzip does on Linux.
 
 const UTF8_FLAG = 0x800;
 const UNICODE_PATH = 0x7075;
@@ -156,15 +156,15 @@ const OLD_TIMESTAMP = 0x5855;
 const HAS_MODIFIED = 1;
 /** MS-DOS and OS/2, whose names are in the code page of their consoles. */
 const CODE_PAGE_HOSTS: ReadonlySet<number> = new Set([0, 6]);
-/** From 128 on; what is below is ASCII. */
+/** From 128 on; lower codes are ASCII. */
 const CODE_PAGE_437 =
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
 
 /**
- * The name of an entry: what the Unicode path field says, where it is there for this very name; else UTF-8 where it is
- * marked as that, or where it was made elsewhere than in DOS and is that; else of code page 437. A name of DOS with
- * nothing but backslashes has slashes instead.
- * @throws Problem when it is none, marked as UTF-8 and is not, absolute, or holds `..`
+ * The name of an entry. It is taken from the Unicode path field, if there is one for this name. Otherwise it is UTF-8, if it is
+ * marked as UTF-8, or if it is valid UTF-8 and was not made on DOS. Otherwise it is in code page 437. In a name from DOS with only
+ * backslashes, these become slashes.
+ * @throws Problem when it is empty, absolute, has `..`, or is marked as UTF-8 and is not
  */
 function zipName(entry: Entry, where: string): string {
   const raw = entry.fileNameRaw;
@@ -183,14 +183,14 @@ function zipName(entry: Entry, where: string): string {
   return name;
 }
 
-/** When the file was changed last: in UTC where a field says so, else by the clock on the wall here. */
+/** When the file was changed last: in UTC where a field has it, otherwise in local time. */
 function zipTime(entry: Entry): Date {
   const { lastModFileDate: date, lastModFileTime: time } = entry;
   const year = 1980 + (date >> 9);
   const month = Math.max(((date >> 5) & 0xf) - 1, 0);
   const local = new Date(year, month, date & 0x1f, time >> 11, (time >> 5) & 0x3f, (time & 0x1f) * 2);
   const seconds = secondsOf(entry);
-  // Below zero it overflowed in 2038, or is from before 1970 and not believed.
+  // A negative number either overflowed in 2038, or is from before 1970 and is ignored.
   if (seconds === undefined || (seconds < 0 && year < 2038)) return local;
   return new Date((seconds >>> 0) * 1000);
 }

@@ -14,9 +14,9 @@ const MOST_AT_ONCE = 2 ** 20;
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 
 /**
- * Unpacks a zstd file, all of its frames (parallel compressors write many). Node's decoder drops frames that follow the
- * first one within a chunk, so the frames are told apart here (RFC 8878, section 3) and decoded one by one.
- * @throws Problem when it is damaged, cut short or followed by something else
+ * Unpacks a zstd file with all its frames (parallel compressors write many). Node's decoder drops the frames that follow the first
+ * one in a chunk, so the frames are separated here (RFC 8878, section 3) and decoded one by one.
+ * @throws Problem when it is damaged, incomplete or followed by other data
  */
 export async function* unzstd(path: string, where: string): AsyncGenerator<Buffer> {
   try {
@@ -25,7 +25,7 @@ export async function* unzstd(path: string, where: string): AsyncGenerator<Buffe
     if (errnoOf(error) === WINDOW_TOO_LARGE) {
       throw new Problem('the zstd file needs more than 128 MiB of memory', {
         where,
-        hint: 'make it without --long',
+        hint: 'compress it without --long',
         cause: error,
       });
     }
@@ -48,7 +48,7 @@ async function* decodeFrames(bytes: ByteReader): AsyncGenerator<Buffer> {
   }
 }
 
-/** A small frame is decoded at once: to make a stream for each of thousands takes long. */
+/** Decodes a frame. A small one is decoded in one call, because thousands of streams would take long. */
 async function* decodeFrame(frame: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;

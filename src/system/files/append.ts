@@ -2,19 +2,19 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, renameSync, unlin
 import { systemClock } from '../clock.ts';
 import type { Directory } from './directory.ts';
 
-/** A file that stays open for a moment: the next line of a log comes soon, and opening it again would cost more than writing. */
+/** Keeps a file open for a moment: the next log line comes soon, and opening the file again would cost more than writing. */
 interface KeptOpen {
-  /** Its descriptor; undefined where it has to be opened anew: it was closed or removed, or is no longer as it should be. */
+  /** Its descriptor; undefined where the file has to be opened again: it was closed or removed, is too large, or has another mode. */
   take(path: string, mode: number, mostBytes: number): number | undefined;
   keep(path: string, fd: number): void;
 }
 
-/** Milliseconds. What logrotate has renamed gets our lines for this long. */
-const MOMENT = 500;
+/** Milliseconds. A file that logrotate has renamed gets our lines for at most this long. */
+const KEPT_OPEN = 500;
 
 const PERMISSIONS = 0o7777;
 
-/** Keeps the file that was written last open for half a second. */
+/** Keeps the last written file open for half a second. */
 export function keepOpen(): KeptOpen {
   let kept: { readonly path: string; readonly fd: number; readonly since: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +28,7 @@ export function keepOpen(): KeptOpen {
       if (kept === undefined) return undefined;
       const now = fstatSync(kept.fd);
       const isFit = now.nlink > 0 && now.size <= mostBytes && (now.mode & PERMISSIONS & ~mode) === 0;
-      if (isFit && kept.path === path && systemClock.elapsed() - kept.since < MOMENT) return kept.fd;
+      if (isFit && kept.path === path && systemClock.elapsed() - kept.since < KEPT_OPEN) return kept.fd;
       close();
       return undefined;
     },
@@ -36,32 +36,32 @@ export function keepOpen(): KeptOpen {
       if (kept?.fd === fd) return;
       close();
       kept = { path, fd, since: systemClock.elapsed() };
-      // Also where nothing more is written: the file system may have to be unmounted.
-      timer = setTimeout(close, MOMENT).unref();
+      // Closed even if nothing more is written: somebody may want to unmount the file system.
+      timer = setTimeout(close, KEPT_OPEN).unref();
     },
   };
 }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-/** Milliseconds after which a lock is what a killed process left. */
+/** Milliseconds after which a lock counts as left by a killed process. */
 const STALE = 60_000;
 
 /**
- * Renames the file `name` to `name`.1, which is replaced, when it has more than `mostBytes`. Of several processes at once
- * one does it: a second rename would put the new file over the old one. Who finds another one at it goes on with the file as
- * it is, since nothing here is worth waiting for.
- * @returns false when the file is still the one that it was
+ * Renames the file `name` to `name`.1, which is replaced, when it has more than `mostBytes`. Only one process at a time does this: a
+ * second rename would overwrite the old log with the new one. A process that finds the lock taken goes on with the file as it is,
+ * because rotation is not worth waiting for.
+ * @returns false when the file was not renamed
  */
 export function rotate(parent: Directory, name: string, mostBytes: number): boolean {
   const lock = parent.at(`.${name}.cfntools-rotation`);
   if (!tryLock(lock)) return false;
   try {
-    // It may have been done between our look and our lock.
+    // Another process may have renamed it before we took the lock.
     const present = lstatSync(parent.at(name), { throwIfNoEntry: false });
     if (present?.isFile() && present.size > mostBytes) renameSync(parent.at(name), parent.at(`${name}.1`));
     return true;
   } catch {
-    return false; // a directory is in the way, say: too long a log is better than none
+    return false; // for example, NAME.1 is a directory: a log that is too long is better than none
   } finally {
     remove(lock);
   }
@@ -73,7 +73,7 @@ function tryLock(lock: string): boolean {
     return true;
   } catch {
     const present = lstatSync(lock, { throwIfNoEntry: false });
-    // The next line of the log finds it gone.
+    // The next log line will find it removed.
     if (present !== undefined && Date.now() - present.mtimeMs > STALE) remove(lock);
     return false;
   }

@@ -22,14 +22,14 @@ import {
 } from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
-/** Linux's O_PATH, for directories that we may pass through but not list. Node has no name for it. */
+/** Linux's O_PATH, for directories that we may pass through but not list. Node has no constant for it. */
 const O_PATH = 0o10000000;
 
-/** An open directory. Its children are reached through the handle, so nobody can replace a parent meanwhile. */
+/** An open directory. Its children are reached through the handle, so nobody can replace a parent in the meantime. */
 export interface Directory {
-  /** The user it belonged to when it was opened. */
+  /** Its owner when it was opened. */
   readonly uid: number;
-  /** The path by which the kernel reaches a child of this very directory. */
+  /** The path by which the kernel reaches a child of this directory, even after a rename. */
   at(name: string): string;
   close(): void;
 }
@@ -40,14 +40,14 @@ export interface Made {
   readonly name: string;
 }
 
-/** What is left of the path: a name, or the place where the text of a link ends. */
+/** A part of the path that is still ahead: a name, or the end of the target of a link. */
 type Ahead = string | { readonly link: string; readonly owners: Owners };
 
 /**
- * Opens a directory below the root, one component at a time: links are resolved inside the root, `..` stops at it, and a
- * step that only another user could want is refused (unsafe-path.ts).
- * @param make the missing directories, 0755 whatever the umask; `private`: the last one 0700
- * @param onMade called in the end with the directories that were made, outermost first, and open handles of their parents,
+ * Opens a directory below the root, one component at a time. Links are resolved inside the root, `..` stops at it, and unsafe steps
+ * are refused (unsafe-path.ts).
+ * @param make whether missing directories are made, 0755 whatever the umask; `private`: the last one 0700
+ * @param onMade called in the end with the directories that were made, outermost first, and the open handles of their parents,
  * which it has to close
  * @throws Problem for an unsafe path and too many links, otherwise the system's error; what was made is removed again
  */
@@ -79,7 +79,7 @@ export function openDirectoryBelow(
           const from = { path: here(), uid: parent.uid };
           stack.pop()?.close();
           names.pop();
-          // Within the text of a link it is the end that counts.
+          // In the target of a link, only its end is checked.
           const uid = stack[stack.length - 1]?.uid ?? parent.uid;
           if (linksAhead === 0) refuseUnsafeParent(root, from, { path: here(), uid });
         }
@@ -95,7 +95,7 @@ export function openDirectoryBelow(
         if (code === 'ENOENT' && make !== false) {
           const isLast = ahead.every((name) => name === '' || name === '.');
           if (makeChild(parent, next, isLast && make === 'private' ? 0o700 : 0o755))
-            made.push({ parent: again(parent), name: next });
+            made.push({ parent: reopen(parent), name: next });
           ahead.unshift(next);
         } else if (code === 'ENOTDIR' || code === 'ELOOP') {
           const link = linkOf(root, parent, next);
@@ -121,13 +121,13 @@ export function openDirectoryBelow(
   }
 }
 
-/** Removes the directories that were made, as far as they are empty, and nothing else; innermost first. */
+/** Removes the directories that were made and are empty, and nothing else; innermost first. */
 export function removeMade(made: readonly Made[]): void {
   for (const { parent, name } of made.toReversed()) {
     try {
       rmdirSync(parent.at(name));
     } catch {
-      return; // somebody uses it, and so the directories around it
+      return; // it is in use, and so are the directories around it
     }
   }
 }
@@ -137,7 +137,7 @@ export function closeMade(made: readonly Made[]): void {
   for (const { parent } of made) parent.close();
 }
 
-/** Without /proc (a bare chroot), plain paths are used instead of handles: the same result, without the protection from races. */
+/** Without /proc (a bare chroot), plain paths are used instead of handles: the result is the same, without protection from races. */
 const handlesWork = existsSync('/proc/self/fd');
 
 /** The path by which the kernel reaches an open file, even when it was renamed or removed. */
@@ -161,7 +161,7 @@ export function openChild(parent: Directory, name: string): Directory {
 }
 
 /** A second handle of an open directory. */
-function again(directory: Directory): Directory {
+function reopen(directory: Directory): Directory {
   const path = directory.at('.');
   return handleOf(openSync(path, O_PATH | O_DIRECTORY), path);
 }
@@ -180,7 +180,7 @@ function handleOf(fd: number, path: string): Directory {
 
 /** @returns false when it already exists */
 function makeChild(parent: Directory, name: string, mode: number): boolean {
-  // The umask is for what users make by hand. It is set back at once, since children inherit it.
+  // The umask must not change the mode. It is set back at once, because children inherit it.
   const umask = process.umask(0);
   try {
     mkdirSync(parent.at(name), mode);
@@ -196,7 +196,7 @@ function makeChild(parent: Directory, name: string, mode: number): boolean {
 /** A symbolic link that may be followed. */
 export interface Link {
   readonly target: string;
-  /** Who must own what it leads to. */
+  /** The users who must own its target. */
   readonly owners: Owners;
 }
 
@@ -212,10 +212,10 @@ export function linkOf(root: Root, parent: Directory, name: string): Link | unde
     const owners = ownersOfEnd(root, name, lstatSync(parent.at('.')), link);
     try {
       const target = readlinkSync(parent.at(name));
-      // The text and its owner are those of one link, or else somebody is changing it right now.
+      // The target and the owner must be those of the same link: it may be changing right now.
       if (lstatSync(parent.at(name)).ino === link.ino) return { target, owners };
     } catch (error) {
-      // It is gone, or no longer a link: look again. Some links in /proc can never be read and fail in the same way.
+      // It is gone, or no longer a link: try again. Some links in /proc can never be read and fail in the same way.
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'EINVAL') throw error;
     }
   }

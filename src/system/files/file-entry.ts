@@ -17,7 +17,7 @@ export interface Entry extends Attributes {
   readonly modified: Date;
 }
 
-/** What a stat says, in our words. */
+/** The entry that a stat describes. */
 export function entryOf(stats: Stats): Entry {
   const kind = stats.isFile()
     ? 'file'
@@ -36,22 +36,22 @@ export function entryOf(stats: Stats): Entry {
   };
 }
 
-/** What a look at a path tells. */
+/** What is at a path. */
 export interface Look extends Entry {
   /**
-   * True for what a stranger has put into a directory where everybody may write: neither root, nor the user who runs this
-   * process, nor the owner of the directory.
+   * True for an entry in a directory where everybody may write that belongs to a stranger: not root, not the user who runs this
+   * process, and not the owner of the directory.
    */
   readonly isPlanted: boolean;
-  /** The text of a symbolic link. */
+  /** The target of a symbolic link, as written. */
   readonly target: string | undefined;
-  /** True for a regular file that has just the bytes that it was compared with. */
+  /** True for a regular file with exactly the bytes that it was compared with. */
   readonly isSame: boolean;
 }
 
 /**
- * Looks at what lies in an open directory.
- * @param path by which the user knows it
+ * Looks at an entry of an open directory.
+ * @param path of the entry, for messages
  * @throws Problem when a file of the same size cannot be read, otherwise the system's error
  */
 export function lookAt(root: Root, parent: Directory, name: string, path: string, content?: Uint8Array): Look {
@@ -79,7 +79,7 @@ function hasContent(at: string, path: string, content: Uint8Array): boolean {
       position += got;
     }
   } catch (error) {
-    // Somebody has just put a link there.
+    // It has just become a link.
     if (errnoOf(error) === 'ELOOP') return false;
     throw fileProblem('cannot read', path, error);
   } finally {

@@ -1,8 +1,8 @@
 import { errnoOf, Problem, type ProblemCode } from '../../errors.ts';
 
-/** What an errno name means, for a hint; the name itself where there is no more to say. */
+/** The meaning of an errno name, for a hint; the name itself where there is none here. */
 export function reasonOf(code: string): string {
-  // Each start meets this one. The others are a function of their own, so that they are not in the code cache.
+  // Every start needs this one. The others are in a function of their own, so that they are not in the code cache.
   return code === 'ENOENT' ? 'no such file or directory' : rarerReasonOf(code);
 }
 
@@ -34,7 +34,7 @@ function rarerReasonOf(code: string): string {
     : `${what}, run it as root`;
 }
 
-/** What a caller can do about an errno name of a file operation; undefined where that makes no difference. */
+/** The code for an errno name of a file operation; undefined where callers do not distinguish it. */
 function codeFor(errno: string): ProblemCode | undefined {
   switch (errno) {
     case 'ENOENT':
@@ -56,8 +56,8 @@ function codeFor(errno: string): ProblemCode | undefined {
 }
 
 /**
- * Turns what a file operation threw into a Problem with the path as the user knows it.
- * @throws the error itself when it did not come from the system: a bug
+ * Turns an error of a file operation into a Problem with the path as the user knows it.
+ * @throws the error itself when it did not come from the system, which is a bug
  */
 export function fileProblem(verb: string, path: string, error: unknown): Problem {
   if (error instanceof Problem) {
@@ -70,7 +70,7 @@ export function fileProblem(verb: string, path: string, error: unknown): Problem
 }
 
 /**
- * What Node threw where no door has made a Problem of it: a refusal by the system is the machine's fault, and no bug.
+ * A Problem for an error of Node that no door has caught: an error of the system has its cause on the machine and is not a bug.
  * @returns undefined for anything else
  */
 export function machineProblem(error: unknown): Problem | undefined {
@@ -78,9 +78,9 @@ export function machineProblem(error: unknown): Problem | undefined {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (syscall !== undefined && code !== undefined)
     return new Problem(`${syscall} failed`, { where: path, hint: reasonOf(code), cause: error });
-  // Of Node and of V8: a text of half a gigabyte and more, or more memory than there is.
+  // Messages of Node and V8 for a text of half a gigabyte or more, or for too little memory.
   const isTooLarge =
     /^(?:Invalid string length|Array buffer allocation failed|Invalid typed array length|Cannot create a string)/;
   if (code !== 'ERR_FS_FILE_TOO_LARGE' && !isTooLarge.test(error.message)) return undefined;
-  return new Problem('too large for the memory that there is', { hint: error.message, cause: error });
+  return new Problem('too large for the available memory', { hint: error.message, cause: error });
 }

@@ -22,7 +22,7 @@ import { linkedPath, MOST_LINKS, splitPath } from './path.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import {
   type Attributes,
-  giveAttributes,
+  applyAttributes,
   guardStaged,
   type Placed,
   putInPlace,
@@ -41,7 +41,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** A state of a file. */
 interface FileVersion {
   readonly id: string;
-  /** When the file was changed last, its attributes included. */
+  /** When the file or its attributes were changed last. */
   readonly changed: Date;
 }
 
@@ -51,26 +51,26 @@ interface PassedLink {
   readonly owners: Owners;
 }
 
-/** The one door to files. All paths are absolute, and lie below the root that the door was made with. */
+/** The one door to files; createFileSystem opens it. All paths are absolute and lie below its root. */
 export interface FileSystem {
-  /** The directory that paths are taken below; `/` for the running machine. */
+  /** The directory below which all paths lie; `/` for the running machine. */
   readonly root: string;
-  /** The whole file, links followed below the root. @throws Problem when it cannot be read or has more than `mostBytes` */
+  /** The whole file. Links are followed below the root. @throws Problem when it cannot be read or has more than `mostBytes` */
   read(path: string, mostBytes?: number): Buffer;
-  /** As read, for a file that may be larger than memory: `take` gets it piece by piece. */
+  /** As read, for a file that may be larger than memory: `take` gets it in pieces. */
   readPieces(path: string, take: (piece: Buffer) => void): void;
   /** As read, but undefined when there is no such file. */
   readIfPresent(path: string, mostBytes?: number): Buffer | undefined;
   /** The entry at the path itself (a link is not followed), or undefined. */
   entry(path: string): Entry | undefined;
-  /** As entry, with all else that a look at the path tells. @param content what a regular file is compared with */
+  /** As entry, with more about it. @param content that a regular file is compared with */
   look(path: string, content?: Uint8Array): Look | undefined;
-  /** What differs as soon as the regular file at the path is another one or is changed; undefined where there is none. */
+  /** A value that changes when the regular file at the path is changed or replaced; undefined where there is none. */
   version(path: string): FileVersion | undefined;
-  /** The text of a symbolic link. */
+  /** The target of a symbolic link, as written. */
   linkTarget(path: string): string;
   /**
-   * What tells whether two paths lead to one file or directory, links followed: it has the same identity by any of its paths.
+   * Identifies the file or directory that a path leads to, links followed: two paths to the same one have the same identity.
    * @returns undefined where nothing can be reached: a broken or circular link, an unsafe path
    */
   identity(path: string): string | undefined;
@@ -78,50 +78,51 @@ export interface FileSystem {
   isDirectory(path: string): boolean;
   names(path: string): string[];
   /**
-   * Puts a file in place in one step: written beside, given owner and mode, flushed, renamed. Until then, and after a
-   * kill or a power cut, the old file stands. A link at the path is replaced, not followed; missing parents are made.
+   * Writes a file in one step: a temporary file beside it is written, gets owner and mode, is flushed and renamed. Until then, and
+   * after a kill or a power cut, the old file is still there. A link at the path is replaced, not followed; missing parents are made.
    */
   write(path: string, content: Uint8Array, attributes: Attributes): Placed;
-  /** As write, for content that comes piece by piece. */
+  /** As write, for content that arrives in pieces. */
   stage(path: string): StagedFile;
-  /** Removes what a killed run left beside the path. */
+  /** Removes the temporary files that killed runs left beside the path. */
   sweep(path: string): void;
   /** True when the regular file at the path has the same bytes as the open or staged file at the real path `other`. */
   isSame(path: string, other: string): boolean;
-  /** True when both paths lead to one directory, by links or because it is mounted twice; false when there is none. */
+  /** True when both paths lead to the same directory, by links or because it is mounted twice; false when one does not exist. */
   isSameDirectory(one: string, other: string): boolean;
-  /** Puts a symbolic link in place in one step. */
+  /** Writes a symbolic link in one step. */
   writeLink(path: string, target: string): void;
   /** Changes owner and mode of the file or directory itself. */
   setAttributes(path: string, attributes: Attributes): void;
   /**
-   * Appends to a file that only we can read; made when it is not there. A link is followed where none but root can change it.
-   * @param mostBytes a file that has more is first renamed to `path`.1, and begun anew
+   * Appends to a file, which is made if it does not exist. A link is followed only where nobody but root can change it.
+   * @param mode the file has at most these permissions
+   * @param mostBytes a larger file is first renamed to `path`.1, and a new one is begun
    */
   append(path: string, text: string, mode: number, mostBytes?: number): void;
-  /** Makes the directory and its parents, 0755 whatever the umask. Returns false when it was there. @throws Problem */
+  /** Makes the directory and its parents, 0755 whatever the umask. @returns false when it already existed @throws Problem */
   makeDirectory(path: string): boolean;
-  /** As makeDirectory, and the directory itself is ours alone from its first moment if it is made. @throws Problem */
+  /** As makeDirectory; if the directory itself is made, it is private to us from the first moment. @throws Problem */
   makePrivateDirectory(path: string): void;
   /** As makeDirectory, and opens it for work inside it; what was made can be removed again. @throws Problem */
   openMadeDirectory(path: string): MadeDirectory;
   /** Opens a directory for work inside it. @throws Problem */
   openDirectory(path: string): OpenDirectory;
   /**
-   * Makes a private directory to put files together in, on the file system of `path`, which need not be there yet.
-   * @param verb what errors say could not be done; `cannot unpack` when left out
+   * Makes a private directory for preparing files, on the file system of `path`, which need not exist yet.
+   * @param verb for errors, what could not be done; `cannot unpack` when left out
    */
   openScratch(path: string, purpose: string, verb?: string): Scratch;
-  /** Removes a file or a link; nothing there is fine. */
+  /** Removes a file or a link, if it exists. */
   remove(path: string): void;
-  /** From now on refuses no unsafe step of a path (unsafe-path.ts). */
+  /** From now on no unsafe step of a path is refused (unsafe-path.ts). */
   allowUnsafePaths(): void;
 }
 
 /** Opens the door to the files below `root`. */
 export function createFileSystem(rootPath = '/'): FileSystem {
   const root = createRoot(rootPath);
-  /** Runs `work` on the parent directory of a path. System errors come out with the path as the user wrote it. */
+  /** Runs `work` on the parent directory of a path. System errors become Problems with the path as the user wrote it. */
   const inParent = <T>(verb: string, path: string, make: boolean, work: (parent: Directory, name: string) => T): T => {
     const [directory, name] = splitPath(path);
     let parent: Directory | undefined;
@@ -136,8 +137,8 @@ export function createFileSystem(rootPath = '/'): FileSystem {
   };
 
   /**
-   * As inParent, along the links at the end of the path: where `work` throws ELOOP, it is called again for what the link leads to.
-   * @param check gets each link that is followed. @throws Problem for one that must not be
+   * As inParent, but follows a link at the end of the path: where `work` throws ELOOP, it is called again for the target of the link.
+   * @param check gets each link before it is followed, and throws a Problem for one that must not be followed
    */
   const alongLinks = <T>(
     verb: string,
@@ -161,7 +162,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
 
   const readPieces = (path: string, take: (piece: Buffer) => void): void =>
     alongLinks('cannot read', path, (parent, name, at, passed) => {
-      // O_NONBLOCK: a FIFO planted where a file is expected must not hang us.
+      // O_NONBLOCK: a FIFO in place of a file must not block us.
       const fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
         const { uid } = fstatSync(fd);
@@ -210,7 +211,9 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       },
       ({ owners }, parent) => {
         if (!isSafeDirectory(root, lstatSync(parent.at('.'))) || owners.length > 0)
-          throw new Problem('will not follow the symbolic link', { hint: 'others than root can change it: remove it' });
+          throw new Problem('will not follow the symbolic link', {
+            hint: 'users other than root can change it: remove it',
+          });
       },
     );
 
@@ -301,7 +304,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       };
     },
     sweep(path) {
-      inParent('cannot tidy up beside', path, false, sweepTemporaries);
+      inParent('cannot clean up beside', path, false, sweepTemporaries);
     },
     isSame: (path, other) => inParent('cannot read', path, false, (parent, name) => isSameFile(parent, name, other)),
     isSameDirectory(one, other) {
@@ -330,7 +333,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
       inParent('cannot change owner or mode', path, false, (parent, name) => {
         const fd = openSync(parent.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
         try {
-          giveAttributes(fd, attributes);
+          applyAttributes(fd, attributes);
         } finally {
           closeSync(fd);
         }
@@ -366,7 +369,7 @@ export function createFileSystem(rootPath = '/'): FileSystem {
 
 function refuseDirectory(parent: Directory, name: string): void {
   const present = lstatSync(parent.at(name), { throwIfNoEntry: false });
-  if (present?.isDirectory()) throw new Problem('a directory is in the way', { hint: 'remove or rename it' });
+  if (present?.isDirectory()) throw new Problem('a directory already exists there', { hint: 'remove or rename it' });
 }
 
 function readOpenFile(fd: number, path: string, take: (piece: Buffer) => void): void {
@@ -379,7 +382,7 @@ function readOpenFile(fd: number, path: string, take: (piece: Buffer) => void): 
   }
 }
 
-/** @returns undefined where the work fails because there is no such file */
+/** @returns undefined where `work` fails because the file does not exist */
 function ifPresent<T>(work: () => T): T | undefined {
   try {
     return work();

@@ -26,7 +26,7 @@ import {
 import { type Entry, entryOf } from './file-entry.ts';
 import { fileProblem } from './file-problem.ts';
 import { joinPath } from './path.ts';
-import { type Attributes, flushDirectory, giveAttributes } from './staged-file.ts';
+import { type Attributes, applyAttributes, flushDirectory } from './staged-file.ts';
 import { type Root, refuseUnsafeDirectory } from './unsafe-path.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
@@ -37,19 +37,19 @@ const NO_DIRECTORY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDI
 
 /** A directory opened for work on its direct entries. */
 export interface OpenDirectory extends Directory {
-  /** The path by which it was opened, for messages. */
+  /** The path with which it was opened, for messages. */
   readonly path: string;
-  /** The kernel's path of it, with links resolved: shows whether one open directory is below another. */
+  /** Its path in the kernel, with links resolved: shows whether one open directory is below another. */
   realPath(): string;
   /** The entry of that name itself (a link is not followed), or undefined. */
   entry(name: string): Entry | undefined;
-  /** Opens a directory directly in it; undefined where there is a link, something else or nothing. @throws Problem */
+  /** Opens a directory in it; undefined where there is none, or something else, such as a link. @throws Problem */
   openChild(name: string): OpenDirectory | undefined;
-  /** The text of a symbolic link. */
+  /** The target of a symbolic link, as written. */
   linkTarget(name: string): string;
   /** True when the regular file of that name has the same bytes as the open file at the path `other`. */
   isSame(name: string, other: string): boolean;
-  /** Makes a directory with just these attributes, whatever the umask. @throws Problem when the name is taken */
+  /** Makes a directory with exactly these attributes, whatever the umask. @throws Problem when the name already exists */
   makeChild(name: string, attributes: Attributes): void;
   /** Removes a file, a link or an empty directory. Never fails: an entry in use is kept. */
   removeChild(name: string): void;
@@ -57,11 +57,11 @@ export interface OpenDirectory extends Directory {
   flush(): void;
 }
 
-/** A directory that was made if it was missing, with its parents. */
+/** A directory that was made if it did not exist, with its parents. */
 export interface MadeDirectory extends OpenDirectory {
   /** True when it did not exist. */
   readonly isNew: boolean;
-  /** Removes only the directories that were made for it, as far as they are empty. */
+  /** Removes the directories that were made for it and are empty, and nothing else. */
   removeMade(): void;
 }
 
@@ -75,7 +75,7 @@ export function openDirectory(root: Root, path: string): OpenDirectory {
 }
 
 /**
- * As openDirectory; makes what is missing on the way, 0755 whatever the umask.
+ * As openDirectory, but makes missing directories, 0755 whatever the umask.
  * @param isPrivate the last one 0700, if it is made
  * @throws Problem, with nothing made
  */
@@ -128,7 +128,7 @@ function workOn(root: Root, directory: Directory, path: string): OpenDirectory {
       guard('cannot make the directory', name, () => {
         const fd = makePrivateDirectory(directory, name);
         try {
-          giveAttributes(fd, attributes);
+          applyAttributes(fd, attributes);
         } finally {
           closeSync(fd);
         }
@@ -158,7 +158,7 @@ function openStep(root: Root, parent: Directory, name: string, paths: [string, s
 /**
  * Makes a directory that only we can use, and opens it.
  * @returns its descriptor
- * @throws Problem when somebody put another one in its place before it was open, otherwise the system's error
+ * @throws Problem when another user replaced it before it was open, otherwise the system's error
  */
 export function makePrivateDirectory(parent: Directory, name: string): number {
   mkdirSync(parent.at(name), 0o700);
@@ -169,8 +169,9 @@ export function makePrivateDirectory(parent: Directory, name: string): number {
       uid === process.geteuid?.() &&
       (mode & OPEN_TO_OTHERS) === 0 &&
       readdirSync(pathOfHandle(fd, parent.at(name))).length === 0;
-    if (!isOurs) throw new Problem('another user interferes with the new directory', { hint: 'see who writes there' });
-    // The umask may have removed rights of our own.
+    if (!isOurs)
+      throw new Problem('another user interferes with the new directory', { hint: 'check who writes there' });
+    // The umask may have removed our own permissions.
     fchmodSync(fd, 0o700);
     return fd;
   } catch (error) {
@@ -184,7 +185,7 @@ function removeChild(parent: Directory, name: string): void {
   try {
     unlinkSync(parent.at(name));
   } catch (error) {
-    // Linux says EISDIR of a directory, POSIX EPERM.
+    // For a directory: EISDIR on Linux, EPERM in POSIX.
     if (errnoOf(error) !== 'EISDIR' && errnoOf(error) !== 'EPERM') return;
     try {
       rmdirSync(parent.at(name));

@@ -5,8 +5,8 @@ import { errnoOf, Problem } from '../../errors.ts';
 export const MOST_LINKS = 40;
 
 /**
- * A path that the caller gave, from where we are called.
- * @throws Problem for a relative one when that directory has been removed since
+ * Resolves a path from the current directory.
+ * @throws Problem for a relative path when that directory has been removed
  */
 export function absolutePath(path: string): string {
   try {
@@ -15,7 +15,7 @@ export function absolutePath(path: string): string {
     if (errnoOf(error) !== 'ENOENT') throw error;
     throw new Problem('the current directory has been removed', {
       where: path,
-      hint: 'change to another one, or give a path that begins with /',
+      hint: 'change to another one, or use a path that begins with /',
       cause: error,
     });
   }
@@ -37,12 +37,12 @@ export function splitPath(path: string): [directory: string, name: string] {
   return [trimmed.slice(0, slash + 1), name];
 }
 
-/** The names in a path, without those that lead nowhere. */
+/** The names in a path, without empty ones and `.`. */
 export function pathNames(path: string): string[] {
   return path.split('/').filter((name) => name !== '' && name !== '.');
 }
 
-/** The path that a link leads to, from the directory that it is in. `..` is kept, since a directory before it may be a link. */
+/** The path that a link leads to, from its directory. `..` is kept, because a directory before it may be a link. */
 export function linkedPath(link: string, target: string): string {
   return target.startsWith('/') ? target : `${splitPath(link)[0]}${target}`;
 }
@@ -56,11 +56,11 @@ interface PathStep {
 }
 
 /**
- * Walks along a path, name by name, and along the links that it meets. What is at a place is not known here: for each step the
- * caller says by next() where the link at that place leads, and undefined for anything but a link. An absolute target begins at
- * the root of the walk.
- * @param top what `..` does at the root of the walk: it stays there, or ends the walk
- * @returns how it ended: with the path, by `..` at the root, or after too many links
+ * Walks along a path, name by name, and along the links on the way. It does not read anything itself: for each step the caller passes
+ * to next() the target of the link at that place, or undefined where there is no link. An absolute target begins at the root of the
+ * walk.
+ * @param top what `..` does at the root of the walk: stay there, or end the walk
+ * @returns how it ended: at the end of the path, by `..` at the root, or after too many links
  */
 export function* walkLinks(
   path: string,

@@ -7,8 +7,8 @@ import { createFileSystem } from './file-system.ts';
 const BAD_PATHS: readonly (ProblemCode | undefined)[] = ['CFN_FILE_MISSING', 'CFN_PATH_INVALID'];
 
 /**
- * Makes the directory of `--root` if it is missing, with its parents, 0755.
- * @throws Problem, with exit code 2 for a path that is not that of a directory
+ * Makes the directory of `--root` if it does not exist, with its parents, mode 0755.
+ * @throws Problem, with exit code 2 for a path that cannot be a directory
  */
 export function makeRootDirectory(path: string): void {
   try {

@@ -26,7 +26,7 @@ import { makePrivateDirectory, type OpenDirectory } from './open-directory.ts';
 import { joinPath } from './path.ts';
 import {
   type Attributes,
-  giveAttributes,
+  applyAttributes,
   guardStaged,
   isRunning,
   makerOf,
@@ -42,14 +42,14 @@ const NO_LINKS_HERE: ReadonlySet<string | undefined> = new Set(['EPERM', 'EOPNOT
 const PERMISSIONS = 0o777;
 const OPEN_TO_OTHERS = 0o077;
 const CHUNK_BYTES = 64 * 1024;
-/** What users of a scratch directory name their files: numbers, files that are being downloaded, packages, and requirements of pip. */
+/** The names of files in scratch directories: numbers, unfinished downloads, packages, and requirements of pip. */
 const OUR_ENTRY = /^\d+$|^\..*\.cfntools-|^\d+-.*\.(?:deb|rpm)$|^requirements\.txt$/;
 
-/** A private directory in which files are put together before they are moved to their places. */
+/** A private directory in which files are prepared before they are moved to their places. */
 export interface Scratch {
-  /** Where libraries can read what was put there. */
+  /** The path by which libraries can read a file in it. */
   at(name: string): string;
-  /** Where other programs can read it, as long as nobody renames a directory on the way. */
+  /** The path by which other programs can read it, as long as nobody renames a directory on the way. */
   pathForPrograms(name: string): string;
   /** Writes a new file piece by piece. */
   write(
@@ -58,23 +58,23 @@ export interface Scratch {
     attributes: Attributes,
     modified: Date | undefined,
   ): Promise<void>;
-  /** Starts a file whose content comes piece by piece; it stays in the scratch directory. */
+  /** Starts a file whose content arrives in pieces; it stays in the scratch directory. */
   stage(name: string): StagedFile;
   /** Makes a symbolic link. */
   link(name: string, target: string): void;
-  /** Gives a file or link a second name: the same file, or a copy where the file system has no hard links. */
+  /** Adds a second name for a file or link: a hard link, or a copy where the file system has none. */
   duplicate(name: string, as: string): void;
   /** Flushes a file or link and moves it in one step, over a file or link that exists. */
   move(name: string, to: OpenDirectory, as: string): void;
-  /** Removes the directory with all that is left in it. Always call it in the end. */
+  /** Removes the directory with everything that is left in it. Always call it in the end. */
   remove(): void;
 }
 
 /**
- * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, on the file system of `path`: in the nearest directory on
- * the way to it whose entries nobody else can rename, or in the nearest one at all. It is reached by its open handle only.
- * What runs that were killed left in the former is removed. One at a time for each purpose and place.
- * @param verb what errors say could not be done with `path`
+ * Makes the directory `.cfntools-PURPOSE-PID-RANDOM`, for us alone, on the file system of `path`. It lies in the nearest directory on
+ * the way to `path` whose entries nobody else can rename, or else in the nearest directory. It is reached only by its open handle.
+ * What killed runs left in such directories is removed. There may be only one at a time for each purpose and place.
+ * @param verb for errors, what could not be done with `path`
  * @throws Problem
  */
 export function openScratch(root: Root, path: string, purpose: string, verb = 'cannot unpack'): Scratch {
@@ -95,7 +95,7 @@ export function openScratch(root: Root, path: string, purpose: string, verb = 'c
     [name, fd] = withNewName(prefix, (candidate) => makePrivateDirectory(parent, candidate));
   } catch (error) {
     parent.close();
-    throw fileProblem('cannot make a directory to work in', path, error);
+    throw fileProblem('cannot make a working directory', path, error);
   } finally {
     for (const ancestor of ancestors) if (ancestor !== parent) ancestor.close();
   }
@@ -120,7 +120,7 @@ export function openScratch(root: Root, path: string, purpose: string, verb = 'c
           });
         }
         guard(() => {
-          giveAttributes(out, attributes);
+          applyAttributes(out, attributes);
           if (modified !== undefined) futimesSync(out, modified, modified);
         });
       } finally {
@@ -159,7 +159,7 @@ export function openScratch(root: Root, path: string, purpose: string, verb = 'c
   };
 }
 
-/** The directories on the way to `path`, outermost first, as far as they are there. */
+/** The directories on the way to `path` that exist, outermost first. */
 function openAncestors(root: Root, path: string): Directory[] {
   const opened: Directory[] = [];
   const names = path.split('/').filter((name) => name !== '');
@@ -176,7 +176,7 @@ function openAncestors(root: Root, path: string): Directory[] {
   return opened;
 }
 
-/** Removes what killed runs left: directories of our name that are ours alone and hold nothing but what is put there. */
+/** Removes what killed runs left: directories with our names that are private to us and contain only files with known names. */
 function sweep(parent: Directory, prefix: string): void {
   let names: string[];
   try {
@@ -190,7 +190,7 @@ function sweep(parent: Directory, prefix: string): void {
     try {
       sweepOne(parent, name);
     } catch {
-      // Nobody's work fails for what another run left.
+      // What another run left must not make this one fail.
     }
   }
 }
@@ -199,7 +199,7 @@ function sweepOne(parent: Directory, name: string): void {
   const fd = openSync(parent.at(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     const { uid, mode } = fstatSync(fd);
-    // In a directory like /tmp somebody else may have put it there.
+    // In a directory like /tmp another user may have made it.
     if (uid !== process.geteuid?.() || (mode & OPEN_TO_OTHERS) !== 0) return;
     if (readdirSync(pathOfHandle(fd, parent.at(name))).every((entry) => OUR_ENTRY.test(entry)))
       empty(fd, parent.at(name));
@@ -215,7 +215,7 @@ function empty(fd: number, path: string): void {
   for (const name of readdirSync(directory)) unlinkSync(`${directory}/${name}`);
 }
 
-/** Another directory may be under the name by now: it is removed only if it is empty. */
+/** Another directory may have the name by now, so it is removed only if it is empty. */
 function removeIfEmpty(parent: Directory, name: string): void {
   try {
     rmdirSync(parent.at(name));
@@ -233,7 +233,7 @@ function duplicate(path: string, as: string): void {
   }
 }
 
-/** Copies a file in the scratch directory, with mode and times, or a link. The copy is ours, as the file is. */
+/** Copies a file in the scratch directory, with mode and times, or a link. The copy belongs to us, as the file does. */
 function copy(path: string, as: string): void {
   const entry = lstatSync(path);
   if (entry.isSymbolicLink()) {
@@ -243,14 +243,14 @@ function copy(path: string, as: string): void {
   copyFileSync(path, as, COPYFILE_EXCL);
   const fd = openSync(as, O_RDONLY | O_NOFOLLOW);
   try {
-    giveAttributes(fd, { mode: entry.mode & PERMISSIONS, uid: entry.uid, gid: entry.gid });
+    applyAttributes(fd, { mode: entry.mode & PERMISSIONS, uid: entry.uid, gid: entry.gid });
     futimesSync(fd, entry.atime, entry.mtime);
   } finally {
     closeSync(fd);
   }
 }
 
-/** Puts a file or link in its place on another file system. */
+/** Moves a file or link to its place on another file system. */
 function moveAcross(path: string, to: OpenDirectory, as: string): void {
   const entry = lstatSync(path);
   if (entry.isSymbolicLink()) {

@@ -23,7 +23,7 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, 
 const PERMISSIONS = 0o7777;
 /** Bytes that are copied at a time. */
 const PIECE = 256 * 1024;
-/** Each finds a name that is taken; more than chance and many a squatter can do. */
+/** Attempts to find a free name: more than chance, or somebody who occupies names, can use up. */
 const MOST_ATTEMPTS = 100;
 
 export interface Attributes {
@@ -33,28 +33,28 @@ export interface Attributes {
   readonly gid: number;
 }
 
-/** How a file came to its place: at once, or piece by piece. */
-export type Placed = 'renamed' | 'written over';
+/** How a file was put in place: in one step, or piece by piece. */
+export type Placed = 'renamed' | 'overwritten';
 
-/** A file in the making: hidden beside the place it is for, readable by us only, gone unless it is committed. */
+/** An unfinished file: hidden, beside its final place, readable by us only. Unless it is committed, it is removed. */
 export interface StagedFile {
-  /** Where libraries can read what was written so far; after commit nothing to rely on. */
+  /** The path by which libraries can read what was written so far; not valid after commit. */
   readonly path: string;
   write(chunk: Uint8Array): void;
-  /** Forgets what was written. */
+  /** Drops what was written so far. */
   restart(): void;
   /**
-   * Gives the file its owner and mode, and its time of change if that is not now, flushes it and renames it into place. What is a
-   * mount point cannot be renamed over, as /etc/hosts in many a container, and is written over.
+   * Sets owner and mode of the file, and its time of modification if that is not now, flushes it and renames it into place. A mount
+   * point, such as /etc/hosts in many containers, cannot be replaced by a rename and is overwritten.
    */
   commit(attributes: Attributes, modified?: Date): Placed;
-  /** Removes what was not committed. Always call it in the end. */
+  /** Removes the file unless it was committed. Always call it in the end. */
   discard(): void;
 }
 
 /**
- * Starts a file that will stand at `name` in the directory.
- * Until commit, and after a kill or a power cut, what stood there still stands.
+ * Starts a file that commit puts at `name` in the directory.
+ * Until commit, and after a kill or a power cut, the old file is still there.
  */
 export function stageFile(parent: Directory, name: string): StagedFile {
   sweepTemporaries(parent, name);
@@ -65,7 +65,7 @@ export function stageFile(parent: Directory, name: string): StagedFile {
   let position = 0;
   let isOpen = true;
   return {
-    // By the handle: whoever may write to the directory may put another file under the name.
+    // By the handle, because another user who can write to the directory could replace the file.
     path: pathOfHandle(fd, path),
     write(chunk) {
       for (let done = 0; done < chunk.length; )
@@ -77,7 +77,7 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       position = 0;
     },
     commit(attributes, modified) {
-      giveAttributes(fd, attributes);
+      applyAttributes(fd, attributes);
       if (modified !== undefined) futimesSync(fd, modified, modified);
       fsyncSync(fd);
       try {
@@ -85,7 +85,7 @@ export function stageFile(parent: Directory, name: string): StagedFile {
       } catch (error) {
         if (errnoOf(error) !== 'EBUSY') throw error;
         writeOver(parent.at(name), fd, attributes, modified);
-        return 'written over';
+        return 'overwritten';
       }
       flushDirectory(parent);
       return 'renamed';
@@ -100,8 +100,8 @@ export function stageFile(parent: Directory, name: string): StagedFile {
 }
 
 /**
- * Puts what a file has into another one that is there.
- * @throws Problem when what was there is lost, otherwise the system's error
+ * Overwrites an existing file with the content of another.
+ * @throws Problem when the old content is lost, otherwise the system's error
  */
 function writeOver(path: string, from: number, attributes: Attributes, modified: Date | undefined): void {
   const present = lstatSync(path);
@@ -109,7 +109,7 @@ function writeOver(path: string, from: number, attributes: Attributes, modified:
   const to = openSync(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
   let length = 0;
   try {
-    // At no moment can somebody read the new content who may not read the new file.
+    // Nobody can read the new content at any moment who may not read the new file.
     const isGiven = present.uid !== attributes.uid || present.gid !== attributes.gid;
     fchmodSync(to, isGiven ? 0 : present.mode & attributes.mode & PERMISSIONS);
     const chunk = Buffer.allocUnsafe(PIECE);
@@ -118,14 +118,14 @@ function writeOver(path: string, from: number, attributes: Attributes, modified:
       length += got;
     }
     ftruncateSync(to, length);
-    giveAttributes(to, attributes);
+    applyAttributes(to, attributes);
     if (modified !== undefined) futimesSync(to, modified, modified);
     fsyncSync(to);
   } catch (error) {
     const code = errnoOf(error);
     if (code === undefined) throw error;
-    throw new Problem(`a mount point, which is written over: ${reasonOf(code)}`, {
-      hint: 'it has a part of the new content now: run cfn-init again',
+    throw new Problem(`a mount point, which is overwritten: ${reasonOf(code)}`, {
+      hint: 'it now has part of the new content: run cfn-init again',
       cause: error,
     });
   } finally {
@@ -134,9 +134,9 @@ function writeOver(path: string, from: number, attributes: Attributes, modified:
 }
 
 /**
- * Makes something under a name that nobody can foresee, and that tells which process made it.
+ * Makes something under an unpredictable name that contains our process id.
  * @returns the name, and what `make` returns
- * @throws what `make` throws, but for EEXIST
+ * @throws the errors of `make`, except EEXIST
  */
 export function withNewName<T>(prefix: string, make: (name: string) => T): [name: string, made: T] {
   for (let attempt = 1; ; attempt += 1) {
@@ -149,15 +149,15 @@ export function withNewName<T>(prefix: string, make: (name: string) => T): [name
   }
 }
 
-/** The process whose name it is, if withNewName made it. */
+/** The id of the process that made a name with withNewName; undefined for any other name. */
 export function makerOf(name: string, prefix: string): number | undefined {
   if (!name.startsWith(prefix)) return undefined;
-  // Without the second half: what version 0.1 made.
+  // The second half is optional: version 0.1 made names without it.
   const pid = /^([1-9]\d{0,9})(?:-[0-9a-z]{0,8})?$/.exec(name.slice(prefix.length))?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** It may be gone, or somebody else's directory by now, and neither is a failure. */
+/** Removes a temporary file. It may be gone, or be the directory of another user by now; neither is a failure. */
 function removeTemporary(path: string): void {
   try {
     unlinkSync(path);
@@ -166,7 +166,7 @@ function removeTemporary(path: string): void {
   }
 }
 
-/** The same file; what its operations throw comes out as `guard` has it. */
+/** The same file with `guard` around its operations, which turns their errors into others. */
 export function guardStaged(staged: StagedFile, guard: <T>(work: () => T) => T): StagedFile {
   return {
     path: staged.path,
@@ -177,7 +177,7 @@ export function guardStaged(staged: StagedFile, guard: <T>(work: () => T) => T):
   };
 }
 
-/** Makes a link under a temporary name and renames it over `name`; what a killed run left behind is swept first. */
+/** Makes a link under a temporary name and renames it to `name`. First removes what a killed run left. */
 export function putInPlace(parent: Directory, name: string, make: (temporary: string) => void): void {
   sweepTemporaries(parent, name);
   const [temporary] = withNewName(temporaryPrefix(name), make);
@@ -190,7 +190,7 @@ export function putInPlace(parent: Directory, name: string, make: (temporary: st
   flushDirectory(parent);
 }
 
-/** Hidden, so that run-parts, cron.d and conf.d globs pass it over; cut, since a name has at most 255 bytes. */
+/** Hidden, so that run-parts, cron.d and conf.d globs ignore it; shortened, because a name has at most 255 bytes. */
 function temporaryPrefix(name: string): string {
   const short =
     Buffer.byteLength(name) > 200
@@ -205,20 +205,20 @@ function temporaryPrefix(name: string): string {
 /** Directories that are remembered: more than most runs write to. */
 const MOST_LISTS = 1000;
 
-/** What a directory had when it was listed. */
+/** The content of a directory when it was listed. */
 interface Listing {
-  /** Names that look like those of temporary files, by what comes before the maker. */
+  /** Names that look like temporary files, by the part before the process id. */
   readonly temporaries: ReadonlyMap<string, readonly string[]>;
-  /** What was swept by this listing. */
+  /** The prefixes that were swept with this listing. */
   readonly swept: Set<string>;
 }
 
-/** By device, inode and birth, since an inode is used again. */
+/** By device, inode and time of birth, because inodes are used again. */
 const listings = new Map<string, Listing>();
 
 /**
- * Removes the temporary files for `name` whose makers are gone. A run may write thousands of files into one directory: it is
- * listed again only when one of them is written for the second time.
+ * Removes the temporary files for `name` of processes that have ended. A run may write thousands of files into one directory, so the
+ * directory is listed again only when a file is written for the second time.
  */
 export function sweepTemporaries(parent: Directory, name: string): void {
   const prefix = temporaryPrefix(name);
@@ -232,7 +232,7 @@ export function sweepTemporaries(parent: Directory, name: string): void {
   }
   listing.swept.add(prefix);
   for (const candidate of listing.temporaries.get(prefix) ?? []) {
-    // Only what we could have made: a file that somebody called `.motd.cfntools-backup` is theirs.
+    // Only names that we could have made: `.motd.cfntools-backup` belongs to somebody else.
     const maker = makerOf(candidate, prefix);
     if (maker === undefined || (maker !== process.pid && isRunning(maker))) continue;
     if (lstatSync(parent.at(candidate), { throwIfNoEntry: false })?.isDirectory() === false)
@@ -260,7 +260,7 @@ function namesIn(parent: Directory): readonly string[] {
   }
 }
 
-/** True while a process has the id, ours or not. */
+/** True while any process has the id. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -270,13 +270,13 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Brings the names in a directory to the disk, where we may read it. @throws the system's error */
+/** Flushes the names in a directory to the disk, where we may read it. @throws the system's error */
 export function flushDirectory(parent: Directory): void {
   let fd: number;
   try {
     fd = openSync(parent.at('.'), O_RDONLY | O_DIRECTORY);
   } catch {
-    return; // no right to read it: the rename stands, only its flush is the kernel's business
+    return; // not allowed to read it: the rename is done, and the kernel flushes it later
   }
   try {
     fsyncSync(fd);
@@ -286,7 +286,7 @@ export function flushDirectory(parent: Directory): void {
 }
 
 /** Sets owner and mode. Owner first: the kernel drops set-id bits on chown. */
-export function giveAttributes(fd: number, wanted: Attributes): void {
+export function applyAttributes(fd: number, wanted: Attributes): void {
   const now = fstatSync(fd);
   if (now.uid !== wanted.uid || now.gid !== wanted.gid) fchownSync(fd, wanted.uid, wanted.gid);
   fchmodSync(fd, wanted.mode);

@@ -25,12 +25,12 @@ const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Tells whether a user other than root and ourselves controls what is at a path: can write to it, or can replace one of the
- * directories on the way. Links are followed, and the directories on their way count, too. As sshd's StrictModes; access control
- * lists are not checked.
+ * Finds out whether a user other than root and ourselves controls what is at a path: can write to it, or can replace one of the
+ * directories on the way. Links are followed, and the directories on their way are checked, too. This is like StrictModes of sshd.
+ * Access control lists are not checked.
  * @param path absolute
  * @param self our user id
- * @returns undefined when nobody else could, or when nothing exists there
+ * @returns undefined when no other user controls it, or when nothing exists there
  */
 export function findUntrusted(files: FileSystem, path: string, self: number): Untrusted | undefined {
   const walk = walkLinks(path, 'stays');
@@ -57,14 +57,14 @@ function faultOf({ kind, uid, mode }: Entry, path: string, self: number): Untrus
       hint: `chown root ${path}`,
       isOwner: true,
     };
-  // The mode of a link means nothing; in a sticky directory nobody can touch what others own.
+  // The mode of a link means nothing. In a sticky directory nobody can change the files of others.
   if (kind === 'symlink' || (kind === 'directory' && (mode & STICKY) !== 0)) return undefined;
   if ((mode & WRITABLE_BY_OTHERS) === 0) return undefined;
   return { path, what: 'other users may write to it', hint: `chmod go-w ${path}` };
 }
 
 /**
- * Tells whether somebody else can read or change an open file, could have written it, or can replace it.
+ * Finds out whether another user can read or change an open file, could have written it, or can replace it.
  * A pipe without a name, as `<(...)` makes one, is private.
  * @param path where it was opened, to check the directories on the way
  * @param self our user id
@@ -80,7 +80,7 @@ export function exposureOfEntry(entry: Entry, path: string, files: FileSystem, s
   if (entry.kind === 'file' && (entry.mode & READ_OR_WRITTEN_BY_OTHERS) !== 0) return { kind: 'mode' };
   const fault = findUntrusted(files, path, self);
   if (fault === undefined) return undefined;
-  // A directory may well be its owner's home.
+  // The directory may be the home of its owner, so it should not change its owner.
   const hint = fault.isOwner === true ? 'move the file to a directory of root, such as /etc/cfn' : fault.hint;
   return { kind: 'place', path: fault.path, hint };
 }

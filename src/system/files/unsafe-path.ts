@@ -1,16 +1,16 @@
 /**
- * Which steps of a path are refused, since another user could have redirected them. The idea is that of systemd-tmpfiles
- * ("unsafe path transition"): what one user owns must not lead to what another owns. Two steps that it refuses are allowed
- * here, because runs of cfn-init make such paths:
- *  - from a user's directory into a directory of root's that lies in it (/home/u/app, which `sources` made);
- *  - along a link to what belongs to those who can change the link, its maker and the owner of its directory; or to a directory
- *    of root's that lies in one of theirs.
+ * Steps of a path that are refused because another user could have redirected them. The rule is that of systemd-tmpfiles ("unsafe path
+ * transition"): a directory or link of one user must not lead to a file of another user. Two steps that systemd-tmpfiles refuses are
+ * allowed here, because runs of cfn-init make such paths:
+ *  - from a directory of a user into a directory of root in it (/home/u/app, which `sources` made);
+ *  - along a link, if its target belongs to those who can change the link (its owner and the owner of its directory), or is a
+ *    directory of root in one of their directories.
  */
 import { type Stats, statSync } from 'node:fs';
 import { Problem } from '../../errors.ts';
 import { paths } from '../../paths.ts';
 
-/** The directory that paths are taken below. */
+/** The directory below which all paths lie. */
 export interface Root {
   readonly path: string;
   /** The operator allows every step (`allow-unsafe-paths` in cfntools.conf). */
@@ -19,7 +19,7 @@ export interface Root {
   trusts(uid: number): boolean;
 }
 
-/** Users, none of them trusted, who must own what a link leads to. */
+/** Users who are not trusted and who must own the target of a link. */
 export type Owners = readonly number[];
 
 const ROOT = 0;
@@ -49,8 +49,9 @@ interface Place {
 }
 
 /**
- * @param places makes the paths for the error: the directory, and the one in it
- * @throws Problem when a directory of one user lies in one of another, neither of them trusted, and root could be led there
+ * Refuses a directory of one user in a directory of another, neither of them trusted, where we run as root.
+ * @param places returns the paths for the error: the directory, and the one in it
+ * @throws Problem
  */
 export function refuseUnsafeDirectory(
   root: Root,
@@ -64,24 +65,23 @@ export function refuseUnsafeDirectory(
   const [parentPath, childPath] = places();
   throw new Problem(
     `unsafe path: ${parentPath} belongs to the user ${parent}, and ${childPath} in it to the user ${child}`,
-    { hint: `give both to one user, or ${allowing()}` },
+    { hint: `make one user the owner of both, or ${allowing()}` },
   );
 }
 
-/** @throws Problem when `..` leads from what one user owns to what another owns: a link of the first may have led here */
+/** @throws Problem when `..` leads from a directory of one user to one of another: a link of the first may have led here */
 export function refuseUnsafeParent(root: Root, from: Place, parent: Place): void {
   if (from.uid === parent.uid || root.allowsUnsafePaths || root.trusts(from.uid)) return;
   throw new Problem(
-    `unsafe path: ${from.path}, which belongs to the user ${from.uid}, is left by .. for ${parent.path} of the user ${parent.uid}`,
+    `unsafe path: .. leads from ${from.path}, which belongs to the user ${from.uid}, to ${parent.path} of the user ${parent.uid}`,
     { hint: `write the path without .., or ${allowing()}` },
   );
 }
 
 /**
  * @param name of a symbolic link
- * @returns who must own what it leads to
- * @throws Problem when it was planted: made by a stranger where everybody may write (as the kernel's
- * fs.protected_symlinks)
+ * @returns the users who must own its target
+ * @throws Problem when a stranger made it where everybody may write (the same rule as fs.protected_symlinks of the kernel)
  */
 export function ownersOfEnd(root: Root, name: string, directory: Stats, link: Stats): Owners {
   if (root.allowsUnsafePaths) return [];
@@ -92,7 +92,7 @@ export function ownersOfEnd(root: Root, name: string, directory: Stats, link: St
   return [directory.uid, link.uid].filter((uid) => !root.trusts(uid));
 }
 
-/** True for an entry that a stranger has made in a directory where everybody may write. */
+/** True for an entry of a stranger in a directory where everybody may write. */
 export function isPlanted(root: Root, directory: Stats, { uid }: Stats): boolean {
   return (directory.mode & WORLD_WRITABLE) !== 0 && uid !== directory.uid && !root.trusts(uid);
 }
@@ -103,8 +103,8 @@ export function isSafeDirectory(root: Root, { uid, mode }: Stats): boolean {
 }
 
 /**
- * @param way the owners of the directories on the way to the end, when it is a directory itself
- * @throws Problem when what a link leads to does not belong to those who can change the link
+ * @param way the owners of the directories on the way to the target, when it is a directory itself
+ * @throws Problem when the target of a link does not belong to those who can change the link
  */
 export function refuseUnsafeEnd(root: Root, link: string, owners: Owners, end: Place, way: Owners = []): void {
   const other = owners.find((uid) => uid !== end.uid && !(root.trusts(end.uid) && way.includes(uid)));

@@ -12,7 +12,7 @@ export async function transferDirectly(outgoing: Outgoing, receiver: Receiver, l
   await receive(line.keep(sent), outgoing, receiver);
 }
 
-/** Begins a request on a connection of its own: an agent would only keep it for a next request that never comes. */
+/** Begins a request on a connection of its own: an agent would keep the connection for a next request, and there is none. */
 async function openRequest({ url, method, headers, body, tls, lookup }: Outgoing): Promise<ClientRequest> {
   const { scheme, host: bracketed, port, authority, target } = splitUrl(url);
   const host = withoutBrackets(bracketed);
@@ -33,7 +33,7 @@ async function openRequest({ url, method, headers, body, tls, lookup }: Outgoing
     return requestPlain({ ...options, createConnection: () => connect({ host, port, ...resolver }) });
   // biome-ignore lint/plugin: TLS costs 10 ms of CPU to load, and import() would load the loader of modules besides.
   const { request: requestSecure } = process.getBuiltinModule('node:https');
-  // An address is no server name (RFC 6066 section 3).
+  // An address is not a server name (RFC 6066 section 3).
   const servername = isIP(host) === 0 ? host : '';
   return requestSecure({ ...options, ...resolver, ...(await tls()), servername, agent: false });
 }
@@ -47,7 +47,7 @@ function receive(sent: ClientRequest, { url, body }: Outgoing, receiver: Receive
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined;
     const fail = (error: unknown): void => {
-      // What a server sends behind a whole answer is no part of it (RFC 9112 section 6.3).
+      // Bytes after a complete answer are not part of it (RFC 9112 section 6.3).
       if (answer?.complete !== true) reject(error);
     };
     const brokenOff = (): void => fail(new Error('the connection was closed before the answer was complete'));
@@ -57,7 +57,7 @@ function receive(sent: ClientRequest, { url, body }: Outgoing, receiver: Receive
     sent.on('close', () => {
       if (answer === undefined) brokenOff();
     });
-    // Node hands this over when it is listened to, and otherwise closes the connection without a word.
+    // Without a listener, Node closes the connection and reports nothing.
     sent.on('upgrade', () => reject(unaskedSwitch(url)));
     sent.on('response', (message: IncomingMessage) => {
       answer = message;

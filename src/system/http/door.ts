@@ -4,7 +4,7 @@ import type { ReadTrusted } from './trust.ts';
 
 /**
  * Opens the door to the network. Its parts are loaded on demand: TLS costs 10 ms of CPU, and proxies and downloads are rare.
- * @param abort ends whatever is under way
+ * @param abort ends exchanges and downloads that are under way
  */
 export function createHttp(
   environment: Environment,

@@ -2,13 +2,13 @@ import { brotliDecompressSync, constants, unzipSync } from 'node:zlib';
 import { Problem } from '../../errors.ts';
 import { shownRedirect, shownText, shownUrl } from '../../url.ts';
 
-/** Bytes of an answer that are read for what they say of an error. */
+/** Bytes of an answer that are read for its error message. */
 export const MOST_ERROR_BYTES = 16 * 1024;
-/** Milliseconds in which they have to come. */
+/** Milliseconds in which they have to arrive. */
 export const ERROR_TIME = 2000;
 
-const OTHER_REGION = 'the bucket is in another region: give its URL with the region in it';
-/** What to do about codes of S3. Source: Amazon S3 API reference, "Error responses". */
+const OTHER_REGION = 'the bucket is in another region: use a URL that names the region';
+/** Hints for the error codes of S3. Source: Amazon S3 API reference, "Error responses". */
 const S3_HINTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     AccessDenied: 'the credentials may not read it, or there is no such object; see "authentication" of the file',
@@ -26,8 +26,9 @@ const S3_HINTS: ReadonlyMap<string, string> = new Map(
     NoSuchKey: 'check the path after the bucket in the URL',
   }),
 );
-/** The codes above whose cause is the signature in the URL, where it has one, and not an authentication block. */
-const OF_A_SIGNED_URL = /^(?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AuthenticationFailed)$/;
+/** Codes whose cause, for a signed URL, is the signature in the URL and not an authentication block. */
+const SIGNED_URL_CODES =
+  /^(?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|AuthenticationFailed)$/;
 /** The parameters that sign a URL for S3, Google, Azure and Swift. */
 const SIGNED_URL = /[?&](?:x-(?:amz|goog)-signature|signature|sig|temp_url_sig)=/i;
 
@@ -36,32 +37,32 @@ export interface Refusal {
   readonly status: number;
   /** The beginning of the answer. */
   readonly body: string;
-  /** Where the answer says that the file is, if it does. */
+  /** The address of the file in the answer, if it has one. */
   readonly location?: string | undefined;
-  /** Names the proxy on the way. */
+  /** Names the proxy that the request went through. */
   readonly proxy: string | undefined;
-  /** What was asked for at first with credentials, which were not sent on to this URL. */
-  readonly keptFor?: string | undefined;
+  /** The first URL, for which credentials were sent; they were not sent to this one, to which it redirects. */
+  readonly redirectedFrom?: string | undefined;
   /** Where the credentials that were sent came from. */
   readonly credentials?: 'url' | 'document' | undefined;
 }
 
-/** A download that a server refused, in its own words as far as it has any. */
+/** A download that a server refused, with the message of the server where it has one. */
 export function refusedDownload(refusal: Refusal): Problem {
   const { url, status, body, location, proxy } = refusal;
   const { code, message, place } = wordsOf(body);
   const said = [code, message].filter((part) => part !== undefined).join(': ');
   const hint = hintFor(refusal, code, said !== '') + (place === undefined ? '' : `: ${place}`);
-  const leads = location === undefined ? '' : `; it leads to ${shownRedirect(location, url)}`;
+  const leads = location === undefined ? '' : `; it redirects to ${shownRedirect(location, url)}`;
   return new Problem(`the download failed with HTTP ${status}${said === '' ? '' : ` (${said})`}`, {
     where: shownUrl(url),
-    hint: `${hint}${leads}${proxy === undefined ? '' : `; it was asked through ${proxy}`}`,
+    hint: `${hint}${leads}${proxy === undefined ? '' : `; the request went through ${proxy}`}`,
   });
 }
 
 /** The beginning of an answer as text. @param encoding its Content-Encoding; what cannot be unpacked is empty */
 export function textOfAnswer(said: Buffer, encoding: string | undefined): string {
-  // What is cut is unpacked as far as it goes.
+  // An incomplete answer is unpacked as far as possible.
   const bounds = { maxOutputLength: 16 * MOST_ERROR_BYTES };
   try {
     if (encoding === undefined || /^(?:identity)?$/i.test(encoding)) return said.toString('utf8');
@@ -73,38 +74,46 @@ export function textOfAnswer(said: Buffer, encoding: string | undefined): string
   }
 }
 
-function hintFor({ url, status, credentials, keptFor }: Refusal, code: string | undefined, isSaid: boolean): string {
+function hintFor(
+  { url, status, credentials, redirectedFrom }: Refusal,
+  code: string | undefined,
+  isSaid: boolean,
+): string {
   const isDenied = status === 401 || status === 403;
-  if (credentials === undefined && SIGNED_URL.test(url) && (code === undefined ? isDenied : OF_A_SIGNED_URL.test(code)))
-    return 'the signature in the URL is wrong or has expired: have a new URL made';
+  if (
+    credentials === undefined &&
+    SIGNED_URL.test(url) &&
+    (code === undefined ? isDenied : SIGNED_URL_CODES.test(code))
+  )
+    return 'the signature in the URL is wrong or has expired: create a new URL';
   const known = S3_HINTS.get(code ?? '');
   if (known !== undefined) return known;
   if (isDenied && credentials === 'url') return 'the server does not accept the user and the password in the URL';
   if (isDenied && credentials === 'document')
     return 'the server does not accept the credentials; see "authentication" of the file';
-  if (isDenied && keptFor !== undefined)
-    return `the credentials are for ${keptFor}, which redirects here, and were not sent on`;
-  // A code or a reason of its own may be about anything else.
+  if (isDenied && redirectedFrom !== undefined)
+    return `the credentials are for ${redirectedFrom}, which redirects here, and were not sent on`;
+  // A 403 with a code or a message may have any other cause.
   if (isDenied && code === undefined && (status === 401 || !isSaid))
-    return 'the server wants credentials; see "authentication" of the file';
+    return 'the server requires credentials; see "authentication" of the file';
   if (isDenied && code === undefined)
-    return 'the server refuses to give it; if it wants credentials, see "authentication" of the file';
-  if (status === 404 || status === 410) return 'there is nothing at this address';
-  return 'the server did not give the file';
+    return 'the server refuses access; if it requires credentials, see "authentication" of the file';
+  if (status === 404 || status === 410) return 'nothing exists at this address';
+  return 'the server did not send the file';
 }
 
-/** What an answer says of an error; each part on one line. */
+/** The error in an answer; each part on one line. */
 interface Words {
   readonly code?: string | undefined;
   readonly message?: string | undefined;
-  /** Where the file can be asked for instead. */
+  /** The endpoint or region to use instead. */
   readonly place?: string | undefined;
 }
 
-/** The start of a document that is about an error in XML: of S3 and what speaks it, Azure, WebDAV. */
+/** The start of an error document in XML: of S3 and compatible servers, Azure, WebDAV. */
 const XML_ERROR = /^\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:\w+:)?(?:\w*error\w*|response)\b/i;
 
-/** XML, JSON, plain text; of a page of HTML, which is for people with a browser, the title. It may be cut anywhere. */
+/** Reads XML, JSON and plain text; of an HTML page, only the title. The body may be cut anywhere. */
 function wordsOf(body: string): Words {
   if (XML_ERROR.test(body)) {
     const code = element(body, 'code');
@@ -120,7 +129,7 @@ function wordsOf(body: string): Words {
     const title = element(body, 'title') ?? [element(body, 'h1'), element(body, 'p')].filter(Boolean).join(': ');
     return { message: oneLine(title) };
   }
-  // Not a text at all.
+  // Binary data.
   if (/[\0\ufffd]/.test(body)) return {};
   const text = oneLine(body);
   return text !== undefined && S3_HINTS.has(text) ? { code: text } : { message: text };
@@ -145,7 +154,7 @@ function withoutEntities(text: string): string {
   });
 }
 
-/** Keys under which servers tell what is wrong, the best first. */
+/** Keys of error messages in JSON, the best first. */
 const MESSAGES = [
   'message',
   'error_description',
@@ -164,7 +173,7 @@ function wordsInJson(body: string): Words {
   try {
     level = [JSON.parse(body)];
   } catch {
-    // It is cut: what is whole of the first message.
+    // The document is incomplete: take what there is of the first message.
     const [, text = ''] =
       /"(?:message|error_description|detail|error)"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-f]{4})*)/i.exec(body) ??
       [];

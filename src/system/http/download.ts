@@ -12,25 +12,25 @@ import { isLinkLocal, linkLocalRedirect } from './link-local.ts';
 import { type Circumstances, isTransient, noAnswer, TimeoutError } from './problem.ts';
 import type { NamedProxy } from './proxy.ts';
 import type { ReadTrusted } from './trust.ts';
-import { wayThrough } from './way-through.ts';
+import { transferFor } from './way-through.ts';
 
 const ATTEMPTS = 5;
 const MOST_REDIRECTS = 10;
-/** Milliseconds of a pause, whatever the server asks for. */
+/** Milliseconds of a pause at most, whatever the server asks for. */
 const LONGEST_PAUSE = 60_000;
 
-/** Bounds of one attempt, in milliseconds. The length of a download is not bounded: a slow line may take its time. */
+/** Bounds of one attempt, in milliseconds. The whole download has no bound: a slow connection may take long. */
 export interface DownloadBounds {
-  /** Until the connection to the server or the proxy is there, TLS included. */
+  /** Until the connection to the server or the proxy is open, TLS included. */
   readonly connection: number;
-  /** Until the head of the answer is there, the connection included. */
+  /** Until the head of the answer has arrived, including the time for the connection. */
   readonly head: number;
   /** From one piece of the body to the next. */
   readonly silence: number;
-  /** A time in which `leastBytes` of the body have to arrive: one byte a minute is no slow line but a broken server. */
+  /** The time in which `leastBytes` of the body have to arrive: one byte a minute means a broken server, not a slow connection. */
   readonly window: number;
   readonly leastBytes: number;
-  /** Before the second attempt at most; doubled before each further one. */
+  /** The longest pause before the second attempt; doubled before each further one. */
   readonly firstPause: number;
 }
 
@@ -38,18 +38,18 @@ const BOUNDS: DownloadBounds = {
   connection: 15_000,
   head: 60_000,
   silence: 60_000,
-  // Proxies that look for viruses hand out a few bytes now and then until they have seen all of the file.
+  // Proxies that scan for viruses send only a few bytes now and then until they have the whole file.
   window: 300_000,
   leastBytes: 300,
   firstPause: 2000,
 };
 
-/** Chooses the proxy for a URL. @param last the one to use where nothing else names one */
+/** Chooses the proxy for a URL. @param last the proxy to use where no other is set */
 type ProxyFor = (url: string, last: string | undefined) => NamedProxy | undefined;
 
 /**
- * Downloads a URL; after a failure that may pass (no answer, 408, 429, 5xx, a body cut short) it is asked for again from the start.
- * @param proxyFor the proxy for a URL, asked at each redirect
+ * Downloads a URL. After a temporary failure (no answer, 408, 429, 5xx, an incomplete body) it starts again from the beginning.
+ * @param proxyFor chooses the proxy for a URL, called at each redirect
  */
 export async function download(
   request: DownloadRequest,
@@ -87,19 +87,22 @@ async function downloadOnce(
     const isRedirectedOut = url !== request.url && !isLinkLocal(splitUrl(request.url).host);
     if (isRedirectedOut && isLinkLocal(splitUrl(url).host))
       throw linkLocalRedirect(`${where} -> ${shownRedirect(url, url)}`);
-    const lookupName = isRedirectedOut ? { lookup: lookupElsewhere } : {};
+    const lookupName = isRedirectedOut ? { lookup: lookupForRedirect } : {};
     const transport: Transport = (await request.transportTo?.(url)) ?? {};
-    const around: Around = { insecurely: transport.insecurely, keptFor: headers === given ? undefined : where };
+    const context: RequestContext = {
+      insecurely: transport.insecurely,
+      redirectedFrom: headers === given ? undefined : where,
+    };
     const tls = async (): Promise<TlsOptions> => {
       if (transport.insecure === true) return { rejectUnauthorized: false };
       const { fault, ...trusted } = await readTrusted(transport.trust);
-      around.trustFault = transport.trustFault ?? fault;
+      context.trustFault = transport.trustFault ?? fault;
       return { rejectUnauthorized: true, ...trusted };
     };
     const outgoing: Outgoing = { method: 'GET', url, headers, tls, ...lookupName };
     const proxy = proxyFor(url, transport.proxy);
-    around.proxy = proxy?.title;
-    const next = await fetchOrRedirect(outgoing, proxy, around, request, bounds);
+    context.proxy = proxy?.title;
+    const next = await fetchOrRedirect(outgoing, proxy, context, request, bounds);
     if (next === undefined) return;
     if (redirects === MOST_REDIRECTS)
       throw new Problem('redirected too often', {
@@ -111,23 +114,23 @@ async function downloadOnce(
         where: `${shownUrl(url)} -> ${shownRedirect(next, url)}`,
         hint: 'such a redirect is followed only with allow-http-redirects = true in /etc/cfn/cfntools.conf',
       });
-    // Credentials are for the host they were given for (RFC 9110 section 15.4).
+    // Credentials are only sent to the host that they are for (RFC 9110 section 15.4).
     if (!keepsCredentials(url, next)) headers = withoutCredentials(headers);
     url = next;
   }
 }
 
-/** What is said of one request when it fails. */
-type Around = { -readonly [key in keyof Circumstances]: Circumstances[key] } & {
-  /** What was asked for first, when a redirect leads to another server, which gets none of the credentials. */
-  readonly keptFor: string | undefined;
+/** What the message says about one request when it fails. */
+type RequestContext = { -readonly [key in keyof Circumstances]: Circumstances[key] } & {
+  /** The first URL, when it redirects to another server, which does not get the credentials. */
+  readonly redirectedFrom: string | undefined;
 };
 
 /** @returns where the server redirects to; undefined when the file is written */
 async function fetchOrRedirect(
   outgoing: Outgoing,
   proxy: NamedProxy | undefined,
-  around: Around,
+  context: RequestContext,
   { write, abort }: Pick<DownloadRequest, 'write' | 'abort'>,
   bounds: DownloadBounds,
 ): Promise<string | undefined> {
@@ -135,11 +138,11 @@ async function fetchOrRedirect(
   let isBegun = false;
   let next: string | undefined;
   let failed: FailedAnswer | undefined;
-  const transfer = await wayThrough(proxy);
+  const transfer = await transferFor(proxy);
   try {
     await Line.use(async (line) => {
       const head = line.bound(bounds.head);
-      // A proxy may have to wait for the server itself.
+      // A proxy itself may have to wait for the server.
       const connection = proxy === undefined ? line.bound(bounds.connection) : undefined;
       let silence: NodeJS.Timeout | undefined;
       let pace: (bytes: number) => void;
@@ -172,20 +175,20 @@ async function fetchOrRedirect(
       };
       await transfer(outgoing, receiver, line);
     }, abort);
-    if (failed !== undefined) throw refused(outgoing, failed, proxy, around);
+    if (failed !== undefined) throw refused(outgoing, failed, proxy, context);
     return next;
   } catch (error) {
     abort?.throwIfAborted();
-    // A page that broke off makes no other answer of an error.
-    if (failed !== undefined) throw refused(outgoing, failed, proxy, around);
+    // An error whose page is incomplete is still an error.
+    if (failed !== undefined) throw refused(outgoing, failed, proxy, context);
     if (error instanceof Problem && !isTransient(error)) throw error;
     if (isBegun) throw new TransientFailure(brokenOff(url, error, proxy));
-    const problem = noAnswer(url, error, around);
+    const problem = noAnswer(url, error, context);
     throw isTransient(problem) ? new TransientFailure(problem) : problem;
   }
 }
 
-/** @throws an error when the pieces come too slowly */
+/** @throws TooSlow when the pieces arrive too slowly */
 function paceOf({ window, leastBytes }: DownloadBounds): (bytes: number) => void {
   let since = systemClock.elapsed();
   let total = 0;
@@ -206,32 +209,32 @@ function brokenOff(url: string, error: unknown, proxy: NamedProxy | undefined): 
       ? error.message
       : 'the server closed the connection before the end';
   const hint = proxy === undefined ? why : `${why}, through ${proxy.title}`;
-  return new Problem('the download broke off', { where: shownUrl(url), hint, cause: error });
+  return new Problem('the download was interrupted', { where: shownUrl(url), hint, cause: error });
 }
 
-/** An answer that is no file, and the beginning of what it says. */
+/** An answer without a file, and the beginning of its body. */
 interface FailedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly said: Buffer[];
 }
 
-/** @returns undefined for an answer with a file. @throws Problem for a part of one, which was not asked for */
+/** @returns undefined for an answer with a file. @throws Problem for an answer with a part of it, which was not requested */
 function failureOf(url: string, status: number, headers: IncomingHttpHeaders): FailedAnswer | undefined {
   if (status === 206)
     throw new Problem('the server sent only a part of the file (HTTP 206)', {
       where: shownUrl(url),
-      hint: 'check the server, and what is between here and it',
+      hint: 'check the server, and any proxy or load balancer in front of it',
     });
   return status >= 200 && status <= 299 ? undefined : { status, headers, said: [] };
 }
 
-/** @returns TransientFailure for what may be otherwise the next time, Problem for what may not */
+/** @returns TransientFailure where another attempt may succeed, otherwise Problem */
 function refused(
   { url, headers: sent }: Outgoing,
   { status, headers, said }: FailedAnswer,
   proxy: NamedProxy | undefined,
-  { keptFor }: Around,
+  { redirectedFrom }: RequestContext,
 ): TransientFailure | Problem {
   const authorization = Object.entries(sent).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
   const isOfUrl = authorization === loginOf(url)['Authorization'];
@@ -241,7 +244,7 @@ function refused(
     body: textOfAnswer(Buffer.concat(said), headers['content-encoding']),
     location: status < 400 ? headers.location : undefined,
     proxy: proxy?.title,
-    keptFor,
+    redirectedFrom,
     credentials: authorization === undefined ? undefined : isOfUrl ? 'url' : 'document',
   });
   return isWorthRetrying(status) ? new TransientFailure(problem, headers['retry-after']) : problem;
@@ -255,21 +258,21 @@ function redirectTarget(url: string, status: number, { location }: IncomingHttpH
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined;
   const next = URL.parse(location, url);
   if (next === null || !/^https?:$/.test(next.protocol))
-    throw new Problem('redirected to something that is no web address', {
+    throw new Problem('redirected to something that is not an http or https URL', {
       where: `${shownUrl(url)} -> ${shownRedirect(location, url)}`,
     });
-  // A user and a password that the server names are not ours to send.
+  // A user and a password that the server has put into the URL are not sent.
   if (next.username !== '' || next.password !== '') {
     next.username = '';
     next.password = '';
     return next.href;
   }
-  // As it is written, which a signature may cover; unless it has characters that no URL has.
+  // As it is written, because a signature may cover it; unless it has characters that a URL cannot have.
   return isWebUrl(location) ? location : next.href;
 }
 
-/** Looks a name up for a redirect; a name that leads to a link-local address is refused as the address itself is. */
-const lookupElsewhere: LookupFunction = (name, options, callback) => {
+/** Looks up a name for a redirect. A name with a link-local address is refused, as the address itself is. */
+const lookupForRedirect: LookupFunction = (name, options, callback) => {
   lookup(name, { ...options, all: true }, (error, found) => {
     if (error === null && found.some(({ address }) => isLinkLocal(address))) {
       callback(linkLocalRedirect(name), []);
@@ -278,7 +281,7 @@ const lookupElsewhere: LookupFunction = (name, options, callback) => {
   });
 };
 
-/** @returns the same headers where there are no credentials among them */
+/** @returns the same object where the headers have no credentials */
 function withoutCredentials(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const isSecret = (name: string): boolean => /^(authorization|cookie|x-amz-.*)$/i.test(name);
   if (!Object.keys(headers).some(isSecret)) return headers;
@@ -289,7 +292,7 @@ function isSecure(url: string): boolean {
   return splitUrl(url).scheme === 'https';
 }
 
-/** Whether a redirect stays at the server, or goes from its http to its https, as Python's requests have it. */
+/** Whether a redirect stays on the server, or goes from its http to its https, as in Python's requests. */
 export function keepsCredentials(from: string, to: string): boolean {
   const [left, right] = [splitUrl(from), splitUrl(to)];
   if (left.host !== right.host) return false;

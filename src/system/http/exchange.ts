@@ -5,14 +5,14 @@ import { Line, type Outgoing, type TlsOptions } from './line.ts';
 import { noAnswer, tooLarge } from './problem.ts';
 import type { NamedProxy } from './proxy.ts';
 import type { ReadTrusted } from './trust.ts';
-import { wayThrough } from './way-through.ts';
+import { transferFor } from './way-through.ts';
 
-/** Milliseconds for the body of an answer whose status says enough to the caller: it may only explain something. */
+/** Milliseconds for the body of an answer whose status is enough: the body is only an explanation. */
 const EXPLANATION_TIMEOUT = 5_000;
 
 /**
- * One exchange on a connection of its own. The whole of it is bounded by the request's timeout: name, connection, proxy,
- * TLS, head and body, since a server that drips one byte a second never trips an idle timeout.
+ * One exchange on a connection of its own. The timeout of the request bounds all of it: name lookup, connection, proxy, TLS, head
+ * and body. An idle timeout would never end an exchange with a server that sends one byte a second.
  * @param explanationTimeout milliseconds for the body of an answer whose status is enough
  * @throws Problem when there is no answer in time
  */
@@ -35,7 +35,7 @@ export async function exchange(
   };
   const outgoing: Outgoing = { url, method, headers, body, tls };
   try {
-    const transfer = await wayThrough(proxy);
+    const transfer = await transferFor(proxy);
     await Line.use(async (line) => {
       line.bound(timeout);
       const receiver = {
@@ -50,13 +50,13 @@ export async function exchange(
     }, request.abort);
   } catch (error) {
     request.abort?.throwIfAborted();
-    // A body that broke off, came too slowly or was too large makes no other answer of an error.
+    // An error whose body is incomplete, too slow or too large is still an error.
     const isAnswered = answer !== undefined && (request.isStatusEnough === true || !isSuccess(answer.status));
     if (!isAnswered)
       throw noAnswer(url, error, { insecurely: request.insecurely ?? 'use -k', proxy: proxy?.title, trustFault });
     isCutShort = true;
   }
-  // What came through a tunnel is the server's own.
+  // An answer through a tunnel is from the server itself.
   const through = splitUrl(url).scheme === 'http' ? proxy?.title : undefined;
   return { status: answer?.status ?? 0, headers: answer?.headers ?? {}, body: keeper.text(), isCutShort, through };
 }
@@ -75,20 +75,20 @@ class BodyKeeper {
   readonly #url: string;
   readonly #mostBytes: number | undefined;
 
-  /** @param mostBytes a larger body is an error; undefined: the first 1 MiB is enough */
+  /** @param mostBytes a larger body is an error; undefined: only the first 1 MiB is read */
   constructor(url: string, mostBytes: number | undefined) {
     this.#url = url;
     this.#mostBytes = mostBytes;
   }
 
-  /** Whether a body of this length is to be read: it costs nothing to refuse it before. @throws Problem when it is too much */
+  /** Whether to read a body of this length. @throws Problem when it is too large, before any of it is read */
   wants(contentLength: string | string[] | undefined): boolean {
     if (this.#mostBytes !== undefined && Number(contentLength) > this.#mostBytes)
       throw tooLarge(this.#url, this.#mostBytes);
     return true;
   }
 
-  /** Keeps a piece. @returns false when that is enough @throws Problem when it is too much */
+  /** Keeps a piece. @returns false when no more is wanted @throws Problem when the body is too large */
   wantsMoreThan(chunk: Buffer): boolean {
     this.#chunks.push(chunk);
     this.#length += chunk.length;

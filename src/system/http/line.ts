@@ -7,12 +7,12 @@ import { TimeoutError } from './problem.ts';
 /** A request that is about to be sent, on a connection of its own. */
 export interface Outgoing {
   readonly method: 'GET' | 'POST' | 'PUT';
-  /** Goes out byte for byte. */
+  /** Sent byte for byte. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly tls: () => Promise<TlsOptions>;
-  /** In place of the machine's own way to look a name up. */
+  /** Replaces the name lookup of the machine. */
   readonly lookup?: LookupFunction;
 }
 
@@ -21,24 +21,24 @@ export interface TlsOptions {
   readonly ca?: string[];
 }
 
-/** What becomes of an answer; what a method throws ends the exchange. */
+/** Gets an answer. An error that a method throws ends the exchange. */
 export interface Receiver {
-  /** Called when the connection is there, TLS included. */
+  /** Called when the connection is open, TLS included. */
   connected?(): void;
-  /** Sees the final status and the headers. @returns false when no body is wanted */
+  /** Gets the final status and the headers. @returns false when the body is not wanted */
   head(status: number, headers: IncomingHttpHeaders): boolean;
-  /** Takes a piece of the body. @returns false when that is enough */
+  /** Gets a piece of the body. @returns false when no more is wanted */
   piece(chunk: Buffer): boolean;
 }
 
 /**
- * A way to send a request and to hand the answer to the receiver. Interim answers (1xx) before the final one are ignored.
- * @returns when the answer is whole, or no more of it is wanted
- * @throws what kept the answer away or broke it off; what the receiver throws; Problem for a switch of protocols
+ * Sends a request and passes the answer to the receiver. Interim answers (1xx) before the final one are ignored.
+ * @returns when the answer is complete, or no more of it is wanted
+ * @throws the error of the connection; an error of the receiver; Problem for a switch of protocols
  */
 export type Transfer = (outgoing: Outgoing, receiver: Receiver, line: Line) => Promise<void>;
 
-/** What ends a transfer. */
+/** Ends a transfer. */
 interface Ending {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -46,7 +46,7 @@ interface Ending {
   readonly stop: () => void;
 }
 
-/** Hands a part of an answer to the receiver, and ends the transfer when no more is wanted, or when the receiver throws. */
+/** Passes a part of an answer to the receiver, and ends the transfer when no more is wanted or the receiver throws. */
 export function handOver(wantsMore: () => boolean, { resolve, reject, stop }: Ending): void {
   try {
     if (wantsMore()) return;
@@ -61,7 +61,7 @@ interface Opened {
   destroy(): unknown;
 }
 
-/** All that one exchange has opened, and the bounds on its time. */
+/** The connections and the time limits of one exchange. */
 export class Line {
   readonly #opened: Opened[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
@@ -76,7 +76,7 @@ export class Line {
   }
 
   /**
-   * Does the work of an exchange; whatever phase it is in, it ends when a bound is reached or when it is aborted.
+   * Does the work of an exchange. It ends in any phase when a time limit is reached or when it is aborted.
    * @throws TimeoutError; the reason of `abort`
    */
   static async use<T>(work: (line: Line) => Promise<T>, abort?: AbortSignal): Promise<T> {
@@ -95,13 +95,13 @@ export class Line {
   /** Ends the exchange after so many milliseconds, unless the timer is cleared before. */
   bound(milliseconds: number): NodeJS.Timeout {
     const timer = setTimeout(() => this.#end(new TimeoutError(milliseconds)), timerDelay(milliseconds));
-    // An answer that comes after the end may still ask for a bound.
+    // An answer that arrives after the end may still call this.
     if (this.#isClosed) clearTimeout(timer);
     else this.#timers.push(timer);
     return timer;
   }
 
-  /** Sees to it that a connection does not outlive the exchange. */
+  /** Closes a connection when the exchange ends. */
   keep<T extends Opened>(opened: T): T {
     if (this.#isClosed) opened.destroy();
     else this.#opened.push(opened);
@@ -115,13 +115,13 @@ export class Line {
   }
 }
 
-/** Of a server that switches to another protocol without having been asked. */
+/** The message for a server that switches to another protocol although it was not asked to. */
 export const UNASKED_SWITCH = {
   what: 'the server switches protocols (HTTP 101), which it was not asked to do',
-  hint: 'check the address, and what is between here and the server',
+  hint: 'check the address, and any proxy or load balancer in front of the server',
 } as const;
 
-/** The header that a user and a password in the URL ask for (RFC 7617). */
+/** The header for a user and a password in the URL (RFC 7617). */
 export function loginOf(url: string): Readonly<Record<string, string>> {
   const { userInfo } = splitUrl(url);
   if (userInfo === undefined) return {};

@@ -13,8 +13,8 @@ const linkLocal = once(() => {
 });
 
 /**
- * True for an address, however it is written (0xa9fea9fe is 169.254.169.254), on which a metadata service may hand out
- * this machine's credentials. A name is no address.
+ * True for an address on which a metadata service may hand out credentials of this machine, in any notation (0xa9fea9fe is
+ * 169.254.169.254). False for a name.
  */
 export function isLinkLocal(host: string): boolean {
   const address = canonicalHost(host);
@@ -22,14 +22,14 @@ export function isLinkLocal(host: string): boolean {
   return family !== 0 && linkLocal().check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** A host as the network sees it: 0x7f.1 is 127.0.0.1. An IPv6 address has no brackets. */
+/** A host in its usual form: 0x7f.1 becomes 127.0.0.1. An IPv6 address has no brackets. */
 export function canonicalHost(host: string): string {
   const canonical =
     URL.parse(`http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}/`)?.hostname ?? host;
   return withoutBrackets(canonical);
 }
 
-/** A server elsewhere must not make us read this machine's metadata service. */
+/** A remote server must not make us read the metadata service of this machine. */
 export function linkLocalRedirect(where: string): Problem {
   return new Problem('redirected to a link-local address', {
     code: 'CFN_REDIRECT_LOCAL',

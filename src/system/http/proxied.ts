@@ -9,12 +9,12 @@ import { connectBySocks } from './socks5.ts';
 
 type Connector = ReturnType<typeof buildConnector>;
 
-/** Each exchange has its own bounds. */
+/** No timeouts of undici: each exchange has its own bounds. */
 const UNBOUNDED = 0;
 
 /**
- * Sends requests by undici, which knows the ways through proxies: absolute form for http targets, CONNECT for https ones
- * (contract section 5), and any connection that a SOCKS proxy has opened.
+ * Sends requests through a proxy by undici: in absolute form for http, by CONNECT for https (contract section 5), or on a
+ * connection that a SOCKS proxy has opened.
  */
 export function transferThrough(proxy: NamedProxy): Transfer {
   return async (outgoing, receiver, line) => {
@@ -44,14 +44,15 @@ export function transferThrough(proxy: NamedProxy): Transfer {
           onResponseStart(controller, status, answered) {
             if (status < 200) return;
             proceed(controller, () => {
-              // Only what a proxy was asked for itself, in absolute form, can be its own answer.
-              if (isSpokenTo(proxy, url) && isOfProxy(status, answered)) throw proxyStatus(url, proxy.title, status);
+              // The proxy itself can only answer a request in absolute form, which is sent to it.
+              if (isAnsweredByProxy(proxy, url) && isOfProxy(status, answered))
+                throw proxyStatus(url, proxy.title, status);
               return receiver.head(status, answered);
             });
           },
           onResponseData: (controller, chunk) => proceed(controller, () => receiver.piece(chunk)),
           onResponseEnd() {
-            // undici takes a reset for the end of a body that has no length.
+            // undici treats a reset as the end of a body without a length.
             if (connection.lost === undefined) resolve();
             else reject(connection.lost);
           },
@@ -62,26 +63,26 @@ export function transferThrough(proxy: NamedProxy): Transfer {
   };
 }
 
-/** Whether the proxy itself answers: in a tunnel the server does. */
-function isSpokenTo({ scheme }: NamedProxy, url: string): boolean {
+/** Whether the proxy itself answers. In a tunnel the server does. */
+function isAnsweredByProxy({ scheme }: NamedProxy, url: string): boolean {
   return splitUrl(url).scheme === 'http' && !scheme.startsWith('socks');
 }
 
-/** The connection that an exchange is made on. */
+/** The state of the connection of an exchange. */
 class Connection {
-  /** What broke it. */
+  /** The error that broke it. */
   lost: unknown;
-  /** Why it was not made, and whether that was beyond the proxy. undici tries again after some errors, so it sees none of them. */
+  /** Why it was not made, and whether the fault is beyond the proxy. Kept from undici, which tries again after some errors. */
   failure: { readonly error: unknown; readonly isBeyondProxy: boolean } | undefined;
   /** A proxy has accepted CONNECT. */
   isTunnelOpen = false;
-  /** All of the way to the server, TLS included. */
-  isThere = false;
+  /** It is open up to the server, TLS included. */
+  isEstablished = false;
 
-  /** @param isProxy whether this connects to the proxy, and not, through it, to the server */
+  /** @param isProxy whether this connects to the proxy, not through it to the server */
   watched(connect: Connector, isProxy: boolean): Connector {
     return ({ servername = '', ...options }, done) =>
-      // An address is no server name (RFC 6066 section 3), and Node warns of it.
+      // An address is not a server name (RFC 6066 section 3), and Node warns about it.
       connect({ ...options, ...(isIP(servername) === 0 ? { servername } : {}) }, (...[error, socket]) => {
         if (error !== null) {
           this.failure ??= { error, isBeyondProxy: !isProxy && this.isTunnelOpen };
@@ -91,7 +92,7 @@ class Connection {
         socket.once('error', (lost) => {
           this.lost = lost;
         });
-        if (!isProxy) this.isThere = true;
+        if (!isProxy) this.isEstablished = true;
         done(null, socket);
       });
   }
@@ -161,19 +162,19 @@ function throughSocks(
   return new Client(`${scheme}://${authority.toLowerCase()}`, { connect: connection.watched(connect, false) });
 }
 
-/** undici makes errors of what are answers: of a proxy that opens no tunnel or wants a login, of HTTP 101, of statuses that do not exist. */
+/** undici throws errors for some answers: of a proxy that refuses a tunnel or requires a login, HTTP 101, and invalid statuses. */
 function whatWentWrong(url: string, proxy: NamedProxy, connection: Connection, error: Error): unknown {
   const { title } = proxy;
   const { failure } = connection;
   const cause = failure?.error ?? error;
-  // A request that cannot be written down. The code alone does not tell: a proxy that wants a login has the same.
+  // A request that cannot be written as HTTP. Its code is not enough: a proxy that requires a login causes the same one.
   if (/^invalid .* header$/.test(error.message)) return error;
   if (error.message === 'bad upgrade')
     return refusedByProxy(`${UNASKED_SWITCH.what}, through ${title}`, UNASKED_SWITCH.hint);
   const refused = /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(describeError(cause))?.[1];
   if (refused !== undefined) return proxyStatus(url, title, Number(refused));
   if (failure !== undefined) return failure.isBeyondProxy ? cause : notReached(title, cause);
-  if (isSpokenTo(proxy, url) || !connection.isThere) return notReached(title, cause);
+  if (isAnsweredByProxy(proxy, url) || !connection.isEstablished) return notReached(title, cause);
   if (errnoOf(cause) !== 'ERR_ASSERTION') return cause;
-  return refusedByProxy(`the answer has a status that is none, through ${title}`, UNASKED_SWITCH.hint);
+  return refusedByProxy(`the answer has an invalid status, through ${title}`, UNASKED_SWITCH.hint);
 }

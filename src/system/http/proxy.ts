@@ -6,7 +6,7 @@ import type { Environment } from '../programs/exec.ts';
 import type { ProxyChoice } from './http.ts';
 import { canonicalHost, isLinkLocal } from './link-local.ts';
 
-/** A proxy, and who names it. */
+/** A proxy, and the setting that names it. */
 export interface NamedProxy {
   readonly scheme: 'http' | 'https' | 'socks5' | 'socks5h';
   /** An IPv6 address has its brackets. */
@@ -14,7 +14,7 @@ export interface NamedProxy {
   readonly port: number;
   /** The password may be empty. */
   readonly login: { readonly user: string; readonly password: string } | undefined;
-  /** For people: its address, and the variable, option or key that names it. No password. */
+  /** For messages: its address, and the variable, option or key that names it. No password. */
   readonly title: string;
 }
 
@@ -30,11 +30,11 @@ const SCHEMES = new Map<string, NamedProxy['scheme']>([
 const LARGEST_PORT = 65_535;
 
 /**
- * The proxy for a URL, or undefined to go directly: the command line's, else the environment's (http_proxy, https_proxy,
- * all_proxy, no_proxy, as curl reads them; upper-case HTTP_PROXY is left out, since a web server can set it from a header),
- * else the one of cfn-boto-cfg, for which no_proxy counts as well. A link-local address is never reached through a proxy: it
- * would be another machine's.
- * @throws Problem for a text that names no usable proxy
+ * The proxy for a URL, or undefined to connect directly. The first of these that is set is used: the option of the command line; the
+ * environment (http_proxy, https_proxy, all_proxy, as curl reads them); the proxy in cfn-boto-cfg. no_proxy applies to the last two.
+ * Upper-case HTTP_PROXY is ignored, because a web server can set it from a header. A link-local address is never reached through a
+ * proxy: there it would be that of another machine.
+ * @throws Problem for a text that is not a usable proxy
  */
 export function chooseProxy(
   url: string,
@@ -55,23 +55,23 @@ export function chooseProxy(
 }
 
 /**
- * Reads `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`. What follows the port is ignored, as curl does. Special characters in
- * the login may be percent-encoded or not.
- * @param from who names it
+ * Reads `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`. Text after the port is ignored, as curl does. Special characters in the login
+ * may be percent-encoded or not.
+ * @param from the setting that it comes from
  * @returns undefined for a blank text
- * @throws Problem when it names no usable proxy, with exit code 2 where that is an option
+ * @throws Problem when it is not a usable proxy, with exit code 2 where it comes from an option
  */
 export function parseProxy(text: string, from: string): NamedProxy | undefined {
   if (!isFilled(text)) return undefined;
   const [, word = 'http', rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text.trim()) ?? [];
   const scheme = SCHEMES.get(word.toLowerCase());
-  if (scheme === undefined) throw notUsable(`no proxy can be reached by ${word.toLowerCase()}://`, from);
-  // The last @ ends the login: a password may have one in it.
+  if (scheme === undefined) throw notUsable(`unsupported proxy scheme ${word.toLowerCase()}://`, from);
+  // The last @ ends the login: a password may contain one.
   const at = rest.lastIndexOf('@');
   const place = /^(\[[0-9a-f:.]+\]|[^\s/?#:[\]\\$]+)(?::(\d+))?(?:[/?#].*)?$/is.exec(rest.slice(at + 1));
   const port = Number(place?.[2] ?? DEFAULT_PORTS[scheme]);
   const host = URL.parse(`http://${place?.[1] ?? ''}/`)?.hostname ?? '';
-  // Not its value: where a password ends is unknown in what is no URL.
+  // Without the value: in a text that is not a URL, the end of a password is unknown.
   if (host === '' || port < 1 || port > LARGEST_PORT) throw notUsable('not the URL of a proxy', from);
   return {
     scheme,
@@ -93,7 +93,7 @@ function notUsable(what: string, from: string): Problem {
 function loginOf(text: string): NamedProxy['login'] {
   const colon = text.indexOf(':');
   const [user, password] = colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
-  // A `%` that begins no encoded character stands for itself.
+  // A `%` that does not begin an encoded character is kept.
   return { user: percentDecode(user), password: percentDecode(password) };
 }
 
@@ -102,10 +102,10 @@ function isFilled(text: string | undefined): text is string {
 }
 
 /**
- * True when a list in the form of no_proxy names a host. The rules are curl's (CURLOPT_NOPROXY, lib/noproxy.c): `*` is every
- * host; a name is itself and all names below it, with or without a dot in front or behind; an address is itself, and with
- * `/BITS` a range. Besides, as other programs have it: `*.NAME`, NAME:PORT, and an IPv6 address in brackets.
- * @param host as splitUrl gives it
+ * True when a list in the form of no_proxy contains a host. The rules are those of curl (CURLOPT_NOPROXY, lib/noproxy.c): `*` matches
+ * every host; a name matches itself and all names below it, with or without a dot before or after it; an address matches itself, and
+ * with `/BITS` a range. In addition, as in other programs: `*.NAME`, NAME:PORT, and an IPv6 address in brackets.
+ * @param host as splitUrl returns it
  */
 function isExempt(host: string, port: number, list: string): boolean {
   const name = canonicalHost(host).replace(/\.$/, '');
@@ -127,7 +127,7 @@ function namesAddress(item: string, address: string, port: number): boolean {
   const family = isIP(network);
   if (family !== isIP(address) || !isPort(onlyPort, port)) return false;
   const all = family === 6 ? 128 : 32;
-  // curl takes a range of no bits for the address alone.
+  // As in curl, a range of no bits is the address alone.
   const prefix = Number(bits ?? 0) || all;
   if (prefix > all) return false;
   const range = new BlockList();

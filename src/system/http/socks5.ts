@@ -13,41 +13,41 @@ const NO_METHOD = 0xff;
 const LONGEST_TEXT = 255;
 const ADDRESS = { ipv4: 1, name: 3, ipv6: 4 } as const;
 
-/** Replies of RFC 1928 section 6 after which another attempt may go better. */
+/** Replies of RFC 1928 section 6 after which another attempt may succeed. */
 const TRANSIENT: Readonly<Record<number, string>> = {
-  1: 'it says only that it failed',
+  1: 'general failure',
   3: 'the network is unreachable',
   4: 'the host is unreachable, or its name unknown',
   5: 'nothing listens there',
-  6: 'the way is too long',
+  6: 'the route is too long',
 };
 const FINAL: Readonly<Record<number, string>> = {
   2: 'its rules do not allow it',
-  7: 'it opens no connections',
-  8: 'it does not take this kind of address; socks5h:// sends it the name',
+  7: 'it does not support connections',
+  8: 'it does not support this kind of address; socks5h:// sends it the name',
 };
 
 interface Target {
   /** An IPv6 address has no brackets. */
   readonly host: string;
   readonly port: number;
-  /** In place of the machine's own way to look a name up. */
+  /** Replaces the name lookup of the machine. */
   readonly lookup: LookupFunction | undefined;
 }
 
 /**
- * Opens a connection through a SOCKS5 proxy (RFC 1928, and RFC 1929 for the login). Why it is not undici's own client:
- * docs/dev/decisions.md.
+ * Opens a connection through a SOCKS5 proxy (RFC 1928, and RFC 1929 for the login). docs/dev/decisions.md says why this is not
+ * undici's own client.
  * @throws ProxyFaultError
  */
 export async function connectBySocks(proxy: NamedProxy, target: Target, line: Line): Promise<Socket> {
   const { title, scheme, login } = proxy;
   const socket = line.keep(connect({ host: withoutBrackets(proxy.host), port: proxy.port }));
-  // Without a listener it would end the process. The promise that waits for bytes gets it as well.
+  // Without a listener an error would end the process. The promise that waits for bytes gets the error as well.
   socket.on('error', () => undefined);
   const reader = new Reader(socket);
   try {
-    await happened(socket, 'connect');
+    await untilEvent(socket, 'connect');
     socket.setNoDelay(true);
     await logIn(socket, reader, title, login);
   } catch (error) {
@@ -80,8 +80,8 @@ async function logIn(socket: Socket, reader: Reader, title: string, login: Named
   if (method === NO_LOGIN) return;
   if (method === NO_METHOD || method !== BY_PASSWORD || login === undefined)
     throw refusedByProxy(
-      `${title} wants a login`,
-      login === undefined ? 'give a user and a password in its URL' : 'it takes none by user and password',
+      `${title} requires a login`,
+      login === undefined ? 'set a user and a password in its URL' : 'it does not accept a user and a password',
     );
   const [user, password] = [Buffer.from(login.user), Buffer.from(login.password)];
   if (user.length > LONGEST_TEXT || password.length > LONGEST_TEXT)
@@ -92,16 +92,16 @@ async function logIn(socket: Socket, reader: Reader, title: string, login: Named
 }
 
 function notSocks(title: string): Error {
-  return refusedByProxy(`${title} does not speak SOCKS version 5`, 'is it http://?');
+  return refusedByProxy(`${title} does not speak SOCKS version 5`, 'is its scheme http://?');
 }
 
-/** IPv4 first, which most of these proxies have. @throws ProxyFaultError when the name is unknown here */
+/** The address of a host, IPv4 if possible, because most of these proxies support it. @throws ProxyFaultError for an unknown name */
 async function addressOf({ host, lookup: own = lookup }: Target): Promise<string> {
   if (isIP(host) !== 0) return host;
   return new Promise((resolve, reject) => {
     own(host, { order: 'ipv4first' }, (error, found) => {
       const address = typeof found === 'string' ? found : found?.[0]?.address;
-      // Refused by the caller, who says why.
+      // The lookup of the caller refused it, with a reason.
       if (codeOf(error) === 'CFN_REDIRECT_LOCAL') reject(error);
       else if (error !== null || address === undefined)
         reject(transientFault('the host name is unknown here; a proxy with socks5h:// looks it up itself', error));
@@ -118,7 +118,7 @@ function encodedAddress(host: string): Buffer {
   return Buffer.concat([Buffer.of(ADDRESS.name, name.length), name]);
 }
 
-/** @param address as `new URL()` writes it, or getaddrinfo: it may end with an IPv4 address */
+/** @param address as `new URL()` or getaddrinfo writes it; it may end with an IPv4 address */
 function ipv6Bytes(address: string): Buffer {
   const plain = (URL.parse(`http://[${address.replace(/%.*$/, '')}]/`)?.hostname ?? '').slice(1, -1);
   const [front = '', back] = plain.split('::');
@@ -132,7 +132,7 @@ function portBytes(port: number): Buffer {
   return Buffer.of(port >> 8, port & 0xff);
 }
 
-/** Reads what a proxy says, piece by piece. */
+/** Reads the answers of a proxy in pieces. */
 class Reader {
   readonly #socket: Socket;
   #kept: Buffer = Buffer.alloc(0);
@@ -141,14 +141,14 @@ class Reader {
     this.#socket = socket;
   }
 
-  /** The next bytes. @throws what broke the connection */
+  /** The next bytes. @throws the error that broke the connection */
   async take(count: number): Promise<Buffer> {
     while (this.#kept.length < count) {
-      // Reads everything: a stream with bytes left would report forever that there is something to read.
+      // Reads everything: a stream with remaining bytes would emit `readable` forever.
       const chunk = this.#socket.read() as Buffer | null;
       if (chunk !== null) this.#kept = Buffer.concat([this.#kept, chunk]);
       else if (this.#socket.readableEnded || this.#socket.destroyed) throw closed();
-      else await happened(this.#socket, 'readable');
+      else await untilEvent(this.#socket, 'readable');
     }
     const taken = this.#kept.subarray(0, count);
     this.#kept = this.#kept.subarray(count);
@@ -161,7 +161,7 @@ class Reader {
   }
 }
 
-function happened(socket: Socket, event: 'connect' | 'readable'): Promise<void> {
+function untilEvent(socket: Socket, event: 'connect' | 'readable'): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (end: () => void) => () => {
       for (const name of [event, 'end', 'close']) socket.off(name, name === event ? good : bad);

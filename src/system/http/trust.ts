@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describeError, errnoOf } from '../../errors.ts';
 import type { Environment } from '../programs/exec.ts';
 
-/** Where distributions keep the certificates that the administrator trusts, a private cloud's CA among them. */
+/** The certificates that each distribution trusts, including those that the administrator has added, such as the CA of a private cloud. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt', // Debian, Alpine, Arch
   '/etc/pki/tls/certs/ca-bundle.crt', // Fedora, RHEL
@@ -19,19 +19,19 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 interface Trusted {
-  /** As PEM text; undefined to use those that come with Node. */
+  /** As PEM text; undefined to use the certificates of Node. */
   readonly ca?: string[];
-  /** What was named to be trusted and cannot be used, for the message of a check that failed. */
+  /** Which configured certificates cannot be used, for the message when a check fails. */
   readonly fault?: string | undefined;
 }
 
-/** Reads the certificates to trust, `more` (PEM text) among them. */
+/** Reads the certificates to trust, including `more` (PEM text). */
 export type ReadTrusted = (more?: string) => Promise<Trusted>;
 
 /**
- * For the http door: the machine's certificates, or those of SSL_CERT_FILE in their place; those of the directories of
- * SSL_CERT_DIR; and the ones that a request brings.
- * @param warn is called once for each variable that names nothing to trust
+ * The certificates to trust: those of the machine, or of SSL_CERT_FILE instead; those in the directories of SSL_CERT_DIR; and
+ * those of a request.
+ * @param warn called once for each variable that names no usable certificate
  */
 export function trustedBy(environment: Environment, warn: (text: string) => void): ReadTrusted {
   const warned = new Set<string>();
@@ -82,30 +82,30 @@ function readTrusted(environment: Environment): Found {
 /** @throws Error when it has no certificate */
 function certificatesOf(path: string): string {
   const { size } = statSync(path);
-  // A FIFO would be waited for.
-  if (!isFile(path)) throw new Error('it is no file');
+  // Reading a FIFO would wait.
+  if (!isFile(path)) throw new Error('it is not a regular file');
   if (size > MOST_BYTES) throw new Error('it is too large');
   const text = readFileSync(path, 'utf8');
-  if (!hasCertificate(text)) throw new Error('there is no certificate in it, in PEM');
+  if (!hasCertificate(text)) throw new Error('it has no certificate in PEM format');
   return text;
 }
 
 /** @throws Error when no file in it has a certificate */
 function certificatesBelow(directory: string): string {
-  if (!statSync(directory).isDirectory()) throw new Error('it is no directory');
+  if (!statSync(directory).isDirectory()) throw new Error('it is not a directory');
   const texts = new Set<string>();
   for (const name of readdirSync(directory)) {
     try {
       texts.add(certificatesOf(`${directory}/${name}`));
     } catch {
-      // Keys, lists of what is revoked and links to nowhere are usual there.
+      // Keys, revocation lists and dangling links are usual there.
     }
   }
-  if (texts.size === 0) throw new Error('there is no certificate in it, in PEM');
+  if (texts.size === 0) throw new Error('it has no certificate in PEM format');
   return [...texts].join('\n');
 }
 
-/** False for what is not there. True where that cannot be found out: reading it then fails with the reason. */
+/** False when it does not exist. True where that is not known: reading it then fails with the reason. */
 function mayBeFile(path: string): boolean {
   try {
     return isFile(path);
@@ -114,7 +114,7 @@ function mayBeFile(path: string): boolean {
   }
 }
 
-/** @throws Error when nobody can tell */
+/** @throws Error when it cannot be checked */
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

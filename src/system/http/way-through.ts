@@ -6,10 +6,11 @@ import type { NamedProxy } from './proxy.ts';
 import type { ProxyFaultError } from './proxy-fault.ts';
 
 /**
- * undici costs 40 ms of CPU to load, ten times as much as Node's own http, and is loaded for what it is better at: proxies.
- * @param proxy undefined to go directly
+ * The transfer for a request: by Node's own http, or by undici through a proxy. undici costs 40 ms of CPU to load, ten times as
+ * much as Node's own http, so it is loaded only for proxies.
+ * @param proxy undefined to connect directly
  */
-export async function wayThrough(proxy: NamedProxy | undefined): Promise<Transfer> {
+export async function transferFor(proxy: NamedProxy | undefined): Promise<Transfer> {
   if (proxy === undefined) return (await import('./direct.ts')).transferDirectly;
   const transfer = (await import('./proxied.ts')).transferThrough(proxy);
   return async (outgoing, receiver, line) => {

@@ -9,19 +9,19 @@ export interface Detached {
   readonly ended: () => number | string | undefined;
 }
 
-/** For what mostly waits: one heap of glibc's for all threads is a megabyte smaller. */
-const SMALL = { MALLOC_ARENA_MAX: '1' };
+/** For a process that mostly waits: one glibc heap for all threads saves a megabyte. */
+const ONE_HEAP = { MALLOC_ARENA_MAX: '1' };
 
 /**
- * Starts this program once more, with other arguments, in a session of its own and without a terminal, to stay when we
- * are gone.
+ * Starts this program once more, with other arguments, in a session of its own and without a terminal. It keeps running after we
+ * have ended.
  * @throws Problem when it cannot be started
  */
 export async function startDetached(args: readonly string[]): Promise<Detached> {
   let ended: number | string | undefined;
   const child = await new Promise<ChildProcess>((resolve, reject) => {
     // Some errors of the start are thrown, the others are events.
-    const env = { ...process.env, ...SMALL };
+    const env = { ...process.env, ...ONE_HEAP };
     const started = startProgram([process.execPath, ...args], { env, cwd: '/', stdio: 'ignore', hasGroup: true });
     started.on('exit', (code, signal) => {
       ended = code ?? signal ?? undefined;
@@ -36,37 +36,38 @@ export async function startDetached(args: readonly string[]): Promise<Detached> 
 }
 
 const { O_DIRECTORY, O_RDWR } = constants;
-/** Linux's O_TMPFILE: a file without a name, which goes away with its last descriptor. Node does not name it. */
+/** Linux's O_TMPFILE: a file without a name, which is removed with its last descriptor. Node has no constant for it. */
 const O_TMPFILE = 0o20000000 | O_DIRECTORY;
-/** In memory, and open to all, on each machine that runs systemd; or else on disk. */
+/** The first is in memory, and every user can write there on a machine that runs systemd; the second is a fallback. */
 const PLACES = ['/dev/shm', '/tmp'];
 
 /**
- * Hands entries to the journal, by a shell that outlives us. Never fails: what cannot be handed over is lost.
- * @returns the shell; undefined where there is none
+ * Hands entries to the journal, by a shell that keeps running after we have ended. Never fails: entries that cannot be handed over
+ * are lost.
+ * @returns the shell; undefined when it was not started
  */
 export function handOver(entries: readonly string[]): ChildProcess | undefined {
-  // A line of an entry has a `=` in it, so none ends the text before its time; the first logger that cannot ends it all.
+  // Each line of an entry contains a `=`, so none of them is the end mark `.`. The script stops at the first logger that fails.
   const script = entries.map((entry) => `logger --journald <<'.' || exit\n${entry}.\n`).join('');
   const fd = openNameless();
   if (fd === undefined) return undefined;
   try {
-    // At its beginning, where the shell, whose position is ours, begins to read.
+    // Written at position 0: the shell shares the position of our descriptor and begins to read there.
     const bytes = Buffer.from(script);
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, done);
     const shell = startProgram(['/bin/sh'], {
       stdio: [fd, 'ignore', 'ignore'],
-      // Not the caller's: nothing of it is our business here.
+      // Not the caller's environment, of which logger needs nothing.
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       cwd: '/',
-      // Keys that interrupt us at a terminal leave it alone.
+      // So that Ctrl-C at a terminal does not end it.
       hasGroup: true,
     });
     shell.on('error', () => undefined);
     shell.unref();
     return shell;
   } catch {
-    // A full disk, no more processes: the log file has it.
+    // For example a full disk, or too many processes. The entries are in the log file as well.
     return undefined;
   } finally {
     closeSync(fd);
@@ -78,7 +79,7 @@ function openNameless(): number | undefined {
     try {
       return openSync(place, O_TMPFILE | O_RDWR, 0o600);
     } catch {
-      // The next one may do.
+      // The next directory may work.
     }
   }
   return undefined;

@@ -8,7 +8,7 @@ import { findProgram, searchPath } from './search-path.ts';
 /**
  * Opens the door to other programs.
  * @param environment the machine's own environment, which children inherit
- * @param abort ends what runs
+ * @param abort ends the programs that are running
  */
 export function createExec(environment: Environment, abort?: ExecAbort): Exec {
   const directories = searchPath(environment['PATH']);
@@ -62,7 +62,7 @@ export function createExec(environment: Environment, abort?: ExecAbort): Exec {
   };
 }
 
-/** Node's own uid and gid options would leave the command without the supplementary groups of its user. */
+/** setpriv, because Node's uid and gid options do not set the supplementary groups of the user. */
 function changeUser(
   find: Exec['find'],
   { uid, gid, groups }: NonNullable<CommandOptions['as']>,
@@ -71,7 +71,7 @@ function changeUser(
   if (setpriv === undefined)
     throw new Problem('setpriv is not installed', {
       where: 'PATH',
-      hint: 'install util-linux, without it nothing can run as another user',
+      hint: 'install util-linux, which is needed to run as another user',
     });
   const list = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
   return [setpriv, '--reuid', String(uid), '--regid', String(gid), ...list, '--'];

@@ -13,11 +13,12 @@ export interface CommandUser {
 }
 
 /**
- * The environment of a metadata command or an action: what its `env` says, or else the machine's own, and in either case
- * the variables without which shells and tools misbehave (contract section 3, commands). Of a PATH of the machine the
- * relative entries are left out.
- * @param user HOME, USER and LOGNAME are this user's then. Another user does not get the machine's credentials, as what
- *   one user's process has in its environment all processes of that user can read. What `wanted` says counts in any case.
+ * The environment of a metadata command or an action: its `env`, or else the machine's environment. In either case it has the
+ * variables without which shells and tools misbehave (contract section 3, commands). Relative entries of the machine's PATH are
+ * left out.
+ * @param wanted its `env`, which always takes precedence
+ * @param user sets HOME, USER and LOGNAME. Another user does not get the machine's credentials, because all processes of a user
+ *   can read the environment of that user's processes.
  */
 export function commandEnvironment(
   machine: Environment,
@@ -41,7 +42,7 @@ export function commandEnvironment(
   };
 }
 
-/** @returns undefined where the user has no account, as in a container that runs with a number of its own */
+/** @returns undefined where the user has no account, as in a container that runs with an arbitrary user id */
 function ownAccount(): { readonly homedir: string; readonly username: string } | undefined {
   try {
     return userInfo();
@@ -50,7 +51,7 @@ function ownAccount(): { readonly homedir: string; readonly username: string } |
   }
 }
 
-/** What one user's process has in its environment all processes of that user can read. */
+/** The environment for another user: all processes of that user can read it. */
 export function withoutCredentials(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !isCredentialVariable(name)));
 }

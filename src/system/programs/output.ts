@@ -2,28 +2,29 @@ import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 /**
- * Hears what a program prints while it runs: whole lines, without their ends.
- * @param stream tells the lines of stdout from those of stderr
- * @returns false to hear no more
+ * Gets what a program prints while it runs: whole lines, without line ends.
+ * @param stream 0 for stdout, 1 for stderr
+ * @returns false to get no more
  */
 export type LinesListener = (lines: readonly string[], stream: number) => boolean;
 
 /** Characters of a line that are kept; the rest of it, up to its end, is dropped. */
 const LONGEST_LINE = 16 * 1024;
-/** Milliseconds after which an unfinished line is told: what asks a question, or waits behind its dots, ends none. */
+/** Milliseconds after which an unfinished line is passed on: a program that asks a question or prints dots does not end its line. */
 const PATIENCE = 5000;
 
 /**
- * Tells a listener the lines of several streams as they come. A character or a line that comes in pieces is put together
- * first; of a line that never ends only the beginning is kept. One that does not go on is told once before it ends, too.
- * @returns what tells the unfinished lines, to be called when the program has ended
+ * Passes the lines of several streams to a listener as they arrive. A character or a line that arrives in pieces is put together
+ * first. Of a very long line only the beginning is kept. An unfinished line that gets no more text is passed on once before it ends,
+ * too.
+ * @returns passes on the unfinished lines; call it when the program has ended
  */
 export function tellLines(streams: readonly Readable[], onLines: LinesListener): () => void {
   let isHeard = true;
   const ends = streams.map((stream, index) => {
     const decoder = new StringDecoder('utf8');
     let line = '';
-    // The line is too long, and its beginning was told: the rest is dropped.
+    // The line is too long, and its beginning was passed on: the rest is dropped.
     let isTold = false;
     let isShown = false;
     const pause = setTimeout(() => {
@@ -31,7 +32,7 @@ export function tellLines(streams: readonly Readable[], onLines: LinesListener):
       isShown = true;
       isHeard = onLines([`${line}...`], index);
     }, PATIENCE).unref();
-    /** @returns what can be told by now */
+    /** @returns the lines that can be passed on now */
     const extend = (text: string, isWhole: boolean): readonly string[] => {
       if (!isTold) line += text.slice(0, LONGEST_LINE + 1 - line.length);
       const isTooLong = line.length > LONGEST_LINE;
@@ -62,9 +63,9 @@ export function tellLines(streams: readonly Readable[], onLines: LinesListener):
 }
 
 /**
- * Gathers what several streams say, line by line in the order in which the lines came to their end. A tool may write a
- * line in pieces; those of stderr would else stand in the middle of one of stdout, and its message not be found.
- * @returns the text so far, with the unfinished lines last and without a newline at its end
+ * Gathers the output of several streams, line by line in the order in which the lines end. A tool may write a line in pieces:
+ * without this a piece of stderr could end up in the middle of a line of stdout, and its message would not be found.
+ * @returns the text so far, with the unfinished lines last and without a newline at the end
  */
 export function gatherLines(...streams: readonly Readable[]): () => string {
   let lines = '';
@@ -84,7 +85,7 @@ export function gatherLines(...streams: readonly Readable[]): () => string {
   };
 }
 
-/** As much of a program's output as a person will read. */
+/** Bytes of a program's output that are kept: as much as a person will read. */
 const MOST_BYTES = 16 * 1024;
 const NEWLINE = 0x0a;
 
@@ -93,14 +94,14 @@ export class OutputTail {
   #chunks: Buffer[] = [];
   #length = 0;
   #cut = false;
-  /** The unfinished line of each stream: what another one says meanwhile must not end up in the middle of it. */
+  /** The unfinished line of each stream: the output of another stream must not end up in the middle of it. */
   readonly #unfinished = new Map<unknown, Buffer>();
 
-  /** @param stream any value that is the stream's own */
+  /** @param stream any value that identifies the stream */
   add(chunk: Buffer, stream?: unknown): void {
     const before = this.#unfinished.get(stream);
     const bytes = before === undefined ? chunk : Buffer.concat([before, chunk]);
-    // A line that is longer than all that is kept is not waited for.
+    // A line that is longer than what is kept is not put together first.
     const end = bytes.length > MOST_BYTES ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
     if (end === bytes.length) this.#unfinished.delete(stream);
     else this.#unfinished.set(stream, bytes.subarray(end));
@@ -113,7 +114,7 @@ export class OutputTail {
     if (this.#length > 2 * MOST_BYTES) this.#trim();
   }
 
-  /** The last 16 KiB, beginning at a line where something was cut off. */
+  /** The last 16 KiB. Where something was cut off, it begins with `...` and the next whole line. */
   text(): string {
     const rests = [...this.#unfinished.values()];
     this.#unfinished.clear();

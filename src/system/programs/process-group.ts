@@ -3,18 +3,18 @@ import { ancestorsOf, groupsBelow, isAnyGroupRunning, isSameProgram } from './pr
 
 /** Milliseconds between SIGTERM and SIGKILL. */
 const GRACE = 10_000;
-/** Milliseconds between two looks at whether a process group is gone. */
-const LOOK = 50;
+/** Milliseconds between two checks whether a process group has ended. */
+const CHECK_INTERVAL = 50;
 
 /** The groups that are being ended. */
 const ending = new Set<number>();
 let grace: number | undefined;
 
 /**
- * Milliseconds between SIGTERM and SIGKILL for what we run. Where one of us runs another (a hook that calls cfn-init, a
- * command that does), the outer one kills the inner one after its own grace, and what the inner one runs is in a group of
- * its own. So the inner one takes half of the time.
- * To be called before anybody is told to end: afterwards nobody can see who ran whom.
+ * Milliseconds between SIGTERM and SIGKILL for the programs that we run. A hook or a command may call cfn-init again. Then the outer
+ * process kills the inner one after its own grace, but the programs of the inner one are in another group. So the inner one takes
+ * half of the time.
+ * Call this before any process gets a signal: afterwards the chain of parents can no longer be read.
  */
 export function groupGrace(): number {
   grace ??= GRACE / 2 ** ancestorsOf(process.pid).filter(({ pid }) => isSameProgram(pid)).length;
@@ -22,13 +22,13 @@ export function groupGrace(): number {
 }
 
 /**
- * Ends a process group, and the groups of what its leader has started: SIGTERM, and SIGKILL for what is still there when the
- * grace is over.
+ * Ends a process group and the groups of the processes that its leader has started: SIGTERM, and SIGKILL for those that still run
+ * when the grace is over.
  * @param most milliseconds of grace at most
  */
 export async function endGroup(leader: number, most = GRACE): Promise<void> {
   const deadline = process.hrtime.bigint() + BigInt(Math.round(Math.min(groupGrace(), most))) * 1_000_000n;
-  // Looked up before any signal is sent: what loses its parent can no longer be found.
+  // Looked up before any signal is sent: a process that has lost its parent can no longer be found.
   const groups = new Set([leader, ...groupsBelow(leader)]);
   const signal = (name: NodeJS.Signals | 0): boolean =>
     [...groups].filter((group) => sendToGroup(group, name)).length > 0;
@@ -41,22 +41,22 @@ export async function endGroup(leader: number, most = GRACE): Promise<void> {
         signal('SIGKILL');
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
     }
   } finally {
     for (const group of groups) ending.delete(group);
   }
 }
 
-/** Kills what endGroup still waits for. */
+/** Kills the groups that endGroup still waits for. */
 export function killEndingGroups(): void {
   for (const leader of ending) sendToGroup(leader, 'SIGKILL');
 }
 
 /**
  * Sends a signal to all of a process group.
- * @param signal 0 to look only
- * @returns false when nobody is left in it
+ * @param signal 0 only checks
+ * @returns false when no process is left in it
  */
 export function sendToGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   return send(-leader, signal);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { Problem } from '../../errors.ts';
 import type { FileSystem } from '../files/file-system.ts';
 
-/** A process, by what makes it one: an id alone is given to another one some day. */
+/** Identifies a process. Its id alone does not, because the kernel uses ids again. */
 export interface ProcessMark {
   readonly pid: number;
   /** When it started, in ticks since boot (proc_pid_stat(5), field 22). */
@@ -16,10 +16,10 @@ interface ProcessStat extends ProcessMark {
   readonly session: number;
 }
 
-/** Reads a file, given by its path below /proc; an empty text for what does not exist any more, or is hidden from us. */
+/** Reads a file by its path below /proc. Returns an empty text for a file that no longer exists or is hidden from us. */
 export type Proc = (path: string) => string;
 
-/** Fields of /proc/PID/stat, counted from the one behind the name, which may have blanks and parentheses in it: proc(5). */
+/** Fields of /proc/PID/stat, counted from the first after the name, which may contain blanks and parentheses: proc(5). */
 const STATE = 0;
 const PARENT = 1;
 const GROUP = 2;
@@ -28,7 +28,7 @@ const START = 19;
 const ENDED: readonly string[] = ['Z', 'X'];
 const MOST_BYTES = 65_536;
 
-/** This machine's, whatever `--root` says. */
+/** The /proc of this machine, whatever `--root` says. */
 export const liveProc: Proc = (path) => {
   try {
     return readFileSync(`/proc/${path}`, 'utf8');
@@ -37,7 +37,7 @@ export const liveProc: Proc = (path) => {
   }
 };
 
-/** The one below the root of a file system. */
+/** The /proc below the root of a file system. */
 export function procIn(files: FileSystem): Proc {
   return (path) => {
     try {
@@ -49,7 +49,7 @@ export function procIn(files: FileSystem): Proc {
   };
 }
 
-/** @returns undefined when there is no such process, or only its exit code is left of it */
+/** @returns undefined when there is no such process, or it has ended and only its exit code is left */
 export function processStat(pid: number, proc = liveProc): ProcessStat | undefined {
   const text = proc(`${pid}/stat`);
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
@@ -59,13 +59,13 @@ export function processStat(pid: number, proc = liveProc): ProcessStat | undefin
   return { pid, start, parent: numberAt(PARENT), group: numberAt(GROUP), session: numberAt(SESSION) };
 }
 
-/** The mark of a process that lives; undefined when there is none with this number. */
+/** The mark of a running process; undefined when there is none with this id. */
 export function markOf(pid: number, proc = liveProc): ProcessMark | undefined {
   const stat = processStat(pid, proc);
   return stat === undefined ? undefined : { pid, start: stat.start };
 }
 
-/** True when the very process that was marked still lives. */
+/** True when the process that was marked, and not a later one with its id, still runs. */
 export function isAlive({ pid, start }: ProcessMark, proc = liveProc): boolean {
   return processStat(pid, proc)?.start === start;
 }
@@ -75,7 +75,7 @@ export function argumentsOf(pid: number, proc = liveProc): readonly string[] {
   return proc(`${pid}/cmdline`).split('\0').slice(0, -1);
 }
 
-/** The parent of a process, its parent, and so on, as far as they can be seen. */
+/** The parent of a process, the parent of that, and so on, as far as /proc shows them. */
 export function ancestorsOf(pid: number): readonly ProcessMark[] {
   const found: ProcessStat[] = [];
   for (let next = processStat(pid)?.parent ?? 0; next > 0; ) {
@@ -93,8 +93,9 @@ export function descendantCommands(pid: number): readonly (readonly string[])[] 
 }
 
 /**
- * The process groups of all that a process has started, directly or not, and that still runs: timeout(1), setsid(1), su(1) and
- * the shell's job control make groups of their own. What runs the same executable as we do ends its own descendants.
+ * The process groups of all running processes that a process has started, directly or not: timeout(1), setsid(1), su(1) and
+ * the shell's job control make groups of their own. A process of our own executable ends its own descendants, so these are left
+ * out.
  */
 export function groupsBelow(pid: number): readonly number[] {
   const groups = descendantsOf(pid, isSameProgram).map((child) => processStat(child)?.group ?? 0);
@@ -117,8 +118,8 @@ function descendantsOf(pid: number, isLeft: (pid: number) => boolean = () => fal
 }
 
 /**
- * Whether something in one of the process groups still runs. What has ended and was not collected by its parent counts as
- * gone: in a container process 1 may never do that.
+ * Whether a process in one of the groups still runs. A process that has ended and was not collected by its parent does not count:
+ * in a container, process 1 may never collect it.
  */
 export function isAnyGroupRunning(groups: ReadonlySet<number>): boolean {
   return allProcesses().some((pid) => {
@@ -127,7 +128,7 @@ export function isAnyGroupRunning(groups: ReadonlySet<number>): boolean {
   });
 }
 
-/** The process ids that can be seen. */
+/** The process ids in /proc. */
 export function allProcesses(): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

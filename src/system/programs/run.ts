@@ -20,7 +20,7 @@ import { endGroup, groupGrace, sendToGroup, sendToProcess } from './process-grou
 import { codeOfStart, startProblem, whyNotStarted } from './start-failure.ts';
 
 interface StartOptions {
-  /** All of it: nothing is added. */
+  /** The whole environment: nothing is added. */
   readonly env: NodeJS.ProcessEnv;
   /** Ours when left out. */
   readonly cwd?: string | undefined;
@@ -28,26 +28,26 @@ interface StartOptions {
   readonly umask?: number | undefined;
   /** Nothing on stdin, and pipes, when left out. */
   readonly stdio?: StdioOptions;
-  /** Gives it a process group of its own, by which it can be ended with all that it started. */
+  /** Whether it gets a process group of its own, by which it can be ended with everything that it started. */
   readonly hasGroup: boolean;
 }
 
 interface EndOptions {
-  /** Milliseconds that it may run; without a bound when left out, or Infinity. */
+  /** Milliseconds that it may run; no bound when left out or Infinity. */
   readonly timeout?: number | undefined;
   /** Ends it as soon as one of them is aborted. */
   readonly aborts?: readonly (AbortSignal | undefined)[];
   /**
-   * How it is ended before its time. What still runs when this is over is not waited for: a file system that hangs keeps
-   * even SIGKILL away.
-   * @param exited when the program itself has ended
+   * Ends it before its time. A process that is still running afterwards is not waited for: while a file system hangs, even
+   * SIGKILL has no effect.
+   * @param exited resolves when the program itself has ended
    */
   readonly end: (pid: number, why: Cut, exited: Promise<void>) => Promise<void>;
   readonly cannotStart: (error: unknown) => Error;
 }
 
 interface Ended {
-  /** Undefined for one that was left to itself. */
+  /** Undefined for a program that is no longer waited for. */
   readonly exitCode: number | undefined;
   readonly cut?: Cut;
 }
@@ -57,14 +57,14 @@ const DRAIN = 200;
 
 /**
  * Starts a program.
- * @throws some errors of the start; the others are events, which untilEnd tells
+ * @throws some errors of the start; the others are events, which untilEnd reports
  */
 export function startProgram([file = '', ...args]: readonly string[], options: StartOptions): ChildProcess {
   const { env, cwd, umask, stdio = ['ignore', 'pipe', 'pipe'], hasGroup } = options;
   const start = (): ChildProcess =>
     spawn(file, args, { ...(cwd === undefined ? {} : { cwd }), env, stdio, detached: hasGroup });
   if (umask === undefined) return start();
-  // The mask is the process's: it is ours again before anything else can run.
+  // The mask belongs to the whole process, so it is set back before anything else can run.
   const before = process.umask(umask);
   try {
     return start();
@@ -74,8 +74,8 @@ export function startProgram([file = '', ...args]: readonly string[], options: S
 }
 
 /**
- * Waits for a program that was just started: until it ends itself, and not until every holder of its pipes does. A daemon that
- * it left in the background is not waited for.
+ * Waits until a program that was just started ends. It does not wait for other holders of the pipes, such as a daemon that the
+ * program left in the background.
  * @throws what `cannotStart` makes of an error of the start
  */
 export function untilEnd(child: ChildProcess, { timeout, aborts = [], end, cannotStart }: EndOptions): Promise<Ended> {
@@ -105,11 +105,11 @@ export function untilEnd(child: ChildProcess, { timeout, aborts = [], end, canno
     const finish = async (): Promise<void> => {
       if (isOver) return;
       release();
-      // Its group may outlive it.
+      // Its process group may outlive it.
       await ending;
       resolve({ exitCode, ...(cut === undefined ? {} : { cut }) });
     };
-    // Infinity is no time at all, and not the longest one of a timer.
+    // Infinity means no timer at all, not the longest one.
     const isTimed = timeout !== undefined && Number.isFinite(timeout);
     const timer = isTimed ? setTimeout(() => endNow('timeout'), timerDelay(timeout)) : undefined;
     child.on('error', (error) => {
@@ -126,26 +126,26 @@ export function untilEnd(child: ChildProcess, { timeout, aborts = [], end, canno
   });
 }
 
-/** Timers run before anything is read: on a machine that kept us waiting, the program's last words are still unread. */
+/** Node runs timers before it reads pipes: on a busy machine the program's last output may still be unread. */
 function afterDrain(release: () => void): NodeJS.Timeout {
   return setTimeout(() => setImmediate(release), DRAIN);
 }
 
 type End = EndOptions['end'];
 
-/** Milliseconds that a tool which is not to be killed has, to end what it has begun. */
+/** Milliseconds that a tool which must not be killed has to finish its work. */
 const PATIENCE = 60_000;
 /** Milliseconds between SIGTERM and SIGKILL for a tool that took too long. */
 const TOOL_GRACE = 5000;
-/** Milliseconds between SIGTERM and SIGKILL for a tool when we are to end ourselves. */
+/** Milliseconds between SIGTERM and SIGKILL for a tool when this run has to end. */
 const TOOL_ABORT_GRACE = 1000;
 
-/** Kills a program with all of its group. It may hang in the kernel, where not even that reaches it. */
+/** Kills a program with its whole group. A program that hangs in the kernel does not react even to that. */
 const killGroup: End = async (pid) => {
   sendToGroup(pid, 'SIGKILL');
 };
 
-/** Ends a program alone, and not what it has started. */
+/** Ends a program alone, not the programs that it has started. */
 export const endAlone: End = async (pid, _, exited) => {
   sendToProcess(pid, 'SIGTERM');
   await atMost(TOOL_GRACE, exited, () => sendToProcess(pid, 'SIGKILL'));
@@ -153,20 +153,22 @@ export const endAlone: End = async (pid, _, exited) => {
 
 /**
  * Ends a tool when the run is aborted.
- * @param note called with what is still waited for
+ * @param note called with a line for the log about a program that is still waited for
  */
 export function endTool(program: string, onAbort: ToolOptions['onAbort'], note: (text: string) => void): End {
   return async (pid, _, exited) => {
     if (onAbort === undefined) return endGroup(pid, TOOL_ABORT_GRACE);
-    // Not its group: a package tool deals itself with the programs that it runs for its transaction.
+    // Not its group: a package tool itself ends the programs that it runs for its transaction.
     if (onAbort === 'ask') sendToProcess(pid, 'SIGINT');
     const it = `${program} (process ${pid})`;
     note(`waiting for ${it} to end, ${PATIENCE / 1000} s at most`);
-    await atMost(PATIENCE, exited, () => note(`${it} still runs after ${PATIENCE / 1000} s: leaving it to itself`));
+    await atMost(PATIENCE, exited, () =>
+      note(`${it} is still running after ${PATIENCE / 1000} s: no longer waiting for it`),
+    );
   };
 }
 
-/** Waits for an end. @param late called when it has not come after so many milliseconds */
+/** Waits until `exited` resolves, for at most so many milliseconds. @param late called when it has not resolved by then */
 async function atMost(milliseconds: number, exited: Promise<void>, late: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {
@@ -184,8 +186,8 @@ interface RunOptions extends Pick<CommandOptions, 'cwd' | 'umask' | 'timeout' | 
 }
 
 /**
- * Runs a command to its own end, by Node's spawn: execa would wait for every holder of the pipes, a daemon the command
- * left behind among them, and costs 20 ms of CPU to load.
+ * Runs a command until it ends, by Node's spawn. execa would wait for every holder of the pipes, such as a daemon that the
+ * command left behind, and costs 20 ms of CPU to load.
  * @throws Problem when the command cannot be started
  */
 export async function runCommand(command: readonly string[], options: RunOptions): Promise<CommandResult> {
@@ -216,11 +218,11 @@ export async function runCommand(command: readonly string[], options: RunOptions
 
 /** By errno. */
 const HINTS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such program, or its cwd is missing',
+  ENOENT: 'no such program, or its cwd does not exist',
   EACCES: 'permission denied',
   E2BIG: 'the command is too long; put it into a file',
 };
-/** Characters of a name; a whole script may have been given as one. */
+/** Characters of a program name: by mistake it may be a whole script. */
 const LONGEST_WHERE = 300;
 
 function startFailure(file: string, { cwd, env }: RunOptions, error: unknown): Problem {
@@ -244,8 +246,8 @@ interface QueryOptions extends QueryBounds {
 }
 
 /**
- * Runs a program that answers at once, in `/`, by Node's spawn: half of what execa costs. It has a process group of its own,
- * which is killed when the answer is not waited for any longer.
+ * Runs a program that answers at once, in `/`, by Node's spawn, which costs half as much as execa. The program has a process
+ * group of its own, which is killed when its time is over.
  * @param run ends it as well
  * @throws Problem when it cannot be started, answers too much, or was killed; Interrupted when the run was aborted
  */
@@ -259,7 +261,7 @@ export async function runQuery(
     new Problem(`${file} does not answer`, { where: args.join(' '), hint, exitCode: ExitCode.deadline });
   const stopped = (): unknown =>
     [run?.reason, abort?.reason].find((reason) => reason instanceof Interrupted) ??
-    unanswered('it was ended, since we are to stop');
+    unanswered('it was ended because this run is stopping');
   if (abort?.aborted === true) throw stopped();
   const cannotStart = (error: unknown): Problem => startProblem(file, error);
   const tooMuch = new AbortController();
@@ -293,10 +295,11 @@ export async function runQuery(
 }
 
 /**
- * Runs a tool whose output is parsed, by execa, to its own end: an init script may leave a daemon behind that holds the pipes.
- * @param program what it is called, in messages
- * @param command its full path, and its arguments
- * @param env all of its environment
+ * Runs a tool whose output is parsed, by execa, until the tool itself ends: an init script may leave a daemon behind that holds the
+ * pipes.
+ * @param program its name in messages
+ * @param command its full path and its arguments
+ * @param env its whole environment
  * @param run ends it, as `onAbort` says
  * @throws Problem when it cannot be started; the reason of the abort of the run
  */
@@ -323,12 +326,12 @@ export async function runTool(
     run?.signal.throwIfAborted();
     running = start();
   } catch (error) {
-    // Arguments that no program can get.
+    // Arguments that cannot be passed to a program, such as one with a NUL.
     if (run?.signal.aborted === true) throw run.signal.reason;
     throw cannotStart(error);
   }
   const { stdout, stderr, nodeChildProcess: child } = running;
-  // execa catches what Node throws at a start.
+  // execa catches what Node throws when a start fails.
   if (child.pid === undefined) throw cannotStart(await running);
   const output = gatherLines(stdout, stderr);
   const endLines = onLines === undefined ? undefined : tellLines([stdout, stderr], onLines);

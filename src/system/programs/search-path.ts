@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter } from 'node:path';
 
-/** Where administrators' tools live; cron and sudo often leave these out of PATH. */
+/** The directories of administrators' tools; cron and sudo often leave some of them out of PATH. */
 export const SYSTEM_DIRECTORIES: readonly string[] = [
   '/usr/local/sbin',
   '/usr/local/bin',
@@ -12,20 +12,20 @@ export const SYSTEM_DIRECTORIES: readonly string[] = [
 ];
 
 /**
- * The directories of a PATH. An empty or relative entry stands for another directory wherever we are called, which may be
- * one where others can put programs: it is left out.
+ * The directories of a PATH, without empty and relative entries: these depend on the current directory, where other users may be
+ * able to put programs.
  */
 export function absoluteDirectories(path: string | undefined): readonly string[] {
   return (path ?? '').split(delimiter).filter((directory) => directory.startsWith('/'));
 }
 
-/** Where tools are searched for: the directories of PATH, and then those of the system that are not among them. */
+/** Where tools are searched for: the directories of PATH, then the system directories that are not in it. */
 export function searchPath(path: string | undefined): readonly string[] {
   const own = absoluteDirectories(path);
   return [...own, ...SYSTEM_DIRECTORIES.filter((directory) => !own.includes(directory))];
 }
 
-/** The full path of a program in one of the directories, or undefined. One that has a path already must be absolute. */
+/** The full path of a program in one of the directories, or undefined. A name with a slash must be an absolute path. */
 export function findProgram(program: string, directories: readonly string[]): string | undefined {
   if (program.includes('/')) return program.startsWith('/') && isExecutable(program) ? program : undefined;
   for (const directory of directories) {
@@ -37,7 +37,7 @@ export function findProgram(program: string, directories: readonly string[]): st
 
 function isExecutable(path: string): boolean {
   try {
-    // Asked so that nothing is thrown for what is not there: that would cost a tenth of a millisecond a directory.
+    // Without throwing for a file that does not exist: that would cost a tenth of a millisecond for each directory.
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
     accessSync(path, constants.X_OK);
     return true;

@@ -21,9 +21,9 @@ const LOADER = /\/lib[\w./-]*\/ld[\w.-]*\.so[\w.]*(?=\0)/;
 /** e_machine of elf(5), and where it is. */
 const MACHINE_AT = 18;
 const MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
-const WINDOWS_LINES = 'has Windows line ends (CR LF)';
+const WINDOWS_LINES = 'has Windows line endings (CR LF)';
 
-/** How shells, env and setpriv name a program that they could not start. */
+/** The messages of shells, env and setpriv about a program that they could not start. */
 const NAMED =
   /^(?:\S*\/)?(?:\w*sh|env|setpriv): (?:line )?(?:\d+: )?(?:failed to execute |can't execute |exec: )?['\u2018"]?([^\n:]+?)['\u2019"]?: (?:[^\n]*: )?(not found|no such file|permission denied|is a directory|bad interpreter|cannot execute|text file busy|exec format error)[^\n]*/gim;
 /** A carriage return at the end of a name, as programs show it. */
@@ -32,13 +32,13 @@ const CARRIAGE_RETURN = /\r['\u2019"]?:|\\r['\u2019]|\^M: bad interpreter/;
 /** Exit codes of a shell for a program that it may not run, or does not find. */
 const NOT_STARTED: readonly number[] = [126, 127];
 
-/** For a program that could not be started. @param errno by which it was refused, if that is known */
+/** The code for a program that could not be started. @param errno of the refusal, if it is known */
 export function codeOfStart(errno: string | undefined): ProblemCode | undefined {
   if (errno === 'ENOENT') return 'CFN_PROGRAM_MISSING';
   return errno === 'EACCES' || errno === 'ENOEXEC' || errno === 'ETXTBSY' ? 'CFN_PROGRAM_UNUSABLE' : undefined;
 }
 
-/** What kept one of the machine's tools from being started. */
+/** Why one of the machine's tools could not be started. */
 export function startProblem(program: string, error: unknown): Problem {
   const errno = errnoOf(error);
   return new Problem(`cannot run ${program}`, {
@@ -49,10 +49,10 @@ export function startProblem(program: string, error: unknown): Problem {
 }
 
 /**
- * Why a command failed, where the cause is that a program in it could not be started and the shell's own words hide why: an
- * interpreter that is missing and a first line that ends with CR are both said as `not found`.
+ * Why a command failed, where a program in it could not be started and the shell's message does not say why: the shell reports
+ * both a missing interpreter and a first line that ends with CR as `not found`.
  * @param output what the command printed
- * @returns a sentence without an end; undefined where nothing more is known
+ * @returns a sentence without a full stop; undefined where nothing more is known
  */
 export function whyCommandFailed(exitCode: number, output: string, surroundings: Surroundings): string | undefined {
   if (NOT_STARTED.includes(exitCode))
@@ -64,9 +64,9 @@ export function whyCommandFailed(exitCode: number, output: string, surroundings:
 }
 
 /**
- * Why the kernel does not start a program that is there.
- * @param errno by which it was refused: ENOENT, EACCES, ENOEXEC, ETXTBSY, ...
- * @returns a sentence that begins with the path; undefined where it is not there, or nothing is wrong with it
+ * Why the kernel does not start a program that exists.
+ * @param errno of the refusal: ENOENT, EACCES, ENOEXEC, ETXTBSY, ...
+ * @returns a sentence that begins with the path; undefined where the program does not exist or nothing is wrong with it
  */
 export function whyNotStarted(
   name: string,
@@ -79,22 +79,22 @@ export function whyNotStarted(
   const head = file === undefined ? undefined : readHead(file);
   if (file === undefined || head === undefined) return undefined;
   if (head.isDirectory) return `${file} is a directory`;
-  if (!head.isExecutable) return `${file} is not executable: chmod +x it, or give it the mode 000755`;
-  if (errno === 'ETXTBSY') return `${file} is open in another process, which writes it`;
+  if (!head.isExecutable) return `${file} is not executable: run chmod +x, or set its mode to 000755`;
+  if (errno === 'ETXTBSY') return `${file} is open for writing in another process`;
   const first = /^#![ \t]*([^\n]*)/.exec(head.text)?.[1];
-  if (first !== undefined) return whyNoScript(file, first, directories);
+  if (first !== undefined) return whyScriptNotStarted(file, first, directories);
   if (head.text.startsWith('\x7fELF')) {
     const machine = head.text.charCodeAt(MACHINE_AT) + 256 * head.text.charCodeAt(MACHINE_AT + 1);
     if (machine !== MACHINES[process.arch]) return `${file} is a program for another kind of processor`;
     const loader = LOADER.exec(head.text)?.[0];
     if (loader === undefined || statOf(loader) !== undefined) return undefined;
-    return `${file} is a program for another system: its loader ${loader} is not there`;
+    return `${file} is a program for another system: its loader ${loader} does not exist`;
   }
-  return errno === 'ENOEXEC' ? `${file} is no program, and has no #! line` : undefined;
+  return errno === 'ENOEXEC' ? `${file} is not a program and has no #! line` : undefined;
 }
 
-/** @param first its first line, without `#!` */
-function whyNoScript(file: string, first: string, directories: readonly string[]): string | undefined {
+/** @param first the first line of the script, without `#!` */
+function whyScriptNotStarted(file: string, first: string, directories: readonly string[]): string | undefined {
   if (first.includes('\r')) return `${file} ${WINDOWS_LINES}: convert it: sed -i 's/\\r$//' ${file}`;
   const [interpreter = '', argument = ''] = first.trim().split(/[ \t]+/);
   const isFoundByEnv = interpreter.endsWith('/env') && /^[^-=]+$/.test(argument);
@@ -102,7 +102,7 @@ function whyNoScript(file: string, first: string, directories: readonly string[]
   const path = wanted.includes('/') ? wanted : findProgram(wanted, directories);
   const head = path === undefined ? undefined : readHead(path);
   if (head?.isExecutable === true && !head.isDirectory) return undefined;
-  const what = head === undefined ? 'is not there: install it' : 'cannot be run: install another';
+  const what = head === undefined ? 'does not exist: install it' : 'cannot be run: install another';
   return `the interpreter ${wanted} of ${file} ${what}, or correct the first line`;
 }
 
@@ -115,11 +115,11 @@ function errnoIn(line: string): string {
 interface Head {
   readonly isExecutable: boolean;
   readonly isDirectory: boolean;
-  /** Its first bytes, one character each; none where they cannot be read. */
+  /** Its first bytes, one character for each; empty where they cannot be read. */
   readonly text: string;
 }
 
-/** @returns undefined for what is not there, or out of reach */
+/** @returns undefined for a file that does not exist or cannot be reached */
 function readHead(file: string): Head | undefined {
   const stats = statOf(file);
   if (stats === undefined) return undefined;

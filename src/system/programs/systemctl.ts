@@ -4,7 +4,7 @@ import { paths } from '../../paths.ts';
 import type { FileSystem } from '../files/file-system.ts';
 import type { Exec } from './exec.ts';
 
-/** What systemctl show says of a unit. */
+/** The properties of a unit, from systemctl show. */
 export type Properties = Readonly<Record<string, string>>;
 
 /** By unit: `running`, or `waiting` for the jobs of units that it is ordered after. */
@@ -28,7 +28,7 @@ export function parseProperties(output: string): readonly Properties[] {
 /**
  * Asks for properties of units.
  * @param patience milliseconds
- * @returns those of each, in the order of `units`; undefined where systemd does not answer. What it does not know has the
+ * @returns the properties of each unit, in the order of `units`; undefined where systemd does not answer. An unknown unit has the
  *   LoadState not-found
  */
 export async function showUnits(
@@ -48,7 +48,8 @@ export async function showUnits(
 }
 
 /**
- * The jobs that systemd has. @param patience milliseconds; those of the door when left out
+ * The jobs that systemd has.
+ * @param patience milliseconds; QUERY_TIMEOUT when left out
  * @throws Problem when it does not answer in time
  */
 export async function listJobs(exec: Exec, patience?: number): Promise<Jobs> {
@@ -60,9 +61,9 @@ export async function listJobs(exec: Exec, patience?: number): Promise<Jobs> {
 }
 
 /**
- * The units with jobs that some others are ordered after, directly or by way of each other.
+ * The units with jobs that `units` are ordered after, directly or through other units.
  * @param patience as listJobs
- * @returns their ids, and by which ids the others are known
+ * @returns the ids of `units`, and the ids of the units that they are ordered after
  * @throws Problem when systemd does not answer in time
  */
 export async function unitsAhead(
@@ -117,7 +118,7 @@ function reachable(units: readonly string[], order: Order): ReadonlySet<string> 
   return ahead;
 }
 
-/** Whether a command line runs something as a transient service, which may be `unit`, and waits for its end. */
+/** Whether a command line runs a transient service, which may be `unit`, and waits for its end. */
 export function runsTransient([program = '', ...words]: readonly string[], unit: string): boolean {
   if (basename(program) !== 'systemd-run') return false;
   if (!words.some((word) => /^(?:--wait|--pipe|--pty|--shell|-[A-Za-z]*[PtS][A-Za-z]*)$/.test(word))) return false;

@@ -25,7 +25,7 @@ describe('runAction', () => {
   it('a script with Windows line ends says so', async () => {
     const script = `${mkdtempSync(join(tmpdir(), 'cfntools-'))}/on-change`;
     writeFileSync(script, '#!/bin/sh\r\ntrue\r\n', { mode: 0o755 });
-    expect(await act({ action: script })).toMatch(/exit code 12[67]: .*: \S+\/on-change has Windows line ends/);
+    expect(await act({ action: script })).toMatch(/exit code 12[67]: .*: \S+\/on-change has Windows line endings/);
     rmSync(dirname(script), { recursive: true });
   });
 

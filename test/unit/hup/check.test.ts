@@ -211,7 +211,7 @@ it.each<Check>([
 
 describe('what it takes to ask Heat', () => {
   const NO_ADDRESS =
-    'nothing names the address of heat-api-cfn: /var/lib/heat-cfntools/cfn-metadata-server, /var/lib/heat-cfntools/cfn-boto-cfg: give url= in cfn-hup.conf, or on AWS region= in cfn-hup.conf';
+    'no address is set for heat-api-cfn: /var/lib/heat-cfntools/cfn-metadata-server, /var/lib/heat-cfntools/cfn-boto-cfg: use url= in cfn-hup.conf, or on AWS region= in cfn-hup.conf';
   const AWS = 'give role= (the role of this instance) or credential-file=';
   const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
   const OPENRC =
@@ -281,7 +281,7 @@ describe('what it takes to ask Heat', () => {
     [
       'another role',
       'region=eu-central-1\nrole=web\n',
-      ['the metadata service has no such role: the role "web": there is: db'],
+      ['the metadata service has no such role: the role "web": available: db'],
       { roles: 'db' },
     ],
     ['a role that the instance has', 'region=eu-central-1\nrole=there\n', []],

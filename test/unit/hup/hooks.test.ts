@@ -88,7 +88,10 @@ describe('a hook', () => {
     [{ action: '' }, 'f:4: hook [h]: action is empty: give the command to run'],
     [{ action: 'x %(y)s' }, 'f:4: action refers to %(y)s, and there is no such key: write %%( for a literal %('],
     [{ runas: '' }, 'f:5: hook [h]: runas is empty: name a user, or leave the line out for root'],
-    [{ runas: '-i' }, 'f:5: hook [h]: runas: "-i" is not the name of an account: write the name or the number of one'],
+    [
+      { runas: '-i' },
+      'f:5: hook [h]: runas: "-i" is not the name of an account: write the name or number of an account',
+    ],
     [{ runas: 'a\n  b' }, 'f:5: runas has more than one line: is the next line indented by mistake?'],
     [{ runas: '%(y)s' }, 'f:5: runas refers to %(y)s, and there is no such key: write %%( for a literal %('],
   ])('is left out: %j', (keys, problem) => {

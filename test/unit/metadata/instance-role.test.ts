@@ -67,7 +67,12 @@ describe('roleCredentials', () => {
   it.each<[what: string, role: string, replies: Record<string, Reply>, says: RegExp]>([
     ['no service', 'web', { [`${ROLES}web`]: 'no answer' }, /^the metadata service does not answer: http:\/\/169/],
     ['no roles, as on Nova', 'web', {}, /^.*no such role: the role "web": this instance has no role; attach one/],
-    ['another role', 'web', { [ROLES]: 'db\nother-role\n' }, /no such role: the role "web": there is: db, other-role$/],
+    [
+      'another role',
+      'web',
+      { [ROLES]: 'db\nother-role\n' },
+      /no such role: the role "web": available: db, other-role$/,
+    ],
     [
       'a page for the list',
       'web',

@@ -33,7 +33,7 @@ describe('an archive that unpacks to too much is refused, with nothing left', ()
   test('the setting is named', async () => {
     const archive = gzipSync(makeTar([{ name: 'a', content: Buffer.alloc(30_000) }]));
     await expect(unpack(temporaryDirectory(), archive, URL, '/opt/app', limits)).rejects.toMatchObject({
-      hint: expect.stringContaining('set most-unpacked-bytes in /etc/cfn/cfntools.conf higher'),
+      hint: expect.stringContaining('raise most-unpacked-bytes in /etc/cfn/cfntools.conf'),
     });
   });
 });

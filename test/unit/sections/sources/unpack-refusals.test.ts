@@ -118,23 +118,48 @@ describe('what stands at the destination', () => {
     path: string,
     message: string,
   ])[] = [
-    ['a directory for a file', { 'opt/app/b/c/d': 'x' }, '/opt/app/b/c', 'a directory is in the way of a file'],
-    ['a directory for a link', { 'opt/app/l': undefined }, '/opt/app/l', 'a directory is in the way of a symlink'],
-    ['a file for a directory', { 'opt/app/b': 'x' }, '/opt/app/b', 'a file is in the way of a directory'],
-    ['a file for the destination', { 'opt/app': 'x' }, '/opt/app', 'a file is in the way of the destination'],
+    [
+      'a directory for a file',
+      { 'opt/app/b/c/d': 'x' },
+      '/opt/app/b/c',
+      'a directory exists where a file of the archive should be',
+    ],
+    [
+      'a directory for a link',
+      { 'opt/app/l': undefined },
+      '/opt/app/l',
+      'a directory exists where a symlink of the archive should be',
+    ],
+    [
+      'a file for a directory',
+      { 'opt/app/b': 'x' },
+      '/opt/app/b',
+      'a file exists where a directory of the archive should be',
+    ],
+    [
+      'a file for the destination',
+      { 'opt/app': 'x' },
+      '/opt/app',
+      'a file exists where the destination of the archive should be',
+    ],
     [
       'a link to nothing for the destination',
       { 'opt/app': { link: 'none' } },
       '/opt/app',
-      'a symbolic link that leads to no directory is in the way',
+      'a symbolic link that does not lead to a directory exists where',
     ],
     [
       'a link to a file for a directory',
       { 'opt/app/x': 'x', 'opt/app/b': { link: 'x' } },
       '/opt/app/b',
-      'leads to no directory',
+      'does not lead to a directory',
     ],
-    ['a link to nothing for a directory', { 'opt/app/b': { link: 'none' } }, '/opt/app/b', 'leads to no directory'],
+    [
+      'a link to nothing for a directory',
+      { 'opt/app/b': { link: 'none' } },
+      '/opt/app/b',
+      'does not lead to a directory',
+    ],
     [
       'a link that leads out',
       { 'etc/x': 'x', 'opt/app/b': { link: '../../etc' } },
@@ -164,7 +189,9 @@ describe('what stands at the destination', () => {
   test('a FIFO for a file', async (context) => {
     const root = layOut(temporaryDirectory(), { 'opt/app/b': undefined });
     pipe(context, ['mkfifo', join(root, 'opt/app/b/c')]);
-    await expect(unpack(root, archive)).rejects.toThrow('a device, FIFO or socket is in the way of a file');
+    await expect(unpack(root, archive)).rejects.toThrow(
+      'a device, FIFO or socket exists where a file of the archive should be',
+    );
   });
 
   test('a link of the archive through one that stands there and leads out', async () => {

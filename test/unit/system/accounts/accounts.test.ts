@@ -307,7 +307,7 @@ describe('a lock that another program holds', () => {
   const shadow =
     'useradd: existing lock file /tmp/passwd.lock with PID 1\nuseradd: cannot lock /tmp/passwd; try again later.\n';
   const waited = (lock: string) =>
-    `useradd has not had the lock of the accounts for 60 seconds: user web: if no other program is at work on them, remove ${lock}`;
+    `useradd could not lock the accounts within 60 seconds: user web: if no other program is changing them, remove ${lock}`;
 
   test.each([
     ['shadow-utils', shadow],

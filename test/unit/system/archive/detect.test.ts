@@ -45,7 +45,7 @@ describe('describeContent', () => {
     ['7z\xbc\xaf\x27\x1c', 'it looks like a 7z archive'],
     ['Rar!\x1a\x07\x01', 'it looks like a RAR archive'],
     ['\x1f\x9d\x90', 'it looks like compressed by compress (.Z)'],
-    ['\0\0\0\0', 'it holds zeros'],
+    ['\0\0\0\0', 'it contains only zeros'],
     ['\x01\x02\x03', 'it looks like no archive at all'],
   ])('%j', (text, what) => {
     expect(describeContent(Buffer.from(text, 'latin1'))).toBe(what);

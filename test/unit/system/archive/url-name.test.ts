@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isSaidToBeTar, unpackedName } from '../../../../src/system/archive/read.ts';
+import { isNamedTar, unpackedName } from '../../../../src/system/archive/read.ts';
 import { shownUrl } from '../../../../src/url.ts';
 
 describe('shownUrl', () => {
@@ -34,12 +34,12 @@ describe('unpackedName', () => {
   test.each(['https://h/dir/', 'https://h/..', 'https://h/a%2Fb.gz', 'https://h/%00.gz', 'https://h/...gz'])(
     '%s has none',
     (url) => {
-      expect(() => unpackedName(url)).toThrow('the URL gives no name');
+      expect(() => unpackedName(url)).toThrow('the URL has no name');
     },
   );
 });
 
-describe('isSaidToBeTar', () => {
+describe('isNamedTar', () => {
   test.each([
     ['https://h/a.tar', true],
     ['https://h/a.tar.gz?x=1', true],
@@ -48,6 +48,6 @@ describe('isSaidToBeTar', () => {
     ['https://h/a.gz', false],
     ['https://h/guitar', false],
   ])('%s', (url, said) => {
-    expect(isSaidToBeTar(url)).toBe(said);
+    expect(isNamedTar(url)).toBe(said);
   });
 });

@@ -209,7 +209,7 @@ describe('write', () => {
     mkdirSync(`${root}/d/e`, { recursive: true });
     const work = (): unknown =>
       how === 'write' ? files.write('/d', Buffer.from(''), attributes) : files.writeLink('/d', 'x');
-    expect(problemOf(work).line).toMatch(/directory is in the way.*\/d/);
+    expect(problemOf(work).line).toMatch(/directory already exists there.*\/d/);
     expect(existsSync(`${root}/d/e`)).toBe(true);
     expect(files.names('/')).toEqual(['d']);
   });
@@ -331,7 +331,7 @@ describe('directories, attributes, appending, removing', () => {
     writeFileSync(`${root}/precious`, 'x');
     symlinkSync('../precious', `${root}/shared/log`);
     expect(problemOf(() => files.append('/shared/log', 'y', 0o600)).line).toMatch(
-      /^cannot write: will not follow the symbolic link: \/shared\/log: others than root can change it/,
+      /^cannot write: will not follow the symbolic link: \/shared\/log: users other than root can change it/,
     );
     expect(readFileSync(`${root}/precious`, 'utf8')).toBe('x');
     symlinkSync('loop', `${root}/loop`);

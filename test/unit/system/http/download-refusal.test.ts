@@ -20,19 +20,15 @@ it.each<[status: number, body: string, says: string]>([
   [301, s3('PermanentRedirect'), 'the bucket is in another region'],
   [404, s3('NoSuchBucket'), 'check the name of the bucket'],
   [404, s3('NoSuchKey'), 'check the path'],
-  [404, s3('NoSuchVersion'), 'HTTP 404 (NoSuchVersion: No): https://h/b/k: there is nothing at this address'],
+  [404, s3('NoSuchVersion'), 'HTTP 404 (NoSuchVersion: No): https://h/b/k: nothing exists at this address'],
   [404, '{"message":"404 Project Not Found"}', 'HTTP 404 (404 Project Not Found)'],
   [401, '{"errors":[{"status":401,"message":"Bad credentials"}]}', 'HTTP 401 (Bad credentials)'],
   [401, '{"error":"invalid_token","error_description":"Token was revoked"}', 'HTTP 401 (Token was revoked)'],
   [401, '{"error":{"message":"no\\u001b[31m"}}', 'HTTP 401 (no [31m)'],
-  [403, '<html><body>Forbidden</body></html>', 'HTTP 403: https://h/b/k: the server wants credentials'],
+  [403, '<html><body>Forbidden</body></html>', 'HTTP 403: https://h/b/k: the server requires credentials'],
   [403, s3('InvalidObjectState'), 'restore it first'],
-  [403, s3('AllAccessDisabled'), 'the server did not give the file'],
-  [
-    403,
-    '{"title":"Forbidden","detail":"quota used up"}',
-    '(quota used up): https://h/b/k: the server refuses to give it',
-  ],
+  [403, s3('AllAccessDisabled'), 'the server did not send the file'],
+  [403, '{"title":"Forbidden","detail":"quota used up"}', '(quota used up): https://h/b/k: the server refuses access'],
   [403, '{"message":', 'HTTP 403: https://h/b/k'],
   [403, '', 'HTTP 403: https://h/b/k'],
 ])('%d %s', (status, body, says) => {
@@ -45,11 +41,13 @@ it('credentials that were given are blamed, not missed', () => {
 });
 
 it('credentials that were not sent on to another server are told', () => {
-  expect(lineOf(401, '', { keptFor: 'https://a/x' })).toContain('the credentials are for https://a/x, which redirects');
+  expect(lineOf(401, '', { redirectedFrom: 'https://a/x' })).toContain(
+    'the credentials are for https://a/x, which redirects',
+  );
 });
 
 it('names the proxy', () => {
-  expect(lineOf(502, '', { proxy: 'the proxy p' })).toContain('it was asked through the proxy p');
+  expect(lineOf(502, '', { proxy: 'the proxy p' })).toContain('the request went through the proxy p');
 });
 
 it.each<[what: string, status: number, body: string, says: string]>([
@@ -125,13 +123,13 @@ it.each<[what: string, status: number, body: string, says: string]>([
     'where the bucket is',
     301,
     '<Error><Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint></Error>',
-    'in it: b.s3.eu-west-1.amazonaws.com',
+    'names the region: b.s3.eu-west-1.amazonaws.com',
   ],
   [
     'a region',
     400,
     '<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>',
-    'in it: eu-west-1',
+    'names the region: eu-west-1',
   ],
   ['no text', 403, '\u001f\ufffd\0', 'HTTP 403: '],
   ['a long one', 500, 'x'.repeat(9000), `(${'x'.repeat(300)}...)`],
@@ -145,13 +143,13 @@ it.each([403, 401])('a signed URL is blamed for %d, not missing credentials', (s
   for (const parameter of ['X-Amz-Signature', 'X-Goog-Signature', 'Signature', 'sig', 'temp_url_sig'])
     for (const body of ['', s3('SignatureDoesNotMatch'), s3('AccessDenied', 'Request has expired')])
       expect(lineOf(status, body, { url: `https://h/k?${parameter}=s3cret` })).toMatch(
-        /has expired: have a new URL made$/,
+        /has expired: create a new URL$/,
       );
   expect(lineOf(403, s3('RequestTimeTooSkewed'), { url: 'https://h/k?sig=s' })).toContain('clock');
 });
 
 it('says where an answer leads that is no redirect', () => {
-  expect(lineOf(300, '', { location: '/c?sig=s3cret' })).toMatch(/; it leads to https:\/\/h\/c$/);
+  expect(lineOf(300, '', { location: '/c?sig=s3cret' })).toMatch(/; it redirects to https:\/\/h\/c$/);
 });
 
 it.each([

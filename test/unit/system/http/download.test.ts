@@ -84,14 +84,14 @@ const milliseconds = async (work: Promise<unknown>): Promise<number> => {
 
 describe.concurrent('each phase has a bound', () => {
   test.each<[name: string, script: Script, words: RegExp]>([
-    ['a server that says nothing', () => ['hang'], /no answer: .*nothing within 1 s/],
-    ['a head by drops', () => [{ drip: head(200, { X: 'x'.repeat(9000) }), every: 20 }], /nothing within 1 s/],
-    ['interim answers without end', () => [{ drip: head(102).repeat(400), every: 1 }], /nothing within 1 s/],
-    ['silence in the body', () => [{ send: `${head(200)}half` }, 'hang'], /broke off: .*nothing within 1 s/],
+    ['a server that says nothing', () => ['hang'], /no answer: .*timed out after 1 s/],
+    ['a head by drops', () => [{ drip: head(200, { X: 'x'.repeat(9000) }), every: 20 }], /timed out after 1 s/],
+    ['interim answers without end', () => [{ drip: head(102).repeat(400), every: 1 }], /timed out after 1 s/],
+    ['silence in the body', () => [{ send: `${head(200)}half` }, 'hang'], /was interrupted: .*timed out after 1 s/],
     [
       'a body by drops',
       () => [{ send: head(200) }, { drip: 'x'.repeat(5000), every: 20 }],
-      /broke off: .*fewer than 25 bytes/,
+      /was interrupted: .*fewer than 25 bytes/,
     ],
   ])('%s', async (_, script, words) => {
     const server = await breaking(script);
@@ -101,7 +101,7 @@ describe.concurrent('each phase has a bound', () => {
 
   test('a TLS handshake that never ends', async () => {
     const { url } = await breaking(() => ['hang']);
-    expect(await fetched(url.replace('http:', 'https:'))).toMatch(/no answer: .*nothing within 1 s/);
+    expect(await fetched(url.replace('http:', 'https:'))).toMatch(/no answer: .*timed out after 1 s/);
   });
 
   test.each<[name: string, script: Script, target: string]>([
@@ -112,7 +112,7 @@ describe.concurrent('each phase has a bound', () => {
   ])('a proxy that %s', async (_, script, target) => {
     const proxy = await breaking(script);
     expect(await fetched(target, { proxy: proxy.url })).toMatch(
-      /no answer: .*h\.test: nothing within 1 s, through the proxy http:[^ ]+ \(http_proxy\)$/,
+      /no answer: .*h\.test: timed out after 1 s, through the proxy http:[^ ]+ \(http_proxy\)$/,
     );
     expect(proxy.requests.length).toBe(5);
   });
@@ -163,7 +163,7 @@ test('each attempt that is followed by another is told, with its reason and the 
   expect(await fetched(`${server.url}/x?sig=s3cret`, { note: (text) => notes.push(text) })).toBe('whole');
   expect(notes.map((note) => note.replaceAll(server.url, 'http://h'))).toEqual([
     'no answer: http://h: the server closed the connection: attempt 2 of 5 in 0.1 s',
-    'the download failed with HTTP 503 (busy): http://h/x: the server did not give the file: attempt 3 of 5 in 0.1 s',
+    'the download failed with HTTP 503 (busy): http://h/x: the server did not send the file: attempt 3 of 5 in 0.1 s',
   ]);
 });
 
@@ -335,9 +335,9 @@ describe('redirects', () => {
   });
 
   test.each([
-    ['file:///etc/passwd', /no web address/],
-    ['ftp://me:s3cret@127.0.0.1/x?sig=s3cret', /no web address: http:[^ ]* -> ftp:\/\/127.0.0.1\/x$/],
-    ['data:,x', /no web address/],
+    ['file:///etc/passwd', /not an http or https URL/],
+    ['ftp://me:s3cret@127.0.0.1/x?sig=s3cret', /not an http or https URL: http:[^ ]* -> ftp:\/\/127.0.0.1\/x$/],
+    ['data:,x', /not an http or https URL/],
     [
       'http://169.254.169.254/latest/?sig=s3cret',
       /link-local address: http:[^ ]* -> http:\/\/169.254.169.254\/latest\/: /,

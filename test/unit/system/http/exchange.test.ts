@@ -5,7 +5,7 @@ import { exchange } from '../../../../src/system/http/exchange.ts';
 import type { HttpRequest } from '../../../../src/system/http/http.ts';
 import { Line } from '../../../../src/system/http/line.ts';
 import { parseProxy } from '../../../../src/system/http/proxy.ts';
-import { wayThrough } from '../../../../src/system/http/way-through.ts';
+import { transferFor } from '../../../../src/system/http/way-through.ts';
 import { answer, head, type Script, startFaultServer } from '../../../support/fault-server.ts';
 import { startServer, unusedPort } from '../../../support/http-server.ts';
 import { type SocksFault, type SocksServer, startSocksServer } from '../../../support/socks-server.ts';
@@ -43,12 +43,12 @@ describe('the time of the request bounds each phase', () => {
     ['the body comes by drops', () => [{ send: head(200) }, drip('x'.repeat(9000))]],
     ['the body does not come', () => [{ send: head(200, { 'Content-Length': 9 }) }, 'hang']],
   ])('%s', async (_, script) => {
-    expect(await answered({ url: await breaking(script) })).toMatch(/^no answer: .*nothing within 1 s$/);
+    expect(await answered({ url: await breaking(script) })).toMatch(/^no answer: .*timed out after 1 s$/);
   });
 
   test('a TLS handshake that never ends', async () => {
     const url = (await breaking(() => ['hang'])).replace('http:', 'https:');
-    expect(await answered({ url })).toMatch(/^no answer: .*nothing within 1 s$/);
+    expect(await answered({ url })).toMatch(/^no answer: .*timed out after 1 s$/);
   });
 
   test.each<[name: string, script: Script, url: string]>([
@@ -58,13 +58,13 @@ describe('the time of the request bounds each phase', () => {
     ['answers CONNECT by drops', () => [drip(LONG_HEAD)], 'https://h.test/'],
   ])('a proxy that %s', async (_, script, url) => {
     expect(await answered({ url }, await breaking(script))).toMatch(
-      /^no answer: https?:\/\/h\.test: nothing within 1 s, through the proxy http:\/\/127.* \(http_proxy\)$/,
+      /^no answer: https?:\/\/h\.test: timed out after 1 s, through the proxy http:\/\/127.* \(http_proxy\)$/,
     );
   });
 });
 
 test.each([0.5, 0, -1, Number.NaN])('a time of %d ms is over at once', async (timeout) => {
-  expect(await answered({ url: await breaking(() => ['hang']), timeout })).toMatch(/nothing within/);
+  expect(await answered({ url: await breaking(() => ['hang']), timeout })).toMatch(/timed out after/);
 });
 
 test.each([2 ** 31, 1e12, Number.POSITIVE_INFINITY, 4999.5])('a time of %d ms is one', async (timeout) => {
@@ -108,7 +108,7 @@ test('a proxy that has an address for a name is reached by TLS without a warning
   process.on('warning', listen);
   const proxy = (await breaking(() => ['hang'])).replace('http:', 'https:');
   for (const url of ['http://h.test/', 'https://h.test/'])
-    expect(await answered({ url }, proxy)).toMatch(/nothing within/);
+    expect(await answered({ url }, proxy)).toMatch(/timed out after/);
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', listen);
   expect(warnings).toEqual([]);
@@ -192,13 +192,13 @@ describe('a proxy in trouble is named, and who named it', () => {
       'wants a login',
       'https://h.test/',
       page(407, {}),
-      `${PROXY} refused .* HTTP 407: it wants a user and a password.*`,
+      `${PROXY} refused .* HTTP 407: it requires a user and a password.*`,
     ],
     [
       'wants a login',
       'http://h.test/',
       page(407, {}),
-      `${PROXY} refused .* HTTP 407: it wants a user and a password.*`,
+      `${PROXY} refused .* HTTP 407: it requires a user and a password.*`,
     ],
     [
       'fails',
@@ -217,7 +217,7 @@ describe('a proxy in trouble is named, and who named it', () => {
       'does not know',
       'http://h.test/',
       page(401, { Server: 'tinyproxy/1.11.1' }),
-      `${PROXY} refused .* HTTP 401: it wants.*`,
+      `${PROXY} refused .* HTTP 401: it requires.*`,
     ],
     ['refuses', 'http://h.test/', page(404, { Server: 'squid/5.7' }), `${PROXY} refused .* HTTP 404: .*`],
     [
@@ -248,7 +248,7 @@ describe('a proxy in trouble is named, and who named it', () => {
     servers.push(server);
     for (const url of ['http://h.test/', 'https://h.test/'])
       expect(await answered({ url, timeout: 5000 }, server.url.replace('http:', 'https:'))).toMatch(
-        /^no answer: https?:\/\/h\.test: the proxy https:.* \(http_proxy\): it does not speak TLS; is it http:\/\/\?$/,
+        /^no answer: https?:\/\/h\.test: the proxy https:.* \(http_proxy\): it does not speak TLS; is its scheme http:\/\/\?$/,
       );
   });
 });
@@ -284,11 +284,16 @@ describe('a SOCKS5 proxy', () => {
   });
 
   test.each<[name: string, login: string | undefined, fault: SocksFault | undefined, words: RegExp]>([
-    ['says nothing', undefined, 'hang', /^no answer: http:\/\/h\.test: nothing within 1 s, through the proxy socks5h:/],
+    [
+      'says nothing',
+      undefined,
+      'hang',
+      /^no answer: http:\/\/h\.test: timed out after 1 s, through the proxy socks5h:/,
+    ],
     ['closes', undefined, 'close', /^no answer: .* \(http_proxy\) closed the connection$/],
     ['closes late', undefined, 'close late', /^no answer: .* \(http_proxy\) closed the connection$/],
     ['is none', undefined, 'garbage', /^the proxy .* does not speak SOCKS version 5: /],
-    ['wants another login', undefined, 'no method', /^the proxy .* wants a login: /],
+    ['wants another login', undefined, 'no method', /^the proxy .* requires a login: /],
     ['wants a login', 'other:s3cret', undefined, /^the proxy .* does not accept the login: /],
     ['does not allow it', undefined, 2, /^the proxy .* refused the connection to h\.test: its rules do not allow it$/],
     [
@@ -309,7 +314,7 @@ describe('a SOCKS5 proxy', () => {
   test('that wants a login where there is none', async () => {
     const { port } = await started('me:word');
     expect(await answered({ url: 'http://h.test/', timeout: 5000 }, `socks5h://127.0.0.1:${port}`)).toMatch(
-      /^the proxy socks5h:.* \(http_proxy\) wants a login: give a user and a password in its URL$/,
+      /^the proxy socks5h:.* \(http_proxy\) requires a login: set a user and a password in its URL$/,
     );
   });
 
@@ -318,7 +323,7 @@ describe('a SOCKS5 proxy', () => {
     ['fails', new Error('ENOTFOUND'), /^no answer: http:\/\/h\.test: the host name is unknown here; .*socks5h:\/\//],
   ])('with a lookup here that %s', async (_, error, words) => {
     const { port, asked } = await started();
-    const transfer = await wayThrough(parseProxy(`socks5://127.0.0.1:${port}`, 'http_proxy'));
+    const transfer = await transferFor(parseProxy(`socks5://127.0.0.1:${port}`, 'http_proxy'));
     const lookup: LookupFunction = (_name, _options, callback) => callback(error, []);
     const outgoing = {
       method: 'GET',

@@ -198,7 +198,7 @@ describe('what can name a proxy', () => {
       expect(error).toMatchObject({ exitCode });
       expect(error?.line).toMatch(
         new RegExp(
-          `^(not the URL of a proxy|no proxy can be reached by [a-z0-9]+://): ${from}: .*http://HOST:PORT.*socks5h://`,
+          `^(not the URL of a proxy|unsupported proxy scheme [a-z0-9]+://): ${from}: .*http://HOST:PORT.*socks5h://`,
         ),
       );
     }

@@ -49,14 +49,14 @@ test.each<[environment: Record<string, string>, own: string[]]>([
 test.each<[environment: Record<string, string>, fault: string, own?: string[]]>([
   [{ SSL_CERT_FILE: 'DIR/typo.pem' }, 'SSL_CERT_FILE cannot be used: DIR/typo.pem: it does not exist'],
   [{ SSL_CERT_FILE: 'DIR/one.pem/x' }, 'SSL_CERT_FILE cannot be used: DIR/one.pem/x: it does not exist'],
-  [{ SSL_CERT_FILE: 'DIR/some' }, 'SSL_CERT_FILE cannot be used: DIR/some: it is no file'],
-  [{ SSL_CERT_FILE: 'DIR/fifo' }, 'SSL_CERT_FILE cannot be used: DIR/fifo: it is no file'],
+  [{ SSL_CERT_FILE: 'DIR/some' }, 'SSL_CERT_FILE cannot be used: DIR/some: it is not a regular file'],
+  [{ SSL_CERT_FILE: 'DIR/fifo' }, 'SSL_CERT_FILE cannot be used: DIR/fifo: it is not a regular file'],
   ...['empty', 'cut', 'page'].map((name): [Record<string, string>, string] => [
     { SSL_CERT_FILE: `DIR/${name}.pem` },
-    `SSL_CERT_FILE cannot be used: DIR/${name}.pem: there is no certificate in it, in PEM`,
+    `SSL_CERT_FILE cannot be used: DIR/${name}.pem: it has no certificate in PEM format`,
   ]),
-  [{ SSL_CERT_DIR: 'DIR/none' }, 'SSL_CERT_DIR cannot be used: DIR/none: there is no certificate in it, in PEM'],
-  [{ SSL_CERT_DIR: 'DIR/one.pem' }, 'SSL_CERT_DIR cannot be used: DIR/one.pem: it is no directory'],
+  [{ SSL_CERT_DIR: 'DIR/none' }, 'SSL_CERT_DIR cannot be used: DIR/none: it has no certificate in PEM format'],
+  [{ SSL_CERT_DIR: 'DIR/one.pem' }, 'SSL_CERT_DIR cannot be used: DIR/one.pem: it is not a directory'],
   [
     { SSL_CERT_DIR: 'DIR/nowhere:DIR/some' },
     'SSL_CERT_DIR cannot be used: DIR/nowhere: it does not exist',

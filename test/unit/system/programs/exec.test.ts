@@ -53,7 +53,7 @@ describe('query', () => {
 
   it.each<[why: string, timeout: number, abort: number, line: string]>([
     ['time is over', 300, 60_000, 'it was ended after 0.3 s'],
-    ['it is aborted', 60_000, 300, 'it was ended, since we are to stop'],
+    ['it is aborted', 60_000, 300, 'it was ended because this run is stopping'],
   ])('is killed with all that it started when its %s', async (_, timeout, abort, line) => {
     const pid = join(directory(), 'pid');
     const controller = new AbortController();
@@ -143,7 +143,7 @@ describe('query', () => {
     const abort = new AbortController();
     const text = `trap '' TERM; sleep 30 & echo $$ $! >${pids}.new; mv ${pids}.new ${pids}; wait; sleep 30`;
     const answer = exec.query(['sh', '-c', text], { abort: abort.signal });
-    const refusal = expect(answer).rejects.toMatchObject({ hint: 'it was ended, since we are to stop' });
+    const refusal = expect(answer).rejects.toMatchObject({ hint: 'it was ended because this run is stopping' });
     await expect.poll(() => existsSync(pids)).toBe(true);
     abort.abort();
     await refusal;
@@ -241,7 +241,7 @@ describe('command', () => {
     [['no-such-tool-at-all'], {}, /no-such-tool-at-all.*no such program/],
     [['/nowhere/program', 'x'], {}, /\/nowhere\/program.*no such program/],
     [['/etc/passwd'], {}, /\/etc\/passwd is not executable/],
-    ['true', { cwd: '/nowhere' }, /cwd is missing/],
+    ['true', { cwd: '/nowhere' }, /cwd does not exist/],
   ])('%j that cannot start is a problem', async (command, options, says) => {
     const failure = exec.command(command, options);
     await expect(failure).rejects.toThrow(Problem);

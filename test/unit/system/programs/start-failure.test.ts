@@ -37,11 +37,11 @@ beforeAll(() => {
 afterAll(() => rmSync(place, { recursive: true }));
 
 const CASES: readonly (readonly [name: string, says: RegExp])[] = [
-  ['crlf', /\/crlf has Windows line ends \(CR LF\): convert it: sed -i 's\/\\r\$\/\/' \S+\/crlf$/],
-  ['env-crlf', /has Windows line ends/],
-  ['no-interpreter', /the interpreter \/no\/such\/thing of \S+\/no-interpreter is not there/],
+  ['crlf', /\/crlf has Windows line endings \(CR LF\): convert it: sed -i 's\/\\r\$\/\/' \S+\/crlf$/],
+  ['env-crlf', /has Windows line endings/],
+  ['no-interpreter', /the interpreter \/no\/such\/thing of \S+\/no-interpreter does not exist/],
   ['directory-interpreter', /the interpreter \/usr of \S+ cannot be run/],
-  ['not-executable', /\/not-executable is not executable: chmod \+x/],
+  ['not-executable', /\/not-executable is not executable: run chmod \+x/],
   ['directory', /\/directory is a directory$/],
 ];
 
@@ -66,7 +66,7 @@ describe('why a program does not start', () => {
   });
 
   it.each<[string, RegExp]>([
-    ['body-crlf', /a script has Windows line ends/],
+    ['body-crlf', /a script has Windows line endings/],
     ['env-no-interpreter', /^$/], // env says it itself
     ['foreign', /for another kind of processor|^$/],
     ['fine', /^$/],
@@ -86,7 +86,7 @@ describe('why a program does not start', () => {
     ['/usr/bin/env: \u2018bash\\r\u2019: No such file or directory', /^a script has Windows/],
     ["env: can't execute 'bash\r': No such file or directory", /^a script has Windows/],
     ["x.sh: line 2: $'\\r': command not found", /^a script has Windows/],
-    ['/bin/sh: 1: P/other-libc: not found', /its loader \/lib\/ld-musl-none\.so\.1 is not there/],
+    ['/bin/sh: 1: P/other-libc: not found', /its loader \/lib\/ld-musl-none\.so\.1 does not exist/],
     ['/bin/sh: 1: P/foreign: Exec format error', /for another kind of processor/],
     ['/bin/sh: 1: no-such-program: not found', undefined],
     ['/bin/sh: 1: true: not found', undefined],
@@ -97,7 +97,7 @@ describe('why a program does not start', () => {
   });
 
   it('is written by another process, or its cwd is missing', () => {
-    expect(whyNotStarted(`${place}/fine`, 'ETXTBSY', {})).toMatch(/open in another process, which writes it/);
+    expect(whyNotStarted(`${place}/fine`, 'ETXTBSY', {})).toMatch(/open for writing in another process/);
     expect(whyNotStarted('true', 'ENOENT', { cwd: '/nowhere', path: PATH })).toBeUndefined();
   });
 });
