@@ -41,13 +41,14 @@ export interface RunPlan {
 export function planRun(configs: readonly Config[]): RunPlan {
   const files = filesSection();
   const services = servicesSection();
+  const expectStops = (): void => services.watch.expectStops();
   const steps = configs.flatMap((config) => [
-    ...bind(packagesSection, config.name, config.packages),
+    ...bind(packagesSection, config.name, config.packages, expectStops),
     ...bind(groupsSection, config.name, config.groups),
     ...bind(usersSection, config.name, config.users),
     ...bind(sourcesSection, config.name, config.sources),
     ...bind(files, config.name, config.files),
-    ...bind(commandsSection, config.name, config.commands),
+    ...bind(commandsSection, config.name, config.commands, expectStops),
     ...bind(services, config.name, config.services),
   ]);
   return {
@@ -58,10 +59,12 @@ export function planRun(configs: readonly Config[]): RunPlan {
   };
 }
 
+/** @param onApply called before anything is changed */
 function bind<E extends Step['entry'], Plan>(
   section: Section<E, Plan>,
   config: string,
   entries: readonly E[],
+  onApply: () => void = () => undefined,
 ): BoundStep[] {
   return section.order(entries).map((entry) => ({
     section: section.name,
@@ -72,7 +75,11 @@ function bind<E extends Step['entry'], Plan>(
       const found = await section.inspect(entry, world);
       if (found.state !== 'differs') return found;
       const { state, what, plan } = found;
-      return { state, what, apply: () => section.apply(entry, plan, world) };
+      const apply = (): Promise<Outcome> => {
+        onApply();
+        return section.apply(entry, plan, world);
+      };
+      return { state, what, apply };
     },
   }));
 }

@@ -139,6 +139,49 @@ test.each([
   expect(await property(view(), 'ActiveState', 'stopped.service')).not.toBe('active');
 });
 
+describe('one that systemd stops', () => {
+  const bound = (lines: string): ConfigDocument => service('ExecStart=/bin/sleep 300', `[Unit]\n${lines}\n`);
+  const stays = units({ needed: RUNS, needs: bound('Requires=needed.service\nAfter=needed.service') });
+
+  test.each([
+    ['with one that it needs, which a later config stops', services(['needed'], { ensureRunning: false })],
+    ['with one that it needs, which a failing command stops', command('systemctl stop needed; exit 7')],
+  ])('%s, has not failed', async (_, two) => {
+    const { stderr } = await apply({ one: { ...stays, ...services(['needs']) }, two });
+    expect(stderr).toEqual('commands' in two ? expect.stringMatching(/^cfn-init: the command ended [^\n]*\n$/) : '');
+    expect(await log()).toContain('service "needs" was stopped after its start');
+  });
+
+  test('for one of a later config, which cannot run beside it, has not failed; for one of its own config it has', async () => {
+    const files = units({ first: RUNS, second: bound('Conflicts=first.service') });
+    const later = await apply({ one: { ...files, ...services(['first']) }, two: services(['second']) });
+    expect({ code: later.code, stderr: later.stderr }).toEqual({ code: 0, stderr: '' });
+    await view().run('systemctl stop second');
+    const same = await apply({ one: services(['first', 'second']) });
+    expect({ code: same.code, stderr: same.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cfn-init: service "first" did not stay up: /),
+    });
+  });
+
+  test('because one that it is bound to has ended by itself is a failure, although commands have run since', async () => {
+    const files = units({
+      frail: shell('sleep 1; exit 4', 'Restart=no\n'),
+      bound: bound('BindsTo=frail.service\nAfter=frail.service'),
+    });
+    const { code, stderr } = await apply({ one: { ...files, ...services(['bound']) }, two: command('sleep 2') });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cfn-init: service "bound" did not stay up: /),
+    });
+    const meant = { one: services(['bound', 's0']), two: command('systemctl stop frail') };
+    await view().run(`cat >${UNITS}/frail.service; systemctl daemon-reload`, {
+      input: '[Service]\nExecStart=/bin/sleep 300\n',
+    });
+    expect((await apply(meant)).stderr).toBe('');
+  });
+});
+
 test('one that a command of a later config starts anew, and that dies then, is a failure', async () => {
   const unit = shell('[ ! -e /run/marker ] || { sleep 1; exit 9; }; exec sleep 300');
   const one = { ...units({ again: unit }), ...services(['again']) };

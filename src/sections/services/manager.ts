@@ -71,6 +71,8 @@ export type Check = (look: SecondLook) => Promise<Fault | 'stopped' | 'perhaps s
  */
 export interface ServiceManager {
   readonly name: string;
+  /** What may stop other services when it is done to one: those that need it, or that cannot run beside it. */
+  readonly stopsOthers?: ReadonlySet<string>;
   /**
    * @param next services that are asked for next: an init system that can is asked for all of them at once. Its answer is
    * used until this manager changes anything, or `forget` is called.

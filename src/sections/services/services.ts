@@ -1,7 +1,7 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import { nearestServices } from '../../nearest-name.ts';
-import type { Changes, Inspection, Outcome, Section, Watch, World } from '../step.ts';
+import type { Changes, Inspection, Outcome, Section, World } from '../step.ts';
 import { type InitSystem, initSystem } from './init-system.ts';
 import { type Ordered, type ServiceManager, type ServiceStatus, serviceTimeout } from './manager.ts';
 import { ServiceWatch } from './watch.ts';
@@ -39,7 +39,7 @@ interface ActionPlan {
 type ServicePlan = ActionPlan | { readonly kind: 'reload' };
 
 /** Enables, starts, stops and restarts services by the init system that runs, whichever one the entry is listed under. */
-export function servicesSection(): Section<ListedService, ServicePlan> & { readonly watch: Watch } {
+export function servicesSection(): Section<ListedService, ServicePlan> & { readonly watch: ServiceWatch } {
   const watch = new ServiceWatch();
   const starts = new Starts();
   let init: InitSystem | undefined;
@@ -93,7 +93,7 @@ export function servicesSection(): Section<ListedService, ServicePlan> & { reado
     const ordered = await manager[action](id);
     starts.add(id, world.changes);
     if (ordered === undefined || ordered.isDone)
-      await watch.begin(entry, { manager, id, since, next: followers(entry) }, world);
+      await watch.begin(entry, { manager, id, since, next: followers(entry), config: entry.names }, world);
     else world.log.warning(notYet(entry, id, ordered));
     return ordered === undefined ? DONE[action] : orderedWords(action, ordered);
   };
@@ -102,6 +102,7 @@ export function servicesSection(): Section<ListedService, ServicePlan> & { reado
     const manager = await managerOf(world);
     const done: string[] = [];
     for (const action of actions) {
+      if (manager.stopsOthers?.has(action) === true) watch.expectStops(entry.names);
       if (action === 'start' || action === 'restart') done.push(await start(entry, action, id, manager, world));
       else {
         if (action === 'stop') watch.end(id);

@@ -1,7 +1,7 @@
 import type { ServiceEntry } from '../../config/config.ts';
 import { Problem } from '../../errors.ts';
 import { readSettings, secondsSetting } from '../../settings.ts';
-import type { Changes, Watch, World } from '../step.ts';
+import type { Watch, World } from '../step.ts';
 import type { Check, Fault, ServiceManager } from './manager.ts';
 
 /** Seconds that a service must have been up to count as started. */
@@ -10,13 +10,11 @@ const WATCH_SECONDS = 3;
 /** A service that this run has started, to be looked at again. */
 interface Watched {
   readonly entry: ServiceEntry;
-  readonly id: string;
-  readonly manager: ServiceManager;
+  readonly start: Start;
   readonly check: Check;
   /** Milliseconds of the clock's `elapsed`. */
   readonly startedAt: number;
-  /** See countOfOthers. */
-  readonly ranBefore: number;
+  mayBeStopped: boolean;
 }
 
 /** A start, or a restart. */
@@ -27,6 +25,8 @@ export interface Start {
   readonly since: Date;
   /** Services that are asked for next. */
   readonly next: readonly string[];
+  /** Stands for the config of the service. */
+  readonly config: object;
 }
 
 /**
@@ -42,24 +42,28 @@ export class ServiceWatch implements Watch {
    * Begins to watch a service that was just started or restarted.
    * @throws Problem when it has failed already
    */
-  async begin(
-    entry: ServiceEntry,
-    { manager, id, since, next }: Start,
-    { system, log, changes }: World,
-  ): Promise<void> {
+  async begin(entry: ServiceEntry, start: Start, { system, log }: World): Promise<void> {
     this.#seconds ??= secondsSetting(await readSettings(system.files), 'service-watch', WATCH_SECONDS, log, {
       most: 9999,
     });
-    const check = await manager.watch(id, since, next);
+    const check = await start.manager.watch(start.id, start.since, start.next);
     if (check === undefined) return;
     if (typeof check !== 'function') throw problemOf(entry, check);
     const startedAt = system.clock.elapsed();
-    this.#watched.push({ entry, id, manager, check, startedAt, ranBefore: countOfOthers(changes) });
+    this.#watched.push({ entry, start, check, startedAt, mayBeStopped: false });
   }
 
   /** To be called when the run itself stops the service, or starts it anew. */
   end(id: string): void {
-    this.#watched = this.#watched.filter((watched) => watched.id !== id);
+    this.#watched = this.#watched.filter(({ start }) => start.id !== id);
+  }
+
+  /**
+   * To be called before a step that may stop services on purpose, whether or not it succeeds.
+   * @param config if it is about a service, that one's: services of one config are all to run, and do not stop each other on purpose
+   */
+  expectStops(config?: object): void {
+    for (const watched of this.#watched) if (watched.start.config !== config) watched.mayBeStopped = true;
   }
 
   entries(which: 'due' | 'all', { system }: World): readonly ServiceEntry[] {
@@ -78,10 +82,10 @@ export class ServiceWatch implements Watch {
       await clock.sleep(left);
       world.onWait?.(undefined);
     }
-    for (const manager of new Set(chosen.map((watched) => watched.manager))) manager.forget?.();
+    for (const manager of new Set(chosen.map(({ start }) => start.manager))) manager.forget?.();
     const problems = new Map<ServiceEntry, Problem>();
     for (const [index, watched] of chosen.entries()) {
-      const next = chosen.slice(index + 1).map(({ id }) => id);
+      const next = chosen.slice(index + 1).map(({ start }) => start.id);
       const problem = await problemWith(watched, next, world);
       if (problem !== undefined) problems.set(watched.entry, problem);
     }
@@ -95,27 +99,22 @@ export class ServiceWatch implements Watch {
 
 /** What is wrong with a service, or why it cannot be looked at. */
 async function problemWith(
-  { entry, check, ranBefore }: Watched,
+  { entry, check, mayBeStopped }: Watched,
   next: readonly string[],
-  { changes, log }: World,
+  { log }: World,
 ): Promise<Problem | undefined> {
   try {
-    const found = await check({ next, mayBeStopped: countOfOthers(changes) > ranBefore });
+    const found = await check({ next, mayBeStopped });
     if (typeof found === 'object') return problemOf(entry, found);
     const service = `service ${JSON.stringify(entry.name)}`;
     if (found === 'stopped') log.info(`${service} was stopped after its start: ${entry.place}`);
     if (found === 'perhaps stopped')
-      log.warning(`${service} no longer runs: ${entry.place}: a command may have stopped it`);
+      log.warning(`${service} no longer runs: ${entry.place}: a later step may have stopped it`);
     return undefined;
   } catch (error) {
     if (error instanceof Problem) return error;
     throw error;
   }
-}
-
-/** How many commands and packages this run has been through: they may stop a service. */
-function countOfOthers(changes: Changes): number {
-  return changes.names('commands').length + changes.names('packages').length;
 }
 
 function problemOf({ name, place }: ServiceEntry, { what, hint, output }: Fault): Problem {

@@ -34,6 +34,7 @@ export function openrc(system: System, timeout: number): ServiceManager {
   };
   return {
     name: 'openrc',
+    stopsOthers: new Set(['stop', 'restart']),
     async status(service): Promise<ServiceStatus> {
       const id = scriptName(service);
       const isKnown = scripts.isThere(id);

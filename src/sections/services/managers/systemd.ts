@@ -34,6 +34,7 @@ const PROPERTIES = [
   'Job',
   'WantedBy',
   'RequiredBy',
+  'BindsTo',
 ];
 
 /** The systemd that runs this machine. In a chroot, where systemctl refuses to ask it, units can only be enabled. */
@@ -208,8 +209,23 @@ export function systemd(system: System, timeout: number): ServiceManager {
     return !isRunning && !isGuess;
   };
 
+  /**
+   * Whether a unit was stopped on purpose: not because a service that it is bound to has ended by itself.
+   * @param seen the units that led here; services may be bound to each other
+   */
+  const wasMeantToStop = async (unit: string, since: Date, seen: readonly string[] = []): Promise<boolean> => {
+    if (seen.includes(unit)) return true;
+    if (!(await wasStopped(exec, unit, since))) return false;
+    for (const other of ((await show(unit))?.['BindsTo'] ?? '').split(' ')) {
+      const isDown = other.endsWith('.service') && !isUp((await show(other)) ?? {});
+      if (isDown && !(await wasMeantToStop(other, since, [...seen, unit]))) return false;
+    }
+    return true;
+  };
+
   return {
     name: 'systemd',
+    stopsOthers: new Set(['start', 'stop', 'restart']),
     async status(service, next): Promise<ServiceStatus> {
       const name = unitName(service);
       const unit = await show(name, next);
@@ -271,7 +287,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
         const now = (await show(name, look.next)) ?? {};
         // A stop on purpose goes by systemd.
         if (faultOf(now, before) === undefined) return script?.({ ...look, mayBeStopped: false });
-        return look.mayBeStopped && (await wasStopped(exec, name, since)) ? 'stopped' : fault(now);
+        return look.mayBeStopped && (await wasMeantToStop(name, since)) ? 'stopped' : fault(now);
       };
     },
   };

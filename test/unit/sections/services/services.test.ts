@@ -68,20 +68,22 @@ async function apply(
     ...{ section: 'files', config: 'config', entry: { name, place: name }, worksOnRoot: true },
     inspect: async () => ({ state: 'differs', what: '', apply: async () => ({ state: 'changed', what: '' }) }),
   })) as unknown as RunPlan['steps'];
-  const plan = planRun([config]);
-  const stopping = stops.map((name) => ({
-    ...{ section: 'commands', config: 'later', entry: { name, place: name }, worksOnRoot: false },
-    inspect: async () => ({
-      state: 'differs',
-      what: '',
-      apply: async () => ({ state: running.delete(name) ? 'changed' : 'unchanged' }),
-    }),
-  })) as unknown as RunPlan['steps'];
+  const commands = stops.map((text) => ({
+    ...{ name: text, place: text, command: text, env: {}, ignoreErrors: false, waitAfterCompletion: 0 },
+  }));
+  const later = { name: 'later', ...none, files: [], services: [], commands } as unknown as Config;
+  const plan = planRun([config, later]);
+  /** `stop app`, and what it ends with: `stop app; exit 1`. */
+  const command: Exec['command'] = async (text) => {
+    const [, name = '', exitCode = '0'] = /^stop (\w+)(?:; exit (\d+))?$/.exec(String(text)) ?? [];
+    running.delete(name);
+    return { exitCode: Number(exitCode), output: '' };
+  };
   const said: string[] = [];
   const report = await runSteps(
-    { ...plan, steps: [...changed, ...plan.steps, ...stopping] },
+    { ...plan, steps: [...changed, ...plan.steps] },
     {
-      system: { ...guest.system, exec: { ...guest.system.exec, tool } },
+      system: { ...guest.system, exec: { ...guest.system.exec, tool, command } },
       log: createLog(new Redactor(), [
         { write: (level, text) => void (/WARNING|ERROR/.test(level) && said.push(`${level} ${text}`)) },
       ]),
@@ -120,11 +122,16 @@ describe('a service whose watched file has changed', () => {
 });
 
 describe('a service that is down after its start', () => {
-  it('may have been stopped by a command of this run: a warning', async () => {
-    const { said, stoppedBy } = await apply({ app: {} }, { app: { ensureRunning: true } }, { stops: ['app'] });
+  const UP = { app: { ensureRunning: true } };
+
+  it.each([
+    ['a command', 'stop app', undefined],
+    ['a command that fails', 'stop app; exit 1', /^the command ended with exit code 1: /],
+  ])('may have been stopped by %s of this run: a warning', async (_, stop, failure) => {
+    const { said, stoppedBy } = await apply({ app: {} }, UP, { stops: [stop] });
     expect({ said, stoppedBy }).toEqual({
-      said: ['WARNING service "app" no longer runs: /services/app: a command may have stopped it'],
-      stoppedBy: undefined,
+      said: ['WARNING service "app" no longer runs: /services/app: a later step may have stopped it'],
+      stoppedBy: failure === undefined ? undefined : expect.stringMatching(failure),
     });
   });
 });
