@@ -182,6 +182,17 @@ describe('one that systemd stops', () => {
   });
 });
 
+test('one that the journal has nothing on, and that a command of a later config may have stopped, is a warning', async () => {
+  const one = { ...units({ mute: service('LogLevelMax=warning\nExecStart=/bin/sleep 300') }), ...services(['mute']) };
+  const { code, stderr } = await apply({ one, two: command('systemctl stop mute') });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(/^cfn-init: warning: service "mute" no longer runs: [^\n]*a later step[^\n]*\n$/),
+  });
+  const { stderr: failure } = await apply({ one, two: command('systemctl kill -s KILL mute') });
+  expect(failure).toMatch(/^cfn-init: service "mute" did not stay up: [^\n]*signal 9/);
+});
+
 test('one that a command of a later config starts anew, and that dies then, is a failure', async () => {
   const unit = shell('[ ! -e /run/marker ] || { sleep 1; exit 9; }; exec sleep 300');
   const one = { ...units({ again: unit }), ...services(['again']) };

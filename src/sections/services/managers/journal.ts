@@ -25,15 +25,16 @@ export async function journalLines(exec: Exec, unit: string, since: Date): Promi
 
 /**
  * Whether somebody has told systemd to stop a unit since a time, and not to start it again after that.
- * @returns false also where there is no journal
+ * @param since before the unit was started
+ * @returns undefined where the journal lacks even the start: there is none, or LogLevelMax= keeps such messages from it
  */
-export async function wasStopped(exec: Exec, unit: string, since: Date): Promise<boolean> {
-  if (exec.find('journalctl') === undefined) return false;
+export async function wasStopped(exec: Exec, unit: string, since: Date): Promise<boolean | undefined> {
+  if (exec.find('journalctl') === undefined) return undefined;
   await exec.tool(['journalctl', '--sync'], { timeout: ANSWER_TIME });
   const messages = ['_PID=1', `UNIT=${unit}`, `MESSAGE_ID=${STOPPING}`, `MESSAGE_ID=${STARTED}`];
   const command = ['journalctl', '-n', '1', '--no-pager', '-q', '-o', 'json', ...messages] as const;
   const [last] = entriesOf((await exec.tool(command, { timeout: ANSWER_TIME })).stdout, since);
-  return last?.['MESSAGE_ID'] === STOPPING;
+  return last === undefined ? undefined : last['MESSAGE_ID'] === STOPPING;
 }
 
 /**

@@ -212,10 +212,16 @@ export function systemd(system: System, timeout: number): ServiceManager {
   /**
    * Whether a unit was stopped on purpose: not because a service that it is bound to has ended by itself.
    * @param seen the units that led here; services may be bound to each other
+   * @returns undefined where the journal does not tell
    */
-  const wasMeantToStop = async (unit: string, since: Date, seen: readonly string[] = []): Promise<boolean> => {
+  const wasMeantToStop = async (
+    unit: string,
+    since: Date,
+    seen: readonly string[] = [],
+  ): Promise<boolean | undefined> => {
     if (seen.includes(unit)) return true;
-    if (!(await wasStopped(exec, unit, since))) return false;
+    const isStopped = await wasStopped(exec, unit, since);
+    if (isStopped !== true) return isStopped;
     for (const other of ((await show(unit))?.['BindsTo'] ?? '').split(' ')) {
       const isDown = other.endsWith('.service') && !isUp((await show(other)) ?? {});
       if (isDown && !(await wasMeantToStop(other, since, [...seen, unit]))) return false;
@@ -287,7 +293,9 @@ export function systemd(system: System, timeout: number): ServiceManager {
         const now = (await show(name, look.next)) ?? {};
         // A stop on purpose goes by systemd.
         if (faultOf(now, before) === undefined) return script?.({ ...look, mayBeStopped: false });
-        return look.mayBeStopped && (await wasMeantToStop(name, since)) ? 'stopped' : fault(now);
+        const wasMeant = look.mayBeStopped ? await wasMeantToStop(name, since) : false;
+        if (wasMeant === true) return 'stopped';
+        return wasMeant === undefined && isQuiet(now) ? 'perhaps stopped' : fault(now);
       };
     },
   };
@@ -309,6 +317,11 @@ function isUp(unit: Properties): boolean {
   return RUNNING.has(unit['ActiveState'] ?? '') && !isWaitingForRestart(unit);
 }
 
+/** It has ended without an error, or was stopped. */
+function isQuiet(unit: Properties): boolean {
+  return unit['Result'] === 'success' && unit['ActiveState'] === 'inactive';
+}
+
 /** The init script that systemd made the unit from. */
 function scriptOf(unit: Properties): string | undefined {
   const path = unit['SourcePath'];
@@ -324,11 +337,10 @@ function isWaitingForRestart(unit: Properties): boolean {
 function faultOf(now: Properties, before: Properties): { what: string; why: string } | undefined {
   const restarts = Number(now['NRestarts'] ?? 0) - Number(before['NRestarts'] ?? 0);
   if (isUp(now) && restarts <= 0) return undefined;
-  const isQuiet = now['Result'] === 'success' && now['ActiveState'] === 'inactive';
   // A oneshot has done its work, and a daemon that a socket or a timer starts has nothing to do.
-  if (isQuiet && (now['Type'] === 'oneshot' || (now['TriggeredBy'] ?? '') !== '')) return undefined;
+  if (isQuiet(now) && (now['Type'] === 'oneshot' || (now['TriggeredBy'] ?? '') !== '')) return undefined;
   // It has ended well, which systemd keeps no record of, or one of its conditions was not met, which the journal says.
-  if (isQuiet && !isUp(before)) return { what: 'does not run', why: 'it is inactive, without an error' };
+  if (isQuiet(now) && !isUp(before)) return { what: 'does not run', why: 'it is inactive, without an error' };
   const again = restarts > 0 ? `systemd has had to restart it ${restarts === 1 ? 'once' : `${restarts} times`}` : '';
   return { what: 'did not stay up', why: [endOf(now), again].filter((text) => text !== '').join(', ') };
 }
