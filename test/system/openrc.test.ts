@@ -142,6 +142,27 @@ stop() { kill $(cat $pidfile); }`);
     expect((await run()).code).toBe(0);
     expect(await status('dies')).toBe(0);
   });
+
+  test('one that stops with another one, which a later config stops, has not failed', async () => {
+    const config = (services: ConfigDocument, files: ConfigDocument = {}) => ({
+      services: { sysvinit: services },
+      files,
+    });
+    const files = { '/etc/init.d/base': script(), '/etc/init.d/needs': script('depend() { need base; }') };
+    const configs = {
+      one: config({ needs: { ensureRunning: true } }, files),
+      two: config({ base: { ensureRunning: false } }),
+    };
+    const { code, stderr } = await cfnInit(
+      view(),
+      JSON.stringify({ 'AWS::CloudFormation::Init': { configSets: { default: ['one', 'two'] }, ...configs } }),
+    );
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^cfn-init: warning: service "needs" no longer runs: [^\n]*a later step[^\n]*\n$/),
+    });
+    expect([await status('base'), await status('needs')]).toEqual([3, 3]);
+  });
 });
 
 describe('where OpenRC is installed and has not booted', () => {
