@@ -164,6 +164,19 @@ describe('one that systemd stops', () => {
     });
   });
 
+  test('by another of its names, has failed in the config that asks for both, and not in a later one', async () => {
+    const twice = service('ExecStart=/bin/sleep 300', '[Install]\nAlias=other.service\n');
+    const on = { twice: { enabled: true, ensureRunning: true } };
+    const off = { other: { ensureRunning: false } };
+    const one = { ...units({ twice }), services: { systemd: on } };
+    expect((await apply({ one, two: { services: { systemd: off } } })).stderr).toBe('');
+    const { code, stderr } = await apply({ one: { services: { systemd: { ...on, ...off } } } });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^cfn-init: service "twice" did not stay/),
+    });
+  });
+
   test('because one that it is bound to has ended by itself is a failure, although commands have run since', async () => {
     const files = units({
       frail: shell('sleep 1; exit 4', 'Restart=no\n'),

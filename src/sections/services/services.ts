@@ -105,7 +105,7 @@ export function servicesSection(): Section<ListedService, ServicePlan> & { reado
       if (manager.stopsOthers?.has(action) === true) watch.expectStops(entry.names);
       if (action === 'start' || action === 'restart') done.push(await start(entry, action, id, manager, world));
       else {
-        if (action === 'stop') watch.end(id);
+        if (action === 'stop') watch.end(id, entry.names);
         await manager[action](id);
         done.push(DONE[action]);
       }

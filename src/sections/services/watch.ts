@@ -53,9 +53,12 @@ export class ServiceWatch implements Watch {
     this.#watched.push({ entry, start, check, startedAt, mayBeStopped: false });
   }
 
-  /** To be called when the run itself stops the service, or starts it anew. */
-  end(id: string): void {
-    this.#watched = this.#watched.filter(({ start }) => start.id !== id);
+  /**
+   * To be called when the run itself stops the service, or starts it anew.
+   * @param unless a config: a service that this has started, and now stops by another of its names, is not as it asks
+   */
+  end(id: string, unless?: object): void {
+    this.#watched = this.#watched.filter(({ start }) => start.id !== id || start.config === unless);
   }
 
   /**
