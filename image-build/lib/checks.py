@@ -195,7 +195,7 @@ def open_to_others():
 def open_for_a_while():
     """Places that others could read until a command of the agent closed them, by its logs."""
     logs = ''.join(read(path) or '' for path in glob.glob('/var/log/cfn-*.log'))
-    return sorted({f'{path} until a command ran' for path in re.findall(r'closed to others: (\S+): ', logs)})
+    return sorted({f'{path} until a command ran' for path in re.findall(r'made private: (\S+): ', logs)})
 
 
 def cloud_init_result(limit):

@@ -66,7 +66,7 @@ describe.concurrent('a download of cfn-init', () => {
   });
 
   test.each<[name: FaultName, words: RegExp]>([
-    ['a length too long', /broke off/],
+    ['a length too long', /was interrupted/],
     ['no HTTP', /no answer/],
   ])('%s each time: exit 1 after five attempts, and no file', { timeout: 90_000 }, async (name, words) => {
     const server = await breaking(faults[name]);
