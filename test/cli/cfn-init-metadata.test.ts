@@ -54,7 +54,7 @@ describe('given on the command line', () => {
   });
 
   test('a directory as stdin: it says that it is one', async () => {
-    const root = rootWith('directory', {});
+    const root = rootWith('stdin-directory', {});
     const { code, stderr } = await machine().run([
       'sh',
       '-c',

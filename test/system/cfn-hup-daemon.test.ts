@@ -64,7 +64,7 @@ describe('the service', () => {
       /^followed by cfn-hup\.service .*\nHeat has not answered for \d+ s, last asked \d+ s ago: no answer:\n {2}http:\/\/127\.0\.0\.1:9/,
     );
     await guest.configure({ interval: '1s' }, RECORD);
-    await until('the trouble is over', async () => !(await show('StatusText')).includes('trouble'), said);
+    await until('heat answers again', async () => !(await show('StatusText')).includes('failing'), said);
     expect(await show('ActiveState')).toBe('active');
     // Said once, however often it was tried.
     expect(guest.log().match(/ERROR.*127\.0\.0\.1:9/g)).toHaveLength(1);
