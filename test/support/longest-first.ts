@@ -6,6 +6,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 export const LONGEST: readonly string[] = [
   'test/system/python.test.ts',
+  'test/cli/secrets.test.ts',
+  'test/system/corpus-oracle.test.ts',
+  'test/cli/cfn-hup-idle.test.ts',
+  'test/system/cfn-hup-kills.test.ts',
+  'test/system/cfn-hup-daemon.test.ts',
   'test/cli/faults-downloads.test.ts',
   'test/cli/faults-metadata.test.ts',
   'test/packaging/packages.test.ts',
