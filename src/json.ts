@@ -36,6 +36,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A value that is a string; undefined for any other. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
 /**
  * Splits a key path of cfn-get-metadata or of a hook. Dots separate keys. A dot in a key is written in single quotes around the key, or
  * with a backslash before it. A dot at the end is ignored. Source: heat-cfntools, Metadata.display; the backslash is our addition.

@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../json.ts';
+import { isRecord, parseJson, textOf } from '../json.ts';
 import { sha256Hex } from '../signing/signature-v4.ts';
 import { isoTime, isTimeText } from '../time.ts';
 import type { Hook, Trigger } from './hooks.ts';
@@ -209,10 +209,6 @@ function decodeAcknowledged(value: unknown): Acknowledged | undefined {
   const acknowledged = value['value'];
   if (value['kind'] !== 'value' || !(acknowledged === null || typeof acknowledged === 'string')) return undefined;
   return { kind: 'value', value: acknowledged };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 function timeOf(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import { Problem } from '../errors.ts';
-import { isRecord, parseJson } from '../json.ts';
+import { isRecord, parseJson, textOf } from '../json.ts';
 import { hasContent, publishMetadata, readLocalMetadata, resourceCachePath } from '../metadata/local.ts';
 import { isNoted } from '../metadata/written-by.ts';
 import { paths } from '../paths.ts';
@@ -158,10 +158,6 @@ export function noteUnkept(system: System, stack: FollowedStack, unkept: string)
   const asked = isoTime(system.clock.now());
   const note = decodeAnswer(notes[key]) ?? { kind: 'answered', since: asked, asked };
   writeRunNotes(system, paths.hupLastAnswer, { ...notes, [key]: { ...note, unkept } });
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 /** Milliseconds. The longest interval is a week: a hook that was not checked for longer no longer exists. */

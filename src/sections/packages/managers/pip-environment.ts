@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { Problem } from '../../../errors.ts';
-import { isRecord } from '../../../json.ts';
+import { isRecord, textOf } from '../../../json.ts';
 import type { World } from '../../step.ts';
 import { packageToolProblem } from '../package-tool.ts';
 import { askPip } from './pip.ts';
@@ -69,9 +69,9 @@ export async function readPipEnvironment(withSources: boolean, world: World): Pr
 function decodeList(text: string): readonly { name: string; version: string; location: string | undefined }[] {
   const list = parsePipJson(text, 'pip list printed no JSON');
   return (Array.isArray(list) ? list : []).flatMap((entry) => {
-    const [name, version] = isRecord(entry) ? [textOf(entry, 'name'), textOf(entry, 'version')] : [];
+    const [name, version] = isRecord(entry) ? [textOf(entry['name']), textOf(entry['version'])] : [];
     if (name === undefined || version === undefined) return [];
-    return [{ name: canonicalName(name), version, location: textOf(entry, 'location') }];
+    return [{ name: canonicalName(name), version, location: textOf(entry['location']) }];
   });
 }
 
@@ -120,11 +120,11 @@ export function decodeInspection(text: string): PipEnvironment {
   const installed = isRecord(report) && Array.isArray(report['installed']) ? report['installed'] : [];
   for (const entry of installed) {
     if (!isRecord(entry) || !isRecord(entry['metadata'])) continue;
-    const name = textOf(entry['metadata'], 'name');
+    const name = textOf(entry['metadata']['name']);
     if (name === undefined) continue;
     environment.set(canonicalName(name), {
-      version: textOf(entry['metadata'], 'version'),
-      source: decodeSource(entry['direct_url'], textOf(entry, 'metadata_location')),
+      version: textOf(entry['metadata']['version']),
+      source: decodeSource(entry['direct_url'], textOf(entry['metadata_location'])),
     });
   }
   return environment;
@@ -141,22 +141,17 @@ function parsePipJson(text: string, fault: string): unknown {
 
 function decodeSource(direct: unknown, place: string | undefined): DirectSource | undefined {
   if (!isRecord(direct)) return undefined;
-  const url = textOf(direct, 'url');
+  const url = textOf(direct['url']);
   if (url === undefined) return undefined;
   const { archive_info: archive, vcs_info: repository } = direct;
   if (isRecord(repository))
-    return { url, fingerprint: textOf(repository, 'commit_id'), revision: textOf(repository, 'requested_revision') };
-  const hash = isRecord(archive) ? textOf(archive, 'hash') : undefined;
+    return { url, fingerprint: textOf(repository['commit_id']), revision: textOf(repository['requested_revision']) };
+  const hash = isRecord(archive) ? textOf(archive['hash']) : undefined;
   return {
     url,
     fingerprint: hash?.startsWith('sha256=') === true ? hash : undefined,
     record: place === undefined ? undefined : `${place}/direct_url.json`,
   };
-}
-
-function textOf(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
-  const value = record[key];
-  return typeof value === 'string' ? value : undefined;
 }
 
 /** True for a version that is the URL, path or repository (`git+https://...`) of what is to be installed. */
@@ -202,7 +197,7 @@ export function distributionOfSource(source: string, name: string, environment: 
   );
 }
 
-/** Splits a URL or path in the way in which pip records it: without user, fragment and revision. */
+/** Splits a URL or path as pip records it: without user, fragment and revision. */
 function parsePipSource(text: string): { readonly base: string; readonly revision: string | undefined } {
   const url = (text.startsWith('/') ? `file://${posix.normalize(text)}` : text).replace(/#.*$/, '');
   if (!/^\w+\+/.test(url)) return { base: normalized(url), revision: undefined };
