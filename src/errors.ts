@@ -68,7 +68,7 @@ export interface ProblemDetails {
 
 /**
  * A failure with a known cause. It becomes one line, `COMMAND: what: where: what next`, and an exit code.
- * Any other error is a bug of ours and exits with 70.
+ * Any other error is a bug in cfntools and exits with 70.
  */
 export class Problem extends Error {
   readonly code: ProblemCode | undefined;

@@ -62,7 +62,7 @@ export async function fetchResources(
         resources.set(name, answer.resource);
       } catch (error) {
         const { kind } = recordFailure(error, name);
-        // The policy forbids the call for every resource.
+        // The policy applies to all resources, so the others would be refused, too.
         if (kind === 'forbidden') break;
         // One resource alone can fail, so the others are tried as well, but only once.
         if (kind === 'unreachable') most = 1;

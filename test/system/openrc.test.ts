@@ -56,7 +56,7 @@ describe('a service', () => {
     expect(summary(await apply({ web: BOTH }, files))).toBe('2 unchanged');
   });
 
-  test('listed under systemd goes by what runs here all the same', async () => {
+  test('listed under systemd is managed by the init system that runs', async () => {
     const result = await cfnInit(view(), { services: { systemd: { 'web.service': BOTH } } });
     expect({ code: result.code, summary: summary(result) }).toEqual({ code: 0, summary: '1 unchanged' });
   });

@@ -86,7 +86,7 @@ describe('a unit', () => {
     expect(pids[3]).not.toBe(pids[2]);
   });
 
-  test('listed under sysvinit goes by what runs here all the same', async () => {
+  test('listed under sysvinit is managed by the init system that runs', async () => {
     expect(summary(await apply({ dummy: { enabled: true, ensureRunning: true } }, {}, 'sysvinit'))).toBe('1 unchanged');
     expect(summary(await apply({ dummy: { enabled: false } }, {}, 'sysvinit'))).toBe('1 changed');
     expect(await state()).toBe('disabled active');

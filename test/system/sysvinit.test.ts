@@ -92,7 +92,7 @@ describe('an init script', () => {
     expect(await told('dummyd')).toEqual([]);
   });
 
-  test('listed under systemd goes by what runs here all the same', async () => {
+  test('listed under systemd is managed by the init system that runs', async () => {
     const result = await cfnInit(view(), { services: { systemd: { 'dummyd.service': { ensureRunning: false } } } });
     expect({ code: result.code, told: await told('dummyd') }).toEqual({ code: 0, told: ['stop'] });
   });

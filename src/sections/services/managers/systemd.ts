@@ -291,7 +291,7 @@ export function systemd(system: System, timeout: number): ServiceManager {
       const script = path === undefined ? undefined : scripts.check(path);
       return async (look) => {
         const now = (await show(name, look.next)) ?? {};
-        // A stop on purpose goes by systemd.
+        // A stop on purpose goes through systemd, which would say that the service is down.
         if (faultOf(now, before) === undefined) return script?.({ ...look, mayBeStopped: false });
         const wasMeant = look.mayBeStopped ? await wasMeantToStop(name, since) : false;
         if (wasMeant === true) return 'stopped';
